@@ -1,0 +1,51 @@
+# make setup | demo | test | serve. Everything lives in .venv here and in CONTEXTSVC_HOME.
+
+PYTHON ?= python3
+BIN := .venv/bin
+QUERY ?= What happens to a return statement in try when finally also returns?
+
+.PHONY: setup demo test serve lint bench clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo    install, index the Python language reference, print one measured pack"
+	@echo "make test    lint, types, layer rules and tests, as CI runs them"
+	@echo "make serve   the HTTP service on 127.0.0.1:8000 over indexes/"
+	@echo "make setup   .venv, pinned install, assets: what the others share"
+	@echo "make bench   the benchmarks that the README quotes (needs the data sets)"
+
+# The stamp is newer than what it was made from, so a second run installs nothing.
+.venv/installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@echo "installing into .venv (a minute or two)"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt -e '.[html,gguf,dev]'
+	@touch $@
+
+setup: .venv/installed
+	@$(BIN)/contextsvc assets pull
+
+demo: setup
+	@test -f indexes/python-reference/CURRENT || $(BIN)/contextsvc index build python-reference --index python-reference
+	@$(BIN)/contextsvc pack "$(QUERY)" --index python-reference --budget 800 --measure
+
+serve: setup
+	@$(BIN)/contextsvc serve
+
+lint: .venv/installed
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: setup lint
+	$(BIN)/pytest
+
+bench: setup
+	$(BIN)/python -m benchmarks.build
+	$(BIN)/python -m benchmarks.budget
+	$(BIN)/python -m benchmarks.latency
+	$(BIN)/python -m benchmarks.report
+
+clean:
+	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,84 @@
+"""Budgets and identity: 500 random packs, counted again, made again: `python -m benchmarks.budget`."""
+
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.queries import drawn_queries
+from benchmarks.rows import Row, dataset, fingerprint, write
+from contextsvc.codec import Json
+from contextsvc.engine import Ask, Engine
+from contextsvc.errors import BudgetTooSmall
+from contextsvc.indexing import build_index
+from contextsvc.settings import Settings
+from contextsvc.steps.ordering import ORDERINGS
+from contextsvc.wiring import build_counters, build_engine, build_index_parts, read_sources
+
+COMMAND = "python -m benchmarks.budget"
+NUM_PACKS, SEED = 500, 7
+ENCODINGS = ("o200k_base", "cl100k_base")
+
+
+def random_asks(queries: list[str], seed: int) -> list[Ask]:
+    """Budgets 50 to 4,000, every ordering, both encodings, 1 to 32 chunks."""
+    rng = np.random.default_rng(seed)
+    return [
+        Ask("etcd", query, int(rng.integers(50, 4001)), int(rng.integers(1, 33)),
+            str(rng.choice(ENCODINGS)), str(rng.choice(sorted(ORDERINGS))))
+        for query in queries
+    ]  # fmt: skip
+
+
+def made(engine: Engine, ask: Ask) -> Json:
+    """The pack, or the refusal, without what a clock touches."""
+    try:
+        view = engine.context(ask)
+    except BudgetTooSmall as refusal:
+        return {"refused": refusal.smallest_tokens}
+    return {key: view[key] for key in ("pack_id", "text", "num_tokens", "chunks")}
+
+
+def main() -> None:
+    """Pack, count again, pack again in a fresh engine."""
+    pages = dataset("etcd_docs", "content")
+    with tempfile.TemporaryDirectory() as folder:
+        settings = replace(Settings.from_env(), root=Path(folder), cache=False)
+        documents = read_sources(settings, [str(pages)], lambda *_: None)
+        build_index(settings.root, "etcd", documents, build_index_parts(settings))
+        first, second = build_engine(settings), build_engine(settings)
+        counters = build_counters(settings)
+        asks = random_asks(drawn_queries(first.library.get("etcd").corpus, NUM_PACKS, SEED), SEED)
+        packs = [made(first, ask) for ask in asks]
+        again = [made(second, ask) for ask in asks]
+    counted = [
+        (pack, ask, counters[ask.tokenizer or ""].count([pack["text"]])[0])
+        for pack, ask in zip(packs, asks, strict=True)
+        if "text" in pack
+    ]
+    over = sum(tokens > ask.budget_tokens for _, ask, tokens in counted)
+    wrong = sum(tokens != pack["num_tokens"] for pack, _, tokens in counted)
+    differing = sum(a != b for a, b in zip(packs, again, strict=True))
+    details = {
+        "num_packs": len(counted),
+        "num_refused": len(packs) - len(counted),
+        "mean_share_of_budget": float(np.mean([t / a.budget_tokens for _, a, t in counted])),
+    }
+    figures = {
+        "packs over their budget when counted again": over,
+        "packs whose num_tokens is not the count": wrong,
+        "packs that differ on a second run, cache off": differing,
+    }
+    write(
+        [
+            Row("budget", figure, float(value), None, len(packs), fingerprint(pages),
+                {"budget_tokens": "50-4000", "encodings": ENCODINGS, "orderings": sorted(ORDERINGS)},
+                SEED, COMMAND, details)
+            for figure, value in figures.items()
+        ]
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,5 @@
+"""`python -m contextsvc`."""
+
+from contextsvc.cli.main import run
+
+run()

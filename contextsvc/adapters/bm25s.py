@@ -1,0 +1,155 @@
+"""LexicalIndex by BM25 (bm25s makes the weights, Snowball the stems).
+
+A score is the sum of the query terms' columns of a sparse matrix that is frozen when the index is built:
+idf(t) * tf / (tf + k1 (1 - b + b |chunk| / mean |chunk|)), idf(t) = ln(1 + (n - df + 0.5) / (df + 0.5)).
+
+Source: Kamphuis, de Vries, Boytsov, Lin, ECIR 2020, the "Lucene (accurate)" row.
+https://doi.org/10.1007/978-3-030-45442-5_4 ; Lu, 2024 (eager sparse scoring). https://arxiv.org/abs/2407.03618
+"""
+
+import json
+import re
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import Stemmer
+from bm25s import BM25
+from bm25s.stopwords import STOPWORDS_EN
+
+from contextsvc.errors import CorruptIndex, ShapeError
+from contextsvc.records import BoolArray, Float32Array, Float64Array, Int64Array, Ranking
+
+DECIMALS = 6
+ANALYSER = "lower-case words, English stop words out, Snowball English stems"
+TERMS = "lexical_terms.json"
+WEIGHTS = "lexical_weights.npy"
+CHUNKS = "lexical_chunks.npy"
+OFFSETS = "lexical_offsets.npy"
+
+_WORD = re.compile(r"\w+")
+_STOP_WORDS = frozenset(STOPWORDS_EN)
+
+
+class Bm25sLexicalIndex:
+    """BM25 over chunks; ids are the positions of the texts it was built from.
+
+    Columns lie one after another: the chunks of term t and their weights are rows offsets[t] to
+    offsets[t + 1] of `chunks` and `weights`.
+    """
+
+    def __init__(
+        self,
+        terms: Sequence[str],
+        weights: Float32Array,
+        chunks: np.ndarray[Any, np.dtype[np.int32]],
+        offsets: Int64Array,
+        num_chunks: int,
+        parameters: Mapping[str, float],
+    ) -> None:
+        self.num_chunks = num_chunks
+        self._terms, self._numbers = terms, {term: number for number, term in enumerate(terms)}
+        self._weights, self._chunks, self._offsets = weights, chunks, offsets
+        self._parameters = dict(parameters)
+
+    @classmethod
+    def build(cls, texts: Iterable[str], k1: float = 1.5, b: float = 0.75) -> "Bm25sLexicalIndex":
+        """The index of the texts, which are read once and not kept.
+
+        It holds 4 bytes a word and the distinct terms; bm25s then holds about 50 bytes for each
+        distinct term of each text.
+        """
+        numbers: dict[str, int] = {}
+        rows = []
+        stemmer = Stemmer.Stemmer("english")
+        for text in texts:
+            words = stemmer.stemWords(_words(text))
+            rows.append(array("i", [numbers.setdefault(word, len(numbers)) for word in words]))
+        parameters = {"k1": k1, "b": b}
+        if not numbers:
+            # bm25s would divide by a mean length of zero.
+            nothing = np.zeros(0, dtype=np.int32)
+            offsets = np.zeros(1, dtype=np.int64)
+            return cls([], np.zeros(0, dtype=np.float32), nothing, offsets, len(rows), parameters)
+        scorer = BM25(k1=k1, b=b, method="lucene", dtype="float32", int_dtype="int32")
+        columns = scorer.build_index_from_ids(range(len(numbers)), rows, show_progress=False)
+        offsets = columns["indptr"].astype(np.int64)
+        return cls(list(numbers), columns["data"], columns["indices"], offsets, len(rows), parameters)
+
+    def save(self, folder: Path) -> None:
+        """Write four files into a folder; the same texts give the same bytes."""
+        about = {
+            "analyser": ANALYSER,
+            "num_chunks": self.num_chunks,
+            "parameters": self._parameters,
+            "terms": self._terms,
+        }
+        (folder / TERMS).write_text(json.dumps(about), encoding="utf-8")
+        np.save(folder / WEIGHTS, self._weights.astype("<f4"), allow_pickle=False)
+        np.save(folder / CHUNKS, self._chunks.astype("<i4"), allow_pickle=False)
+        np.save(folder / OFFSETS, self._offsets.astype("<i8"), allow_pickle=False)
+
+    @classmethod
+    def load(cls, folder: Path, name: str = "lexical") -> "Bm25sLexicalIndex":
+        """Open what `save` wrote, arrays memory-mapped; `name` is the index's, for the error.
+
+        Raises:
+            CorruptIndex: a file is missing or of another form, or another analyser wrote it.
+        """
+        try:
+            about = json.loads((folder / TERMS).read_bytes())
+            weights, chunks, offsets = (
+                np.load(folder / file, mmap_mode="r", allow_pickle=False)
+                for file in (WEIGHTS, CHUNKS, OFFSETS)
+            )
+            sound = (
+                about["analyser"] == ANALYSER
+                and (weights.dtype, chunks.dtype, offsets.dtype) == ("<f4", "<i4", "<i8")
+                and weights.shape == chunks.shape == (int(offsets[-1]),)
+                and offsets.shape == (len(about["terms"]) + 1,)
+            )
+            if not sound:
+                raise ValueError("its files do not fit each other or this version's analyser")
+            return cls(about["terms"], weights, chunks, offsets, about["num_chunks"], about["parameters"])
+        except (OSError, EOFError, ValueError, KeyError, TypeError, IndexError) as error:
+            raise CorruptIndex(name, [f"the lexical index cannot be read: {error}"]) from error
+
+    def search(self, queries: Sequence[str], k: int, allowed: BoolArray | None = None) -> list[Ranking]:
+        """As `LexicalIndex.search` says; a term counts as often as it occurs in the query."""
+        if k < 1:
+            raise ShapeError(f"k is {k}, expected at least 1")
+        if allowed is not None and allowed.shape != (self.num_chunks,):
+            raise ShapeError(f"allowed is {allowed.shape}, expected ({self.num_chunks},)")
+        return [self._search_one(query, k, allowed) for query in queries]
+
+    def _search_one(self, query: str, k: int, allowed: BoolArray | None) -> Ranking:
+        scores = np.zeros(self.num_chunks, dtype=np.float64)
+        for term, count in self._known_terms(query):
+            start, end = self._offsets[term], self._offsets[term + 1]
+            # A chunk occurs once in a column, so that no addition is lost.
+            scores[self._chunks[start:end]] += count * self._weights[start:end].astype(np.float64)
+        if allowed is not None:
+            scores[~allowed] = 0.0
+        ids = np.flatnonzero(scores)
+        found: Float64Array = np.round(scores[ids], DECIMALS)
+        least = 10.0**-DECIMALS
+        if len(found) > k:
+            # All that tie with the k-th stay, for the sort to decide.
+            least = max(least, float(np.partition(found, len(found) - k)[len(found) - k]))
+        ids, found = ids[found >= least], found[found >= least]
+        best = np.lexsort((ids, -found))[:k]
+        return Ranking(ids[best].astype(np.int64), found[best].astype(np.float32))
+
+    def _known_terms(self, query: str) -> list[tuple[int, int]]:
+        """(number, count) of the query's known terms, by number, so that sums do not depend on word order."""
+        # One stemmer a query (half a microsecond): it keeps a cache that threads must not share.
+        stems = Stemmer.Stemmer("english").stemWords(_words(query))
+        return sorted(Counter(self._numbers[stem] for stem in stems if stem in self._numbers).items())
+
+
+def _words(text: str) -> list[str]:
+    """Lower-cased runs of letters, digits and underscores, single ones too, but stop words."""
+    return [word for word in _WORD.findall(text.lower()) if word not in _STOP_WORDS]

@@ -1,0 +1,70 @@
+"""GGUF to safetensors, through transformers: the preparation of SmolLM2-135M-Instruct."""
+
+import contextlib
+import importlib.util
+import io
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from contextsvc.errors import CorruptAsset, MissingExtra
+
+_PROBE = "The capital of France is Paris."
+_PROBE_TOKENS = 7
+
+
+def convert(folder: Path, into: Path) -> None:
+    """Write a Hugging Face folder (float16 safetensors, tokenizer, chat template) from a GGUF file.
+
+    float16 and not bfloat16: a dequantised Q4_1 weight is a half-precision scale times a small integer
+    plus an offset, which float16 keeps eight times more precisely in the same space. Load it in the
+    precision that is to be computed in.
+
+    Args:
+        folder: Holds exactly one `.gguf` file; it is not copied.
+        into: An existing, empty folder.
+
+    Raises:
+        MissingExtra: the packages that read GGUF are not installed.
+        CorruptAsset: there is no such file, or the tokenizer that was written splits wrongly (some
+            versions of transformers do that) or lost its chat template.
+    """
+    if any(importlib.util.find_spec(package) is None for package in ("gguf", "accelerate")):
+        raise MissingExtra("converting a GGUF file", "gguf")
+    files = [path.name for path in folder.glob("*.gguf")]
+    if len(files) != 1:
+        raise CorruptAsset(f"{folder} holds {len(files)} .gguf files; expected one")
+    # The conversion draws progress bars that cannot be switched off.
+    with contextlib.redirect_stderr(io.StringIO()):
+        packed = AutoModelForCausalLM.from_pretrained(folder, gguf_file=files[0], dtype=torch.float32)
+        _plain(packed).save_pretrained(into)
+        AutoTokenizer.from_pretrained(folder, gguf_file=files[0]).save_pretrained(into)
+    _check(AutoTokenizer.from_pretrained(into))
+
+
+def _plain(packed: Any) -> Any:
+    """The same weights in a model that was never quantised: the one read refuses to be saved."""
+    config = packed.config
+    if hasattr(config, "quantization_config"):
+        del config.quantization_config
+    with torch.device("meta"):  # no weights are drawn only to be overwritten
+        model = AutoModelForCausalLM.from_config(config)
+    model.load_state_dict(packed.state_dict(), assign=True)
+    model.tie_weights()
+    model.to(torch.float16)
+    model.generation_config = packed.generation_config
+    return model
+
+
+def _check(tokenizer: Any) -> None:
+    tokens = tokenizer(_PROBE, add_special_tokens=False).input_ids
+    text = tokenizer.decode(tokens)
+    if len(tokens) != _PROBE_TOKENS or text != _PROBE:
+        raise CorruptAsset(
+            f"the converted tokenizer makes {len(tokens)} tokens of {_PROBE!r} and decodes them to {text!r}; "
+            f"expected {_PROBE_TOKENS} tokens and the same text; install another version of transformers"
+        )
+    if not tokenizer.chat_template:
+        raise CorruptAsset("the converted tokenizer has no chat template; expected the one in the GGUF file")

@@ -1,0 +1,57 @@
+"""NLTK's Punkt behind the SentenceSplitter port."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+from nltk.tokenize.punkt import PunktSentenceTokenizer, load_punkt_params
+
+from contextsvc.errors import MissingAsset, SettingError
+
+
+class PunktSentenceSplitter:
+    """A `ports.SentenceSplitter`; downloads nothing and leaves nltk's search path alone.
+
+    Source: Kiss, Strunk, Computational Linguistics 32(4), 2006. https://doi.org/10.1162/coli.2006.32.4.485
+    """
+
+    def __init__(self, folder: Path, language: str = "english") -> None:
+        """Load a language from the folder of the asset `punkt_tab`.
+
+        Raises:
+            MissingAsset: the folder holds no Punkt data.
+            SettingError: it holds no such language.
+        """
+        data = folder / "tokenizers" / "punkt_tab"
+        languages = sorted(path.name for path in data.glob("*") if path.is_dir())
+        if not languages:
+            raise MissingAsset(f"no Punkt data in {data}; pull it: contextsvc assets pull punkt_tab")
+        if language not in languages:
+            raise SettingError(f"unknown language {language!r}; choose from {', '.join(languages)}")
+        try:
+            params = load_punkt_params(_Language(data / language))
+        except OSError as error:
+            raise MissingAsset(f"{error}; pull it again: contextsvc assets pull punkt_tab") from error
+        self._tokenizer = PunktSentenceTokenizer(params)
+
+    def split(self, text: str) -> list[tuple[int, int]]:
+        """As the port says. Only where Punkt lets a sentence start is used: ends follow from it, so
+        nothing can fall between two sentences."""
+        starts = sorted({0, len(text), *(start for start, _ in self._tokenizer.span_tokenize(text))})
+        trimmed = (_trim(text, start, end) for start, end in pairwise(starts))
+        return [span for span in trimmed if span[0] < span[1]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Language:
+    """What nltk reads a language from; its own pointer opens nothing outside its process-wide search path."""
+
+    path: Path
+
+    def join(self, file_name: str) -> Path:
+        return self.path / file_name
+
+
+def _trim(text: str, start: int, end: int) -> tuple[int, int]:
+    part = text[start:end]
+    return start + len(part) - len(part.lstrip()), start + len(part.rstrip())

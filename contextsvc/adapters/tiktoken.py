@@ -1,0 +1,96 @@
+"""tiktoken behind the TokenCounter port."""
+
+import os
+import re
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import pairwise
+from pathlib import Path
+from types import MappingProxyType
+
+import tiktoken
+from tiktoken_ext import openai_public
+
+from contextsvc.assets import ASSETS
+from contextsvc.assets.folder import verify
+from contextsvc.errors import CorruptAsset, MissingAsset, SettingError
+
+ENCODINGS: Mapping[str, str] = MappingProxyType(
+    {
+        "cl100k_base": "9b5ad71b2ce5302211f9c61530b329a4922fc6a4",
+        "o200k_base": "fb374d419588a4632f3f557e76b4b70aebbca790",
+    }
+)
+"""Encoding to the file of its ranks, named as tiktoken's own cache names it."""
+
+_COMMAND = "contextsvc assets pull tiktoken"
+_LONGEST_RUN_CHARS = 250_000
+_SPACES = re.compile(r"\s+")
+_ENVIRONMENT = threading.Lock()
+
+
+class TiktokenCounter:
+    """A `ports.TokenCounter` for the encodings of `ENCODINGS`; reads files, never the network.
+
+    A lone surrogate counts as U+FFFD, as tiktoken itself has it.
+    """
+
+    def __init__(self, name: str, folder: Path) -> None:
+        """Load an encoding from the folder of the asset `tiktoken`; about a second.
+
+        Raises:
+            SettingError: no encoding has that name.
+            MissingAsset: its file is not there.
+            CorruptAsset: the file is not the pinned one.
+        """
+        if name not in ENCODINGS:
+            raise SettingError(f"unknown encoding {name!r}; choose from {', '.join(sorted(ENCODINGS))}")
+        _check(folder, ENCODINGS[name])
+        with _cache_folder(folder):
+            self._encoding = tiktoken.Encoding(**openai_public.ENCODING_CONSTRUCTORS[name]())
+
+    @property
+    def name(self) -> str:
+        """The encoding's name."""
+        return self._encoding.name
+
+    def count(self, texts: Sequence[str]) -> list[int]:
+        """As the port says. One thread: starting a pool costs more than a request's few texts."""
+        return [sum(len(self._encoding.encode_ordinary(part)) for part in _parts(text)) for text in texts]
+
+
+def _parts(text: str) -> list[str]:
+    """The text whole, unless it has a run of spaces so long that tiktoken aborts (near a million)."""
+    if len(text) <= _LONGEST_RUN_CHARS:
+        return [text]
+    cuts = [0]
+    for run in _SPACES.finditer(text):
+        cuts.extend(range(run.start() + _LONGEST_RUN_CHARS, run.end(), _LONGEST_RUN_CHARS))
+    return [text[start:end] for start, end in pairwise([*cuts, len(text)])]
+
+
+def _check(folder: Path, file: str) -> None:
+    """Before tiktoken looks: it would delete a file that differs, then ask the network."""
+    if not (folder / file).is_file():
+        raise MissingAsset(f"{folder / file} does not exist; pull it: {_COMMAND}")
+    try:
+        verify(folder, {file: ASSETS["tiktoken"].files[file]})
+    except CorruptAsset as error:
+        raise CorruptAsset(f"in {folder}: {error}; pull it again: {_COMMAND}") from error
+
+
+@contextmanager
+def _cache_folder(folder: Path) -> Iterator[None]:
+    """tiktoken takes its folder from the environment alone, and only while an encoding is built."""
+    variable = "TIKTOKEN_CACHE_DIR"
+    with _ENVIRONMENT:
+        before = os.environ.get(variable)
+        os.environ[variable] = str(folder)
+        try:
+            yield
+        finally:
+            if before is None:
+                del os.environ[variable]
+            else:
+                os.environ[variable] = before

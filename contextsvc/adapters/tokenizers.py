@@ -1,0 +1,53 @@
+"""tokenizers behind the TokenCounter port: any model's own tokenizer.json."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from tokenizers import Tokenizer
+
+from contextsvc.errors import SettingError
+
+
+class HuggingFaceTokenCounter:
+    """A `ports.TokenCounter` that reads a Hugging Face `tokenizer.json`.
+
+    Whatever the file says of truncation, padding and special tokens is switched off. A lone surrogate
+    counts as U+FFFD.
+    """
+
+    def __init__(self, name: str, path: Path) -> None:
+        """Load the file.
+
+        Raises:
+            SettingError: it does not exist or is not a tokenizer.
+        """
+        self._name = name
+        if not path.is_file():
+            raise SettingError(f"tokenizer {name!r}: {path} does not exist; expected a tokenizer.json")
+        try:
+            self._tokenizer = Tokenizer.from_file(str(path))
+        except Exception as error:  # the library raises Exception itself for a file it cannot read
+            raise SettingError(f"tokenizer {name!r}: {path} is not a tokenizer.json: {error}") from error
+        self._tokenizer.no_truncation()
+        self._tokenizer.no_padding()
+        self._tokenizer.encode_special_tokens = True  # "as text", not "add them"
+
+    @property
+    def name(self) -> str:
+        """What requests call it."""
+        return self._name
+
+    def count(self, texts: Sequence[str]) -> list[int]:
+        """As the port says."""
+        whole = [_without_lone_surrogates(text) for text in texts]
+        encodings = self._tokenizer.encode_batch_fast(whole, add_special_tokens=False)
+        # A normaliser may put a prefix before everything, an empty text included.
+        return [len(encoding) if text else 0 for text, encoding in zip(whole, encodings, strict=True)]
+
+
+def _without_lone_surrogates(text: str) -> str:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text

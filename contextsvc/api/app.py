@@ -1,0 +1,48 @@
+"""The HTTP application, built from parts it is given."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from contextsvc import __version__
+from contextsvc.api.problems import invalid, refuse, unknown, unrouted
+from contextsvc.api.routes import routes
+from contextsvc.api.slots import Slots
+from contextsvc.engine import Engine
+from contextsvc.errors import ContextError
+
+
+def create_app(build: Callable[[], Engine]) -> FastAPI:
+    """The application.
+
+    Args:
+        build: Makes the engine, once, when the service starts: models load there, and every index
+            that can be opened is.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        engine = build()
+        app.state.engine = engine
+        engine.indexes()
+        s = engine.settings
+        app.state.slots = Slots(s.max_concurrent, s.max_waiting, s.wait_seconds)
+        yield
+
+    app = FastAPI(
+        title="contextsvc",
+        version=__version__,
+        description="Token-budgeted context packs with measured context utilization.",
+        lifespan=lifespan,
+        docs_url=None,  # its page loads scripts from elsewhere, which a closed network cannot
+        redoc_url=None,
+    )
+    app.add_exception_handler(ContextError, refuse)
+    app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(HTTPException, unrouted)
+    app.add_exception_handler(Exception, unknown)
+    app.include_router(routes)
+    return app

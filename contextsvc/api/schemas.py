@@ -1,0 +1,235 @@
+"""Bodies of requests and answers. Ranges are checked where the records are made, in one place."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Body(BaseModel):
+    """A request body: an unknown field is a mistake worth telling."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class ContextBody(Body):
+    """What is asked for."""
+
+    index: str = Field(max_length=64)
+    query: str
+    budget_tokens: int
+    max_chunks: int | None = None
+    tokenizer: str | None = None
+    ordering: str | None = None
+    filters: dict[str, Any] | None = None
+    measure: bool = False
+    response: str | None = Field(None, max_length=100_000)
+    explain: bool = False
+    tags: dict[str, str] = Field(default_factory=dict, max_length=16)
+
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        json_schema_extra={
+            "example": {
+                "index": "python-reference",
+                "query": "how does try finally behave with return?",
+                "budget_tokens": 800,
+                "tags": {"team": "search", "workflow": "docs-bot"},
+            }
+        },
+    )
+
+
+class UtilizationBody(Body):
+    """Whose answer to watch; without a response the reader writes its own."""
+
+    response: str | None = Field(None, max_length=100_000)
+
+    model_config = ConfigDict(
+        extra="forbid", strict=True, json_schema_extra={"example": {"response": "The finally clause runs."}}
+    )
+
+
+class Span(BaseModel):
+    """A chunk in a pack."""
+
+    chunk_id: str
+    doc_id: str
+    title: str
+    section: list[str]
+    source: str
+    start: int
+    end: int
+    text: str
+    num_tokens: int
+    score: float
+    rank: int
+    signals: dict[str, float] | None = None
+
+
+class Dropped(BaseModel):
+    """A candidate that was left out."""
+
+    chunk_id: str
+    doc_id: str
+    start: int
+    end: int
+    score: float
+    rank: int
+    reason: Literal["low_score", "near_duplicate", "over_budget", "no_gain", "max_chunks"]
+    detail: str
+
+
+class ThresholdView(BaseModel):
+    """When an effect counts."""
+
+    eps: float
+    low: float
+    high: float
+    num_placebos: int
+    origin: str
+
+
+class CostView(BaseModel):
+    """What a measurement took."""
+
+    reader_calls: int
+    reader_tokens: int
+    seconds: float
+
+
+class VerdictView(BaseModel):
+    """What ablation said of a chunk."""
+
+    chunk_id: str
+    effect: float
+    verdict: Literal["live", "dead", "harmful"]
+    num_tokens: int
+
+
+class ControlsView(BaseModel):
+    """Whether the measurement can be believed."""
+
+    full: float
+    no_context: float
+    depends_on_context: bool
+    live_only: float | None
+    sufficient: bool | None
+    placebo_effects: list[float]
+    num_placebos_live: int
+
+
+class PackUtilization(BaseModel):
+    """Measured on this pack."""
+
+    scope: Literal["pack"]
+    pack_id: str
+    score: float
+    interval: tuple[float, float]
+    verdicts: list[VerdictView]
+    threshold: ThresholdView
+    controls: ControlsView
+    target: str
+    target_kind: Literal["response", "answer"]
+    reader: str
+    method: str
+    cost: CostView
+    note: str
+    cache: dict[str, str] | None = None
+
+
+class IndexUtilization(BaseModel):
+    """Measured on the generation by the last `contextsvc measure`."""
+
+    scope: Literal["index"]
+    generation: str
+    score: float
+    interval: tuple[float, float]
+    num_queries: int
+    share_dependent: float
+    share_sufficient: float | None
+    num_placebos: int
+    placebo_rate: float | None
+    thresholds: dict[str, ThresholdView]
+    reader: str
+    method: str
+    cost: CostView
+
+
+class NoUtilization(BaseModel):
+    """No score, and why."""
+
+    scope: Literal["pack", "index"]
+    score: None
+    reason: str
+
+
+class PackView(BaseModel):
+    """A context pack. `drops` and `signals` come with `explain`; `cache` and `trace` with a request."""
+
+    pack_id: str
+    index: str
+    generation: str
+    query: str
+    text: str
+    num_tokens: int
+    budget_tokens: int
+    tokenizer: str
+    ordering: str
+    chunks: list[Span]
+    drops: list[Dropped] | None = None
+    utilization: PackUtilization | IndexUtilization | NoUtilization
+    cache: dict[str, Literal["hit", "miss", "off"]] | None = None
+    trace: dict[str, Any] | None = None
+
+
+class IndexView(BaseModel):
+    """An index and its last measured utilization."""
+
+    name: str
+    generation: str
+    embedder: str
+    dim: int
+    num_documents: int
+    num_chunks: int
+    num_sentences: int
+    num_vectors: int
+    settings: dict[str, Any]
+    built_at: str
+    num_bytes: int
+    utilization: IndexUtilization | NoUtilization
+
+
+class IndexBrief(BaseModel):
+    """An index in a list; an unusable one says why."""
+
+    name: str
+    state: Literal["ready", "unusable"]
+    generation: str | None = None
+    num_documents: int | None = None
+    num_chunks: int | None = None
+    built_at: str | None = None
+    reason: str | None = None
+
+
+class IndexList(BaseModel):
+    """All indexes, by name."""
+
+    indexes: list[IndexBrief]
+
+
+class Health(BaseModel):
+    """`ok`, or what is missing."""
+
+    status: Literal["ok", "not_ready"]
+    indexes: list[IndexBrief] | None = None
+
+
+class Problem(BaseModel):
+    """RFC 9457 problem document."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str

@@ -1,0 +1,201 @@
+"""Query -> ContextPack. `assemble` is the story of a request."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from contextsvc.errors import SettingError
+from contextsvc.library import LoadedIndex
+from contextsvc.ports import Embedder, Reranker, TokenCounter
+from contextsvc.records import (
+    BoolArray,
+    Candidate,
+    ContextPack,
+    Drop,
+    Float32Array,
+    Float64Array,
+    Int64Array,
+    PackedChunk,
+    PackRequest,
+    digest,
+)
+from contextsvc.steps.filtering import compile_filter
+from contextsvc.steps.fusion import (
+    as_share,
+    best_first,
+    convex_fusion,
+    pool_candidates,
+    scores_for,
+    share_of_best,
+)
+from contextsvc.steps.ordering import ordering_named
+from contextsvc.steps.packing import Limits, Packed, pack_greedily
+from contextsvc.steps.rendering import unit_tokens
+
+
+@dataclass(frozen=True, slots=True)
+class RetrievalSettings:
+    """How candidates are found and scored; the meaning of each is in `settings.Settings`."""
+
+    num_candidates: int
+    rerank_depth: int
+    lexical_weight: float
+    dense_weight: float
+    second_stage_weight: float
+    score_floor: float
+    near_duplicate_similarity: float
+    diversity_weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class Assembler:
+    """Makes packs.
+
+    Attributes:
+        counters: Token counters by the name that requests use.
+        reranker: Second stage; None: the best sentence's similarity.
+    """
+
+    embedder: Embedder
+    counters: Mapping[str, TokenCounter]
+    reranker: Reranker | None
+    settings: RetrievalSettings
+
+    @property
+    def configuration(self) -> str:
+        """A digest of all that shapes a pack besides request and generation."""
+        reranker = self.reranker.fingerprint if self.reranker else "best-sentence"
+        return digest(self.embedder.fingerprint, reranker, repr(self.settings))
+
+    def assemble(
+        self, index: LoadedIndex, request: PackRequest, mark: Callable[[str], None] = lambda _: None
+    ) -> ContextPack:
+        """The best chunks for the query that fit the budget, rendered.
+
+        `mark` is called with a stage's name when the stage is done, for whoever keeps time.
+
+        Raises:
+            BudgetTooSmall: there are candidates, but not one fits.
+            SettingError: unknown tokenizer or ordering.
+            InvalidRequest: the filter is malformed.
+        """
+        counter = counter_named(self.counters, request.tokenizer)
+        order = ordering_named(request.ordering)
+        allowed = _allowed(index, request.filters)
+        query = self.embedder.embed_queries([request.query])
+        mark("embed")
+        found = self._retrieve(index, request.query, query, allowed)
+        mark("retrieve")
+        candidates, weak = self._keep_strong(found)
+        vectors = index.corpus.chunk_vectors[_numbers(candidates)].astype(np.float32)
+        packed = pack_greedily(candidates, vectors, self._limits(request), order,
+                               lambda text: counter.count([text])[0])  # fmt: skip
+        pack = self._pack(index, request, packed, weak, partial(unit_tokens, count=counter.count))
+        mark("pack")
+        return pack
+
+    def _retrieve(
+        self, index: LoadedIndex, text: str, query: Float32Array, allowed: BoolArray | None
+    ) -> list[Candidate]:
+        """Both searches, fused; then the best of them scored again with the second stage."""
+        s = self.settings
+        dense = index.vectors.search(query, s.num_candidates, allowed)[0]
+        lexical = index.lexical.search([text], s.num_candidates, allowed)[0]
+        ids = pool_candidates([dense, lexical])
+        similarity = _chunk_similarity(index, ids, query[0])
+        terms = share_of_best(scores_for(ids, lexical, missing=0.0))
+        first = convex_fusion([terms, similarity], [s.lexical_weight, s.dense_weight])
+        rows = best_first(first, ids)[: s.rerank_depth]
+        ids, similarity, terms = ids[rows], similarity[rows], terms[rows]
+        second = self._second_stage(index, text, query[0], ids)
+        signals = {"lexical": terms, "dense": similarity, "second_stage": second}
+        weights = [s.lexical_weight, s.dense_weight, s.second_stage_weight]
+        return _ranked(index, ids, convex_fusion(list(signals.values()), weights), signals)
+
+    def _second_stage(
+        self, index: LoadedIndex, text: str, query: Float32Array, ids: Int64Array
+    ) -> Float64Array:
+        if self.reranker is not None:
+            texts = [index.corpus.chunk(int(number)).text for number in ids]
+            return self.reranker.score(text, texts).astype(np.float64)
+        return as_share(np.array([_best_sentence(index, int(number), query) for number in ids]))
+
+    def _keep_strong(self, found: list[Candidate]) -> tuple[list[Candidate], list[Drop]]:
+        floor = self.settings.score_floor * found[0].score if found else 0.0
+        strong = [candidate for candidate in found if candidate.score >= floor]
+        weak = [Drop(c, "low_score", f"below {floor:.3f}") for c in found if c.score < floor]
+        return strong, weak
+
+    def _limits(self, request: PackRequest) -> Limits:
+        s = self.settings
+        return Limits(
+            request.budget_tokens, request.max_chunks, s.near_duplicate_similarity, s.diversity_weight
+        )
+
+    def _pack(
+        self,
+        index: LoadedIndex,
+        request: PackRequest,
+        packed: Packed,
+        weak: list[Drop],
+        tokens_of: Callable[[tuple[str, ...]], list[int]],
+    ) -> ContextPack:
+        shares = tokens_of(packed.units)
+        chunks = tuple(PackedChunk(c, n) for c, n in zip(packed.kept, shares, strict=True))
+        return ContextPack(
+            request.query, index.name, index.generation, self.configuration, chunks,
+            (*packed.drops, *weak), packed.text, sum(shares), request.budget_tokens,
+            request.tokenizer, request.ordering,
+        )  # fmt: skip
+
+
+def counter_named(counters: Mapping[str, TokenCounter], name: str) -> TokenCounter:
+    """The counter of that name.
+
+    Raises:
+        SettingError: there is none; the message lists those there are.
+    """
+    try:
+        return counters[name]
+    except KeyError:
+        known = ", ".join(sorted(counters))
+        raise SettingError(f"unknown tokenizer {name!r}; choose from {known}") from None
+
+
+def _allowed(index: LoadedIndex, filters: str) -> BoolArray | None:
+    if not filters:
+        return None
+    holds = compile_filter(json.loads(filters))
+    documents = np.array([holds(fields) for fields in index.corpus.document_fields()], dtype=np.bool_)
+    allowed: BoolArray = documents[index.corpus.documents_of_chunks]
+    return allowed
+
+
+def _chunk_similarity(index: LoadedIndex, ids: Int64Array, query: Float32Array) -> Float64Array:
+    # Also for chunks that only the lexical search found: a true value beats an assumed minimum.
+    vectors = index.corpus.chunk_vectors[ids].astype(np.float64)
+    return as_share(np.round(vectors @ query.astype(np.float64), 6))
+
+
+def _best_sentence(index: LoadedIndex, number: int, query: Float32Array) -> float:
+    vectors = index.corpus.sentence_vectors[index.corpus.sentence_rows(number)]
+    return round(float((vectors.astype(np.float64) @ query.astype(np.float64)).max()), 6)
+
+
+def _ranked(
+    index: LoadedIndex, ids: Int64Array, scores: Float64Array, signals: Mapping[str, Float64Array]
+) -> list[Candidate]:
+    return [
+        Candidate(
+            int(ids[row]), index.corpus.chunk(int(ids[row])), float(scores[row]), rank,
+            {name: float(signal[row]) for name, signal in signals.items()},
+        )
+        for rank, row in enumerate(best_first(scores, ids), start=1)
+    ]  # fmt: skip
+
+
+def _numbers(candidates: list[Candidate]) -> Int64Array:
+    return np.array([candidate.number for candidate in candidates], dtype=np.int64)

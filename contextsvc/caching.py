@@ -1,0 +1,189 @@
+"""Repeated look-ups answered from a cache, by wrappers: neither model nor assembler knows of it.
+
+A key is a digest over everything the value depends on: kind, fingerprints, generation, settings,
+request. A changed model, index or setting is a new key, so nothing stale can be served and nothing
+has to be invalidated.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Protocol, TypeVar
+
+import numpy as np
+
+from contextsvc.codec import decode, encode
+from contextsvc.errors import ShapeError, UnknownPack
+from contextsvc.library import LoadedIndex
+from contextsvc.measurements import Utilization
+from contextsvc.ports import Cache, Embedder
+from contextsvc.records import CacheState, ContextPack, Float32Array, PackRequest, digest
+
+Record = TypeVar("Record")
+Mark = Callable[[str], None]
+FORMAT = "1"
+"""Raised when the shape of a stored record changes."""
+
+
+def cache_key(kind: str, *parts: str) -> str:
+    """One key a kind and parts; parts can hold anything without colliding."""
+    return f"{kind}:{digest(FORMAT, *parts)}"
+
+
+class CachedEmbedder:
+    """An `Embedder` that embeds each query once. Passages are not cached: an index keeps them."""
+
+    def __init__(self, embedder: Embedder, cache: Cache) -> None:
+        self._embedder, self._cache = embedder, cache
+
+    @property
+    def fingerprint(self) -> str:
+        """The wrapped embedder's."""
+        return self._embedder.fingerprint
+
+    @property
+    def dim(self) -> int:
+        """The wrapped embedder's."""
+        return self._embedder.dim
+
+    @property
+    def max_tokens(self) -> int:
+        """The wrapped embedder's."""
+        return self._embedder.max_tokens
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """The wrapped embedder's."""
+        return self._embedder.count_tokens(texts)
+
+    def embed_passages(self, texts: Sequence[str]) -> Float32Array:
+        """The wrapped embedder's."""
+        return self._embedder.embed_passages(texts)
+
+    def embed_queries(self, texts: Sequence[str]) -> Float32Array:
+        """As `Embedder`; only queries not seen before reach the model, one at a time.
+
+        One at a time because a vector's last bits depend on what else is in the batch, and a pack
+        must not.
+        """
+        vectors = np.zeros((len(texts), self.dim), dtype=np.float32)
+        for row, text in enumerate(texts):
+            key = cache_key("query-vector", self.fingerprint, text)
+            known = self._cache.get(key)
+            if known is None or len(known) != 4 * self.dim:
+                known = self._embedder.embed_queries([text]).astype("<f4").tobytes()
+                self._cache.put(key, known)
+            vectors[row] = np.frombuffer(known, dtype="<f4")
+        return vectors
+
+
+class Assembles(Protocol):
+    """What `CachedAssembler` wraps."""
+
+    @property
+    def configuration(self) -> str:
+        """Changes when the same request may give another pack."""
+        ...
+
+    def assemble(self, index: LoadedIndex, request: PackRequest, mark: Mark) -> ContextPack:
+        """A pack for the request."""
+        ...
+
+
+class CachedAssembler:
+    """Packs by request, and again by id."""
+
+    def __init__(self, assembler: Assembles, cache: Cache | None) -> None:
+        self._assembler, self._cache = assembler, cache
+
+    def assemble(
+        self, index: LoadedIndex, request: PackRequest, mark: Mark = lambda _: None
+    ) -> tuple[ContextPack, CacheState]:
+        """The pack and whether it was known; `mark` as in `Assembler.assemble`."""
+        key = cache_key("pack", index.name, index.generation, self._assembler.configuration,
+                        encode(request).decode())  # fmt: skip
+        pack, state = _through(
+            self._cache, key, ContextPack, lambda: self._assembler.assemble(index, request, mark)
+        )
+        if state == "miss" and self._cache is not None:
+            self._cache.put(cache_key("pack-by-id", pack.pack_id), encode(pack))
+        return pack, state
+
+    def pack(self, pack_id: str) -> ContextPack:
+        """The pack of that id.
+
+        Raises:
+            UnknownPack: it was never made here, was evicted, or the cache is off.
+        """
+        pack = _known(self._cache, cache_key("pack-by-id", pack_id), ContextPack)
+        if pack is None:
+            raise UnknownPack(pack_id)
+        return pack
+
+
+class Measures(Protocol):
+    """What `CachedMeasurer` wraps."""
+
+    @property
+    def configuration(self) -> str:
+        """Changes when the same pack may get another score."""
+        ...
+
+    def measure(self, index: LoadedIndex, pack: ContextPack, response: str | None) -> Utilization:
+        """The pack's utilization."""
+        ...
+
+
+class CachedMeasurer:
+    """Measurements by pack, response and reader: a changed reader, prompt or generation is another key.
+
+    Args:
+        build: Makes the measurer; called once, at the first measurement, because its model is as
+            large as everything else together and many services never measure.
+    """
+
+    def __init__(self, build: Callable[[], Measures], cache: Cache | None) -> None:
+        self._build, self._cache = build, cache
+
+    @cached_property
+    def measurer(self) -> Measures:
+        """The wrapped measurer."""
+        return self._build()
+
+    def measure(
+        self, index: LoadedIndex, pack: ContextPack, response: str | None
+    ) -> tuple[Utilization, CacheState]:
+        """The utilization and whether it was known. The cost is what it took when it was measured."""
+        target = "answer" if response is None else "response:" + response
+        key = cache_key("utilization", self.measurer.configuration, pack.pack_id, target)
+        measured = _through(
+            self._cache, key, Utilization, lambda: self.measurer.measure(index, pack, response)
+        )
+        if self._cache is not None:
+            self._cache.put(cache_key("utilization-of-pack", pack.pack_id), encode(measured[0]))
+        return measured
+
+    def last(self, pack_id: str) -> Utilization | None:
+        """What was last measured of a pack, by whichever reader; None if nothing is kept."""
+        return _known(self._cache, cache_key("utilization-of-pack", pack_id), Utilization)
+
+
+def _known(cache: Cache | None, key: str, kind: type[Record]) -> Record | None:
+    data = cache.get(key) if cache is not None else None
+    if data is None:
+        return None
+    try:
+        return decode(kind, data)
+    except ShapeError:
+        return None  # written by another version or damaged: a miss
+
+
+def _through(
+    cache: Cache | None, key: str, kind: type[Record], make: Callable[[], Record]
+) -> tuple[Record, CacheState]:
+    found = _known(cache, key, kind)
+    if found is not None:
+        return found, "hit"
+    made = make()
+    if cache is None:
+        return made, "off"
+    cache.put(key, encode(made))
+    return made, "miss"

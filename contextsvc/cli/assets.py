@@ -1,0 +1,60 @@
+"""`contextsvc assets`: models, tokenizer ranks and sentence data."""
+
+from typing import Annotated, Any
+
+import typer
+
+from contextsvc import assets
+from contextsvc.cli.output import JsonFlag, print_json, print_table, progress, say, size
+from contextsvc.settings import Settings
+
+app = typer.Typer(help="Models and data files: pinned, verified, pulled once.", no_args_is_help=True)
+
+
+@app.command("pull")
+def pull(
+    names: Annotated[list[str] | None, typer.Argument(help="Which; all if none is named.")] = None,
+    as_json: Annotated[bool, JsonFlag] = False,
+) -> None:
+    """Pull assets unless they are there and whole."""
+    from contextsvc.wiring import pull_asset
+
+    settings = Settings.from_env()
+    pulled = []
+    for name in names or list(assets.ASSETS):
+        with progress(name) as tell:
+            pulled.append(pull_asset(settings, name, tell))
+    if as_json:
+        print_json([{"name": p.name, "source": p.source, "seconds": round(p.seconds, 2),
+                     "num_bytes": p.size_bytes, "folder": str(p.folder)} for p in pulled])  # fmt: skip
+        return
+    for p in pulled:
+        say(f"{p.name}: {p.source}, {size(p.size_bytes)}, {p.seconds:.1f} s")
+
+
+@app.command("list")
+def list_assets(as_json: Annotated[bool, JsonFlag] = False) -> None:
+    """Each asset with licence, size, SHA-256, source and state; every file is hashed."""
+    home = Settings.from_env().home
+    rows: list[dict[str, Any]] = [
+        {
+            "name": asset.name,
+            "purpose": asset.purpose,
+            "licence": asset.licence,
+            "num_bytes": asset.size_bytes,
+            "sha256": asset.sha256,
+            "source": assets.origin(home, asset.name) or f"{asset.wheel.name}=={asset.wheel.version}",
+            "state": assets.state(home, asset.name),
+        }
+        for asset in assets.ASSETS.values()
+    ]
+    if as_json:
+        print_json({"home": str(home), "assets": rows})
+        return
+    columns = ("name", "state", "size", "licence", "SHA-256", "source")
+    cells = [
+        (r["name"], r["state"], size(r["num_bytes"]), r["licence"], r["sha256"][:16], r["source"])
+        for r in rows
+    ]
+    print_table(columns, cells, right=("size",))
+    say(f"home: {home}")

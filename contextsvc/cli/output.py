@@ -1,0 +1,74 @@
+"""What the command line prints: results on stdout, progress and refusals on stderr."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+JsonFlag = typer.Option("--json", help="Print JSON for machines.")
+
+Tell = Callable[[str], None]
+
+
+def print_json(content: Any) -> None:
+    """One JSON document on stdout."""
+    sys.stdout.write(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+
+def print_fields(fields: Mapping[str, object]) -> None:
+    """Names and values in two columns."""
+    width = max((len(name) for name in fields), default=0)
+    for name, value in fields.items():
+        out.print(f"[bold]{name.ljust(width)}[/bold]  ", end="")
+        out.print(str(value), markup=False)
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], right: Sequence[str] = ()) -> None:
+    """A table; off a terminal the cells are not cut, so that lines can be searched."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(str(cell) for cell in row))
+    Console(highlight=False, width=None if out.is_terminal else 200).print(table, markup=False)
+
+
+def say(line: str) -> None:
+    """A line for a person on stderr."""
+    err.print(line, markup=False)
+
+
+@contextmanager
+def progress(what: str) -> Iterator[Tell]:
+    """A function that shows the latest state: in place on a terminal, as plain lines elsewhere."""
+    if not err.is_terminal:
+        yield lambda text: say(f"{what}: {text}")
+        return
+    state = TextColumn("{task.fields[state]}")
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(20), state, TimeElapsedColumn())
+    with Progress(*columns, console=err, transient=True) as shown:
+        task = shown.add_task(what, total=None, state="")
+        yield lambda text: shown.update(task, state=text)
+
+
+def size(num_bytes: int) -> str:
+    """Bytes for a person.
+
+    >>> size(999), size(1_234_000)
+    ('999 B', '1.2 MB')
+    """
+    amount = float(num_bytes)
+    for unit in ("B", "kB", "MB"):
+        if amount < 1000:
+            return f"{amount:.0f} B" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1000
+    return f"{amount:.1f} GB"

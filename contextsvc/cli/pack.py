@@ -1,0 +1,159 @@
+"""`contextsvc pack`: one context pack, for a person or a program."""
+
+import json
+import shlex
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from contextsvc.cli.output import JsonFlag, out, print_fields, print_json, print_table, progress
+from contextsvc.codec import Json
+from contextsvc.engine import Ask
+from contextsvc.settings import Settings
+
+
+def pack(
+    query: Annotated[str, typer.Argument(help="The question.")],
+    index: Annotated[str, typer.Option(help="Name of the index.")],
+    budget: Annotated[int, typer.Option(help="Most tokens of the rendered pack.")] = 800,
+    max_chunks: Annotated[int | None, typer.Option(help="Most chunks.")] = None,
+    tokenizer: Annotated[str | None, typer.Option(help="Encoding, or path of a tokenizer.json.")] = None,
+    ordering: Annotated[str | None, typer.Option(help="relevance, document or edges.")] = None,
+    filters: Annotated[str | None, typer.Option(help="Filter as JSON.")] = None,
+    measure: Annotated[bool, typer.Option("--measure", help="Measure the utilization, too.")] = False,
+    response: Annotated[str | None, typer.Option(help="Your model's answer, to be measured.")] = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Say what was left out and why.")] = False,
+    root: Annotated[Path | None, typer.Option(help="Folder of the indexes.")] = None,
+    as_json: Annotated[bool, JsonFlag] = False,
+) -> None:
+    """The best chunks for a query that fit a token budget."""
+    from contextsvc.wiring import build_engine
+
+    settings = Settings.from_env()
+    settings = replace(settings, root=root or settings.root)
+    ask = Ask(
+        index, query, budget, max_chunks, tokenizer, ordering, _parsed(filters),
+        measure or response is not None, response, explain,
+    )  # fmt: skip
+    with progress("pack") as tell:
+        if ask.measure:
+            tell("loading models, packing, measuring")
+        view = build_engine(settings, tokenizer).context(ask)
+    if as_json:
+        print_json(view)
+    else:
+        print_pack(view, f"http://{settings.host}:{settings.port}", ask)
+
+
+def print_pack(view: Json, address: str, ask: Ask) -> None:
+    """A pack as a person reads it, and the request that asks a running service the same."""
+    print_fields(
+        {
+            "query": view["query"],
+            "index": f"{view['index']}  generation {view['generation']}",
+            "tokens": f"{view['num_tokens']} of {view['budget_tokens']} ({view['tokenizer']}), "
+            f"{len(view['chunks'])} chunks, ordered by {view['ordering']}, cache {view['cache']['pack']}",
+            "time": ", ".join(f"{name} {1000 * s:.0f} ms" for name, s in view["trace"]["seconds"].items()),
+        }
+    )
+    verdicts = {v["chunk_id"]: v for v in view["utilization"].get("verdicts", [])}
+    for number, chunk in enumerate(view["chunks"], start=1):
+        _print_chunk(number, chunk, verdicts.get(chunk["chunk_id"]))
+    if not view["chunks"]:
+        out.print("\nNothing in the index passed the score floor: the pack is empty.")
+    if "drops" in view:
+        _print_drops(view["drops"])
+    out.print()
+    print_utilization(view["utilization"])
+    out.print("\n[bold]ask the running service the same[/bold] (contextsvc serve)")
+    out.print(_curl(address, ask), markup=False)
+
+
+def print_utilization(score: Json) -> None:
+    """A score with everything that makes it one."""
+    if score["score"] is None:
+        print_fields({"utilization": f"none: {score['reason']}"})
+        return
+    low, high = score["interval"]
+    head = f"{score['score']:.2f} [{low:.2f}, {high:.2f}]"
+    if score["scope"] == "index":
+        print_fields({"utilization": f"{head} over {score['num_queries']} queries of the index"})
+        return
+    controls, threshold, cost = score["controls"], score["threshold"], score["cost"]
+    drop = controls["full"] - controls["no_context"]
+    kept = controls["live_only"]
+    alone = "no chunk is live"
+    if kept is not None:
+        enough = "enough" if controls["sufficient"] else "not enough"
+        alone = f"the live chunks alone lose {controls['full'] - kept:.3f} nats/token: {enough}"
+    eps = f"{threshold['eps']:.3f} nats/token [{threshold['low']:.3f}, {threshold['high']:.3f}]"
+    print_fields(
+        {
+            "utilization": f"{head} of the sent tokens influenced the answer",
+            **({"  note": score["note"]} if score["note"] else {}),
+            "  answer": f"{score['target']!r} ({_whose(score['target_kind'])})",
+            "  reader": f"{score['reader']}, {score['method']}",
+            "  threshold": f"{eps}: 95 % of {threshold['num_placebos']} placebos ({threshold['origin']})",
+            "  no context": f"without any chunk the answer loses {drop:.3f} nats/token: it "
+            + ("depends on the pack" if controls["depends_on_context"] else "does not depend on the pack"),
+            "  sufficiency": alone,
+            "  placebos": f"{controls['num_placebos_live']} of {len(controls['placebo_effects'])} "
+            "unrelated chunks passed for live",
+            "  cost": f"{cost['reader_calls']} reader calls, {cost['reader_tokens']} tokens, "
+            f"{cost['seconds']:.1f} s",
+        }
+    )
+
+
+def _whose(kind: str) -> str:
+    return "the reader's own" if kind == "answer" else "the caller's"
+
+
+def _print_chunk(number: int, chunk: Json, verdict: Json | None) -> None:
+    heading = " > ".join(dict.fromkeys(part for part in (chunk["title"], *chunk["section"]) if part))
+    facts = f"{chunk['source']}  {chunk['start']}-{chunk['end']}  {chunk['num_tokens']} tokens"
+    facts += f"  score {chunk['score']:.3f}"
+    if verdict:
+        facts += f"  {verdict['verdict']} ({verdict['effect']:+.3f} nats/token)"
+    out.print(f"\n[bold]\\[{number}][/bold] ", end="")
+    out.print(heading, markup=False, style="bold")
+    out.print(f"    {facts}", markup=False, style="cyan")
+    for line in chunk["text"].splitlines():
+        out.print(f"    | {line}", markup=False)
+
+
+def _print_drops(drops: list[Json]) -> None:
+    out.print("\n[bold]left out[/bold]")
+    rows = [(d["rank"], f"{d['score']:.3f}", d["reason"], d["detail"], _where(d))
+            for d in drops]  # fmt: skip
+    print_table(("rank", "score", "reason", "detail", "chunk"), rows, right=("rank", "score"))
+
+
+def _where(drop: Json) -> str:
+    return f"{drop['doc_id']} {drop['start']}-{drop['end']}"
+
+
+def _curl(address: str, ask: Ask) -> str:
+    body = {"index": ask.index, "query": ask.query, "budget_tokens": ask.budget_tokens}
+    chosen = {
+        "max_chunks": ask.max_chunks, "tokenizer": ask.tokenizer, "ordering": ask.ordering,
+        "filters": ask.filters, "response": ask.response,
+        "measure": ask.measure or None, "explain": ask.explain or None,
+    }  # fmt: skip
+    body.update({name: value for name, value in chosen.items() if value is not None})
+    data = shlex.quote(json.dumps(body, ensure_ascii=False))
+    return f"curl -s {address}/v1/context -H 'content-type: application/json' -d {data}"
+
+
+def _parsed(filters: str | None) -> Json | None:
+    if filters is None:
+        return None
+    try:
+        parsed = json.loads(filters)
+    except ValueError as error:
+        raise typer.BadParameter(f"--filters is not JSON: {error}") from None
+    if not isinstance(parsed, dict):
+        raise typer.BadParameter("--filters takes a JSON object")
+    return parsed

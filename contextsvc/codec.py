@@ -1,0 +1,129 @@
+"""Records <-> JSON: `encode` and `decode` keep everything (for the cache and for stored scores);
+`pack_view` and `utilization_view` are what callers see, the same over HTTP and on the command line.
+"""
+
+import json
+import types
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from contextsvc.errors import ShapeError
+from contextsvc.measurements import Utilization, UtilizationSummary
+from contextsvc.records import ContextPack, Drop, PackedChunk
+
+Record = TypeVar("Record")
+Json = dict[str, Any]
+
+
+def encode(record: Any) -> bytes:
+    """A record of this package as canonical JSON: equal records give equal bytes."""
+    return json.dumps(_plain(record), sort_keys=True, separators=(",", ":")).encode()
+
+
+def decode(kind: type[Record], data: bytes) -> Record:
+    """The record that `encode` wrote.
+
+    Raises:
+        ShapeError: the bytes are not such a record (another version wrote them, or they are damaged).
+    """
+    try:
+        made = _made(kind, json.loads(data))
+    except (ValueError, KeyError, TypeError) as error:
+        raise ShapeError(f"expected a stored {kind.__name__}, found {data[:60]!r} ({error})") from None
+    if not isinstance(made, kind):
+        raise ShapeError(f"expected a stored {kind.__name__}, found {data[:60]!r}")
+    return made
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value):
+        return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _made(kind: Any, value: Any) -> Any:
+    origin, args = get_origin(kind), get_args(kind)
+    if is_dataclass(kind) and isinstance(kind, type):
+        hints = get_type_hints(kind)
+        return kind(**{f.name: _made(hints[f.name], value[f.name]) for f in fields(kind)})
+    if origin is tuple:
+        inner = [args[0]] * len(value) if args[-1] is Ellipsis else args
+        return tuple(_made(part, item) for part, item in zip(inner, value, strict=True))
+    if origin in (Union, types.UnionType):
+        return None if value is None else _made(args[0], value)
+    if isinstance(origin, type) and issubclass(origin, Mapping):
+        return {key: _made(args[1], item) for key, item in value.items()}
+    return value
+
+
+def pack_view(pack: ContextPack, explain: bool = False) -> Json:
+    """A pack as callers see it; `explain` adds what was left out and the signals behind each score."""
+    view: Json = {
+        "pack_id": pack.pack_id,
+        "index": pack.index,
+        "generation": pack.generation,
+        "query": pack.query,
+        "text": pack.text,
+        "num_tokens": pack.num_tokens,
+        "budget_tokens": pack.budget_tokens,
+        "tokenizer": pack.tokenizer,
+        "ordering": pack.ordering,
+        "chunks": [_chunk_view(packed, explain) for packed in pack.chunks],
+    }
+    if explain:
+        view["drops"] = [_drop_view(drop) for drop in pack.drops]
+    return view
+
+
+def _chunk_view(packed: PackedChunk, explain: bool) -> Json:
+    candidate, chunk = packed.candidate, packed.candidate.chunk
+    view: Json = {
+        "chunk_id": chunk.chunk_id,
+        "doc_id": chunk.doc_id,
+        "title": chunk.title,
+        "section": list(chunk.section),
+        "source": chunk.source,
+        "start": chunk.start,
+        "end": chunk.end,
+        "text": chunk.text,
+        "num_tokens": packed.num_tokens,
+        "score": candidate.score,
+        "rank": candidate.rank,
+    }
+    return {**view, "signals": dict(candidate.signals)} if explain else view
+
+
+def _drop_view(drop: Drop) -> Json:
+    chunk = drop.candidate.chunk
+    return {
+        "chunk_id": chunk.chunk_id,
+        "doc_id": chunk.doc_id,
+        "start": chunk.start,
+        "end": chunk.end,
+        "score": drop.candidate.score,
+        "rank": drop.candidate.rank,
+        "reason": drop.reason,
+        "detail": drop.detail,
+    }
+
+
+def utilization_view(found: Utilization) -> Json:
+    """A pack's measured utilization as callers see it."""
+    plain: Json = _plain(found)
+    return {"scope": "pack", **plain}
+
+
+def summary_view(found: UtilizationSummary) -> Json:
+    """A generation's measured utilization as callers see it."""
+    plain: Json = _plain(found)
+    return {"scope": "index", **plain}
+
+
+def no_utilization(scope: str, reason: str) -> Json:
+    """What stands in place of a score where there is none: null and why."""
+    return {"scope": scope, "score": None, "reason": reason}

@@ -1,0 +1,107 @@
+"""Names, row types and encodings of the corpus files."""
+
+import io
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from contextsvc.errors import ShapeError
+
+TEXTS = "texts.utf8"
+DOCUMENTS = "documents.jsonl"
+SECTIONS = "sections.json"
+CHUNKS = "chunks.npy"
+SENTENCES = "sentences.npy"
+SENTENCE_VECTORS = "sentence_vectors.npy"
+CHUNK_VECTORS = "chunk_vectors.npy"
+
+# Little-endian and fixed, so that a generation can be carried to another machine.
+VECTOR = np.dtype("<f2")
+CHUNK = np.dtype(
+    [(field, "<i8") for field in ("doc", "start", "end", "byte_start", "byte_end")]
+    + [(field, "<i8") for field in ("first_sentence", "end_sentence")]
+    + [("num_tokens", "<i4"), ("section", "<i4")]
+)
+SENTENCE = np.dtype([("start", "<i8"), ("end", "<i8"), ("row", "<i8")])
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A line of documents.jsonl; ends are exclusive, bytes lie in texts.utf8."""
+
+    doc_id: str
+    title: str
+    source: str
+    format: Any
+    metadata: dict[str, object]
+    content_hash: str
+    byte_start: int
+    byte_end: int
+    first_chunk: int
+    end_chunk: int
+    first_sentence: int
+    end_sentence: int
+
+
+def encode(text: str) -> bytes:
+    """UTF-8 in which a lone surrogate passes: real files hold them, and spans must still fit."""
+    return text.encode("utf-8", "surrogatepass")
+
+
+def decode(data: bytes) -> str:
+    """The inverse of `encode`."""
+    return data.decode("utf-8", "surrogatepass")
+
+
+class RowFile:
+    """A .npy file that grows: the header is written again, with the final shape, when it is closed."""
+
+    def __init__(self, path: Path, dtype: DTypeLike, width: int | None = None) -> None:
+        self.num_rows = 0
+        self._dtype, self._width = np.dtype(dtype), width
+        self._file = path.open("w+b")
+        self._header_bytes = self._file.write(self._header())
+
+    def append(self, rows: NDArray[Any]) -> int:
+        """Append (n,) or (n, width) rows, cast to the file's type; the number of the first."""
+        first = self.num_rows
+        self._file.write(np.ascontiguousarray(rows, dtype=self._dtype).tobytes())
+        self.num_rows += len(rows)
+        return first
+
+    def read(self, numbers: NDArray[np.int64]) -> NDArray[Any]:
+        """Rows written before, by number, in that order: (n,) or (n, width)."""
+        if len(numbers) and not 0 <= int(numbers.min()) <= int(numbers.max()) < self.num_rows:
+            raise ShapeError(
+                f"rows {numbers.min()} to {numbers.max()} were asked for; there are {self.num_rows}"
+            )
+        self._file.flush()
+        num_bytes = self._dtype.itemsize * (self._width or 1)
+        starts = (self._header_bytes + num_bytes * numbers).tolist()
+        data = b"".join(os.pread(self._file.fileno(), num_bytes, start) for start in starts)
+        rows = np.frombuffer(data, dtype=self._dtype)
+        return rows if self._width is None else rows.reshape(-1, self._width)
+
+    def close(self) -> None:
+        """Write the final header; calling it again does nothing."""
+        if self._file.closed:
+            return
+        with self._file:
+            header = self._header()
+            # numpy pads headers so that the first axis may grow in place; a file is lost if it stops that.
+            if len(header) != self._header_bytes:
+                raise ShapeError(f"the .npy header grew from {self._header_bytes} to {len(header)} bytes")
+            self._file.seek(0)
+            self._file.write(header)
+
+    def _header(self) -> bytes:
+        shape = (self.num_rows,) if self._width is None else (self.num_rows, self._width)
+        buffer = io.BytesIO()
+        descr = np.lib.format.dtype_to_descr(self._dtype)
+        header = {"descr": descr, "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(buffer, header)
+        return buffer.getvalue()

@@ -1,0 +1,90 @@
+"""What must hold in every corpus, for `contextsvc index check`: reads everything, changes nothing."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from contextsvc.corpus.view import Corpus, Float16Array
+from contextsvc.errors import ContextError
+from contextsvc.generation import Manifest
+
+UNIT_TOLERANCE = 1e-2
+_BLOCK_ROWS = 8192
+
+
+def broken_invariants(corpus: Corpus, manifest: Manifest | None = None) -> list[str]:
+    """What does not hold, one sentence each; empty when all does.
+
+    Texts, spans, chunks and sentences of each document fit each other, chunk ids are unique, rows are
+    in range, vectors have length 1 within `UNIT_TOLERANCE` (they are float16), counts agree.
+    """
+    found = corpus.differences(manifest) if manifest else []
+    if len(corpus.chunk_vectors) != corpus.num_chunks:
+        found.append(f"{len(corpus.chunk_vectors)} chunk vectors for {corpus.num_chunks} chunks")
+    found += _uneven(corpus.chunk_vectors, "chunk") + _uneven(corpus.sentence_vectors, "sentence")
+    rows = corpus.sentence_table["row"]
+    if len(rows) and not 0 <= int(rows.min()) <= int(rows.max()) < len(corpus.sentence_vectors):
+        found.append(f"sentences name vectors up to {rows.max()}, there are {len(corpus.sentence_vectors)}")
+    found += _untiled(corpus)
+    if found:
+        return found
+    # Only now: the texts are read through the offsets just checked.
+    seen: set[str] = set()
+    for doc in range(corpus.num_documents):
+        found += _document_faults(corpus, doc, seen)
+    return found
+
+
+def _uneven(vectors: Float16Array, kind: str) -> list[str]:
+    faulty = 0
+    for start in range(0, len(vectors), _BLOCK_ROWS):
+        lengths = np.linalg.norm(vectors[start : start + _BLOCK_ROWS].astype(np.float32), axis=1)
+        # Negated, so that NaN counts as faulty.
+        faulty += int((~(np.abs(lengths - 1) <= UNIT_TOLERANCE)).sum())
+    return [f"{faulty} {kind} vectors are not of length 1"] if faulty else []
+
+
+def _untiled(corpus: Corpus) -> list[str]:
+    """Documents must follow each other without gap in texts, chunks and sentences."""
+    ends = {"byte": len(corpus.texts), "chunk": corpus.num_chunks, "sentence": len(corpus.sentence_table)}
+    found = []
+    for kind, last in ends.items():
+        first_field = "byte_start" if kind == "byte" else f"first_{kind}"
+        last_field = "byte_end" if kind == "byte" else f"end_{kind}"
+        position = 0
+        for entry in corpus.entries:
+            if getattr(entry, first_field) != position or getattr(entry, last_field) < position:
+                found.append(f"document {entry.doc_id!r} does not start at {kind} {position}")
+                break
+            position = getattr(entry, last_field)
+        else:
+            if position != last:
+                found.append(f"the documents end at {kind} {position} of {last}")
+    return found
+
+
+def _document_faults(corpus: Corpus, doc: int, seen: set[str]) -> Iterator[str]:
+    entry = corpus.entries[doc]
+    try:
+        document = corpus.document(doc)
+    except UnicodeDecodeError:
+        yield f"document {entry.doc_id!r} is not UTF-8"
+        return
+    if document.content_hash != entry.content_hash:
+        yield f"document {entry.doc_id!r} differs from its content hash"
+    for number in corpus.chunks_of(doc):
+        try:
+            chunk = corpus.chunk(number)
+        except (ContextError, UnicodeDecodeError, IndexError):
+            yield f"chunk {number} cannot be cut from its document"
+            continue
+        if chunk.doc_id != entry.doc_id or document.text[chunk.start : chunk.end] != chunk.text:
+            yield f"chunk {number} is not what its span holds in {entry.doc_id!r}"
+        if chunk.chunk_id in seen:
+            yield f"chunk {number} has the id of another, {chunk.chunk_id}"
+        seen.add(chunk.chunk_id)
+        position = chunk.start
+        for start, end in corpus.sentence_spans(number):
+            if not position <= start < end <= chunk.end:
+                yield f"chunk {number} ({chunk.start}-{chunk.end}) does not hold its sentence {start}-{end}"
+            position = end

@@ -1,0 +1,197 @@
+"""Reading a corpus: arrays are memory-mapped, texts are cut from the file when asked for."""
+
+import json
+import mmap
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contextsvc.corpus.files import (
+    CHUNK,
+    CHUNK_VECTORS,
+    CHUNKS,
+    DOCUMENTS,
+    SECTIONS,
+    SENTENCE,
+    SENTENCE_VECTORS,
+    SENTENCES,
+    TEXTS,
+    VECTOR,
+    Entry,
+    decode,
+)
+from contextsvc.errors import CorruptIndex, ShapeError
+from contextsvc.generation import Manifest
+from contextsvc.records import Chunk, Document, Int64Array
+
+Float16Array = NDArray[np.float16]
+
+
+class Corpus:
+    """One generation's documents, chunks, sentences and vectors, by number.
+
+    Every lookup takes constant time; reading from several threads is safe. It stays readable when the
+    folder is removed by a later publish. In memory: the lines of documents.jsonl and the sections.
+    """
+
+    def __init__(
+        self,
+        texts: bytes | mmap.mmap,
+        entries: list[Entry],
+        sections: list[tuple[str, ...]],
+        arrays: Mapping[str, NDArray[Any]],
+    ) -> None:
+        self.texts = texts
+        self.entries = entries
+        self.sections = sections
+        self.chunk_table = arrays[CHUNKS]
+        self.sentence_table = arrays[SENTENCES]
+        self.chunk_vectors: Float16Array = arrays[CHUNK_VECTORS]
+        self.sentence_vectors: Float16Array = arrays[SENTENCE_VECTORS]
+
+    @classmethod
+    def open(cls, folder: Path, manifest: Manifest | None = None) -> "Corpus":
+        """Open a folder whose files were verified (`generation.open_manifest`).
+
+        Raises:
+            CorruptIndex: a file is missing, has another form, or the counts differ from the manifest's.
+        """
+        name = manifest.name if manifest else folder.name
+        try:
+            lines = (folder / DOCUMENTS).read_bytes().split(b"\n")[:-1]
+            entries = [Entry(**json.loads(decode(line))) for line in lines]
+            sections = [tuple(path) for path in json.loads(decode((folder / SECTIONS).read_bytes()))]
+            types = {CHUNKS: CHUNK, SENTENCES: SENTENCE, CHUNK_VECTORS: VECTOR, SENTENCE_VECTORS: VECTOR}
+            arrays = {file: _open_array(folder / file, dtype) for file, dtype in types.items()}
+            corpus = cls(_map_texts(folder / TEXTS), entries, sections, arrays)
+        except (OSError, EOFError, ValueError, TypeError) as error:
+            raise CorruptIndex(name, [str(error)]) from error
+        differing = corpus.differences(manifest) if manifest else []
+        if differing:
+            raise CorruptIndex(name, differing)
+        return corpus
+
+    @property
+    def num_documents(self) -> int:
+        """Documents, those without a chunk included."""
+        return len(self.entries)
+
+    @property
+    def num_chunks(self) -> int:
+        """Chunks of all documents."""
+        return len(self.chunk_table)
+
+    def chunk(self, number: int) -> Chunk:
+        """The chunk as it was added; reads its own bytes alone.
+
+        Raises:
+            ShapeError: no such number.
+        """
+        row = self._chunk_row(number)
+        entry = self.entries[row["doc"]]
+        text = decode(self.texts[row["byte_start"] : row["byte_end"]])
+        return Chunk(
+            entry.doc_id, int(row["start"]), int(row["end"]), text, int(row["num_tokens"]), entry.title,
+            entry.source, self.sections[row["section"]], entry.content_hash,
+        )  # fmt: skip
+
+    def sentence_rows(self, number: int) -> Int64Array:
+        """Rows of a chunk's sentences in `sentence_vectors`, in order: (num sentences,)."""
+        row = self._chunk_row(number)
+        rows = self.sentence_table["row"][row["first_sentence"] : row["end_sentence"]]
+        return np.array(rows, dtype=np.int64)
+
+    def sentence_spans(self, number: int) -> list[tuple[int, int]]:
+        """Spans of a chunk's sentences in the document's characters, in order."""
+        row = self._chunk_row(number)
+        table = self.sentence_table[row["first_sentence"] : row["end_sentence"]]
+        return list(zip(table["start"].tolist(), table["end"].tolist(), strict=True))
+
+    def document_of(self, numbers: Int64Array) -> Int64Array:
+        """Document number of each chunk number, in the same shape."""
+        return np.asarray(self.chunk_table["doc"][numbers], dtype=np.int64)
+
+    @property
+    def documents_of_chunks(self) -> Int64Array:
+        """Document number of every chunk: (num_chunks,)."""
+        return self.document_of(np.arange(self.num_chunks))
+
+    @property
+    def chunk_tokens(self) -> Int64Array:
+        """Tokens of every chunk: (num_chunks,)."""
+        return self.chunk_table["num_tokens"].astype(np.int64)
+
+    def chunks_of(self, doc: int) -> range:
+        """Chunk numbers of a document, in order of its text."""
+        entry = self._entry(doc)
+        return range(entry.first_chunk, entry.end_chunk)
+
+    def metadata(self, doc: int) -> Mapping[str, object]:
+        """A document's metadata."""
+        return self._entry(doc).metadata
+
+    def document_fields(self) -> Iterator[Mapping[str, object]]:
+        """What filters see of each document, in order: metadata, under `doc_id`, `title` and `source`."""
+        for entry in self.entries:
+            own = {"doc_id": entry.doc_id, "title": entry.title, "source": entry.source}
+            yield {**entry.metadata, **own}
+
+    def document_text(self, doc: int) -> str:
+        """A document's whole text."""
+        entry = self._entry(doc)
+        return decode(self.texts[entry.byte_start : entry.byte_end])
+
+    def document(self, doc: int) -> Document:
+        """A document as it was added."""
+        entry = self._entry(doc)
+        return Document(
+            entry.doc_id, self.document_text(doc), entry.title, entry.source, entry.format, entry.metadata
+        )
+
+    def documents(self) -> Iterator[Document]:
+        """Every document, in order, one in memory at a time."""
+        return map(self.document, range(self.num_documents))
+
+    def differences(self, manifest: Manifest) -> list[str]:
+        """Where the counts differ from a manifest's, one sentence each."""
+        found = {
+            "num_documents": self.num_documents,
+            "num_chunks": self.num_chunks,
+            "num_sentences": len(self.sentence_table),
+            "num_vectors": len(self.sentence_vectors),
+            "dim": self.chunk_vectors.shape[-1],
+        }
+        return [
+            f"{field} is {value}, the manifest says {getattr(manifest, field)}"
+            for field, value in found.items()
+            if value != getattr(manifest, field)
+        ]
+
+    def _chunk_row(self, number: int) -> Any:
+        if not 0 <= number < self.num_chunks:
+            raise ShapeError(f"chunk {number} was asked for; there are {self.num_chunks}, from 0")
+        return self.chunk_table[number]
+
+    def _entry(self, doc: int) -> Entry:
+        if not 0 <= doc < self.num_documents:
+            raise ShapeError(f"document {doc} was asked for; there are {self.num_documents}, from 0")
+        return self.entries[doc]
+
+
+def _open_array(path: Path, dtype: np.dtype[Any]) -> NDArray[Any]:
+    array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    if array.dtype != dtype or array.ndim != (2 if dtype == VECTOR else 1):
+        raise ValueError(f"{path.name}: holds {array.dtype} of {array.ndim} dimensions, expected {dtype}")
+    # As a plain array: the memmap subclass does bookkeeping on every slice, a third of a chunk's lookup.
+    return array.view(np.ndarray)
+
+
+def _map_texts(path: Path) -> bytes | mmap.mmap:
+    with path.open("rb") as file:
+        # An empty file cannot be mapped. Mapped, not read by position: no descriptor to close.
+        if file.seek(0, 2) == 0:
+            return b""
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)

@@ -1,0 +1,192 @@
+"""One request from start to end: what the HTTP routes and the command line both call."""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from contextsvc.caching import CachedAssembler, CachedMeasurer
+from contextsvc.codec import (
+    Json,
+    no_utilization,
+    pack_view,
+    utilization_view,
+)
+from contextsvc.errors import CorruptIndex, UserError
+from contextsvc.generation import Manifest
+from contextsvc.library import Library
+from contextsvc.measurements import Utilization, UtilizationSummary
+from contextsvc.measuring import summarise
+from contextsvc.records import PackRequest
+from contextsvc.settings import Settings
+from contextsvc.summaries import index_utilization, store_summary
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A request for context as it comes in; None leaves the choice to the settings."""
+
+    index: str
+    query: str
+    budget_tokens: int
+    max_chunks: int | None = None
+    tokenizer: str | None = None
+    ordering: str | None = None
+    filters: Mapping[str, Any] | None = None
+    measure: bool = False
+    response: str | None = None
+    explain: bool = False
+
+
+@dataclass
+class Engine:
+    """The running whole.
+
+    Measurements run one at a time: each keeps all cores busy.
+    """
+
+    settings: Settings
+    library: Library
+    assembler: CachedAssembler
+    measurer: CachedMeasurer
+    _measuring: threading.Lock = field(default_factory=threading.Lock)
+
+    def context(self, ask: Ask) -> Json:
+        """A pack with its utilization, as callers see it."""
+        watch = Stopwatch()
+        request = self._request(ask)
+        index = self.library.get(ask.index)
+        pack, pack_state = self.assembler.assemble(index, request, watch.mark)
+        view = pack_view(pack, ask.explain)
+        cache = {"pack": pack_state}
+        if ask.measure:
+            with self._measuring:
+                utilization, cache["utilization"] = self.measurer.measure(index, pack, ask.response)
+            view["utilization"] = utilization_view(utilization)
+            watch.mark("measure")
+        else:
+            view["utilization"] = index_utilization(index.name, index.folder, index.generation)
+        view["cache"] = cache
+        num_seen = len(pack.chunks) + len(pack.drops)
+        view["trace"] = {"num_candidates": num_seen, "seconds": watch.read()}
+        return view
+
+    def pack(self, pack_id: str) -> Json:
+        """A pack made before, with its utilization if it was measured.
+
+        Raises:
+            UnknownPack: it is not kept.
+        """
+        pack = self.assembler.pack(pack_id)
+        known = self.measurer.last(pack_id)
+        reason = f"not measured yet; POST /v1/packs/{pack_id}/utilization measures it"
+        score = utilization_view(known) if known else no_utilization("pack", reason)
+        return {**pack_view(pack, explain=True), "utilization": score}
+
+    def utilization(self, pack_id: str, response: str | None) -> Json:
+        """The measured utilization of a pack made before.
+
+        Raises:
+            UnknownPack: it is not kept.
+            UserError: its generation is no longer the current one.
+        """
+        pack = self.assembler.pack(pack_id)
+        index = self.library.get(pack.index)
+        if index.generation != pack.generation:
+            raise UserError(
+                f"pack {pack_id!r} was made from generation {pack.generation}, index {pack.index!r} is "
+                f"now at {index.generation}; ask for a new pack with POST /v1/context"
+            )
+        with self._measuring:
+            found, state = self.measurer.measure(index, pack, response)
+        return {**utilization_view(found), "cache": {"utilization": state}}
+
+    def indexes(self) -> list[Json]:
+        """Every index, briefly; a damaged one with what is wrong."""
+        return [self._brief(name) for name in self.library.names()]
+
+    def index(self, name: str) -> Json:
+        """One index: its manifest and its last measured utilization."""
+        index = self.library.get(name)
+        return index_view(name, index.folder, index.manifest)
+
+    def measure_queries(
+        self, index_name: str, asks: Iterable[Ask], report: Callable[[Json], None] = lambda _: None
+    ) -> UtilizationSummary:
+        """Pack and measure each query, report each, and store the summary with the generation.
+
+        Raises:
+            UserError: no query gave a pack to measure.
+        """
+        index = self.library.get(index_name)
+        found: list[Utilization] = []
+        for ask in asks:
+            pack, _ = self.assembler.assemble(index, self._request(ask))
+            if not pack.chunks:
+                report({"query": ask.query, "skipped": "nothing in the index passed the score floor"})
+                continue
+            utilization, _ = self.measurer.measure(index, pack, ask.response)
+            found.append(utilization)
+            report(
+                {"query": ask.query, "pack": pack_view(pack), "utilization": utilization_view(utilization)}
+            )
+        if not found:
+            raise UserError("no query gave a pack to measure")
+        summary = summarise(index.generation, found, self.settings.seed)
+        store_summary(index.folder, summary)
+        return summary
+
+    def _request(self, ask: Ask) -> PackRequest:
+        s = self.settings
+        filters = json.dumps(ask.filters, sort_keys=True) if ask.filters else ""
+        return PackRequest(
+            ask.index, ask.query, ask.budget_tokens, ask.max_chunks or s.max_chunks,
+            ask.tokenizer or s.tokenizer, ask.ordering or s.ordering, filters,
+        )  # fmt: skip
+
+    def _brief(self, name: str) -> Json:
+        try:
+            view = self.index(name)
+        except (CorruptIndex, UserError) as error:
+            return {"name": name, "state": "unusable", "reason": str(error)}
+        kept = ("name", "generation", "num_documents", "num_chunks", "built_at")
+        return {**{key: view[key] for key in kept}, "state": "ready"}
+
+
+class Stopwatch:
+    """Seconds between marks."""
+
+    def __init__(self) -> None:
+        self._start = self._last = time.perf_counter()
+        self._seconds: dict[str, float] = {}
+
+    def mark(self, stage: str) -> None:
+        """The time since the last mark belongs to this stage."""
+        now = time.perf_counter()
+        self._seconds[stage] = round(now - self._last, 6)
+        self._last = now
+
+    def read(self) -> dict[str, float]:
+        """Seconds a stage, and `total`."""
+        return {**self._seconds, "total": round(time.perf_counter() - self._start, 6)}
+
+
+def index_view(name: str, folder: Path, m: Manifest) -> Json:
+    """An index as callers see it; `folder` is its generation's."""
+    return {
+        "name": name,
+        "generation": m.generation,
+        "embedder": m.embedder,
+        "dim": m.dim,
+        "num_documents": m.num_documents,
+        "num_chunks": m.num_chunks,
+        "num_sentences": m.num_sentences,
+        "num_vectors": m.num_vectors,
+        "settings": dict(m.settings),
+        "built_at": m.built_at,
+        "num_bytes": sum(entry.num_bytes for entry in m.files.values()),
+        "utilization": index_utilization(name, folder, m.generation),
+    }

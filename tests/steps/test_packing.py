@@ -1,0 +1,110 @@
+"""Packing: what is taken, what is left and why, and a budget that holds."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from contextsvc.errors import BudgetTooSmall, ShapeError
+from contextsvc.records import Candidate, Chunk, Float32Array
+from contextsvc.steps.ordering import ORDERINGS, by_relevance
+from contextsvc.steps.packing import Limits, pack_greedily
+
+
+def candidate(rank: int, score: float, text: str) -> Candidate:
+    return Candidate(rank, Chunk(f"d{rank}", 0, len(text), text, len(text.split())), score, rank)
+
+
+def words(text: str) -> int:
+    return len(text.split())
+
+
+def limits(budget: int, most: int = 9, alike: float = 0.95, diversity: float = 0.0) -> Limits:
+    return Limits(budget, most, alike, diversity)
+
+
+APART: Float32Array = np.eye(4, dtype=np.float32)
+THREE = [candidate(1, 0.9, "a b c"), candidate(2, 0.8, "d e f"), candidate(3, 0.7, "g")]
+
+
+def test_takes_the_best_that_fits_and_says_what_did_not() -> None:
+    # "[1]" and the words: 4, then 8, then 10 words; the second would make 8 of 7
+    packed = pack_greedily(THREE, APART[:3], limits(7), by_relevance, words)
+    assert [c.rank for c in packed.kept] == [1, 3]
+    assert packed.text == "[1]\na b c\n\n[2]\ng"
+    assert [(d.candidate.rank, d.reason) for d in packed.drops] == [(2, "over_budget")]
+
+
+def test_stops_at_max_chunks() -> None:
+    packed = pack_greedily(THREE, APART[:3], limits(99, most=1), by_relevance, words)
+    assert [d.reason for d in packed.drops] == ["max_chunks", "max_chunks"]
+
+
+def test_drops_a_near_duplicate_of_what_is_packed() -> None:
+    vectors = np.array([[1, 0], [1, 0], [0, 1]], dtype=np.float32)
+    packed = pack_greedily(THREE, vectors, limits(99), by_relevance, words)
+    (drop,) = packed.drops
+    assert (drop.candidate.rank, drop.reason) == (2, "near_duplicate")
+    assert drop.detail == f"of {THREE[0].chunk.chunk_id}"
+
+
+def test_drops_the_same_text_whatever_its_vector() -> None:
+    same = [candidate(1, 0.9, "a b"), candidate(2, 0.8, "a b")]
+    packed = pack_greedily(same, APART[:2], limits(99), by_relevance, words)
+    assert [d.reason for d in packed.drops] == ["near_duplicate"]
+
+
+def test_a_duplicate_of_what_did_not_fit_is_welcome() -> None:
+    pair = [candidate(1, 0.9, "a b c d e f"), candidate(2, 0.8, "a b c")]
+    packed = pack_greedily(pair, np.ones((2, 1), dtype=np.float32), limits(5), by_relevance, words)
+    assert [c.rank for c in packed.kept] == [2]
+
+
+def test_diversity_prefers_what_is_new() -> None:
+    # gain of 2: .8 - .5 * .9 = .35, gain of 3: .7 - 0
+    vectors = np.array([[1, 0], [0.9, 0.19**0.5], [0, 1]], dtype=np.float32)
+    packed = pack_greedily(THREE, vectors, limits(99, most=2, diversity=0.5), by_relevance, words)
+    assert [c.rank for c in packed.kept] == [1, 3]
+
+
+def test_no_gain_is_left_out() -> None:
+    pair = [candidate(1, 0.9, "a"), candidate(2, 0.3, "b")]
+    vectors = np.array([[1, 0], [0.8, 0.6]], dtype=np.float32)
+    packed = pack_greedily(pair, vectors, limits(99, diversity=0.5), by_relevance, words)
+    assert [(d.reason, d.detail) for d in packed.drops] == [("no_gain", "gain -0.100")]
+
+
+def test_a_budget_too_small_names_the_smallest_that_would_do() -> None:
+    with pytest.raises(BudgetTooSmall) as caught:
+        pack_greedily(THREE, APART[:3], limits(1), by_relevance, words)
+    assert caught.value.smallest_tokens == 2
+    assert pack_greedily(THREE, APART[:3], limits(2), by_relevance, words).text == "[1]\ng"
+
+
+def test_no_candidates_make_an_empty_pack() -> None:
+    packed = pack_greedily([], np.zeros((0, 2), dtype=np.float32), limits(1), by_relevance, words)
+    assert (packed.text, packed.kept, packed.drops) == ("", (), ())
+
+
+def test_vectors_must_match() -> None:
+    with pytest.raises(ShapeError, match="3 candidates but 2 vectors"):
+        pack_greedily(THREE, APART[:2], limits(9), by_relevance, words)
+
+
+texts = st.text(alphabet="ab \n", min_size=1, max_size=40).filter(str.strip)
+
+
+@given(st.lists(texts, max_size=6), st.integers(1, 40), st.sampled_from(sorted(ORDERINGS)), st.integers(0, 9))
+def test_the_budget_holds_and_nothing_is_lost(made: list[str], budget: int, ordering: str, seed: int) -> None:
+    found = [candidate(i + 1, 1 - i / 10, text) for i, text in enumerate(made)]
+    vectors = np.random.default_rng(seed).normal(size=(len(made), 3))
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    smallest = min((len("[1]\n" + text) for text in made), default=0)
+    if budget < smallest:
+        with pytest.raises(BudgetTooSmall, match=f"would do is {smallest}"):
+            pack_greedily(found, vectors.astype(np.float32), limits(budget), ORDERINGS[ordering], len)
+        return
+    packed = pack_greedily(found, vectors.astype(np.float32), limits(budget), ORDERINGS[ordering], len)
+    assert len(packed.text) <= budget
+    ranks = [c.rank for c in packed.kept] + [d.candidate.rank for d in packed.drops]
+    assert sorted(ranks) == list(range(1, len(made) + 1))
