@@ -126,7 +126,7 @@ class Assembler:
     def _keep_strong(self, found: list[Candidate]) -> tuple[list[Candidate], list[Drop]]:
         floor = self.settings.score_floor * found[0].score if found else 0.0
         strong = [candidate for candidate in found if candidate.score >= floor]
-        weak = [Drop(c, "low_score", f"below {floor:.3f}") for c in found if c.score < floor]
+        weak = [Drop.of(c, "low_score", f"below {floor:.3f}") for c in found if c.score < floor]
         return strong, weak
 
     def _limits(self, request: PackRequest) -> Limits:

@@ -100,12 +100,16 @@ class CachedAssembler:
         """The pack and whether it was known; `mark` as in `Assembler.assemble`."""
         key = cache_key("pack", index.name, index.generation, self._assembler.configuration,
                         encode(request).decode())  # fmt: skip
-        pack, state = _through(
-            self._cache, key, ContextPack, lambda: self._assembler.assemble(index, request, mark)
-        )
-        if state == "miss" and self._cache is not None:
-            self._cache.put(cache_key("pack-by-id", pack.pack_id), encode(pack))
-        return pack, state
+        known = _known(self._cache, key, ContextPack)
+        if known is not None:
+            return known, "hit"
+        pack = self._assembler.assemble(index, request, mark)
+        if self._cache is None:
+            return pack, "off"
+        data = encode(pack)
+        self._cache.put(key, data)
+        self._cache.put(cache_key("pack-by-id", pack.pack_id), data)
+        return pack, "miss"
 
     def pack(self, pack_id: str) -> ContextPack:
         """The pack of that id.
@@ -154,12 +158,16 @@ class CachedMeasurer:
         """The utilization and whether it was known. The cost is what it took when it was measured."""
         target = "answer" if response is None else "response:" + response
         key = cache_key("utilization", self.measurer.configuration, pack.pack_id, target)
-        measured = _through(
-            self._cache, key, Utilization, lambda: self.measurer.measure(index, pack, response)
-        )
-        if self._cache is not None:
-            self._cache.put(cache_key("utilization-of-pack", pack.pack_id), encode(measured[0]))
-        return measured
+        known = _known(self._cache, key, Utilization)
+        if known is not None:
+            return known, "hit"
+        found = self.measurer.measure(index, pack, response)
+        if self._cache is None:
+            return found, "off"
+        data = encode(found)
+        self._cache.put(key, data)
+        self._cache.put(cache_key("utilization-of-pack", pack.pack_id), data)
+        return found, "miss"
 
     def last(self, pack_id: str) -> Utilization | None:
         """What was last measured of a pack, by whichever reader; None if nothing is kept."""
@@ -174,16 +182,3 @@ def _known(cache: Cache | None, key: str, kind: type[Record]) -> Record | None:
         return decode(kind, data)
     except ShapeError:
         return None  # written by another version or damaged: a miss
-
-
-def _through(
-    cache: Cache | None, key: str, kind: type[Record], make: Callable[[], Record]
-) -> tuple[Record, CacheState]:
-    found = _known(cache, key, kind)
-    if found is not None:
-        return found, "hit"
-    made = make()
-    if cache is None:
-        return made, "off"
-    cache.put(key, encode(made))
-    return made, "miss"

@@ -4,13 +4,14 @@
 
 import json
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from functools import cache
+from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from contextsvc.errors import ShapeError
 from contextsvc.measurements import Utilization, UtilizationSummary
-from contextsvc.records import ContextPack, Drop, PackedChunk
+from contextsvc.records import ContextPack, PackedChunk
 
 Record = TypeVar("Record")
 Json = dict[str, Any]
@@ -28,7 +29,7 @@ def decode(kind: type[Record], data: bytes) -> Record:
         ShapeError: the bytes are not such a record (another version wrote them, or they are damaged).
     """
     try:
-        made = _made(kind, json.loads(data))
+        made = _maker(cast("Any", kind))(json.loads(data))
     except (ValueError, KeyError, TypeError) as error:
         raise ShapeError(f"expected a stored {kind.__name__}, found {data[:60]!r} ({error})") from None
     if not isinstance(made, kind):
@@ -37,28 +38,41 @@ def decode(kind: type[Record], data: bytes) -> Record:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, str | int | float | None):
+        return value
     if is_dataclass(value):
-        return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
+        return {name: _plain(getattr(value, name)) for name in _names(cast("Any", type(value)))}
     if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return [_plain(item) for item in value]
-    return value
+    return [_plain(item) for item in value]
 
 
-def _made(kind: Any, value: Any) -> Any:
+@cache
+def _names(kind: type) -> tuple[str, ...]:
+    return tuple(f.name for f in fields(kind))
+
+
+@cache
+def _maker(kind: Any) -> Callable[[Any], Any]:
+    """What turns JSON back into a value of that type; built once a type, because hints are slow to read."""
     origin, args = get_origin(kind), get_args(kind)
     if is_dataclass(kind) and isinstance(kind, type):
         hints = get_type_hints(kind)
-        return kind(**{f.name: _made(hints[f.name], value[f.name]) for f in fields(kind)})
+        makers = [(name, _maker(hints[name])) for name in _names(kind)]
+        return lambda value: kind(*[make(value[name]) for name, make in makers])
+    if origin is tuple and args[-1] is Ellipsis:
+        item = _maker(args[0])
+        return lambda value: tuple([item(part) for part in value])
     if origin is tuple:
-        inner = [args[0]] * len(value) if args[-1] is Ellipsis else args
-        return tuple(_made(part, item) for part, item in zip(inner, value, strict=True))
+        parts = [_maker(part) for part in args]
+        return lambda value: tuple([make(part) for make, part in zip(parts, value, strict=True)])
     if origin in (Union, types.UnionType):
-        return None if value is None else _made(args[0], value)
+        inner = _maker(args[0])
+        return lambda value: None if value is None else inner(value)
     if isinstance(origin, type) and issubclass(origin, Mapping):
-        return {key: _made(args[1], item) for key, item in value.items()}
-    return value
+        entry = _maker(args[1])
+        return lambda value: {key: entry(part) for key, part in value.items()}
+    return lambda value: value
 
 
 def pack_view(pack: ContextPack, explain: bool = False) -> Json:
@@ -76,7 +90,7 @@ def pack_view(pack: ContextPack, explain: bool = False) -> Json:
         "chunks": [_chunk_view(packed, explain) for packed in pack.chunks],
     }
     if explain:
-        view["drops"] = [_drop_view(drop) for drop in pack.drops]
+        view["drops"] = _plain(pack.drops)
     return view
 
 
@@ -96,20 +110,6 @@ def _chunk_view(packed: PackedChunk, explain: bool) -> Json:
         "rank": candidate.rank,
     }
     return {**view, "signals": dict(candidate.signals)} if explain else view
-
-
-def _drop_view(drop: Drop) -> Json:
-    chunk = drop.candidate.chunk
-    return {
-        "chunk_id": chunk.chunk_id,
-        "doc_id": chunk.doc_id,
-        "start": chunk.start,
-        "end": chunk.end,
-        "score": drop.candidate.score,
-        "rank": drop.candidate.rank,
-        "reason": drop.reason,
-        "detail": drop.detail,
-    }
 
 
 def utilization_view(found: Utilization) -> Json:

@@ -57,7 +57,7 @@ class Engine:
     def context(self, ask: Ask) -> Json:
         """A pack with its utilization, as callers see it."""
         watch = Stopwatch()
-        request = self._request(ask)
+        request = self.request(ask)
         index = self.library.get(ask.index)
         pack, pack_state = self.assembler.assemble(index, request, watch.mark)
         view = pack_view(pack, ask.explain)
@@ -124,7 +124,7 @@ class Engine:
         index = self.library.get(index_name)
         found: list[Utilization] = []
         for ask in asks:
-            pack, _ = self.assembler.assemble(index, self._request(ask))
+            pack, _ = self.assembler.assemble(index, self.request(ask))
             if not pack.chunks:
                 report({"query": ask.query, "skipped": "nothing in the index passed the score floor"})
                 continue
@@ -139,11 +139,13 @@ class Engine:
         store_summary(index.folder, summary)
         return summary
 
-    def _request(self, ask: Ask) -> PackRequest:
+    def request(self, ask: Ask) -> PackRequest:
+        """What is asked, with the settings where the caller left the choice."""
         s = self.settings
         filters = json.dumps(ask.filters, sort_keys=True) if ask.filters else ""
+        max_chunks = s.max_chunks if ask.max_chunks is None else ask.max_chunks
         return PackRequest(
-            ask.index, ask.query, ask.budget_tokens, ask.max_chunks or s.max_chunks,
+            ask.index, ask.query, ask.budget_tokens, max_chunks,
             ask.tokenizer or s.tokenizer, ask.ordering or s.ordering, filters,
         )  # fmt: skip
 

@@ -68,7 +68,7 @@ class Measurer:
             ReaderFault: the prompt does not fit the reader's window, or the response is empty.
         """
         started = time.perf_counter()
-        units = [unit.strip() for unit in render_units([p.candidate.chunk for p in pack.chunks])]
+        units = _units(pack)
         target, kind, cost = self._target(pack, units, response)
         fixed = self.thresholds.get(kind)
         wanted = self.num_placebos if fixed else max(self.num_placebos, FEWEST_PLACEBOS)
@@ -77,9 +77,7 @@ class Measurer:
         full, nothing = float(scores.values[0]), float(scores.values[1])
         effects = [full - float(value) for value in scores.values[2 : 2 + len(units)]]
         placebo_effects = tuple(float(value) - full for value in scores.values[2 + len(units) :])
-        threshold = fixed or threshold_from(
-            placebo_effects or [0.0] * FEWEST_PLACEBOS, "placebos in this pack", self.seed
-        )
+        threshold = fixed or _own_threshold(placebo_effects, self.seed)
         live = np.array([effect > threshold.eps for effect in effects], dtype=np.bool_)
         live_only, live_cost = self._live_only(units, pack.query, live, target)
         controls = Controls(
@@ -90,6 +88,21 @@ class Measurer:
         cost = cost + scores.cost + live_cost
         cost = Cost(cost.reader_calls, cost.reader_tokens, round(time.perf_counter() - started, 3))
         return self._report(pack, effects, threshold, controls, (target, kind), cost)
+
+    def placebo_effects(
+        self, index: LoadedIndex, pack: ContextPack, response: str | None
+    ) -> tuple[tuple[float, ...], TargetKind]:
+        """Effects of `num_placebos` unrelated chunks put into a pack: what a calibration collects.
+
+        Raises:
+            ReaderFault: as `measure`.
+        """
+        units = _units(pack)
+        target, kind, _ = self._target(pack, units, response)
+        trial = _with_placebos(units, _placebos(index, pack, self.num_placebos, self.seed), self.seed)
+        rows = [0, *range(2 + len(units), len(trial.masks))]
+        scores = self.reader.score(Prompt(trial.units, pack.query), trial.masks[rows], target).values
+        return tuple(float(value - scores[0]) for value in scores[1:]), kind
 
     def _target(
         self, pack: ContextPack, units: Sequence[str], response: str | None
@@ -133,6 +146,12 @@ class Measurer:
         )  # fmt: skip
 
 
+def _own_threshold(placebo_effects: Sequence[float], seed: int) -> Threshold:
+    if not placebo_effects:
+        return Threshold(0.0, 0.0, 0.0, 0, "the index holds nothing but this pack: no placebo")
+    return threshold_from(placebo_effects, "placebos in this pack", seed)
+
+
 @dataclass(frozen=True, slots=True)
 class _Trial:
     """A pack's units with placebos among them, and the masks that try all of them.
@@ -143,6 +162,10 @@ class _Trial:
 
     units: tuple[str, ...]
     masks: BoolArray
+
+
+def _units(pack: ContextPack) -> list[str]:
+    return [unit.strip() for unit in render_units([packed.candidate.chunk for packed in pack.chunks])]
 
 
 def _with_placebos(units: Sequence[str], placebos: Sequence[str], seed: int) -> _Trial:
@@ -180,7 +203,8 @@ def _placebos(index: LoadedIndex, pack: ContextPack, wanted: int, seed: int) -> 
     gaps = np.abs(index.corpus.chunk_tokens[strangers] - length)
     pool = strangers[np.argsort(gaps, kind="stable")][: max(10 * wanted, 50)]
     rng = np.random.default_rng([seed, int(pack.pack_id[:8], 16)])
-    drawn = rng.choice(pool, size=min(wanted, len(pool)), replace=False)
+    # A small index gives a placebo more than once, then at another place of the pack.
+    drawn = rng.choice(pool, size=wanted, replace=len(pool) < wanted)
     chunks = [index.corpus.chunk(int(number)) for number in drawn]
     # Rendered as a last unit would be; the number is one that no chunk of the pack has.
     fillers = [packed.candidate.chunk for packed in pack.chunks]

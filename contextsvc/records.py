@@ -161,11 +161,25 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """A candidate that was left out, and why; `detail` is for a person."""
+    """A receipt for a candidate that was left out; `detail` is for a person.
 
-    candidate: Candidate
+    Not the candidate itself: with fifty texts that nobody asked for a kept pack is ten times as large.
+    """
+
+    chunk_id: str
+    doc_id: str
+    start: int
+    end: int
+    score: float
+    rank: int
     reason: DropReason
     detail: str = ""
+
+    @classmethod
+    def of(cls, candidate: Candidate, reason: DropReason, detail: str = "") -> "Drop":
+        """The receipt for a candidate."""
+        c = candidate.chunk
+        return cls(c.chunk_id, c.doc_id, c.start, c.end, candidate.score, candidate.rank, reason, detail)
 
 
 @dataclass(frozen=True, slots=True)

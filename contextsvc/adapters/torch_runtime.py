@@ -55,20 +55,23 @@ def model_folder(model: str | Path) -> Path:
     folder = Path(model)
     if folder.is_dir():
         return folder.resolve()
-    name = str(model)
-    for offline in (True, False):
-        try:
-            found = Path(snapshot_download(name, allow_patterns=_MODEL_FILES, local_files_only=offline))
-        except Exception as error:  # the hub's client raises a dozen kinds, and its HTTP library more
-            reason = f"{type(error).__name__}: {error}".splitlines()[0]
-        else:
-            if any(found.rglob("*.safetensors")):
-                return found
-            reason = "it holds no safetensors file"
-    raise SettingError(
-        f"no model {name!r}: expected a folder, an asset (contextsvc assets list) or a name on a model "
-        f"hub that answers ({reason})"
-    )
+    try:
+        return _snapshot(str(model), offline=True)
+    except SettingError:
+        return _snapshot(str(model), offline=False)
+
+
+def _snapshot(name: str, offline: bool) -> Path:
+    expected = "expected a folder, an asset (contextsvc assets list) or a name on a model hub that answers"
+    try:
+        with quiet_loading():
+            folder = Path(snapshot_download(name, allow_patterns=_MODEL_FILES, local_files_only=offline))
+    except Exception as error:  # which HTTP client raises is the library's secret, and it has changed
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise SettingError(f"no model {name!r}; {expected} ({reason})") from error
+    if not any(folder.rglob("*.safetensors")):
+        raise SettingError(f"model {name!r} holds no *.safetensors; {expected}")
+    return folder
 
 
 def model_name(model: str | Path) -> str:

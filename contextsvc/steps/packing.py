@@ -91,11 +91,11 @@ def pack_greedily(
                 units = trial
                 _remember(candidate, taken, waiting, vectors, likeness, twin)
                 continue
-            drop = Drop(candidate, "over_budget", f"the pack would take {num_tokens} tokens")
+            drop = Drop.of(candidate, "over_budget", f"the pack would take {num_tokens} tokens")
         drops.append(drop)
     if drops and not kept:
         raise BudgetTooSmall(limits.budget_tokens, _smallest(candidates, count))
-    return Packed(tuple(order(kept)), tuple(units), tuple(sorted(drops, key=lambda d: d.candidate.rank)))
+    return Packed(tuple(order(kept)), tuple(units), tuple(sorted(drops, key=lambda d: d.rank)))
 
 
 def _refusal(
@@ -117,7 +117,7 @@ def _refusal(
         reason, detail = "no_gain", f"gain {gain:.3f}"
     else:
         return None
-    return Drop(candidate, reason, detail)
+    return Drop.of(candidate, reason, detail)
 
 
 def _remember(

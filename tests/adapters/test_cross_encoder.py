@@ -1,3 +1,4 @@
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ from transformers import AutoTokenizer, BertForSequenceClassification
 
 from contextsvc.adapters.cross_encoder import CrossEncoderReranker
 from contextsvc.errors import SettingError
-from tests.adapters.tiny_models import save_cross_encoder, save_embedder
+from tests.adapters.tiny_models import save_cross_encoder
 
 QUERY = "the port of etcd"
 TEXTS = ["etcd is on port 2379", "the cat sat"]
@@ -42,8 +43,6 @@ def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
 
 
 def test_several_threads_may_score(tmp_path: Path) -> None:
-    from concurrent.futures import ThreadPoolExecutor
-
     reranker = CrossEncoderReranker(save_cross_encoder(tmp_path))
     expected = reranker.score(QUERY, TEXTS).tolist()
     with ThreadPoolExecutor(4) as pool:

@@ -41,3 +41,8 @@ def test_a_folder_is_taken_as_it_is(tmp_path: Path) -> None:
 def test_names_are_short() -> None:
     assert model_name("someone/some-model") == "some-model"
     assert model_name(Path("/models/all-MiniLM-L6-v2")) == "all-MiniLM-L6-v2"
+
+
+def test_a_name_that_no_hub_can_serve_is_refused() -> None:
+    with pytest.raises(SettingError, match="no model 'not a/hub/name'; expected a folder, an asset"):
+        model_folder("not a/hub/name")

@@ -15,7 +15,10 @@ from tests.adapters.tiny_models import LLAMA_WINDOW_TOKENS, VOCABULARY_SIZE, sav
 
 PROMPT = Prompt(("Bananas are yellow.", "The port is 2379."), "Which port?")
 ALL = np.ones((1, 2), dtype=np.bool_)
-CHAT_TEXT = f"<|turn|>{INSTRUCTION}\n\nBananas are yellow.\n\nThe port is 2379.\n\nQuestion: Which port?<|end|><|turn|>"
+CHAT_TEXT = (
+    f"<|turn|>{INSTRUCTION}\n\nBananas are yellow.\n\nThe port is 2379.\n\n"
+    "Question: Which port?<|end|><|turn|>"
+)
 CHAT_TOKENS = len(CHAT_TEXT) - 2 * len("<|turn|>") - len("<|end|>") + 3
 
 

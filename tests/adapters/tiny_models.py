@@ -20,7 +20,10 @@ from transformers import (
 
 from contextsvc.adapters.torch_runtime import quiet_loading
 
-WORDS = "the a cat sat on mat with another bank raised interest rates again port of etcd is 2379".split()
+WORDS = [
+    "the", "a", "cat", "sat", "on", "mat", "with", "another", "bank", "raised", "interest", "rates", "again",
+    "port", "of", "etcd", "is", "2379",
+]  # fmt: skip
 WINDOW_TOKENS = 16
 LETTERS = sorted(pre_tokenizers.ByteLevel.alphabet())
 VOCABULARY_SIZE = len(LETTERS) + 2
@@ -50,7 +53,7 @@ def save_word_tokenizer(folder: Path) -> None:
 def bert_config() -> BertConfig:
     return BertConfig(
         vocab_size=128, hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=64,
-        max_position_embeddings=WINDOW_TOKENS, num_labels=1,
+        max_position_embeddings=WINDOW_TOKENS, num_labels=1, initializer_range=0.5,
     )  # fmt: skip
 
 

@@ -25,7 +25,8 @@ def build_tiny(folder: Path) -> Embedder:
 
 
 def build_real(_folder: Path) -> Embedder:
-    return SentenceTransformersEmbedder(assets.locate(Settings.from_env().home, "all-MiniLM-L6-v2"))
+    folder = assets.locate(Settings.from_env().home, "all-MiniLM-L6-v2")
+    return SentenceTransformersEmbedder(folder, num_threads=1)
 
 
 BUILDERS = [build_fake, build_tiny, pytest.param(build_real, marks=pytest.mark.model)]

@@ -10,7 +10,6 @@ from contextsvc.ports import LexicalIndex
 from contextsvc.records import Ranking
 from tests.fakes.lexical_index import PlainLexicalIndex
 
-
 Build = Callable[[Sequence[str]], LexicalIndex]
 pytestmark = pytest.mark.parametrize("build", [PlainLexicalIndex, Bm25sLexicalIndex.build])
 

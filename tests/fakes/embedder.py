@@ -15,7 +15,8 @@ class FakeEmbedder:
     Each distinct lower-case word w owns one axis, `sha256(w) mod dim`. The vector has a 1 on the axis
     of each word of the text and is divided by its length; a text without words is the first axis.
     So two texts of a and b distinct words with c in common have a cosine of c / sqrt(a b), but for
-    words that happen to share an axis. Tokens are words parted by spaces. Queries and passages are embedded alike.
+    words that happen to share an axis. Queries and passages are
+    embedded alike. Tokens are words parted by spaces.
 
     Attributes:
         calls: How many texts each call got, in order: for tests of caching.

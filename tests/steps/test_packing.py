@@ -32,7 +32,7 @@ def test_takes_the_best_that_fits_and_says_what_did_not() -> None:
     packed = pack_greedily(THREE, APART[:3], limits(7), by_relevance, words)
     assert [c.rank for c in packed.kept] == [1, 3]
     assert packed.text == "[1]\na b c\n\n[2]\ng"
-    assert [(d.candidate.rank, d.reason) for d in packed.drops] == [(2, "over_budget")]
+    assert [(d.rank, d.reason) for d in packed.drops] == [(2, "over_budget")]
 
 
 def test_stops_at_max_chunks() -> None:
@@ -44,7 +44,7 @@ def test_drops_a_near_duplicate_of_what_is_packed() -> None:
     vectors = np.array([[1, 0], [1, 0], [0, 1]], dtype=np.float32)
     packed = pack_greedily(THREE, vectors, limits(99), by_relevance, words)
     (drop,) = packed.drops
-    assert (drop.candidate.rank, drop.reason) == (2, "near_duplicate")
+    assert (drop.rank, drop.reason) == (2, "near_duplicate")
     assert drop.detail == f"of {THREE[0].chunk.chunk_id}"
 
 
@@ -106,5 +106,5 @@ def test_the_budget_holds_and_nothing_is_lost(made: list[str], budget: int, orde
         return
     packed = pack_greedily(found, vectors.astype(np.float32), limits(budget), ORDERINGS[ordering], len)
     assert len(packed.text) <= budget
-    ranks = [c.rank for c in packed.kept] + [d.candidate.rank for d in packed.drops]
+    ranks = [c.rank for c in packed.kept] + [d.rank for d in packed.drops]
     assert sorted(ranks) == list(range(1, len(made) + 1))

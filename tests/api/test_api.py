@@ -1,0 +1,191 @@
+"""The HTTP service, over its real application, with fake models and a real index."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from contextsvc.api import examples
+from contextsvc.api.app import create_app
+from contextsvc.api.problems import STATUS
+from contextsvc.api.schemas import IndexList, IndexView, PackUtilization, PackView
+from contextsvc.errors import ContextError
+from tests.conftest import Build
+from tests.fakes.cache import MemoryCache
+from tests.fakes.embedder import FakeEmbedder
+from tests.world import fake_engine
+
+ASK = {"index": "pages", "query": "snapshot of the cluster", "budget_tokens": 200, "max_chunks": 2}
+
+
+@pytest.fixture
+def client(build: Build, tmp_path: Path) -> Iterator[TestClient]:
+    build()
+    app = create_app(lambda: fake_engine(tmp_path, MemoryCache()))
+    with TestClient(app, raise_server_exceptions=False) as client:
+        yield client
+
+
+def refused(response: Any, status: int, code: str) -> dict[str, Any]:
+    assert response.headers["content-type"] == "application/problem+json"
+    body: dict[str, Any] = response.json()
+    assert (response.status_code, body["status"], body["code"]) == (status, status, code)
+    assert "Traceback" not in response.text
+    return body
+
+
+def test_a_pack_comes_with_sources_spans_and_counts(client: TestClient) -> None:
+    pack = client.post("/v1/context", json=ASK).json()
+    assert [chunk["doc_id"] for chunk in pack["chunks"]] == ["backup", "restore"]
+    assert pack["num_tokens"] == sum(chunk["num_tokens"] for chunk in pack["chunks"]) <= 200
+    assert pack["text"].startswith("[1] Backup\n")
+    assert (pack["cache"], pack["utilization"]["scope"]) == ({"pack": "miss"}, "index")
+    assert "drops" not in pack
+
+
+def test_the_same_request_is_a_hit_with_the_same_bytes(client: TestClient) -> None:
+    first, second = (client.post("/v1/context", json=ASK).json() for _ in range(2))
+    assert (first["cache"]["pack"], second["cache"]["pack"]) == ("miss", "hit")
+    same = ("pack_id", "text", "chunks", "num_tokens")
+    assert [first[key] for key in same] == [second[key] for key in same]
+
+
+def test_explain_says_what_was_left_out(client: TestClient) -> None:
+    pack = client.post("/v1/context", json={**ASK, "explain": True}).json()
+    assert {d["doc_id"]: d["reason"] for d in pack["drops"]}["copy"] == "near_duplicate"
+
+
+def test_measure_gives_the_packs_own_score(client: TestClient) -> None:
+    body = {**ASK, "measure": True, "response": "every night"}
+    first, second = (client.post("/v1/context", json=body).json() for _ in range(2))
+    found = first["utilization"]
+    assert (found["scope"], [v["verdict"] for v in found["verdicts"]]) == ("pack", ["live", "dead"])
+    assert first["cache"] == {"pack": "miss", "utilization": "miss"}
+    assert second["cache"] == {"pack": "hit", "utilization": "hit"}
+
+
+def test_a_pack_can_be_read_and_measured_by_its_id(client: TestClient) -> None:
+    pack_id = client.post("/v1/context", json=ASK).json()["pack_id"]
+    before = client.get(f"/v1/packs/{pack_id}").json()
+    assert before["utilization"]["score"] is None
+    found = client.post(f"/v1/packs/{pack_id}/utilization", json={"response": "every night"}).json()
+    after = client.get(f"/v1/packs/{pack_id}").json()
+    assert found["score"] == after["utilization"]["score"] > 0
+    assert client.post(f"/v1/packs/{pack_id}/utilization").json()["target_kind"] == "answer"
+
+
+def test_a_pack_of_a_former_generation_is_not_measured(client: TestClient, build: Build) -> None:
+    from contextsvc.records import Document
+
+    pack_id = client.post("/v1/context", json=ASK).json()["pack_id"]
+    build([Document("new", "Something else.")])
+    refused(client.post(f"/v1/packs/{pack_id}/utilization"), 409, "user_error")
+
+
+def test_indexes_are_listed_and_described(client: TestClient) -> None:
+    (brief,) = client.get("/v1/indexes").json()["indexes"]
+    assert (brief["name"], brief["state"], brief["num_documents"]) == ("pages", "ready", 8)
+    whole = client.get("/v1/indexes/pages").json()
+    assert (whole["embedder"], whole["dim"]) == ("fake-embedder:1:256", 256)
+
+
+def test_health(client: TestClient, tmp_path: Path) -> None:
+    assert client.get("/livez").json() == {"status": "ok"}
+    assert client.get("/readyz").status_code == 200
+    (tmp_path / "pages" / "CURRENT").write_text("nonsense")
+    ready = client.get("/readyz")
+    assert (ready.status_code, ready.json()["status"]) == (503, "not_ready")
+    assert "reason" in ready.json()["indexes"][0]
+
+
+def test_unknown_things_are_404(client: TestClient) -> None:
+    refused(client.post("/v1/context", json={**ASK, "index": "nope"}), 404, "unknown_index")
+    refused(client.get("/v1/indexes/nope"), 404, "unknown_index")
+    refused(client.get("/v1/packs/nope"), 404, "unknown_pack")
+    refused(client.get("/v1/nope"), 404, "not_found")
+    refused(client.get("/v1/context"), 405, "method_not_allowed")
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"query": ""}, "invalid_request"),
+        ({"query": " \n"}, "invalid_request"),
+        ({"query": "x" * 8193}, "invalid_request"),
+        ({"query": None}, "invalid_request"),
+        ({"budget_tokens": 0}, "invalid_request"),
+        ({"budget_tokens": "many"}, "invalid_request"),
+        ({"max_chunks": 0}, "invalid_request"),
+        ({"max_chunks": 65}, "invalid_request"),
+        ({"tokenizer": "/etc/passwd"}, "invalid_setting"),
+        ({"ordering": "random"}, "invalid_setting"),
+        ({"filters": {"field": "a"}}, "invalid_request"),
+        ({"unheard_of": 1}, "invalid_request"),
+        ({"measure": True, "response": " "}, "reader_fault"),
+        ({"index": "../pages"}, "invalid_request"),
+    ],
+)
+def test_what_does_not_fit_is_422(client: TestClient, change: dict[str, Any], code: str) -> None:
+    refused(client.post("/v1/context", json={**ASK, **change}), 422, code)
+
+
+def test_a_body_that_is_no_json_is_422(client: TestClient) -> None:
+    refused(client.post("/v1/context", content=b"\xff{"), 422, "invalid_request")
+
+
+def test_a_budget_too_small_names_the_smallest_that_would_do(client: TestClient) -> None:
+    body = refused(client.post("/v1/context", json={**ASK, "budget_tokens": 3}), 422, "budget_too_small")
+    enough = body["smallest_budget_tokens"]
+    pack = client.post("/v1/context", json={**ASK, "budget_tokens": enough}).json()
+    assert pack["num_tokens"] == enough
+
+
+def test_an_index_of_another_embedder_is_409(client: TestClient, build: Build) -> None:
+    build(embedder=FakeEmbedder(fingerprint="other"))
+    refused(client.post("/v1/context", json=ASK), 409, "index_mismatch")
+
+
+def test_a_damaged_index_is_500_without_a_trace(client: TestClient, tmp_path: Path) -> None:
+    (tmp_path / "pages" / "CURRENT").write_text("nonsense")
+    refused(client.post("/v1/context", json=ASK), 500, "corrupt_index")
+
+
+@pytest.mark.parametrize(("max_waiting", "status"), [(0, 429), (1, 503)])
+def test_overload_says_when_to_come_back(build: Build, tmp_path: Path, max_waiting: int, status: int) -> None:
+    build()
+    app = create_app(
+        lambda: fake_engine(tmp_path, max_concurrent=1, max_waiting=max_waiting, wait_seconds=0.01)
+    )
+    with TestClient(app) as client, app.state.slots.take():
+        response = client.post("/v1/context", json=ASK)
+        refused(response, status, "overloaded")
+        assert response.headers["retry-after"] == "1"
+        assert client.get("/livez").status_code == 200
+
+
+def test_every_operation_has_an_example_that_fits_its_schema(client: TestClient) -> None:
+    document = client.get("/openapi.json").json()
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            content = operation["responses"]["200"]["content"]["application/json"]
+            assert "example" in content, (method, path)
+            if "requestBody" in operation:
+                schema = str(operation["requestBody"])
+                (name,) = {n for n in ("ContextBody", "UtilizationBody") if n in schema}
+                assert "example" in document["components"]["schemas"][name]
+    PackView.model_validate(examples.PACK)
+    PackUtilization.model_validate(examples.UTILIZATION)
+    IndexView.model_validate(examples.INDEX)
+    IndexList.model_validate(examples.INDEXES)
+
+
+def test_every_error_class_has_a_status() -> None:
+    def below(kind: type[ContextError]) -> Iterator[type[ContextError]]:
+        for child in kind.__subclasses__():
+            yield child
+            yield from below(child)
+
+    for kind in below(ContextError):
+        assert any(parent in STATUS for parent in kind.__mro__[:-3]), kind

@@ -1,0 +1,145 @@
+"""The command line: what it prints, what it refuses, and its exit codes. Runs the real command functions."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from contextsvc.cli.main import run
+from contextsvc.cli.measure import read_queries
+from contextsvc.cli.pack import print_pack
+from contextsvc.cli.report import report_markdown
+from contextsvc.engine import Ask
+from contextsvc.errors import UserError
+from tests.conftest import Build
+from tests.fakes.cache import MemoryCache
+from tests.world import fake_engine
+
+ASK = Ask("pages", "snapshot of the cluster", 200, max_chunks=2)
+
+
+def ran(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as left:
+        run(list(arguments))
+    assert isinstance(left.value.code, int)
+    return left.value.code
+
+
+def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert ran("--version") == 0
+    assert capsys.readouterr().out == "0.1.0\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["nope"], "No such command"),
+        (["pack", "query"], "--index"),
+        (["index", "show", "nope", "--root", "ROOT"], "no index 'nope'"),
+        (["index", "check", "../x", "--root", "ROOT"], "no index name"),
+        (["index", "build", "/nowhere/at/all", "--index", "x", "--root", "ROOT"], "no such file or folder"),
+        (["pack", "q", "--index", "pages", "--filters", "{"], "not JSON"),
+        (["pack", "q", "--index", "pages", "--filters", "[]"], "JSON object"),
+        (["measure", "--index", "x", "--queries", "/nowhere.jsonl", "--out", "x"], "cannot read the queries"),
+    ],
+)
+def test_what_the_caller_can_mend_leaves_with_1(
+    arguments: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ran(*[str(tmp_path) if a == "ROOT" else a for a in arguments]) == 1
+    captured = capsys.readouterr()
+    assert said in " ".join(captured.err.split())
+    assert "Traceback" not in captured.err
+
+
+def test_a_setting_that_does_not_fit_leaves_with_1(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CONTEXTSVC_PORT", "high")
+    assert ran("index", "list") == 1
+    assert "CONTEXTSVC_PORT is 'high'; expected a whole number" in capsys.readouterr().err
+
+
+def test_indexes_are_listed_shown_and_checked(
+    build: Build, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    build()
+    assert ran("index", "list", "--root", str(tmp_path)) == 0
+    assert "pages" in capsys.readouterr().out
+    assert ran("index", "list", "--root", str(tmp_path), "--json") == 0
+    (row,) = json.loads(capsys.readouterr().out)["indexes"]
+    assert (row["name"], row["documents"], row["state"]) == ("pages", 8, "sound")
+    assert ran("index", "show", "pages", "--root", str(tmp_path)) == 0
+    assert "never measured" in capsys.readouterr().out
+    assert ran("index", "check", "pages", "--root", str(tmp_path)) == 0
+    assert "sound" in capsys.readouterr().out
+
+
+def test_a_damaged_index_leaves_with_2_and_is_named(
+    build: Build, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    build()
+    (texts,) = (tmp_path / "pages" / "generations").glob("*/texts.utf8")
+    texts.chmod(0o644)
+    texts.write_bytes(texts.read_bytes()[:-1])
+    assert ran("index", "check", "pages", "--root", str(tmp_path), "--json") == 2
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["sound"] is False
+    assert "texts.utf8" in captured.err
+
+
+def test_an_empty_root_says_how_to_build(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ran("index", "list", "--root", str(tmp_path / "none")) == 0
+    assert "contextsvc index build" in capsys.readouterr().err
+
+
+@pytest.fixture
+def view(build: Build, tmp_path: Path) -> dict[str, Any]:
+    build()
+    ask = Ask("pages", ASK.query, 200, max_chunks=2, measure=True, response="every night", explain=True)
+    return fake_engine(tmp_path, MemoryCache()).context(ask)
+
+
+def test_a_pack_is_printed_for_a_person(view: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    print_pack(view, "http://127.0.0.1:8000", ASK)
+    said = capsys.readouterr().out
+    for expected in (
+        "query   snapshot of the cluster",
+        "[1] Backup",
+        "pages/backup.txt  0-70",
+        "live (+2.000 nats/token)",
+        "dead (+0.000 nats/token)",
+        "utilization",
+        "threshold    0.100 nats/token [0.050, 0.200]: 95 % of 200 placebos (by hand)",
+        "near_duplicate",
+        "curl -s http://127.0.0.1:8000/v1/context",
+        '{"index": "pages", "query": "snapshot of the cluster", "budget_tokens": 200, "max_chunks": 2}',
+    ):
+        assert expected in said
+
+
+def test_a_report_is_readable(build: Build, tmp_path: Path) -> None:
+    build()
+    rows: list[dict[str, Any]] = []
+    engine = fake_engine(tmp_path)
+    asks = [Ask("pages", ASK.query, 200, response=text) for text in ("every night", "zebras")]
+    summary = engine.measure_queries("pages", asks, rows.append)
+    from contextsvc.codec import summary_view
+
+    report = {"index": "pages", "budget_tokens": 200, "max_chunks": 3, "summary": summary_view(summary)}
+    text = report_markdown({**report, "queries": rows})
+    assert text.startswith("# Context utilization of `pages`\n")
+    assert "| answers that depend on the context at all | 50% |" in text
+    assert "does not depend on the pack" in text
+    assert engine.index("pages")["utilization"]["num_queries"] == 2
+
+
+def test_queries_are_read_and_bad_lines_named(tmp_path: Path) -> None:
+    path = tmp_path / "q.jsonl"
+    path.write_text('{"query": "a"}\n\n{"query": "b", "response": "c"}\n')
+    assert list(read_queries(path)) == [("a", None), ("b", "c")]
+    for line in ("nope", "{}", '{"query": 1}', '{"query": "a", "response": 1}', "[]"):
+        path.write_text('{"query": "a"}\n' + line)
+        with pytest.raises(UserError, match=r"q.jsonl:2: expected"):
+            list(read_queries(path))

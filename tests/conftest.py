@@ -1,0 +1,23 @@
+"""Fixtures that many tests share."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from contextsvc.indexing import Built, build_index
+from contextsvc.records import Document
+from tests.fakes.embedder import FakeEmbedder
+from tests.world import documents, fake_parts
+
+Build = Callable[..., Built]
+
+
+@pytest.fixture
+def build(tmp_path: Path) -> Build:
+    """Builds an index named `pages` under tmp_path."""
+
+    def run(made: list[Document] | None = None, embedder: FakeEmbedder | None = None) -> Built:
+        return build_index(tmp_path, "pages", documents() if made is None else made, fake_parts(embedder))
+
+    return run

@@ -1,0 +1,114 @@
+"""The story of a request, with numbers that can be worked out."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from contextsvc.assembler import Assembler
+from contextsvc.errors import BudgetTooSmall, InvalidRequest, SettingError
+from contextsvc.library import Library, LoadedIndex
+from contextsvc.records import PackRequest
+from contextsvc.wiring import open_search
+from tests.conftest import Build
+from tests.fakes.embedder import FakeEmbedder
+from tests.fakes.reranker import FakeReranker
+from tests.fakes.token_counter import FakeTokenCounter
+from tests.world import fake_assembler
+
+ASK = PackRequest("pages", "snapshot of the cluster", 200, 3, "fake", "relevance")
+
+
+@pytest.fixture
+def index(build: Build, tmp_path: Path) -> LoadedIndex:
+    build()
+    return Library(tmp_path, FakeEmbedder().fingerprint, open_search).get("pages")
+
+
+def test_the_best_chunks_come_first_and_copies_are_left_out(index: LoadedIndex) -> None:
+    pack = fake_assembler().assemble(index, replace(ASK, max_chunks=2))
+    assert [p.candidate.chunk.doc_id for p in pack.chunks] == ["backup", "restore"]
+    drops = {d.doc_id: d.reason for d in pack.drops}
+    assert drops["copy"] == "near_duplicate"
+
+
+def test_signals_add_up_to_the_score(index: LoadedIndex) -> None:
+    best = fake_assembler().assemble(index, ASK).chunks[0].candidate
+    assert best.signals["lexical"] == 1.0
+    # "snapshot of the cluster": 4 words; the sentence "Take a snapshot of the cluster every night."
+    # has 8, 4 of them shared: 4 / sqrt(4 * 8)
+    assert best.signals["second_stage"] == pytest.approx(0.5**0.5, abs=1e-3)
+    expected = 0.3 * 1 + 0.35 * best.signals["dense"] + 0.35 * best.signals["second_stage"]
+    assert best.score == pytest.approx(expected, abs=1e-6)
+
+
+def test_the_text_is_what_was_counted(index: LoadedIndex) -> None:
+    pack = fake_assembler().assemble(index, ASK)
+    assert pack.num_tokens == FakeTokenCounter().count([pack.text])[0]
+    assert pack.text.startswith("[1] Backup\nTake a snapshot of the cluster every night.")
+
+
+def test_the_same_request_gives_the_same_bytes(index: LoadedIndex) -> None:
+    one, other = fake_assembler().assemble(index, ASK), fake_assembler().assemble(index, ASK)
+    assert (one, one.pack_id) == (other, other.pack_id)
+
+
+@pytest.mark.parametrize(
+    "change", [{"query": "pears"}, {"budget_tokens": 199}, {"ordering": "document"}, {"max_chunks": 1}]
+)
+def test_another_request_has_another_id(index: LoadedIndex, change: dict[str, object]) -> None:
+    pack = fake_assembler().assemble(index, ASK)
+    assert fake_assembler().assemble(index, replace(ASK, **change)).pack_id != pack.pack_id  # type: ignore[arg-type]
+
+
+def test_a_floor_leaves_the_weak_out(index: LoadedIndex) -> None:
+    pack = fake_assembler(score_floor=0.9).assemble(index, ASK)
+    assert [p.candidate.chunk.doc_id for p in pack.chunks] == ["backup"]
+    weak = {d.doc_id for d in pack.drops if d.reason == "low_score"}
+    assert "stars" in weak
+
+
+def test_filters_apply_before_the_search(index: LoadedIndex) -> None:
+    drafts = json.dumps({"field": "draft", "eq": True})
+    pack = fake_assembler().assemble(index, replace(ASK, filters=drafts, max_chunks=8))
+    seen = [p.candidate.chunk.doc_id for p in pack.chunks] + [d.doc_id for d in pack.drops]
+    assert set(seen) == {"restore", "apples", "stars", "bread"}
+
+
+def test_a_filter_that_nothing_passes_gives_an_empty_pack(index: LoadedIndex) -> None:
+    none = json.dumps({"field": "doc_id", "eq": "nowhere"})
+    pack = fake_assembler().assemble(index, replace(ASK, filters=none))
+    assert (pack.text, pack.num_tokens, pack.chunks) == ("", 0, ())
+
+
+def test_a_budget_too_small_names_the_one_that_would_do(index: LoadedIndex) -> None:
+    with pytest.raises(BudgetTooSmall) as caught:
+        fake_assembler().assemble(index, replace(ASK, budget_tokens=5))
+    enough = replace(ASK, budget_tokens=caught.value.smallest_tokens)
+    assert fake_assembler().assemble(index, enough).num_tokens == enough.budget_tokens
+
+
+def test_a_cross_encoder_takes_the_second_stage(index: LoadedIndex) -> None:
+    plain = fake_assembler()
+    assembler = Assembler(plain.embedder, plain.counters, FakeReranker(), plain.settings)
+    best = assembler.assemble(index, replace(ASK, query="yeast")).chunks[0].candidate
+    assert best.chunk.doc_id == "bread"
+    assert best.signals["second_stage"] == pytest.approx(1.0)
+    assert assembler.configuration != plain.configuration
+
+
+def test_unknown_names_are_refused(index: LoadedIndex) -> None:
+    with pytest.raises(SettingError, match="unknown tokenizer 'nope'; choose from fake"):
+        fake_assembler().assemble(index, replace(ASK, tokenizer="nope"))
+    with pytest.raises(SettingError, match="unknown ordering"):
+        fake_assembler().assemble(index, replace(ASK, ordering="nope"))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"query": " "}, {"query": "x" * 8193}, {"budget_tokens": 0}, {"max_chunks": 0}, {"max_chunks": 65}],
+)
+def test_requests_out_of_range_are_refused(change: dict[str, object]) -> None:
+    with pytest.raises(InvalidRequest):
+        replace(ASK, **change)  # type: ignore[arg-type]

@@ -1,0 +1,121 @@
+"""Caching: hits, and all that must make a miss."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from contextsvc.caching import CachedAssembler, CachedEmbedder, CachedMeasurer, cache_key
+from contextsvc.errors import UnknownPack
+from contextsvc.library import Library, LoadedIndex
+from contextsvc.records import Document, PackRequest
+from contextsvc.wiring import open_search
+from tests.conftest import Build
+from tests.fakes.cache import MemoryCache
+from tests.fakes.embedder import FakeEmbedder
+from tests.fakes.reader import FakeReader
+from tests.world import documents, fake_assembler, fake_measurer
+
+ASK = PackRequest("pages", "snapshot of the cluster", 200, 2, "fake", "relevance")
+
+
+@pytest.fixture
+def index(build: Build, tmp_path: Path) -> LoadedIndex:
+    build()
+    return Library(tmp_path, FakeEmbedder().fingerprint, open_search).get("pages")
+
+
+def test_keys_do_not_collide() -> None:
+    assert cache_key("a", "b", "c") != cache_key("a", "bc")
+    assert cache_key("a", "b") != cache_key("b", "b")
+
+
+def test_a_query_is_embedded_once() -> None:
+    embedder = FakeEmbedder()
+    cached = CachedEmbedder(embedder, MemoryCache())
+    first = cached.embed_queries(["x", "y"])
+    np.testing.assert_array_equal(cached.embed_queries(["y", "x"]), first[::-1])
+    assert embedder.calls == [1, 1]
+
+
+def test_another_embedder_does_not_see_the_vector() -> None:
+    cache, other = MemoryCache(), FakeEmbedder(fingerprint="other")
+    CachedEmbedder(FakeEmbedder(), cache).embed_queries(["x"])
+    CachedEmbedder(other, cache).embed_queries(["x"])
+    assert other.calls == [1]
+
+
+def test_a_damaged_vector_is_a_miss() -> None:
+    cache, embedder = MemoryCache(), FakeEmbedder()
+    cache.put(cache_key("query-vector", embedder.fingerprint, "x"), b"short")
+    vector = CachedEmbedder(embedder, cache).embed_queries(["x"])
+    np.testing.assert_array_equal(vector, FakeEmbedder().embed_queries(["x"]))
+
+
+def test_a_pack_is_found_again_by_request_and_by_id(index: LoadedIndex) -> None:
+    cached = CachedAssembler(fake_assembler(), MemoryCache())
+    (first, miss), (second, hit) = cached.assemble(index, ASK), cached.assemble(index, ASK)
+    assert (miss, hit) == ("miss", "hit")
+    assert first == second == cached.pack(first.pack_id)
+
+
+def test_a_changed_request_setting_or_generation_is_a_miss(
+    index: LoadedIndex, build: Build, tmp_path: Path
+) -> None:
+    cache = MemoryCache()
+    CachedAssembler(fake_assembler(), cache).assemble(index, ASK)
+    wider = CachedAssembler(fake_assembler(diversity_weight=0.5), cache)
+    assert wider.assemble(index, ASK)[1] == "miss"
+    assert (
+        CachedAssembler(fake_assembler(), cache).assemble(index, replace(ASK, budget_tokens=201))[1] == "miss"
+    )
+    build([*documents(), Document("new", "A snapshot of another cluster.")])
+    grown = Library(tmp_path, FakeEmbedder().fingerprint, open_search).get("pages")
+    pack, state = CachedAssembler(fake_assembler(), cache).assemble(grown, ASK)
+    assert (state, pack.generation) == ("miss", grown.generation)
+
+
+def test_an_unknown_pack_says_how_to_get_one() -> None:
+    for cache in (MemoryCache(), None):
+        with pytest.raises(UnknownPack, match="POST /v1/context"):
+            CachedAssembler(fake_assembler(), cache).pack("nope")
+
+
+def test_without_a_cache_the_answer_says_off(index: LoadedIndex) -> None:
+    assert CachedAssembler(fake_assembler(), None).assemble(index, ASK)[1] == "off"
+
+
+def test_a_damaged_pack_is_made_again(index: LoadedIndex) -> None:
+    cache = MemoryCache()
+    cached = CachedAssembler(fake_assembler(), cache)
+    pack, _ = cached.assemble(index, ASK)
+    for key in list(cache._values):
+        cache.put(key, b'{"query": 1}')
+    assert cached.assemble(index, ASK) == (pack, "miss")
+
+
+def test_a_measurement_is_made_once_and_its_model_loaded_when_needed(index: LoadedIndex) -> None:
+    built: list[str] = []
+
+    def build_measurer() -> "object":
+        built.append("measurer")
+        return fake_measurer()
+
+    cache = MemoryCache()
+    cached = CachedMeasurer(build_measurer, cache)  # type: ignore[arg-type]
+    pack = fake_assembler().assemble(index, ASK)
+    assert (cached.last(pack.pack_id), built) == (None, [])
+    first, miss = cached.measure(index, pack, "every night")
+    second, hit = cached.measure(index, pack, "every night")
+    assert (miss, hit, built) == ("miss", "hit", ["measurer"])
+    assert first == second == cached.last(pack.pack_id)
+
+
+def test_another_response_or_reader_is_measured_anew(index: LoadedIndex) -> None:
+    cache = MemoryCache()
+    pack = fake_assembler().assemble(index, ASK)
+    CachedMeasurer(fake_measurer, cache).measure(index, pack, "every night")
+    assert CachedMeasurer(fake_measurer, cache).measure(index, pack, None)[1] == "miss"
+    other = CachedMeasurer(lambda: fake_measurer(FakeReader(name="other")), cache)
+    assert other.measure(index, pack, "every night")[1] == "miss"

@@ -1,0 +1,67 @@
+"""Records survive the cache; views are what the API promises."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from contextsvc.codec import decode, encode, no_utilization, pack_view, utilization_view
+from contextsvc.errors import ShapeError
+from contextsvc.library import Library
+from contextsvc.measurements import Utilization
+from contextsvc.records import ContextPack, PackRequest
+from contextsvc.wiring import open_search
+from tests.conftest import Build
+from tests.fakes.embedder import FakeEmbedder
+from tests.world import fake_assembler, fake_measurer
+
+ASK = PackRequest("pages", "snapshot of the cluster", 200, 2, "fake", "relevance")
+
+
+@pytest.fixture
+def measured(build: Build, tmp_path: Path) -> tuple[ContextPack, Utilization]:
+    build()
+    index = Library(tmp_path, FakeEmbedder().fingerprint, open_search).get("pages")
+    pack = fake_assembler().assemble(index, ASK)
+    return pack, fake_measurer().measure(index, pack, "every night")
+
+
+def test_a_pack_and_its_utilization_survive(measured: tuple[ContextPack, Utilization]) -> None:
+    pack, found = measured
+    assert decode(ContextPack, encode(pack)) == pack
+    assert decode(Utilization, encode(found)) == found
+    nothing = replace(found, controls=replace(found.controls, live_only=None, sufficient=None))
+    assert decode(Utilization, encode(nothing)) == nothing
+
+
+@pytest.mark.parametrize("data", [b"", b"[]", b"{}", b"null", b"\xff", b'{"query": 1}'])
+def test_what_is_no_record_is_refused(data: bytes) -> None:
+    with pytest.raises(ShapeError, match="expected a stored ContextPack"):
+        decode(ContextPack, data)
+
+
+def test_a_pack_that_breaks_its_promise_is_not_made(measured: tuple[ContextPack, Utilization]) -> None:
+    with pytest.raises(ShapeError, match="in a budget of 3"):
+        replace(measured[0], budget_tokens=3)
+    with pytest.raises(ShapeError, match="do not add up"):
+        replace(measured[0], num_tokens=measured[0].num_tokens - 1)
+
+
+def test_a_view_shows_drops_and_signals_when_asked(measured: tuple[ContextPack, Utilization]) -> None:
+    pack, _ = measured
+    plain, explained = pack_view(pack), pack_view(pack, explain=True)
+    assert "drops" not in plain
+    assert "signals" not in plain["chunks"][0]
+    assert set(explained["chunks"][0]["signals"]) == {"lexical", "dense", "second_stage"}
+    assert {drop["reason"] for drop in explained["drops"]} == {"near_duplicate", "max_chunks"}
+
+
+def test_spans_of_a_view_reproduce_the_text(measured: tuple[ContextPack, Utilization]) -> None:
+    chunk = pack_view(measured[0])["chunks"][0]
+    assert chunk["source"] == "pages/backup.txt"
+    assert chunk["end"] - chunk["start"] == len(chunk["text"])
+
+
+def test_a_missing_score_says_why(measured: tuple[ContextPack, Utilization]) -> None:
+    assert no_utilization("index", "why") == {"scope": "index", "score": None, "reason": "why"}
+    assert utilization_view(measured[1])["scope"] == "pack"

@@ -1,0 +1,75 @@
+"""The house rules that no linter knows, and the documents that must not go stale."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from benchmarks.report import updated
+from contextsvc.api.problems import STATUS
+from contextsvc.settings import documented
+from contextsvc.steps.ordering import ORDERINGS
+
+HERE = Path(__file__).parents[1]
+SOURCES = sorted(HERE.glob("contextsvc/**/*.py")) + sorted(HERE.glob("benchmarks/**/*.py"))
+README = (HERE / "README.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(HERE)))
+def test_files_are_short_and_functions_shorter(path: Path) -> None:
+    text = path.read_text("utf-8")
+    assert len(text.splitlines()) <= 300
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            described = len((ast.get_docstring(node, clean=False) or "").splitlines())
+            assert (node.end_lineno or 0) - node.lineno - described < 50, node.name
+
+
+def test_no_module_is_a_drawer() -> None:
+    drawers = {"utils", "common", "base", "helpers", "manager", "handler", "service"}
+    assert not drawers & {path.stem for path in SOURCES}
+
+
+def test_every_public_name_has_a_docstring() -> None:
+    for path in SOURCES:
+        tree = ast.parse(path.read_text("utf-8"))
+        if not path.read_text("utf-8").strip():
+            continue
+        assert ast.get_docstring(tree), path
+        for node in tree.body:
+            if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
+                assert ast.get_docstring(node), f"{path}: {node.name}"
+
+
+def test_the_readme_has_every_setting_with_its_default() -> None:
+    for name, default, doc in documented():
+        assert f"| `{name}` | {f'`{default}`' if default else ''} | {doc} |" in README
+
+
+def test_the_readme_has_every_route_ordering_and_error_code() -> None:
+    routes = (HERE / "contextsvc/api/routes.py").read_text("utf-8")
+    for path in re.findall(r'"(/(?:v1|livez|readyz)[^"]*)"', routes):
+        assert path in README, path
+    for name in ORDERINGS:
+        assert f"`{name}`" in README, name
+    for kind in STATUS:
+        if kind.__name__ not in ("ContextError", "UserError"):
+            assert f"`{kind.code}`" in README, kind.code
+
+
+def test_the_readmes_figures_come_from_the_rows() -> None:
+    assert updated(README) == README, "run: python -m benchmarks.report"
+
+
+def test_decisions_are_numbered_without_gaps() -> None:
+    names = sorted(path.name for path in (HERE / "docs/decisions").glob("*.md"))
+    assert [name[:4] for name in names] == [f"{n:04d}" for n in range(1, len(names) + 1)]
+    assert len(names) >= 3
+
+
+def test_nothing_names_a_place_of_one_machine() -> None:
+    tracked = [*SOURCES, HERE / "README.md", HERE / "Makefile", HERE / "Dockerfile", HERE / "constraints.txt"]
+    for path in tracked:
+        found = re.search(r"/(?:root|work|home)/\w+|file://", path.read_text("utf-8"))
+        assert not found, f"{path}: {found}"

@@ -1,0 +1,94 @@
+"""Indexing, with a fake model and everything else real."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from contextsvc.corpus import Corpus, broken_invariants
+from contextsvc.errors import SourceError
+from contextsvc.generation import current, index_names, open_manifest
+from contextsvc.indexing import Progress, build_index
+from contextsvc.records import Document
+from tests.conftest import Build
+from tests.fakes.embedder import FakeEmbedder
+from tests.world import documents, fake_parts
+
+
+def test_a_build_keeps_every_document_and_its_spans(build: Build, tmp_path: Path) -> None:
+    built = build()
+    folder, manifest = open_manifest(tmp_path, "pages")
+    corpus = Corpus.open(folder, manifest)
+    assert [document.doc_id for document in corpus.documents()] == [d.doc_id for d in documents()]
+    assert broken_invariants(corpus, manifest) == []
+    assert (manifest.num_documents, built.progress.num_documents) == (8, 8)
+
+
+def test_a_sentence_that_occurs_twice_is_embedded_once(build: Build) -> None:
+    progress = build().progress
+    # 16 sentences, of which the two of "copy" are those of "backup"
+    assert (progress.num_sentences, progress.num_vectors) == (16, 14)
+
+
+def test_limits_hold_for_a_sentence_without_end(tmp_path: Path) -> None:
+    endless = Document("endless", "word " * 50_000)
+    solid = Document("solid", "x" * 5_000)
+    built = build_index(tmp_path, "odd", [endless, solid], fake_parts())
+    corpus = Corpus.open(open_manifest(tmp_path, "odd")[0])
+    chunks = [corpus.chunk(number) for number in range(corpus.num_chunks)]
+    assert max(chunk.num_tokens for chunk in chunks) <= 40
+    text = "".join(chunk.text for chunk in chunks if chunk.doc_id == "endless")
+    assert text.replace(" ", "") == "word" * 50_000
+    assert built.manifest.num_chunks == len(chunks)
+
+
+def test_the_same_documents_make_no_new_generation(build: Build) -> None:
+    first, second = build(), build()
+    assert (first.changed, second.changed) == (True, False)
+    assert first.manifest.generation == second.manifest.generation
+
+
+def test_a_changed_document_makes_a_new_generation(build: Build, tmp_path: Path) -> None:
+    first = build()
+    second = build([*documents(), Document("new", "Something else entirely.")])
+    assert second.changed
+    assert current(tmp_path, "pages") == second.manifest.generation != first.manifest.generation
+
+
+def test_an_error_leaves_the_former_generation(build: Build, tmp_path: Path) -> None:
+    before = build().manifest.generation
+
+    def failing() -> "object":
+        yield documents()[0]
+        raise RuntimeError("the reader fell over")
+
+    with pytest.raises(RuntimeError, match="fell over"):
+        build_index(tmp_path, "pages", failing(), fake_parts())  # type: ignore[arg-type]
+    assert current(tmp_path, "pages") == before
+    assert [p.name for p in (tmp_path / "pages" / "generations").iterdir()] == [before]
+
+
+@pytest.mark.parametrize("made", [[], [Document("blank", " \n ")]])
+def test_no_text_is_refused_and_nothing_published(made: list[Document], tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="no text to index"):
+        build_index(tmp_path, "none", made, fake_parts())
+    assert index_names(tmp_path) == []
+
+
+def test_batches_do_not_change_the_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    states: list[int] = []
+
+    def note(progress: Progress) -> None:
+        states.append(progress.num_documents)
+
+    whole = build_index(tmp_path, "whole", documents(), fake_parts())
+    monkeypatch.setattr("contextsvc.indexing.BATCH_CHARS", 100)
+    parts = build_index(tmp_path, "parts", documents(), fake_parts(), note)
+    one, other = (Corpus.open(open_manifest(tmp_path, n)[0]) for n in ("whole", "parts"))
+    assert states == [2, 4, 6, 8]
+    assert whole.manifest.num_chunks == parts.manifest.num_chunks
+    np.testing.assert_array_equal(one.chunk_vectors, other.chunk_vectors)
+
+
+def test_the_manifest_names_the_embedder(build: Build) -> None:
+    assert build(embedder=FakeEmbedder(fingerprint="other")).manifest.embedder == "other:256"

@@ -1,0 +1,44 @@
+"""Settings: read once, checked at birth."""
+
+from pathlib import Path
+
+import pytest
+
+from contextsvc.errors import SettingError
+from contextsvc.settings import Settings, documented
+
+
+def test_the_environment_sets_by_name() -> None:
+    made = Settings.from_env(
+        {"CONTEXTSVC_PORT": "9000", "CONTEXTSVC_CACHE": "0", "CONTEXTSVC_ROOT": "/data", "HOME": "/x"}
+    )
+    assert (made.port, made.cache, made.root) == (9000, False, Path("/data"))
+
+
+def test_nothing_set_gives_the_defaults() -> None:
+    assert Settings.from_env({}) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "message"),
+    [
+        ("CONTEXTSVC_PORT", "high", "CONTEXTSVC_PORT is 'high'; expected a whole number"),
+        ("CONTEXTSVC_CACHE", "maybe", "expected 1, true, 0 or false"),
+        ("CONTEXTSVC_SCORE_FLOOR", "2", "CONTEXTSVC_SCORE_FLOOR is 2.0; expected between 0 and 1"),
+        ("CONTEXTSVC_MAX_CHUNKS", "0", "expected at least 1"),
+        ("CONTEXTSVC_NUM_PLACEBOS", "-1", "expected not negative"),
+        ("CONTEXTSVC_PRECISION", "int4", "expected auto, float32 or bfloat16"),
+        ("CONTEXTSVC_CHUNK_MIN_TOKENS", "500", "at most chunk_max_tokens"),
+        ("CONTEXTSVC_LEXICAL_WEIGHT", "-1", "weights not negative"),
+        ("CONTEXTSVC_PROT", "1", "unknown setting CONTEXTSVC_PROT; known: "),
+    ],
+)
+def test_what_does_not_fit_is_told(variable: str, value: str, message: str) -> None:
+    with pytest.raises(SettingError, match=message):
+        Settings.from_env({variable: value})
+
+
+def test_every_setting_is_documented() -> None:
+    names = [name for name, _, _ in documented()]
+    assert len(names) == len(set(names)) == len(Settings.__dataclass_fields__)
+    assert all(doc for _, _, doc in documented())
