@@ -195,18 +195,14 @@ def _add_document(
         return counted[first, end]
 
     bounds = chunk_bounds(sentences, vectors, parts.min_tokens, parts.max_tokens, count)
-    chunks = [_chunk(document, sentences, first, end, counted.get((first, end)) or count(first, end))
-              for first, end in bounds]  # fmt: skip
+    content_hash = document.content_hash
+    chunks = []
+    for first, end in bounds:
+        num_tokens = counted.get((first, end)) or count(first, end)
+        start, stop, section = sentences[first].start, sentences[end - 1].end, sentences[first].section
+        chunks.append(Chunk.cut(document, start, stop, num_tokens, section, content_hash))
     writer.add_document(document, sentences, numbers, chunks, bounds, pooled_vectors(vectors, bounds))
     progress.num_documents += 1
     progress.num_sentences += len(sentences)
     progress.num_chunks += len(chunks)
     progress.num_tokens += sum(chunk.num_tokens for chunk in chunks)
-
-
-def _chunk(document: Document, sentences: Sequence[Sentence], first: int, end: int, num_tokens: int) -> Chunk:
-    start, stop = sentences[first].start, sentences[end - 1].end
-    return Chunk(
-        document.doc_id, start, stop, document.text[start:stop], num_tokens, document.title,
-        document.source, sentences[first].section, document.content_hash,
-    )  # fmt: skip

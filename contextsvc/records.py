@@ -4,7 +4,7 @@ Spans count characters (Python string indices), end exclusive. Ids are derived, 
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -118,14 +118,29 @@ class Chunk:
         return digest(self.doc_id, self.content_hash, str(self.start), str(self.end))[:16]
 
     @classmethod
-    def cut(cls, document: Document, start: int, end: int, count: Callable[[str], int]) -> "Chunk":
-        """Cut by characters and count tokens afterwards; never the other way round, which drifts."""
+    def cut(
+        cls,
+        document: Document,
+        start: int,
+        end: int,
+        num_tokens: int,
+        section: tuple[str, ...] = (),
+        content_hash: str = "",
+    ) -> "Chunk":
+        """Cut by characters; tokens are counted on the text, never the other way round, which drifts.
+
+        `content_hash` saves hashing the document again for each of its chunks.
+
+        Raises:
+            SpanError: the span is empty or not inside the document.
+        """
         if not 0 <= start < end <= len(document.text):
             raise SpanError(document.doc_id, start, end, len(document.text))
         text = document.text[start:end]
+        content_hash = content_hash or document.content_hash
         return cls(
-            document.doc_id, start, end, text, count(text), document.title, document.source,
-            content_hash=document.content_hash,
+            document.doc_id, start, end, text, num_tokens, document.title, document.source, section,
+            content_hash,
         )  # fmt: skip
 
 

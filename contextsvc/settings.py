@@ -52,7 +52,7 @@ class Settings:
     lexical_weight: float = setting(0.3, "weight of BM25 in the score")
     dense_weight: float = setting(0.35, "weight of the chunk vector's similarity in the score")
     second_stage_weight: float = setting(0.35, "weight of the best sentence or cross-encoder")
-    score_floor: float = setting(0.3, "candidates scoring below this share of the best are dropped")
+    score_floor: float = setting(0.6, "candidates scoring below this share of the best are dropped")
     near_duplicate_similarity: float = setting(0.95, "chunks at least this alike are duplicates")
     diversity_weight: float = setting(0.3, "how much likeness to what is packed lowers the gain")
     max_chunks: int = setting(3, "most chunks in a pack, unless the request says otherwise")

@@ -23,7 +23,7 @@ AXES = np.array([[1, 0], [0, 1], [0.6, 0.8]], dtype=np.float32)
 
 
 def cut(document: Document, start: int, end: int, section: tuple[str, ...] = ()) -> Chunk:
-    return dataclasses.replace(Chunk.cut(document, start, end, len), section=section)
+    return Chunk.cut(document, start, end, end - start, section)
 
 
 def write(folder: Path) -> None:

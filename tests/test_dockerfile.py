@@ -62,8 +62,9 @@ def test_the_copied_files_are_enough_to_build_the_package(tmp_path: Path) -> Non
     site = tmp_path / "site"
     zipfile.ZipFile(wheel).extractall(site)
     code = "import contextsvc.cli.main as m; print(m.__file__); m.run(['--version'])"
-    run = subprocess.run([sys.executable, "-c", code], cwd=tmp_path / "out", text=True, check=True,
-                         capture_output=True, env={"PYTHONPATH": str(site), "HOME": str(tmp_path)})  # fmt: skip
+    env = {"PYTHONPATH": str(site), "HOME": str(tmp_path)}
+    command = [sys.executable, "-c", code]
+    run = subprocess.run(command, cwd=tmp_path / "out", env=env, text=True, check=True, capture_output=True)
     assert run.stdout.splitlines() == [str(site / "contextsvc/cli/main.py"), "0.1.0"]
     names = zipfile.ZipFile(wheel).namelist()
     assert "contextsvc/assets/registry.json" in names

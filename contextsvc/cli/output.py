@@ -2,6 +2,7 @@
 
 import json
 import sys
+import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -29,7 +30,20 @@ def print_fields(fields: Mapping[str, object]) -> None:
     width = max((len(name) for name in fields), default=0)
     for name, value in fields.items():
         out.print(f"[bold]{name.ljust(width)}[/bold]  ", end="")
-        out.print(str(value), markup=False)
+        print_text(str(value), lead="", rest=" " * (width + 2), used=width + 2)
+
+
+def print_text(text: str, lead: str, rest: str, used: int = 0, style: str | None = None) -> None:
+    """A text behind `lead`; on a terminal it is wrapped between words, each further line behind `rest`.
+
+    Elsewhere a line stays a line, so that output can be searched. `used` columns are taken already.
+    """
+    room = out.width - max(used, len(rest))
+    lines = [text]
+    if out.is_terminal and len(text) > room > 20:
+        lines = textwrap.wrap(text, room, drop_whitespace=False, replace_whitespace=False) or [""]
+    for number, line in enumerate(lines):
+        out.print((rest if number else lead) + line, markup=False, style=style)
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], right: Sequence[str] = ()) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from contextsvc.cli.output import JsonFlag, out, print_fields, print_json, print_table, progress
+from contextsvc.cli.output import JsonFlag, out, print_fields, print_json, print_table, print_text, progress
 from contextsvc.codec import Json
 from contextsvc.engine import Ask
 from contextsvc.settings import Settings
@@ -54,7 +54,8 @@ def print_pack(view: Json, address: str, ask: Ask) -> None:
             "query": view["query"],
             "index": f"{view['index']}  generation {view['generation']}",
             "tokens": f"{view['num_tokens']} of {view['budget_tokens']} ({view['tokenizer']}), "
-            f"{len(view['chunks'])} chunks, ordered by {view['ordering']}, cache {view['cache']['pack']}",
+            f"{_counted(len(view['chunks']), 'chunk')} ordered by {view['ordering']}",
+            "cache": view["cache"]["pack"],
             "time": ", ".join(f"{name} {1000 * s:.0f} ms" for name, s in view["trace"]["seconds"].items()),
         }
     )
@@ -107,6 +108,10 @@ def print_utilization(score: Json) -> None:
     )
 
 
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def _whose(kind: str) -> str:
     return "the reader's own" if kind == "answer" else "the caller's"
 
@@ -119,9 +124,9 @@ def _print_chunk(number: int, chunk: Json, verdict: Json | None) -> None:
         facts += f"  {verdict['verdict']} ({verdict['effect']:+.3f} nats/token)"
     out.print(f"\n[bold]\\[{number}][/bold] ", end="")
     out.print(heading, markup=False, style="bold")
-    out.print(f"    {facts}", markup=False, style="cyan")
+    print_text(facts, "    ", "    ", style="cyan")
     for line in chunk["text"].splitlines():
-        out.print(f"    | {line}", markup=False)
+        print_text(line, "    | ", "    | ")
 
 
 def _print_drops(drops: list[Json]) -> None:
