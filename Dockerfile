@@ -26,5 +26,5 @@ ENV PATH=/opt/contextsvc/bin:$PATH \
 USER contextsvc
 EXPOSE 8000
 HEALTHCHECK --interval=30s --timeout=3s --start-period=30s \
-    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/readyz', timeout=2)"]
+    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/livez', timeout=2)"]
 CMD ["contextsvc", "serve"]

@@ -92,7 +92,7 @@ def main() -> None:
             threshold = thresholds[kind] = threshold_from(effects, ORIGIN, settings.seed)
             interval = (threshold.low, threshold.high)
             rows.append(
-                row(f"threshold for a {kind}, nats/token", threshold.eps, interval, len(effects), data)
+                row(f"threshold, {kind} as target, nats/token", threshold.eps, interval, len(effects), data)
             )
         measurer = replace(measurer, thresholds=thresholds)
         loaded = engine.library.get("fresh")

@@ -19,9 +19,9 @@ from contextsvc.records import (
     Float64Array,
     Int64Array,
     PackedChunk,
-    PackRequest,
     digest,
 )
+from contextsvc.requests import PackRequest
 from contextsvc.steps.filtering import compile_filter
 from contextsvc.steps.fusion import (
     as_share,
@@ -68,7 +68,8 @@ class Assembler:
     def configuration(self) -> str:
         """A digest of all that shapes a pack besides request and generation."""
         reranker = self.reranker.fingerprint if self.reranker else "best-sentence"
-        return digest(self.embedder.fingerprint, reranker, repr(self.settings))
+        encodings = sorted(counter.fingerprint for counter in self.counters.values())
+        return digest(self.embedder.fingerprint, reranker, repr(self.settings), *encodings)
 
     def assemble(
         self, index: LoadedIndex, request: PackRequest, mark: Callable[[str], None] = lambda _: None
@@ -125,8 +126,9 @@ class Assembler:
 
     def _keep_strong(self, found: list[Candidate]) -> tuple[list[Candidate], list[Drop]]:
         floor = self.settings.score_floor * found[0].score if found else 0.0
-        strong = [candidate for candidate in found if candidate.score >= floor]
-        weak = [Drop.of(c, "low_score", f"below {floor:.3f}") for c in found if c.score < floor]
+        # A best candidate of 0 shares nothing with the query: a share of it would let everything pass.
+        strong = [c for c in found if c.score >= floor and c.score > 0]
+        weak = [Drop.of(c, "low_score", f"below {floor:.3f}") for c in found[len(strong) :]]
         return strong, weak
 
     def _limits(self, request: PackRequest) -> Limits:

@@ -5,8 +5,8 @@ request. A changed model, index or setting is a new key, so nothing stale can be
 has to be invalidated.
 """
 
+import threading
 from collections.abc import Callable, Sequence
-from functools import cached_property
 from typing import Protocol, TypeVar
 
 import numpy as np
@@ -16,7 +16,8 @@ from contextsvc.errors import ShapeError, UnknownPack
 from contextsvc.library import LoadedIndex
 from contextsvc.measurements import Utilization
 from contextsvc.ports import Cache, Embedder
-from contextsvc.records import CacheState, ContextPack, Float32Array, PackRequest, digest
+from contextsvc.records import CacheState, ContextPack, Float32Array, digest
+from contextsvc.requests import PackRequest
 
 Record = TypeVar("Record")
 Mark = Callable[[str], None]
@@ -146,28 +147,39 @@ class CachedMeasurer:
 
     def __init__(self, build: Callable[[], Measures], cache: Cache | None) -> None:
         self._build, self._cache = build, cache
+        self._lock = threading.Lock()
+        self._measurer: Measures | None = None
 
-    @cached_property
+    @property
     def measurer(self) -> Measures:
         """The wrapped measurer."""
-        return self._build()
+        with self._lock:
+            if self._measurer is None:
+                self._measurer = self._build()
+            return self._measurer
+
+    def known(self, pack: ContextPack, response: str | None) -> Utilization | None:
+        """The utilization if it was measured before; costs a look-up."""
+        return _known(self._cache, self._key(pack, response), Utilization)
 
     def measure(
         self, index: LoadedIndex, pack: ContextPack, response: str | None
     ) -> tuple[Utilization, CacheState]:
         """The utilization and whether it was known. The cost is what it took when it was measured."""
-        target = "answer" if response is None else "response:" + response
-        key = cache_key("utilization", self.measurer.configuration, pack.pack_id, target)
-        known = _known(self._cache, key, Utilization)
+        known = self.known(pack, response)
         if known is not None:
             return known, "hit"
         found = self.measurer.measure(index, pack, response)
         if self._cache is None:
             return found, "off"
         data = encode(found)
-        self._cache.put(key, data)
+        self._cache.put(self._key(pack, response), data)
         self._cache.put(cache_key("utilization-of-pack", pack.pack_id), data)
         return found, "miss"
+
+    def _key(self, pack: ContextPack, response: str | None) -> str:
+        target = "answer" if response is None else "response:" + response
+        return cache_key("utilization", self.measurer.configuration, pack.pack_id, target)
 
     def last(self, pack_id: str) -> Utilization | None:
         """What was last measured of a pack, by whichever reader; None if nothing is kept."""

@@ -9,7 +9,7 @@ from dataclasses import fields, is_dataclass
 from functools import cache
 from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
-from contextsvc.errors import ShapeError
+from contextsvc.errors import ContextError, ShapeError
 from contextsvc.measurements import Utilization, UtilizationSummary
 from contextsvc.records import ContextPack, PackedChunk
 
@@ -30,7 +30,7 @@ def decode(kind: type[Record], data: bytes) -> Record:
     """
     try:
         made = _maker(cast("Any", kind))(json.loads(data))
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, ContextError) as error:
         raise ShapeError(f"expected a stored {kind.__name__}, found {data[:60]!r} ({error})") from None
     if not isinstance(made, kind):
         raise ShapeError(f"expected a stored {kind.__name__}, found {data[:60]!r}")

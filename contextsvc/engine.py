@@ -1,10 +1,9 @@
 """One request from start to end: what the HTTP routes and the command line both call."""
 
 import json
-import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +14,15 @@ from contextsvc.codec import (
     pack_view,
     utilization_view,
 )
-from contextsvc.errors import CorruptIndex, UserError
+from contextsvc.errors import BudgetTooSmall, CorruptIndex, InvalidRequest, UserError
 from contextsvc.generation import Manifest
-from contextsvc.library import Library
+from contextsvc.library import Library, LoadedIndex
 from contextsvc.measurements import Utilization, UtilizationSummary
 from contextsvc.measuring import summarise
-from contextsvc.records import PackRequest
+from contextsvc.records import CacheState, ContextPack
+from contextsvc.requests import PackRequest, require_unicode
 from contextsvc.settings import Settings
+from contextsvc.slots import Slots
 from contextsvc.summaries import index_utilization, store_summary
 
 
@@ -41,30 +42,32 @@ class Ask:
     explain: bool = False
 
 
-@dataclass
 class Engine:
     """The running whole.
 
-    Measurements run one at a time: each keeps all cores busy.
+    Packs and measurements have slots of their own: a measurement takes seconds and keeps all cores
+    busy, so one runs at a time, and packs do not queue behind it.
     """
 
-    settings: Settings
-    library: Library
-    assembler: CachedAssembler
-    measurer: CachedMeasurer
-    _measuring: threading.Lock = field(default_factory=threading.Lock)
+    def __init__(
+        self, settings: Settings, library: Library, assembler: CachedAssembler, measurer: CachedMeasurer
+    ) -> None:
+        self.settings, self.library = settings, library
+        self.assembler, self.measurer = assembler, measurer
+        self.packing = Slots(settings.max_concurrent, settings.max_waiting, settings.wait_seconds)
+        self.measuring = Slots(1, settings.max_waiting, settings.wait_seconds)
 
     def context(self, ask: Ask) -> Json:
         """A pack with its utilization, as callers see it."""
         watch = Stopwatch()
         request = self.request(ask)
         index = self.library.get(ask.index)
-        pack, pack_state = self.assembler.assemble(index, request, watch.mark)
+        with self.packing.take():
+            pack, pack_state = self.assembler.assemble(index, request, watch.mark)
         view = pack_view(pack, ask.explain)
         cache = {"pack": pack_state}
         if ask.measure:
-            with self._measuring:
-                utilization, cache["utilization"] = self.measurer.measure(index, pack, ask.response)
+            utilization, cache["utilization"] = self._measured(index, pack, ask.response)
             view["utilization"] = utilization_view(utilization)
             watch.mark("measure")
         else:
@@ -100,8 +103,7 @@ class Engine:
                 f"pack {pack_id!r} was made from generation {pack.generation}, index {pack.index!r} is "
                 f"now at {index.generation}; ask for a new pack with POST /v1/context"
             )
-        with self._measuring:
-            found, state = self.measurer.measure(index, pack, response)
+        found, state = self._measured(index, pack, response)
         return {**utilization_view(found), "cache": {"utilization": state}}
 
     def indexes(self) -> list[Json]:
@@ -124,11 +126,15 @@ class Engine:
         index = self.library.get(index_name)
         found: list[Utilization] = []
         for ask in asks:
-            pack, _ = self.assembler.assemble(index, self.request(ask))
-            if not pack.chunks:
-                report({"query": ask.query, "skipped": "nothing in the index passed the score floor"})
+            try:
+                pack, _ = self.assembler.assemble(index, self.request(ask))
+                if not pack.chunks:
+                    report({"query": ask.query, "skipped": "nothing in the index is near it"})
+                    continue
+                utilization, _ = self._measured(index, pack, ask.response)
+            except (InvalidRequest, BudgetTooSmall) as refusal:  # of this query, not of the run
+                report({"query": ask.query, "skipped": str(refusal)})
                 continue
-            utilization, _ = self.measurer.measure(index, pack, ask.response)
             found.append(utilization)
             report(
                 {"query": ask.query, "pack": pack_view(pack), "utilization": utilization_view(utilization)}
@@ -139,10 +145,21 @@ class Engine:
         store_summary(index.folder, summary)
         return summary
 
+    def _measured(
+        self, index: LoadedIndex, pack: ContextPack, response: str | None
+    ) -> tuple[Utilization, CacheState]:
+        if response is not None:
+            require_unicode(response, "the response")
+        known = self.measurer.known(pack, response)
+        if known is not None:
+            return known, "hit"
+        with self.measuring.take():
+            return self.measurer.measure(index, pack, response)
+
     def request(self, ask: Ask) -> PackRequest:
         """What is asked, with the settings where the caller left the choice."""
         s = self.settings
-        filters = json.dumps(ask.filters, sort_keys=True) if ask.filters else ""
+        filters = json.dumps(ask.filters, sort_keys=True) if ask.filters is not None else ""
         max_chunks = s.max_chunks if ask.max_chunks is None else ask.max_chunks
         return PackRequest(
             ask.index, ask.query, ask.budget_tokens, max_chunks,

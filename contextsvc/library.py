@@ -7,7 +7,7 @@ from pathlib import Path
 
 from contextsvc.corpus import Corpus
 from contextsvc.errors import IndexMismatch
-from contextsvc.generation import Manifest, current, index_names, open_manifest
+from contextsvc.generation import Manifest, claimed_embedder, current, index_names, open_manifest
 from contextsvc.ports import LexicalIndex, VectorIndex
 
 
@@ -64,6 +64,7 @@ class Library:
         if known is not None and known.generation == generation:
             return known
         with self._lock:
+            generation = current(self.root, name)  # it may have moved while this thread waited
             known = self._open.get(name)
             if known is None or known.generation != generation:
                 known = self._load(name, generation)
@@ -71,9 +72,11 @@ class Library:
         return known
 
     def _load(self, name: str, generation: str) -> LoadedIndex:
+        # Before every byte is hashed: a mismatch is asked for again and again, and must stay cheap.
+        built_with = claimed_embedder(self.root, name, generation)
+        if built_with not in ("", self._embedder):
+            raise IndexMismatch(name, built_with, self._embedder)
         folder, manifest = open_manifest(self.root, name, generation)
-        if manifest.embedder != self._embedder:
-            raise IndexMismatch(name, manifest.embedder, self._embedder)
         corpus = Corpus.open(folder, manifest)
         vectors, lexical = self._open_search(name, folder, corpus)
         return LoadedIndex(name, folder, manifest, corpus, vectors, lexical)

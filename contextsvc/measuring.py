@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -16,10 +17,9 @@ from contextsvc.measurements import (
     Verdict,
 )
 from contextsvc.ports import Prompt, Reader
-from contextsvc.records import BoolArray, ContextPack, Cost, Float64Array, digest
+from contextsvc.records import BoolArray, ContextPack, Cost, digest
 from contextsvc.steps.ablation import (
     leave_one_out_masks,
-    score_interval,
     threshold_from,
     utilization_score,
     verdict_of,
@@ -31,7 +31,10 @@ METHOD = "exact leave-one-out"
 FEWEST_PLACEBOS = 20
 """Drawn in one pack when no threshold is known for the reader: fewer have no 95th percentile."""
 
-INDEPENDENT = "The target is as likely without the context: it does not depend on the pack, no token is used."
+SAMPLE = 400
+"""Chunks among which placebos are looked for: enough to be unlike, few enough for a live request."""
+
+INDEPENDENT = "The target is as likely without any chunk: no token counts as used, whatever the verdicts."
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,21 +68,23 @@ class Measurer:
             response: The caller's own answer; None lets the reader write one and measures that.
 
         Raises:
-            ReaderFault: the prompt does not fit the reader's window, or the response is empty.
+            InvalidRequest: the prompt does not fit the reader's window, or the response is empty.
         """
         started = time.perf_counter()
         units = _units(pack)
         target, kind, cost = self._target(pack, units, response)
         fixed = self.thresholds.get(kind)
-        wanted = self.num_placebos if fixed else max(self.num_placebos, FEWEST_PLACEBOS)
-        trial = _with_placebos(units, _placebos(index, pack, wanted, self.seed), self.seed)
+        num_own = 0 if fixed else FEWEST_PLACEBOS
+        trial, distinct = self._trial(index, pack, units, num_own + self.num_placebos)
         scores = self.reader.score(Prompt(trial.units, pack.query), trial.masks, target)
         full, nothing = float(scores.values[0]), float(scores.values[1])
         effects = [full - float(value) for value in scores.values[2 : 2 + len(units)]]
-        placebo_effects = tuple(float(value) - full for value in scores.values[2 + len(units) :])
-        threshold = fixed or _own_threshold(placebo_effects, self.seed)
+        drawn = [float(value) - full for value in scores.values[2 + len(units) :]]
+        # The control is not judged by a threshold that was made from it.
+        threshold = fixed or _own_threshold(drawn[:num_own], min(distinct, num_own), self.seed)
+        placebo_effects = tuple(drawn[num_own:])
         live = np.array([effect > threshold.eps for effect in effects], dtype=np.bool_)
-        live_only, live_cost = self._live_only(units, pack.query, live, target)
+        live_only, live_cost = self._live_only(units, pack.query, live, target, full)
         controls = Controls(
             full, nothing, full - nothing > threshold.eps, live_only,
             None if live_only is None else full - live_only <= threshold.eps,
@@ -95,14 +100,21 @@ class Measurer:
         """Effects of `num_placebos` unrelated chunks put into a pack: what a calibration collects.
 
         Raises:
-            ReaderFault: as `measure`.
+            InvalidRequest: as `measure`.
         """
         units = _units(pack)
         target, kind, _ = self._target(pack, units, response)
-        trial = _with_placebos(units, _placebos(index, pack, self.num_placebos, self.seed), self.seed)
+        trial, _ = self._trial(index, pack, units, self.num_placebos)
         rows = [0, *range(2 + len(units), len(trial.masks))]
         scores = self.reader.score(Prompt(trial.units, pack.query), trial.masks[rows], target).values
         return tuple(float(value - scores[0]) for value in scores[1:]), kind
+
+    def _trial(
+        self, index: LoadedIndex, pack: ContextPack, units: Sequence[str], num_placebos: int
+    ) -> tuple["_Trial", int]:
+        placebos = _placebos(index, pack, num_placebos, self.seed)
+        trial = _with_placebos(units, placebos, [self.seed, int(pack.pack_id[8:16], 16)])
+        return trial, len(set(placebos))
 
     def _target(
         self, pack: ContextPack, units: Sequence[str], response: str | None
@@ -113,8 +125,10 @@ class Measurer:
         return answer.text, "answer", answer.cost
 
     def _live_only(
-        self, units: Sequence[str], query: str, live: BoolArray, target: str
+        self, units: Sequence[str], query: str, live: BoolArray, target: str, full: float
     ) -> tuple[float | None, Cost]:
+        if live.all():
+            return (full if len(live) else None), Cost()
         if not live.any():
             return None, Cost()
         scores = self.reader.score(Prompt(tuple(units), query), live[np.newaxis], target)
@@ -130,10 +144,11 @@ class Measurer:
         cost: Cost,
     ) -> Utilization:
         num_tokens = [packed.num_tokens for packed in pack.chunks]
-        score, interval, note = 0.0, (0.0, 0.0), INDEPENDENT
-        if controls.depends_on_context:
-            score = utilization_score(effects, num_tokens, threshold.eps)
-            interval, note = score_interval(effects, num_tokens, threshold), ""
+        gain = controls.full - controls.no_context
+        scored = partial(utilization_score, effects, num_tokens, gain)
+        score = scored(threshold.eps)
+        interval = (scored(threshold.high), scored(threshold.low))
+        note = "" if controls.depends_on_context else INDEPENDENT
         verdicts = tuple(
             Verdict(
                 packed.candidate.chunk.chunk_id, round(effect, 6), verdict_of(effect, threshold.eps), tokens
@@ -146,10 +161,11 @@ class Measurer:
         )  # fmt: skip
 
 
-def _own_threshold(placebo_effects: Sequence[float], seed: int) -> Threshold:
-    if not placebo_effects:
+def _own_threshold(effects: Sequence[float], num_distinct: int, seed: int) -> Threshold:
+    if not effects:
         return Threshold(0.0, 0.0, 0.0, 0, "the index holds nothing but this pack: no placebo")
-    return threshold_from(placebo_effects, "placebos in this pack", seed)
+    found = threshold_from(effects, "drawn in this pack: the reader is not calibrated", seed)
+    return replace(found, num_placebos=num_distinct)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,8 +184,8 @@ def _units(pack: ContextPack) -> list[str]:
     return [unit.strip() for unit in render_units([packed.candidate.chunk for packed in pack.chunks])]
 
 
-def _with_placebos(units: Sequence[str], placebos: Sequence[str], seed: int) -> _Trial:
-    # At random places: next to the question a placebo weighs more than in the middle.
+def _with_placebos(units: Sequence[str], placebos: Sequence[str], seed: Sequence[int]) -> _Trial:
+    # At random places, others in each pack: next to the question a placebo weighs more.
     rng = np.random.default_rng(seed)
     gaps = rng.integers(0, len(units) + 1, size=len(placebos))
     places = [(float(number), True, number) for number in range(len(units))]
@@ -189,26 +205,40 @@ def _with_placebos(units: Sequence[str], placebos: Sequence[str], seed: int) -> 
 def _placebos(index: LoadedIndex, pack: ContextPack, wanted: int, seed: int) -> list[str]:
     """Rendered chunks of like length that have nothing to do with the pack, drawn by seed and pack.
 
-    Drawn among the half of the chunks least alike to the pack, and of these among the nearest in
-    length, so that length does not pass for relevance.
+    Of a random sample the half least alike to the pack, and of these the nearest in length, so that
+    length does not pass for relevance. A small index gives a chunk more than once, then at another
+    place of the pack. None where the index holds nothing but the pack.
     """
-    own = {packed.candidate.number for packed in pack.chunks}
-    if not own or index.corpus.num_chunks <= len(own):
+    own = sorted({packed.candidate.number for packed in pack.chunks})
+    strangers = np.setdiff1d(np.arange(index.corpus.num_chunks), own)
+    if not own or not len(strangers):
         return []
-    vectors: Float64Array = index.corpus.chunk_vectors.astype(np.float64)
-    middle = vectors[sorted(own)].mean(axis=0)
-    strangers = np.argsort(vectors @ middle, kind="stable")[: max(wanted, len(vectors) // 2)]
-    strangers = np.array([number for number in strangers if int(number) not in own])
-    length = np.mean([packed.candidate.chunk.num_tokens for packed in pack.chunks])
-    gaps = np.abs(index.corpus.chunk_tokens[strangers] - length)
-    pool = strangers[np.argsort(gaps, kind="stable")][: max(10 * wanted, 50)]
     rng = np.random.default_rng([seed, int(pack.pack_id[:8], 16)])
-    # A small index gives a placebo more than once, then at another place of the pack.
+    size = min(len(strangers), max(SAMPLE, 4 * wanted))
+    sample = np.sort(rng.choice(strangers, size=size, replace=False))
+    vectors = index.corpus.chunk_vectors
+    likeness = vectors[sample].astype(np.float64) @ vectors[own].astype(np.float64).mean(axis=0)
+    unlike = sample[np.argsort(likeness, kind="stable")][: max(wanted, len(sample) // 2)]
+    length = np.mean([packed.candidate.chunk.num_tokens for packed in pack.chunks])
+    gaps = np.abs(index.corpus.chunk_tokens[unlike] - length)
+    pool = unlike[np.argsort(gaps, kind="stable")][: max(2 * wanted, 50)]
     drawn = rng.choice(pool, size=wanted, replace=len(pool) < wanted)
-    chunks = [index.corpus.chunk(int(number)) for number in drawn]
-    # Rendered as a last unit would be; the number is one that no chunk of the pack has.
     fillers = [packed.candidate.chunk for packed in pack.chunks]
-    return [render_units([*fillers, chunk])[-1] for chunk in chunks]
+    # Rendered as a last unit would be; the number is one that no chunk of the pack has.
+    return [render_units([*fillers, index.corpus.chunk(int(number))])[-1] for number in drawn]
+
+
+def _shared(thresholds: Sequence[Threshold]) -> Threshold:
+    first = thresholds[0]
+    if all(threshold == first for threshold in thresholds):
+        return first
+    return Threshold(
+        float(np.mean([threshold.eps for threshold in thresholds])),
+        min(threshold.low for threshold in thresholds),
+        max(threshold.high for threshold in thresholds),
+        sum(threshold.num_placebos for threshold in thresholds),
+        f"mean of {len(thresholds)} thresholds, each {first.origin}",
+    )
 
 
 def summarise(generation: str, found: Sequence[Utilization], seed: int) -> UtilizationSummary:
@@ -229,7 +259,8 @@ def summarise(generation: str, found: Sequence[Utilization], seed: int) -> Utili
         float(np.mean(sufficient)) if sufficient else None,
         num_placebos,
         num_live / num_placebos if num_placebos else None,
-        {u.target_kind: u.threshold for u in found},
+        {kind: _shared([u.threshold for u in found if u.target_kind == kind])
+         for kind in sorted({u.target_kind for u in found})},
         found[0].reader,
         METHOD,
         cost,

@@ -42,6 +42,11 @@ class TokenCounter(Protocol):
         """What `tokenizer` says in requests and answers."""
         ...
 
+    @property
+    def fingerprint(self) -> str:
+        """Name and content of the encoding: changes when counts may change."""
+        ...
+
     def count(self, texts: Sequence[str]) -> list[int]:
         """One exact count a text, order kept, special tokens never added; "" counts 0.
 
@@ -176,7 +181,8 @@ class Reader(Protocol):
         """The model's own answer by greedy decoding; never empty text (a lone refusal counts).
 
         Raises:
-            ReaderFault: the prompt does not fit the model's window, or the model failed.
+            InvalidRequest: the prompt does not fit the model's window.
+            ReaderFault: the model failed.
         """
         ...
 
@@ -188,7 +194,8 @@ class Reader(Protocol):
 
         Raises:
             ShapeError: the masks' width is not the number of units.
-            ReaderFault: the target is empty, or the prompt does not fit the model's window.
+            InvalidRequest: the target is empty, or the prompt does not fit the model's window.
+            ReaderFault: the model failed.
         """
         ...
 

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from contextsvc.errors import InvalidRequest, ShapeError, SpanError
+from contextsvc.errors import ShapeError, SpanError
 
 Float32Array = NDArray[np.float32]
 Float64Array = NDArray[np.float64]
@@ -22,10 +22,6 @@ Format = Literal["markdown", "plain"]
 BlockKind = Literal["heading", "paragraph", "list_item", "code", "table"]
 DropReason = Literal["low_score", "near_duplicate", "over_budget", "no_gain", "max_chunks"]
 CacheState = Literal["hit", "miss", "off"]
-
-MAX_QUERY_CHARS = 8_192
-MAX_BUDGET_TOKENS = 1_000_000
-MAX_CHUNKS = 64
 
 
 def digest(*parts: str) -> str:
@@ -212,33 +208,6 @@ class PackedChunk:
 
 
 @dataclass(frozen=True, slots=True)
-class PackRequest:
-    """What is asked for.
-
-    Attributes:
-        filters: As `steps.filtering` reads it, written as canonical JSON; empty: all documents.
-    """
-
-    index: str
-    query: str
-    budget_tokens: int
-    max_chunks: int
-    tokenizer: str
-    ordering: str
-    filters: str = ""
-
-    def __post_init__(self) -> None:
-        if not self.query.strip():
-            raise InvalidRequest("the query is empty; expected a question or some words")
-        if len(self.query) > MAX_QUERY_CHARS:
-            raise InvalidRequest(f"the query has {len(self.query)} characters; at most {MAX_QUERY_CHARS}")
-        if not 1 <= self.budget_tokens <= MAX_BUDGET_TOKENS:
-            raise InvalidRequest(f"budget_tokens is {self.budget_tokens}; expected 1 to {MAX_BUDGET_TOKENS}")
-        if not 1 <= self.max_chunks <= MAX_CHUNKS:
-            raise InvalidRequest(f"max_chunks is {self.max_chunks}; expected 1 to {MAX_CHUNKS}")
-
-
-@dataclass(frozen=True, slots=True)
 class ContextPack:
     """A rendered context that fits its budget. Chunks lie in the order of the text."""
 
@@ -266,6 +235,7 @@ class ContextPack:
         return digest(
             self.index, self.generation, self.configuration, self.query,
             str(self.budget_tokens), self.tokenizer, self.ordering, self.text,
+            *(packed.candidate.chunk.chunk_id for packed in self.chunks),
         )[:32]  # fmt: skip
 
 

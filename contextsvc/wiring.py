@@ -154,21 +154,29 @@ def build_measurer(settings: Settings) -> Measurer:
         settings.num_threads,
         settings.answer_max_tokens,
     )
-    thresholds = packaged_thresholds(reader.name, settings.seed)
+    thresholds = packaged_thresholds(reader.fingerprint, settings.seed)
     return Measurer(reader, thresholds, settings.num_placebos, settings.seed)
 
 
 def packaged_thresholds(reader: str, seed: int) -> dict[TargetKind, Threshold]:
-    """Thresholds that ship with the package for this reader, from stored placebo effects; may be empty."""
+    """Thresholds that ship with the package for a reader of this fingerprint; may be empty.
+
+    Weights and prompt layout have to be those of the calibration; another precision moves effects
+    far less than placebos differ, and is named in the origin.
+    """
     found: dict[TargetKind, Threshold] = {}
     for file in sorted(
         resources.files("contextsvc").joinpath("calibrations").iterdir(), key=lambda f: f.name
     ):
         if file.name.endswith(".json"):
             content = json.loads(file.read_text("utf-8"))
-            if content["reader"] == reader:
+            # name:weights:precision:layout:answer tokens
+            name, weights, precision, layout, _ = content["fingerprint"].split(":")
+            own_name, own_weights, own_precision, own_layout, _ = reader.split(":")
+            if (name, weights, layout) == (own_name, own_weights, own_layout):
                 kind: TargetKind = content["target_kind"]
-                found[kind] = threshold_from(content["placebo_effects"], content["origin"], seed)
+                differs = "" if precision == own_precision else f", drawn in {precision}"
+                found[kind] = threshold_from(content["placebo_effects"], content["origin"] + differs, seed)
     return found
 
 

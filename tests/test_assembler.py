@@ -9,7 +9,8 @@ import pytest
 from contextsvc.assembler import Assembler
 from contextsvc.errors import BudgetTooSmall, InvalidRequest, SettingError
 from contextsvc.library import Library, LoadedIndex
-from contextsvc.records import PackRequest
+from contextsvc.records import Document
+from contextsvc.requests import PackRequest
 from contextsvc.wiring import open_search
 from tests.conftest import Build
 from tests.fakes.embedder import FakeEmbedder
@@ -60,6 +61,32 @@ def test_the_same_request_gives_the_same_bytes(index: LoadedIndex) -> None:
 def test_another_request_has_another_id(index: LoadedIndex, change: dict[str, object]) -> None:
     pack = fake_assembler().assemble(index, ASK)
     assert fake_assembler().assemble(index, replace(ASK, **change)).pack_id != pack.pack_id  # type: ignore[arg-type]
+
+
+def test_packs_of_twins_have_ids_of_their_own(build: Build, tmp_path: Path) -> None:
+    build([Document(name, "Take a snapshot of the cluster.", "Same") for name in ("a", "b")])
+    twins = Library(tmp_path, FakeEmbedder().fingerprint, open_search).get("pages")
+    one, other = (
+        fake_assembler().assemble(twins, replace(ASK, filters=json.dumps({"field": "doc_id", "eq": name})))
+        for name in ("a", "b")
+    )
+    assert one.text == other.text
+    assert one.pack_id != other.pack_id
+
+
+def test_a_query_that_shares_nothing_gives_an_empty_pack(index: LoadedIndex) -> None:
+    pack = fake_assembler().assemble(index, replace(ASK, query="zzz qqq"))
+    assert (pack.chunks, {drop.reason for drop in pack.drops}) == ((), {"low_score"})
+
+
+def test_another_encoding_under_the_same_name_is_another_configuration() -> None:
+    class Other(FakeTokenCounter):
+        @property
+        def fingerprint(self) -> str:
+            return "fake:2"
+
+    plain = fake_assembler()
+    assert replace(plain, counters={"fake": Other()}).configuration != plain.configuration
 
 
 def test_a_floor_leaves_the_weak_out(index: LoadedIndex) -> None:

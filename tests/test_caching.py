@@ -9,7 +9,8 @@ import pytest
 from contextsvc.caching import CachedAssembler, CachedEmbedder, CachedMeasurer, cache_key
 from contextsvc.errors import UnknownPack
 from contextsvc.library import Library, LoadedIndex
-from contextsvc.records import Document, PackRequest
+from contextsvc.records import Document
+from contextsvc.requests import PackRequest
 from contextsvc.wiring import open_search
 from tests.conftest import Build
 from tests.fakes.cache import MemoryCache

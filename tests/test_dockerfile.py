@@ -28,7 +28,7 @@ def test_it_has_two_stages_and_does_not_run_as_root() -> None:
     last_stage = instructions()[len(words) - words[::-1].index("FROM") :]
     assert ("USER", "contextsvc") in last_stage
     assert last_stage[-1] == ("CMD", '["contextsvc", "serve"]')
-    assert any(word == "HEALTHCHECK" and "/readyz" in rest for word, rest in last_stage)
+    assert any(word == "HEALTHCHECK" and "/livez" in rest for word, rest in last_stage)
 
 
 def test_what_it_copies_is_here_and_not_ignored() -> None:

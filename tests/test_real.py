@@ -12,7 +12,13 @@ from contextsvc.api.app import create_app
 from contextsvc.cli.main import run
 from contextsvc.settings import Settings
 from contextsvc.steps.ordering import ORDERINGS
-from contextsvc.wiring import build_counters, build_engine, build_index_parts
+from contextsvc.wiring import (
+    build_counters,
+    build_engine,
+    build_index_parts,
+    build_measurer,
+    packaged_thresholds,
+)
 
 pytestmark = pytest.mark.model
 
@@ -100,6 +106,14 @@ def test_limits_hold_for_a_sentence_of_50000_tokens(settings: Settings) -> None:
     assert max(parts.counter.count(pieces)) <= parts.max_tokens
     assert max(parts.embedder.count_tokens(pieces)) <= parts.embedder.max_tokens
     assert "".join(pieces).replace(" ", "") == "snapshot" * 50_000
+
+
+def test_a_threshold_is_never_borrowed(settings: Settings) -> None:
+    reader = build_measurer(settings).reader.fingerprint
+    name, _, precision, layout, _ = reader.split(":")
+    assert set(packaged_thresholds(reader, 0)) == {"response", "answer"}
+    assert packaged_thresholds(f"{name}:000000000000:{precision}:{layout}:48", 0) == {}
+    assert packaged_thresholds(reader.replace(layout, "00000000"), 0) == {}
 
 
 def test_the_calibration_that_ships_is_the_readers(settings: Settings) -> None:

@@ -55,6 +55,11 @@ class TiktokenCounter:
         """The encoding's name."""
         return self._encoding.name
 
+    @property
+    def fingerprint(self) -> str:
+        """The encoding's name and the hash that its file bears as a name."""
+        return f"{self.name}:{ENCODINGS[self.name][:12]}"
+
     def count(self, texts: Sequence[str]) -> list[int]:
         """As the port says. One thread: starting a pool costs more than a request's few texts."""
         return [sum(len(self._encoding.encode_ordinary(part)) for part in _parts(text)) for text in texts]

@@ -1,5 +1,6 @@
 """tokenizers behind the TokenCounter port: any model's own tokenizer.json."""
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -28,6 +29,7 @@ class HuggingFaceTokenCounter:
             self._tokenizer = Tokenizer.from_file(str(path))
         except Exception as error:  # the library raises Exception itself for a file it cannot read
             raise SettingError(f"tokenizer {name!r}: {path} is not a tokenizer.json: {error}") from error
+        self._fingerprint = f"{name}:{hashlib.sha256(path.read_bytes()).hexdigest()[:12]}"
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
         self._tokenizer.encode_special_tokens = True  # "as text", not "add them"
@@ -36,6 +38,11 @@ class HuggingFaceTokenCounter:
     def name(self) -> str:
         """What requests call it."""
         return self._name
+
+    @property
+    def fingerprint(self) -> str:
+        """The name and the hash of the file."""
+        return self._fingerprint
 
     def count(self, texts: Sequence[str]) -> list[int]:
         """As the port says."""

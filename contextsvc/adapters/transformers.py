@@ -28,7 +28,7 @@ from contextsvc.adapters.torch_runtime import (
     short_digest,
     weights_hash,
 )
-from contextsvc.errors import ReaderFault, SettingError
+from contextsvc.errors import InvalidRequest, ReaderFault, SettingError
 from contextsvc.ports import Answer, Prompt, Scores
 from contextsvc.records import BoolArray, Cost
 
@@ -86,7 +86,7 @@ class TransformersReader:
         """Greedy decoding from the whole prompt, the first of equal tokens; never empty.
 
         Raises:
-            ReaderFault: the prompt leaves no room in the model's window.
+            InvalidRequest: the prompt leaves no room in the model's window.
         """
         started = time.perf_counter()
         read = self._tokenise(prompt, "").kept([True] * len(prompt.units))
@@ -106,13 +106,13 @@ class TransformersReader:
 
         Raises:
             ShapeError: the masks are not (num_masks, num_units).
-            ReaderFault: the target is empty, or prompt and target do not fit the model's window.
+            InvalidRequest: the target is empty, or prompt and target do not fit the model's window.
         """
         started = time.perf_counter()
         check_masks(masks, len(prompt.units))
         tokens = self._tokenise(prompt, target)
         if not target.strip() or not tokens.target:
-            raise ReaderFault("the target is empty; expected the text whose likelihood is measured")
+            raise InvalidRequest("the target is empty; expected the text whose likelihood is measured")
         found = {mask: tokens.kept(mask) for mask in map(tuple, masks.tolist())}
         lengths = [len(kept) + len(tokens.target) for kept in found.values()]
         self._check_window(max(lengths, default=0))
@@ -170,7 +170,7 @@ class TransformersReader:
 
     def _check_window(self, num_tokens: int) -> None:
         if num_tokens > self._window_tokens:
-            raise ReaderFault(
+            raise InvalidRequest(
                 f"prompt and target have {num_tokens} tokens; the window of {self._name} holds "
                 f"{self._window_tokens}: use a smaller budget or a reader with a larger window"
             )

@@ -10,7 +10,6 @@ from starlette.exceptions import HTTPException
 from contextsvc import __version__
 from contextsvc.api.problems import invalid, refuse, unknown, unrouted
 from contextsvc.api.routes import routes
-from contextsvc.api.slots import Slots
 from contextsvc.engine import Engine
 from contextsvc.errors import ContextError
 
@@ -28,8 +27,6 @@ def create_app(build: Callable[[], Engine]) -> FastAPI:
         engine = build()
         app.state.engine = engine
         engine.indexes()
-        s = engine.settings
-        app.state.slots = Slots(s.max_concurrent, s.max_waiting, s.wait_seconds)
         yield
 
     app = FastAPI(

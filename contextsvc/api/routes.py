@@ -18,7 +18,6 @@ from contextsvc.api.schemas import (
     Problem,
     UtilizationBody,
 )
-from contextsvc.api.slots import Slots
 from contextsvc.codec import Json
 from contextsvc.engine import Ask, Engine
 
@@ -26,19 +25,13 @@ routes = APIRouter()
 usage = logging.getLogger("contextsvc.usage")
 
 
-# async, so that they run where they stand: a plain function would cost a hop to a worker thread each
+# async, so that it runs where it stands: a plain function would cost a hop to a worker thread
 async def _engine(request: Request) -> Engine:
     engine: Engine = request.app.state.engine
     return engine
 
 
-async def _slots(request: Request) -> Slots:
-    slots: Slots = request.app.state.slots
-    return slots
-
-
 EngineHere = Annotated[Engine, Depends(_engine)]
-SlotsHere = Annotated[Slots, Depends(_slots)]
 
 
 def _answers(example: Json, *refusals: int) -> dict[int | str, dict[str, Any]]:
@@ -58,11 +51,10 @@ def _answers(example: Json, *refusals: int) -> dict[int | str, dict[str, Any]]:
     response_model_exclude_unset=True,
     responses=_answers(examples.PACK, 404, 409, 422, 429, 503),
 )
-def make_context(body: ContextBody, engine: EngineHere, slots: SlotsHere) -> JSONResponse:
+def make_context(body: ContextBody, engine: EngineHere) -> JSONResponse:
     """The best chunks for a query that fit a token budget, rendered and counted."""
     fields = body.model_dump(exclude={"tags"})
-    with slots.take():
-        view = engine.context(Ask(**fields))
+    view = engine.context(Ask(**fields))
     _record_usage(view, body.tags)
     # As it is: checking it against PackView again took longer than a cached answer; the tests check it.
     return JSONResponse(view)
@@ -85,12 +77,9 @@ def read_pack(pack_id: str, engine: EngineHere) -> Json:
     response_model_exclude_unset=True,
     responses=_answers(examples.UTILIZATION, 404, 409, 422, 429, 503),
 )
-def measure_pack(
-    pack_id: str, engine: EngineHere, slots: SlotsHere, body: UtilizationBody | None = None
-) -> Json:
+def measure_pack(pack_id: str, engine: EngineHere, body: UtilizationBody | None = None) -> Json:
     """The share of a pack's tokens that influenced the answer, measured now by ablation or known."""
-    with slots.take():
-        return engine.utilization(pack_id, body.response if body else None)
+    return engine.utilization(pack_id, body.response if body else None)
 
 
 @routes.get(

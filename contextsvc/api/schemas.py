@@ -1,8 +1,10 @@
 """Bodies of requests and answers. Ranges are checked where the records are made, in one place."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+TagText = Annotated[str, Field(max_length=256)]
 
 
 class Body(BaseModel):
@@ -24,7 +26,7 @@ class ContextBody(Body):
     measure: bool = False
     response: str | None = Field(None, max_length=100_000)
     explain: bool = False
-    tags: dict[str, str] = Field(default_factory=dict, max_length=16)
+    tags: dict[TagText, TagText] = Field(default_factory=dict, max_length=16)
 
     model_config = ConfigDict(
         extra="forbid",

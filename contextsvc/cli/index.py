@@ -62,7 +62,7 @@ def build(
 def list_indexes(
     root: Annotated[Path | None, RootOption] = None, as_json: Annotated[bool, JsonFlag] = False
 ) -> None:
-    """Every index under the root, from its manifest; `check` verifies one."""
+    """Every index under the root; its files are compared with its manifest."""
     folder = root or Settings.from_env().root
     rows = [_row(folder, name) for name in index_names(folder)]
     if as_json:

@@ -33,6 +33,7 @@ def measure(
     if not asks:
         raise UserError(f'{queries} holds no query; expected lines of {{"query": TEXT, "response"?: TEXT}}')
     settings = Settings.from_env()
+    out.mkdir(parents=True, exist_ok=True)
     rows: list[Json] = []
     with progress(f"measuring {index}") as tell:
         engine = build_engine(replace(settings, root=root or settings.root))
@@ -44,7 +45,6 @@ def measure(
         summary = summary_view(engine.measure_queries(index, asks, keep))
     report = {"index": index, "budget_tokens": budget, "max_chunks": max_chunks or settings.max_chunks,
               "summary": summary, "queries": rows}  # fmt: skip
-    out.mkdir(parents=True, exist_ok=True)
     (out / "report.json").write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", "utf-8")
     (out / "report.md").write_text(report_markdown(report), "utf-8")
     if as_json:
@@ -68,7 +68,7 @@ def read_queries(path: Path) -> Iterator[tuple[str, str | None]]:
         UserError: the file cannot be read, or a line is not `{"query": TEXT, "response"?: TEXT}`.
     """
     try:
-        lines = path.read_text("utf-8").splitlines()
+        lines = path.read_text("utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"cannot read the queries of {path}: {error}") from None
     for number, line in enumerate(lines, start=1):

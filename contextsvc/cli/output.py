@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+out = Console(highlight=False, emoji=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
 
 JsonFlag = typer.Option("--json", help="Print JSON for machines.")
 
@@ -47,13 +47,13 @@ def print_text(text: str, lead: str, rest: str, used: int = 0, style: str | None
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], right: Sequence[str] = ()) -> None:
-    """A table; off a terminal the cells are not cut, so that lines can be searched."""
+    """A table; off a terminal it is wide, so that lines can be searched."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
         table.add_column(column, justify="right" if column in right else "left", overflow="fold")
     for row in rows:
         table.add_row(*(str(cell) for cell in row))
-    Console(highlight=False, width=None if out.is_terminal else 200).print(table, markup=False)
+    Console(highlight=False, emoji=False, width=None if out.is_terminal else 400).print(table, markup=False)
 
 
 def say(line: str) -> None:

@@ -23,9 +23,11 @@ def serve(
 
     settings = Settings.from_env()
     settings = replace(
-        settings, host=host or settings.host, port=port or settings.port, root=root or settings.root
+        settings,
+        host=settings.host if host is None else host,
+        port=settings.port if port is None else port,
+        root=root or settings.root,
     )
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    uvicorn.run(
-        create_app(lambda: build_engine(settings)), host=settings.host, port=settings.port, log_config=None
-    )
+    engine = build_engine(settings)  # before the server: what is missing is told as any command tells it
+    uvicorn.run(create_app(lambda: engine), host=settings.host, port=settings.port, log_config=None)

@@ -10,7 +10,7 @@ published folder never changes. The order of syncs in `Stage.seal` and `Stage.pu
 """
 
 from contextsvc.generation.manifest import FORMAT, FileEntry, Manifest, problems
-from contextsvc.generation.reading import check_name, current, index_names, open_manifest
+from contextsvc.generation.reading import check_name, claimed_embedder, current, index_names, open_manifest
 from contextsvc.generation.staging import Published, Stage, stage, write_synced
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "Published",
     "Stage",
     "check_name",
+    "claimed_embedder",
     "current",
     "index_names",
     "open_manifest",

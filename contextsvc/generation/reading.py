@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from contextsvc.errors import CorruptIndex, InvalidRequest, UnknownIndex
+from contextsvc.errors import ContextError, CorruptIndex, InvalidRequest, UnknownIndex
 from contextsvc.generation.manifest import Manifest, problems, read_manifest
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
@@ -73,6 +73,14 @@ def open_manifest(root: Path, name: str, generation: str | None = None) -> tuple
         # A publish meanwhile may have removed the folder under us; then the new one is meant.
         if generation is not None or now == before:
             raise CorruptIndex(name, found)
+
+
+def claimed_embedder(root: Path, name: str, generation: str) -> str:
+    """The embedder that a generation's manifest names, unverified; empty when it cannot be read."""
+    try:
+        return read_manifest(root / name / "generations" / generation).embedder
+    except ContextError:
+        return ""
 
 
 def generations(index: Path) -> list[str]:

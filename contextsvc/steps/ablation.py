@@ -39,25 +39,21 @@ def verdict_of(effect: float, eps: float) -> VerdictName:
     return "harmful" if effect < -eps else "dead"
 
 
-def utilization_score(effects: Sequence[float], num_tokens: Sequence[int], eps: float) -> float:
-    """Tokens of live units over all tokens, in [0, 1]; 0 for a pack without tokens.
+def utilization_score(effects: Sequence[float], num_tokens: Sequence[int], gain: float, eps: float) -> float:
+    """Tokens of live units over all tokens, in [0, 1].
 
-    >>> utilization_score([0.5, 0.1, -0.9], [30, 50, 20], eps=0.2)
+    0 for a pack without tokens, and where the whole pack gains the target no more than eps: then
+    the target does not depend on the context, and what single units seem to do is noise.
+
+    >>> utilization_score([0.5, 0.1, -0.9], [30, 50, 20], gain=1.0, eps=0.2)
     0.3
+    >>> utilization_score([0.5, 0.1, -0.9], [30, 50, 20], gain=0.2, eps=0.2)
+    0.0
     """
     total = sum(num_tokens)
-    live = sum(n for effect, n in zip(effects, num_tokens, strict=True) if effect > eps)
-    return live / total if total else 0.0
-
-
-def score_interval(
-    effects: Sequence[float], num_tokens: Sequence[int], threshold: Threshold
-) -> tuple[float, float]:
-    """The score at the high and at the low end of the threshold's own interval."""
-    return (
-        utilization_score(effects, num_tokens, threshold.high),
-        utilization_score(effects, num_tokens, threshold.low),
-    )
+    if gain <= eps or not total:
+        return 0.0
+    return sum(n for effect, n in zip(effects, num_tokens, strict=True) if effect > eps) / total
 
 
 def threshold_from(placebo_effects: Sequence[float], origin: str, seed: int) -> Threshold:

@@ -58,8 +58,10 @@ def chunk_bounds(
     usual = mean_near_similarity(vectors)
     atoms = _atoms(sentences, max_tokens)
     bounds: list[Bounds] = []
+    starts = np.array([first for first, _ in atoms], dtype=np.int64)
     for first, end in _sections(sentences, atoms, min_tokens):
-        edges = np.array([a for a, _ in atoms if first <= a < end] + [end], dtype=np.int64)
+        inside = slice(*np.searchsorted(starts, [first, end]))
+        edges = np.append(starts[inside], end)
         bounds.extend(_best_path(sentences, vectors, edges, usual, min_tokens, max_tokens))
     return _within_maximum(bounds, max_tokens, count) if count else bounds
 

@@ -24,6 +24,7 @@ def _equal(found: object, wanted: object) -> bool:
 def _ordered(compare: Callable[[Any, Any], bool]) -> Callable[[object, object], bool]:
     def holds(found: object, wanted: object) -> bool:
         numbers = isinstance(found, (int, float)) and isinstance(wanted, (int, float))
+        numbers = numbers and not isinstance(found, bool)
         texts = isinstance(found, str) and isinstance(wanted, str)
         return (numbers or texts) and compare(found, wanted)
 
@@ -57,7 +58,7 @@ def compile_filter(spec: object, depth: int = 0) -> Predicate:
     if depth > MAX_DEPTH:
         raise InvalidRequest(f"a filter may nest {MAX_DEPTH} deep")
     if not isinstance(spec, Mapping):
-        raise InvalidRequest(f"a filter is an object, found {spec!r}")
+        raise InvalidRequest(f"a filter is an object, found {repr(spec)[:200]}")
     if len(spec) == 1:
         ((word, inner),) = spec.items()
         if word in ("and", "or") and isinstance(inner, list):
@@ -77,7 +78,7 @@ def _comparison(spec: Mapping[str, Any]) -> Predicate:
         known = ", ".join(OPERATORS)
         raise InvalidRequest(
             f'a filter is {{"field": NAME, OPERATOR: VALUE}} with one operator of {known}, '
-            f'or an "and", "or" or "not" of such; found {spec!r}'
+            f'or an "and", "or" or "not" of such; found {repr(spec)[:200]}'
         )
     (operator,) = operators
     wanted = spec[operator]
@@ -101,4 +102,4 @@ def _check_value(operator: str, wanted: object) -> None:
     }
     what, right = expected[operator]
     if not right:
-        raise InvalidRequest(f"{operator!r} in a filter takes {what}, found {wanted!r}")
+        raise InvalidRequest(f"{operator!r} in a filter takes {what}, found {repr(wanted)[:200]}")

@@ -9,7 +9,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from contextsvc.adapters.prompt_layout import INSTRUCTION
 from contextsvc.adapters.transformers import REFUSAL, TransformersReader
-from contextsvc.errors import ReaderFault, SettingError
+from contextsvc.errors import InvalidRequest, SettingError
 from contextsvc.ports import Prompt
 from tests.adapters.tiny_models import LLAMA_WINDOW_TOKENS, VOCABULARY_SIZE, save_reader
 
@@ -74,7 +74,7 @@ def test_the_window_holds_to_the_last_token(tmp_path: Path) -> None:
     reader = TransformersReader(save_reader(tmp_path), "float32")
     room = LLAMA_WINDOW_TOKENS - CHAT_TOKENS
     assert reader.score(PROMPT, ALL, "x" * room).cost.reader_tokens == LLAMA_WINDOW_TOKENS
-    with pytest.raises(ReaderFault, match=f"have {LLAMA_WINDOW_TOKENS + 1} tokens.*{LLAMA_WINDOW_TOKENS}"):
+    with pytest.raises(InvalidRequest, match=f"have {LLAMA_WINDOW_TOKENS + 1} tokens.*{LLAMA_WINDOW_TOKENS}"):
         reader.score(PROMPT, ALL, "x" * (room + 1))
 
 

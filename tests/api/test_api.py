@@ -1,5 +1,6 @@
 """The HTTP service, over its real application, with fake models and a real index."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from tests.fakes.cache import MemoryCache
 from tests.fakes.embedder import FakeEmbedder
 from tests.world import fake_engine
 
+JSON = {"content-type": "application/json"}
 ASK = {"index": "pages", "query": "snapshot of the cluster", "budget_tokens": 200, "max_chunks": 2}
 
 
@@ -123,16 +125,22 @@ def test_unknown_things_are_404(client: TestClient) -> None:
         ({"ordering": "random"}, "invalid_setting"),
         ({"filters": {"field": "a"}}, "invalid_request"),
         ({"unheard_of": 1}, "invalid_request"),
-        ({"measure": True, "response": " "}, "reader_fault"),
+        ({"measure": True, "response": " "}, "invalid_request"),
+        ({"query": "\ud800"}, "invalid_request"),
+        ({"measure": True, "response": "\ud800"}, "invalid_request"),
+        ({"filters": {}}, "invalid_request"),
+        ({"filters": {"field": "x" * 20_000, "eq": 1}}, "invalid_request"),
         ({"index": "../pages"}, "invalid_request"),
     ],
 )
 def test_what_does_not_fit_is_422(client: TestClient, change: dict[str, Any], code: str) -> None:
-    refused(client.post("/v1/context", json={**ASK, **change}), 422, code)
+    body = json.dumps({**ASK, **change})  # escapes what the client itself could not send
+    refused(client.post("/v1/context", content=body, headers=JSON), 422, code)
 
 
-def test_a_body_that_is_no_json_is_422(client: TestClient) -> None:
-    refused(client.post("/v1/context", content=b"\xff{"), 422, "invalid_request")
+def test_a_body_that_is_no_json_is_refused(client: TestClient) -> None:
+    refused(client.post("/v1/context", content=b"{", headers=JSON), 422, "invalid_request")
+    refused(client.post("/v1/context", content=b"\xff{", headers=JSON), 400, "bad_request")
 
 
 def test_a_budget_too_small_names_the_smallest_that_would_do(client: TestClient) -> None:
@@ -158,11 +166,19 @@ def test_overload_says_when_to_come_back(build: Build, tmp_path: Path, max_waiti
     app = create_app(
         lambda: fake_engine(tmp_path, max_concurrent=1, max_waiting=max_waiting, wait_seconds=0.01)
     )
-    with TestClient(app) as client, app.state.slots.take():
+    with TestClient(app) as client, app.state.engine.packing.take():
         response = client.post("/v1/context", json=ASK)
         refused(response, status, "overloaded")
         assert response.headers["retry-after"] == "1"
         assert client.get("/livez").status_code == 200
+
+
+def test_a_measurement_does_not_hold_up_packs_nor_known_measurements(client: TestClient) -> None:
+    measured = {**ASK, "measure": True, "response": "every night"}
+    client.post("/v1/context", json=measured)
+    with client.app.state.engine.measuring.take():  # type: ignore[attr-defined]
+        assert client.post("/v1/context", json={**ASK, "budget_tokens": 150}).status_code == 200
+        assert client.post("/v1/context", json=measured).json()["cache"]["utilization"] == "hit"
 
 
 def test_every_operation_has_an_example_that_fits_its_schema(client: TestClient) -> None:
@@ -188,4 +204,4 @@ def test_every_error_class_has_a_status() -> None:
             yield from below(child)
 
     for kind in below(ContextError):
-        assert any(parent in STATUS for parent in kind.__mro__[:-3]), kind
+        assert any(parent in STATUS for parent in kind.__mro__[:-4]), kind

@@ -12,6 +12,7 @@ from contextsvc.cli.pack import print_pack
 from contextsvc.cli.report import report_markdown
 from contextsvc.engine import Ask
 from contextsvc.errors import UserError
+from contextsvc.measuring import INDEPENDENT
 from tests.conftest import Build
 from tests.fakes.cache import MemoryCache
 from tests.world import fake_engine
@@ -131,7 +132,7 @@ def test_a_report_is_readable(build: Build, tmp_path: Path) -> None:
     text = report_markdown({**report, "queries": rows})
     assert text.startswith("# Context utilization of `pages`\n")
     assert "| answers that depend on the context at all | 50% |" in text
-    assert "does not depend on the pack" in text
+    assert INDEPENDENT in text
     assert engine.index("pages")["utilization"]["num_queries"] == 2
 
 

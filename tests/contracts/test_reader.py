@@ -8,7 +8,7 @@ import pytest
 
 from contextsvc import assets
 from contextsvc.adapters.transformers import TransformersReader
-from contextsvc.errors import ReaderFault, ShapeError
+from contextsvc.errors import InvalidRequest, ShapeError
 from contextsvc.ports import Prompt, Reader
 from contextsvc.records import BoolArray
 from contextsvc.settings import Settings
@@ -89,7 +89,7 @@ def test_cost_adds_up_over_distinct_masks(reader: Reader) -> None:
 
 @pytest.mark.parametrize("target", ["", "  \n"])
 def test_an_empty_target_is_refused(reader: Reader, target: str) -> None:
-    with pytest.raises(ReaderFault, match="target is empty"):
+    with pytest.raises(InvalidRequest, match="target is empty"):
         reader.score(PROMPT, masks("11"), target)
 
 
@@ -100,9 +100,9 @@ def test_masks_of_another_width_are_refused(reader: Reader) -> None:
 
 def test_a_prompt_beyond_the_window_is_refused_with_both_numbers(reader: Reader) -> None:
     huge = Prompt(("word " * 9000,), "which word?")
-    with pytest.raises(ReaderFault, match=r"have \d+ tokens; the window of \S+ holds \d+"):
+    with pytest.raises(InvalidRequest, match=r"have \d+ tokens; the window of \S+ holds \d+"):
         reader.score(huge, masks("1"), TARGET)
-    with pytest.raises(ReaderFault, match=r"have \d+ tokens"):
+    with pytest.raises(InvalidRequest, match=r"have \d+ tokens"):
         reader.answer(huge)
     assert reader.score(huge, masks("0"), TARGET).values.shape == (1,)
 

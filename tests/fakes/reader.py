@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from contextsvc.adapters.prompt_layout import check_masks
-from contextsvc.errors import ReaderFault
+from contextsvc.errors import InvalidRequest
 from contextsvc.ports import Answer, Prompt, Scores
 from contextsvc.records import BoolArray, Cost
 
@@ -57,7 +57,7 @@ class FakeReader:
         """The formula above."""
         check_masks(masks, len(prompt.units))
         if not target.strip():
-            raise ReaderFault("the target is empty; expected the text whose likelihood is measured")
+            raise InvalidRequest("the target is empty; expected the text whose likelihood is measured")
         kept_by_mask = {
             mask: [unit for unit, keep in zip(prompt.units, mask, strict=True) if keep]
             for mask in map(tuple, masks.tolist())
@@ -74,7 +74,7 @@ class FakeReader:
     def _num_tokens(self, units: tuple[str, ...] | list[str], query: str, target: str) -> int:
         num_tokens = sum(len(text.split()) for text in (*units, query, target))
         if num_tokens > self._window_tokens:
-            raise ReaderFault(
+            raise InvalidRequest(
                 f"prompt and target have {num_tokens} tokens; the window of {self._name} holds "
                 f"{self._window_tokens}"
             )

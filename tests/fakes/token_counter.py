@@ -13,5 +13,9 @@ class FakeTokenCounter:
     def name(self) -> str:
         return "fake"
 
+    @property
+    def fingerprint(self) -> str:
+        return "fake:1"
+
     def count(self, texts: Sequence[str]) -> list[int]:
         return [len(_TOKEN.findall(text)) for text in texts]

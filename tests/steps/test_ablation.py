@@ -6,10 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contextsvc.errors import ShapeError
-from contextsvc.measurements import Threshold
 from contextsvc.steps.ablation import (
     leave_one_out_masks,
-    score_interval,
     threshold_from,
     utilization_score,
     verdict_of,
@@ -20,13 +18,8 @@ def test_masks_of_no_units() -> None:
     assert leave_one_out_masks(0).shape == (2, 0)
 
 
-def test_the_interval_is_the_score_at_both_ends_of_the_threshold() -> None:
-    threshold = Threshold(0.2, 0.1, 0.3, 200, "")
-    assert score_interval([0.25, 0.15], [30, 70], threshold) == (0.0, 1.0)
-
-
 def test_a_pack_without_tokens_scores_0() -> None:
-    assert utilization_score([], [], 0.1) == 0.0
+    assert utilization_score([], [], 1.0, 0.1) == 0.0
 
 
 def test_the_threshold_is_what_95_of_100_placebos_stay_under() -> None:
@@ -55,7 +48,12 @@ def test_a_higher_threshold_never_raises_the_score(
 ) -> None:
     effects, tokens = [e for e, _ in units], [n for _, n in units]
     low, high = sorted((one, other))
-    assert 0 <= utilization_score(effects, tokens, high) <= utilization_score(effects, tokens, low) <= 1
+    assert (
+        0
+        <= utilization_score(effects, tokens, 0.5, high)
+        <= utilization_score(effects, tokens, 0.5, low)
+        <= 1
+    )
 
 
 @given(st.integers(0, 12))

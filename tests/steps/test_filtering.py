@@ -24,6 +24,7 @@ PAGE = {"version": 3, "lang": "en", "draft": False, "tags": ["ops", "backup"], "
         ({"field": "version", "gt": 2}, True),
         ({"field": "version", "gt": 3}, False),
         ({"field": "version", "gt": "2"}, False),  # a number is not ordered against a text
+        ({"field": "draft", "lt": 1}, False),  # nor is false less than 1
         ({"field": "lang", "lt": "fr"}, True),
         ({"field": "author", "exists": True}, False),
         ({"field": "author", "exists": False}, True),

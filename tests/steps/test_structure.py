@@ -1,3 +1,6 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
 from contextsvc.records import Block
 from contextsvc.steps.structure import find_lines, parse_plain
 
@@ -100,3 +103,11 @@ def test_grid_and_simple_tables_are_one_block_each() -> None:
 
 def test_a_simple_table_without_an_end_is_text() -> None:
     assert kinds("=== ===\na   b") == [("paragraph", "=== ===\na   b")]
+
+
+@given(st.text(alphabet="ab1.-=*# \r\n\t", max_size=200))
+def test_lines_partition_the_text(text: str) -> None:
+    lines = find_lines(text)
+    assert "".join(text[line.start : line.end].strip() for line in lines).replace(" ", "").replace(
+        "\t", ""
+    ) == "".join(text.split())

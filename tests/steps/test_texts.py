@@ -1,4 +1,6 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from contextsvc.errors import SourceError
 from contextsvc.steps.texts import Scalar, decode_text, first_heading, split_front_matter
@@ -65,3 +67,21 @@ def test_first_markdown_heading(text: str, title: str) -> None:
 def test_first_plain_heading() -> None:
     assert first_heading("Intro.\n\n======\n Name\n======\n", "plain") == "Name"
     assert first_heading("# no heading here", "plain") == ""
+
+
+@given(st.binary(max_size=40))
+def test_bytes_are_their_text_or_refused(data: bytes) -> None:
+    try:
+        text = decode_text(data)
+    except SourceError:
+        return
+    assert text.encode() == data.removeprefix(b"\xef\xbb\xbf")
+
+
+@given(st.text(alphabet="ab:- \n.", max_size=60))
+def test_front_matter_is_a_prefix_that_ends_a_line(body: str) -> None:
+    for text in (body, f"---\n{body}"):
+        values, start = split_front_matter(text)
+        assert start == 0 or text[:start].startswith("---")
+        assert not values or start > 0
+        assert start in (0, len(text)) or text[start - 1] == "\n"

@@ -4,8 +4,8 @@ import threading
 
 import pytest
 
-from contextsvc.api.slots import Slots
 from contextsvc.errors import Overloaded
+from contextsvc.slots import Slots
 
 
 def test_a_slot_comes_back_after_an_error() -> None:
