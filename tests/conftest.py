@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from contextsvc.indexing import Built, build_index
+from contextsvc.library import Library, LoadedIndex
 from contextsvc.records import Document
+from contextsvc.wiring import open_search
 from tests.fakes.embedder import FakeEmbedder
 from tests.world import documents, fake_parts
 
@@ -21,3 +23,10 @@ def build(tmp_path: Path) -> Build:
         return build_index(tmp_path, "pages", documents() if made is None else made, fake_parts(embedder))
 
     return run
+
+
+@pytest.fixture
+def index(build: Build, tmp_path: Path) -> LoadedIndex:
+    """The index `pages`, open."""
+    build()
+    return Library(tmp_path, FakeEmbedder().fingerprint, open_search).get("pages")

@@ -21,12 +21,6 @@ from tests.world import fake_assembler
 ASK = PackRequest("pages", "snapshot of the cluster", 200, 3, "fake", "relevance")
 
 
-@pytest.fixture
-def index(build: Build, tmp_path: Path) -> LoadedIndex:
-    build()
-    return Library(tmp_path, FakeEmbedder().fingerprint, open_search).get("pages")
-
-
 def test_the_best_chunks_come_first_and_copies_are_left_out(index: LoadedIndex) -> None:
     pack = fake_assembler().assemble(index, replace(ASK, max_chunks=2))
     assert [p.candidate.chunk.doc_id for p in pack.chunks] == ["backup", "restore"]

@@ -21,12 +21,6 @@ from tests.world import documents, fake_assembler, fake_measurer
 ASK = PackRequest("pages", "snapshot of the cluster", 200, 2, "fake", "relevance")
 
 
-@pytest.fixture
-def index(build: Build, tmp_path: Path) -> LoadedIndex:
-    build()
-    return Library(tmp_path, FakeEmbedder().fingerprint, open_search).get("pages")
-
-
 def test_keys_do_not_collide() -> None:
     assert cache_key("a", "b", "c") != cache_key("a", "bc")
     assert cache_key("a", "b") != cache_key("b", "b")

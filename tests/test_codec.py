@@ -1,28 +1,22 @@
 """Records survive the cache; views are what the API promises."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from contextsvc.codec import decode, encode, no_utilization, pack_view, utilization_view
 from contextsvc.errors import ShapeError
-from contextsvc.library import Library
+from contextsvc.library import LoadedIndex
 from contextsvc.measurements import Utilization
 from contextsvc.records import ContextPack
 from contextsvc.requests import PackRequest
-from contextsvc.wiring import open_search
-from tests.conftest import Build
-from tests.fakes.embedder import FakeEmbedder
 from tests.world import fake_assembler, fake_measurer
 
 ASK = PackRequest("pages", "snapshot of the cluster", 200, 2, "fake", "relevance")
 
 
 @pytest.fixture
-def measured(build: Build, tmp_path: Path) -> tuple[ContextPack, Utilization]:
-    build()
-    index = Library(tmp_path, FakeEmbedder().fingerprint, open_search).get("pages")
+def measured(index: LoadedIndex) -> tuple[ContextPack, Utilization]:
     pack = fake_assembler().assemble(index, ASK)
     return pack, fake_measurer().measure(index, pack, "every night")
 

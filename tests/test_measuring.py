@@ -23,12 +23,6 @@ NOWHERE = "zebras"
 
 
 @pytest.fixture
-def index(build: Build, tmp_path: Path) -> LoadedIndex:
-    build()
-    return Library(tmp_path, FakeEmbedder().fingerprint, open_search).get("pages")
-
-
-@pytest.fixture
 def pack(index: LoadedIndex) -> ContextPack:
     return fake_assembler().assemble(index, ASK)
 
