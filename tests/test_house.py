@@ -73,3 +73,12 @@ def test_nothing_names_a_place_of_one_machine() -> None:
     for path in tracked:
         found = re.search(r"/(?:root|work|home)/\w+|file://", path.read_text("utf-8"))
         assert not found, f"{path}: {found}"
+
+
+def test_every_step_has_a_property_and_every_port_a_contract() -> None:
+    for path in (HERE / "contextsvc/steps").glob("[!_]*.py"):
+        assert "@given(" in (HERE / f"tests/steps/test_{path.stem}.py").read_text("utf-8"), path
+    ports = (HERE / "contextsvc/ports.py").read_text("utf-8")
+    for name in re.findall(r"class (\w+)\(Protocol\)", ports):
+        snake = re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+        assert (HERE / f"tests/contracts/test_{snake}.py").exists(), name
