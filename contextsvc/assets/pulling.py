@@ -61,7 +61,7 @@ def pull(
     """Bring an asset into `home` unless it is there and whole; a damaged one is replaced.
 
     Sources are tried in order; one whose files differ from the pins is passed over like one that does
-    not answer. `report` gets a line for each that was tried. One process at a time pulls an asset;
+    not answer. `report` gets a line for each that did not serve. One process at a time pulls an asset;
     another waits and then finds it there.
 
     Raises:
@@ -85,7 +85,6 @@ def pull(
         raise Fault(f"asset {name!r} cannot be written to {folder}: {error}") from error
     manifest = Manifest.read(folder)
     size_bytes = sum(pin.size_bytes for pin in manifest.files.values()) if manifest else 0
-    report(f"{name}: {source}, verified")
     return Pulled(name, folder, source, time.monotonic() - started, size_bytes)
 
 

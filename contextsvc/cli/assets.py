@@ -22,14 +22,14 @@ def pull(
     settings = Settings.from_env()
     pulled = []
     for name in names or list(assets.ASSETS):
-        with progress(name) as tell:
+        with progress("pulling") as tell:
             pulled.append(pull_asset(settings, name, tell))
     if as_json:
         print_json([{"name": p.name, "source": p.source, "seconds": round(p.seconds, 2),
                      "num_bytes": p.size_bytes, "folder": str(p.folder)} for p in pulled])  # fmt: skip
         return
     for p in pulled:
-        say(f"{p.name}: {p.source}, {size(p.size_bytes)}, {p.seconds:.1f} s")
+        say(f"{p.name}: {p.source}, verified, {size(p.size_bytes)}, {p.seconds:.1f} s")
 
 
 @app.command("list")
