@@ -18,20 +18,20 @@ from typing import Any
 import numpy as np
 import Stemmer
 from bm25s import BM25
-from bm25s.stopwords import STOPWORDS_EN
+from bm25s.stopwords import STOPWORDS_EN_PLUS
 
 from contextsvc.errors import CorruptIndex, ShapeError
 from contextsvc.records import BoolArray, Float32Array, Float64Array, Int64Array, Ranking
 
 DECIMALS = 6
-ANALYSER = "lower-case words, English stop words out, Snowball English stems"
+ANALYSER = "lower-case words, 179 English stop words out, Snowball English stems"
 TERMS = "lexical_terms.json"
 WEIGHTS = "lexical_weights.npy"
 CHUNKS = "lexical_chunks.npy"
 OFFSETS = "lexical_offsets.npy"
 
 _WORD = re.compile(r"\w+")
-_STOP_WORDS = frozenset(STOPWORDS_EN)
+_STOP_WORDS = frozenset(STOPWORDS_EN_PLUS)
 
 
 class Bm25sLexicalIndex:
