@@ -2,7 +2,7 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-QUERY ?= When is the else clause of a for loop executed?
+QUERY ?= What happens to a return statement in try when finally also returns?
 
 .PHONY: setup demo test serve lint bench clean
 .DEFAULT_GOAL := help

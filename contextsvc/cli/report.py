@@ -12,7 +12,7 @@ def _head(report: Json) -> list[str]:
     s = report["summary"]
     low, high = s["interval"]
     thresholds = [
-        f"| threshold for a {kind} | {t['eps']:.3f} nats/token [{t['low']:.3f}, {t['high']:.3f}], "
+        f"| threshold, {kind} as target | {t['eps']:.3f} nats/token [{t['low']:.3f}, {t['high']:.3f}], "
         f"{t['num_placebos']} placebos, {t['origin']} |"
         for kind, t in s["thresholds"].items()
     ]
