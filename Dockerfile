@@ -11,7 +11,7 @@ WORKDIR /src
 COPY pyproject.toml constraints.txt README.md ./
 COPY contextsvc ./contextsvc
 RUN python -m venv /opt/contextsvc
-RUN /opt/contextsvc/bin/pip install -c constraints.txt '.[html,gguf]'
+RUN /opt/contextsvc/bin/pip install -c constraints.txt '.[html,gguf,report,endpoint]'
 ENV CONTEXTSVC_HOME=/opt/assets
 RUN /opt/contextsvc/bin/contextsvc assets pull
 

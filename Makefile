@@ -19,7 +19,7 @@ help:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	@echo "installing into .venv (a minute or two)"
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[html,gguf,dev]'
+	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[html,gguf,report,endpoint,dev,serving]'
 	@touch $@
 
 setup: .venv/installed
@@ -45,7 +45,7 @@ bench: setup
 	$(BIN)/python -m benchmarks.build
 	$(BIN)/python -m benchmarks.budget
 	$(BIN)/python -m benchmarks.latency
-	$(BIN)/python -m benchmarks.calibration
+	$(BIN)/python -m benchmarks.ablation
 	$(BIN)/python -m benchmarks.report
 
 clean:

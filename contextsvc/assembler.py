@@ -1,7 +1,7 @@
 """Query -> ContextPack. `assemble` is the story of a request."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -70,6 +70,14 @@ class Assembler:
         reranker = self.reranker.fingerprint if self.reranker else "best-sentence"
         encodings = sorted(counter.fingerprint for counter in self.counters.values())
         return digest(self.embedder.fingerprint, reranker, repr(self.settings), *encodings)
+
+    def count(self, tokenizer: str) -> Callable[[Sequence[str]], list[int]]:
+        """Counts tokens in a named encoding.
+
+        Raises:
+            SettingError: unknown tokenizer.
+        """
+        return counter_named(self.counters, tokenizer).count
 
     def assemble(
         self, index: LoadedIndex, request: PackRequest, mark: Callable[[str], None] = lambda _: None

@@ -7,21 +7,21 @@ has to be invalidated.
 
 import threading
 from collections.abc import Callable, Sequence
-from typing import Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 
 from contextsvc.codec import decode, encode
 from contextsvc.errors import ShapeError, UnknownPack
 from contextsvc.library import LoadedIndex
-from contextsvc.measurements import Utilization
+from contextsvc.measurements import Target, Utilization
 from contextsvc.ports import Cache, Embedder
 from contextsvc.records import CacheState, ContextPack, Float32Array, digest
 from contextsvc.requests import PackRequest
 
 Record = TypeVar("Record")
 Mark = Callable[[str], None]
-FORMAT = "1"
+FORMAT = "2"
 """Raised when the shape of a stored record changes."""
 
 
@@ -88,6 +88,10 @@ class Assembles(Protocol):
         """A pack for the request."""
         ...
 
+    def count(self, tokenizer: str) -> Callable[[Sequence[str]], list[int]]:
+        """Counts tokens in a named encoding."""
+        ...
+
 
 class CachedAssembler:
     """Packs by request, and again by id."""
@@ -107,10 +111,22 @@ class CachedAssembler:
         pack = self._assembler.assemble(index, request, mark)
         if self._cache is None:
             return pack, "off"
-        data = encode(pack)
-        self._cache.put(key, data)
-        self._cache.put(cache_key("pack-by-id", pack.pack_id), data)
+        self._cache.put(key, encode(pack))
+        self.keep(pack)
         return pack, "miss"
+
+    def keep(self, pack: ContextPack) -> None:
+        """Let a pack be asked for by its id."""
+        if self._cache is not None:
+            self._cache.put(cache_key("pack-by-id", pack.pack_id), encode(pack))
+
+    def count(self, tokenizer: str) -> Callable[[Sequence[str]], list[int]]:
+        """Counts tokens as packs of that tokenizer are counted.
+
+        Raises:
+            SettingError: unknown tokenizer.
+        """
+        return self._assembler.count(tokenizer)
 
     def pack(self, pack_id: str) -> ContextPack:
         """The pack of that id.
@@ -127,63 +143,73 @@ class CachedAssembler:
 class Measures(Protocol):
     """What `CachedMeasurer` wraps."""
 
-    @property
-    def configuration(self) -> str:
+    def configuration(self, index: LoadedIndex) -> str:
         """Changes when the same pack may get another score."""
         ...
 
-    def measure(self, index: LoadedIndex, pack: ContextPack, response: str | None) -> Utilization:
+    def measure(
+        self, index: LoadedIndex, pack: ContextPack, target: Target | None, sentences: bool = False
+    ) -> Utilization:
         """The pack's utilization."""
         ...
 
 
-class CachedMeasurer:
-    """Measurements by pack, response and reader: a changed reader, prompt or generation is another key.
+Kind = TypeVar("Kind", bound=Measures)
+
+
+class CachedMeasurer(Generic[Kind]):
+    """Measurements by pack, response, reader and calibration: whatever changes is another key.
+
+    A partial measurement is not kept: the next one may have more room.
 
     Args:
         build: Makes the measurer; called once, at the first measurement, because its model is as
             large as everything else together and many services never measure.
     """
 
-    def __init__(self, build: Callable[[], Measures], cache: Cache | None) -> None:
+    def __init__(self, build: Callable[[], Kind], cache: Cache | None) -> None:
         self._build, self._cache = build, cache
         self._lock = threading.Lock()
-        self._measurer: Measures | None = None
+        self._measurer: Kind | None = None
 
     @property
-    def measurer(self) -> Measures:
+    def measurer(self) -> Kind:
         """The wrapped measurer."""
         with self._lock:
             if self._measurer is None:
                 self._measurer = self._build()
             return self._measurer
 
-    def known(self, pack: ContextPack, response: str | None) -> Utilization | None:
+    def known(
+        self, index: LoadedIndex, pack: ContextPack, target: Target | None, sentences: bool = False
+    ) -> Utilization | None:
         """The utilization if it was measured before; costs a look-up."""
-        return _known(self._cache, self._key(pack, response), Utilization)
+        return _known(self._cache, self._key(index, pack, target, sentences), Utilization)
 
     def measure(
-        self, index: LoadedIndex, pack: ContextPack, response: str | None
+        self, index: LoadedIndex, pack: ContextPack, target: Target | None, sentences: bool = False
     ) -> tuple[Utilization, CacheState]:
         """The utilization and whether it was known. The cost is what it took when it was measured."""
-        known = self.known(pack, response)
+        known = self.known(index, pack, target, sentences)
         if known is not None:
             return known, "hit"
-        found = self.measurer.measure(index, pack, response)
+        found = self.measurer.measure(index, pack, target, sentences)
         if self._cache is None:
             return found, "off"
         data = encode(found)
-        self._cache.put(self._key(pack, response), data)
+        if not found.partial:
+            self._cache.put(self._key(index, pack, target, sentences), data)
         self._cache.put(cache_key("utilization-of-pack", pack.pack_id), data)
         return found, "miss"
-
-    def _key(self, pack: ContextPack, response: str | None) -> str:
-        target = "answer" if response is None else "response:" + response
-        return cache_key("utilization", self.measurer.configuration, pack.pack_id, target)
 
     def last(self, pack_id: str) -> Utilization | None:
         """What was last measured of a pack, by whichever reader; None if nothing is kept."""
         return _known(self._cache, cache_key("utilization-of-pack", pack_id), Utilization)
+
+    def _key(self, index: LoadedIndex, pack: ContextPack, target: Target | None, sentences: bool) -> str:
+        watched = "" if target is None else f"{target.kind}:{target.text}"
+        configuration = self.measurer.configuration(index)
+        return cache_key("utilization", configuration, pack.pack_id, watched, str(sentences))
 
 
 def _known(cache: Cache | None, key: str, kind: type[Record]) -> Record | None:

@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from contextsvc.errors import ContextError, ShapeError
-from contextsvc.measurements import Utilization, UtilizationSummary
+from contextsvc.measurements import MinimalPack, Utilization, UtilizationSummary
 from contextsvc.records import ContextPack, PackedChunk
 
 Record = TypeVar("Record")
@@ -116,6 +116,12 @@ def utilization_view(found: Utilization) -> Json:
     """A pack's measured utilization as callers see it."""
     plain: Json = _plain(found)
     return {"scope": "pack", **plain}
+
+
+def minimal_view(found: MinimalPack) -> Json:
+    """A minimal pack as callers see it."""
+    plain: Json = _plain(found)
+    return plain
 
 
 def summary_view(found: UtilizationSummary) -> Json:

@@ -2,28 +2,42 @@
 
 import json
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from contextsvc.background import BackgroundMeasuring
 from contextsvc.caching import CachedAssembler, CachedMeasurer
 from contextsvc.codec import (
     Json,
+    decode,
+    encode,
+    minimal_view,
     no_utilization,
     pack_view,
     utilization_view,
 )
-from contextsvc.errors import BudgetTooSmall, CorruptIndex, InvalidRequest, UserError
+from contextsvc.errors import CorruptIndex, ShapeError, UserError
 from contextsvc.generation import Manifest
 from contextsvc.library import Library, LoadedIndex
-from contextsvc.measurements import Utilization, UtilizationSummary
-from contextsvc.measuring import summarise
+from contextsvc.measurements import Target, Utilization
+from contextsvc.measuring import Measurer
+from contextsvc.minimising import minimal_pack
+from contextsvc.ports import JobQueue
 from contextsvc.records import CacheState, ContextPack
 from contextsvc.requests import PackRequest, require_unicode
 from contextsvc.settings import Settings
 from contextsvc.slots import Slots
-from contextsvc.summaries import index_utilization, store_summary
+from contextsvc.summaries import index_utilization
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureJob:
+    """A measurement that waits."""
+
+    pack: ContextPack
+    target: Target | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,25 +51,36 @@ class Ask:
     tokenizer: str | None = None
     ordering: str | None = None
     filters: Mapping[str, Any] | None = None
-    measure: bool = False
+    measure: bool | Literal["background"] = False
     response: str | None = None
+    sentences: bool = False
     explain: bool = False
 
 
 class Engine:
     """The running whole.
 
-    Packs and measurements have slots of their own: a measurement takes seconds and keeps all cores
-    busy, so one runs at a time, and packs do not queue behind it.
+    Packs and measurements have slots of their own: a measurement takes a second or more and keeps all
+    cores busy, so one runs at a time, and packs do not queue behind it. What is to be measured in the
+    background waits in `jobs` until neither packs nor measurements are at work.
     """
 
     def __init__(
-        self, settings: Settings, library: Library, assembler: CachedAssembler, measurer: CachedMeasurer
+        self,
+        settings: Settings,
+        library: Library,
+        assembler: CachedAssembler,
+        measurer: CachedMeasurer[Measurer],
+        jobs: JobQueue | None = None,
     ) -> None:
         self.settings, self.library = settings, library
         self.assembler, self.measurer = assembler, measurer
         self.packing = Slots(settings.max_concurrent, settings.max_waiting, settings.wait_seconds)
         self.measuring = Slots(1, settings.max_waiting, settings.wait_seconds)
+        self.jobs = jobs
+        self.background: BackgroundMeasuring | None = None
+        if jobs is not None:
+            self.background = BackgroundMeasuring(jobs, self._measure_job, self._idle)
 
     def context(self, ask: Ask) -> Json:
         """A pack with its utilization, as callers see it."""
@@ -66,12 +91,17 @@ class Engine:
             pack, pack_state = self.assembler.assemble(index, request, watch.mark)
         view = pack_view(pack, ask.explain)
         cache = {"pack": pack_state}
-        if ask.measure:
-            utilization, cache["utilization"] = self._measured(index, pack, ask.response)
+        if ask.measure is True:
+            utilization, cache["utilization"] = self.measured(
+                index, pack, _response(ask.response), ask.sentences
+            )
             view["utilization"] = utilization_view(utilization)
             watch.mark("measure")
+        elif ask.measure == "background":
+            view["utilization"] = self._queued(pack, ask.response)
         else:
             view["utilization"] = index_utilization(index.name, index.folder, index.generation)
+            self._sample(pack, pack_state, ask.response)
         view["cache"] = cache
         num_seen = len(pack.chunks) + len(pack.drops)
         view["trace"] = {"num_candidates": num_seen, "seconds": watch.read()}
@@ -85,11 +115,17 @@ class Engine:
         """
         pack = self.assembler.pack(pack_id)
         known = self.measurer.last(pack_id)
+        if known:
+            return {**pack_view(pack, explain=True), "utilization": utilization_view(known)}
+        state = self.jobs.state(pack_id) if self.jobs else None
         reason = f"not measured yet; POST /v1/packs/{pack_id}/utilization measures it"
-        score = utilization_view(known) if known else no_utilization("pack", reason)
-        return {**pack_view(pack, explain=True), "utilization": score}
+        if state:
+            reason = f"{state[0]} in the background" + (f": {state[1]}" if state[1] else "")
+        return {**pack_view(pack, explain=True), "utilization": no_utilization("pack", reason)}
 
-    def utilization(self, pack_id: str, response: str | None) -> Json:
+    def utilization(
+        self, pack_id: str, response: str | None, sentences: bool = False, minimize: bool = False
+    ) -> Json:
         """The measured utilization of a pack made before.
 
         Raises:
@@ -97,14 +133,31 @@ class Engine:
             UserError: its generation is no longer the current one.
         """
         pack = self.assembler.pack(pack_id)
-        index = self.library.get(pack.index)
-        if index.generation != pack.generation:
-            raise UserError(
-                f"pack {pack_id!r} was made from generation {pack.generation}, index {pack.index!r} is "
-                f"now at {index.generation}; ask for a new pack with POST /v1/context"
-            )
-        found, state = self._measured(index, pack, response)
-        return {**utilization_view(found), "cache": {"utilization": state}}
+        index = self._index_of(pack)
+        found, state = self.measured(index, pack, _response(response), sentences)
+        view = {**utilization_view(found), "cache": {"utilization": state}}
+        if minimize:
+            with self.measuring.take():
+                count = self.assembler.count(pack.tokenizer)
+                minimal, smaller = minimal_pack(self.measurer.measurer.reader, pack, found, count)
+            self.assembler.keep(smaller)
+            view["minimal"] = minimal_view(minimal)
+        return view
+
+    def measured(
+        self, index: LoadedIndex, pack: ContextPack, target: Target | None, sentences: bool = False
+    ) -> tuple[Utilization, CacheState]:
+        """A pack's utilization, known or measured now, one at a time.
+
+        Raises:
+            InvalidRequest: the target cannot be measured.
+            Overloaded: too many measurements wait.
+        """
+        known = self.measurer.known(index, pack, target, sentences)
+        if known is not None:
+            return known, "hit"
+        with self.measuring.take():
+            return self.measurer.measure(index, pack, target, sentences)
 
     def indexes(self) -> list[Json]:
         """Every index, briefly; a damaged one with what is wrong."""
@@ -115,46 +168,46 @@ class Engine:
         index = self.library.get(name)
         return index_view(name, index.folder, index.manifest)
 
-    def measure_queries(
-        self, index_name: str, asks: Iterable[Ask], report: Callable[[Json], None] = lambda _: None
-    ) -> UtilizationSummary:
-        """Pack and measure each query, report each, and store the summary with the generation.
-
-        Raises:
-            UserError: no query gave a pack to measure.
-        """
-        index = self.library.get(index_name)
-        found: list[Utilization] = []
-        for ask in asks:
-            try:
-                pack, _ = self.assembler.assemble(index, self.request(ask))
-                if not pack.chunks:
-                    report({"query": ask.query, "skipped": "nothing in the index is near it"})
-                    continue
-                utilization, _ = self._measured(index, pack, ask.response)
-            except (InvalidRequest, BudgetTooSmall) as refusal:  # of this query, not of the run
-                report({"query": ask.query, "skipped": str(refusal)})
-                continue
-            found.append(utilization)
-            report(
-                {"query": ask.query, "pack": pack_view(pack), "utilization": utilization_view(utilization)}
+    def _index_of(self, pack: ContextPack) -> LoadedIndex:
+        index = self.library.get(pack.index)
+        if index.generation != pack.generation:
+            raise UserError(
+                f"pack {pack.pack_id!r} was made from generation {pack.generation}, index {pack.index!r} is "
+                f"now at {index.generation}; ask for a new pack with POST /v1/context"
             )
-        if not found:
-            raise UserError("no query gave a pack to measure")
-        summary = summarise(index.generation, found, self.settings.seed)
-        store_summary(index.folder, summary)
-        return summary
+        return index
 
-    def _measured(
-        self, index: LoadedIndex, pack: ContextPack, response: str | None
-    ) -> tuple[Utilization, CacheState]:
-        if response is not None:
-            require_unicode(response, "the response")
-        known = self.measurer.known(pack, response)
-        if known is not None:
-            return known, "hit"
-        with self.measuring.take():
-            return self.measurer.measure(index, pack, response)
+    def _queued(self, pack: ContextPack, response: str | None) -> Json:
+        if self.background is None or self.jobs is None:
+            raise UserError(
+                "measuring in the background is off; set CONTEXTSVC_BACKGROUND_JOBS, or ask for measure: true"
+            )
+        payload = encode(MeasureJob(pack, _response(response)))
+        url = f"GET /v1/packs/{pack.pack_id} has it when it is done"
+        state = self.jobs.state(pack.pack_id)
+        if state and state[0] != "failed":
+            return no_utilization("pack", f"queued before, with the response it had then; {url}")
+        if not self.jobs.put(pack.pack_id, payload):
+            return no_utilization("pack", "not queued: the queue is full or cannot be written")
+        self.background.wake()
+        return no_utilization("pack", f"queued; {url}")
+
+    def _sample(self, pack: ContextPack, state: CacheState, response: str | None) -> None:
+        # By the pack's own hash: a share of the packs without a random number in the path. A known
+        # pack was drawn, or not, when it was made.
+        drawn = int(pack.pack_id[:8], 16) < self.settings.measure_share * 2**32
+        if drawn and state != "hit" and pack.chunks:
+            self._queued(pack, response)
+
+    def _idle(self) -> bool:
+        return self.packing.idle and self.measuring.idle
+
+    def _measure_job(self, payload: bytes) -> None:
+        try:
+            job = decode(MeasureJob, payload)
+        except ShapeError as error:  # another version queued it: it will not get better
+            raise UserError(f"{error}; ask for the measurement again") from None
+        self.measured(self._index_of(job.pack), job.pack, job.target)
 
     def request(self, ask: Ask) -> PackRequest:
         """What is asked, with the settings where the caller left the choice."""
@@ -173,6 +226,10 @@ class Engine:
             return {"name": name, "state": "unusable", "reason": str(error)}
         kept = ("name", "generation", "num_documents", "num_chunks", "built_at")
         return {**{key: view[key] for key in kept}, "state": "ready"}
+
+
+def _response(text: str | None) -> Target | None:
+    return None if text is None else Target(require_unicode(text, "the response"), "response")
 
 
 class Stopwatch:

@@ -1,40 +1,36 @@
-"""Pack (+ response) -> Utilization, by exact leave-one-out through a Reader."""
+"""Pack (+ response) -> Utilization, by ablation through a Reader."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 import numpy as np
 
 from contextsvc.library import LoadedIndex
 from contextsvc.measurements import (
+    FEWEST_PLACEBOS,
+    Calibration,
     Controls,
+    Target,
     TargetKind,
     Threshold,
     Utilization,
-    UtilizationSummary,
     Verdict,
 )
-from contextsvc.ports import Prompt, Reader
-from contextsvc.records import BoolArray, ContextPack, Cost, digest
-from contextsvc.steps.ablation import (
-    leave_one_out_masks,
-    threshold_from,
-    utilization_score,
-    verdict_of,
-)
-from contextsvc.steps.rendering import render_units
-from contextsvc.steps.statistics import mean_interval
-
-METHOD = "exact leave-one-out"
-FEWEST_PLACEBOS = 20
-"""Drawn in one pack when no threshold is known for the reader: fewer have no 95th percentile."""
-
-SAMPLE = 400
-"""Chunks among which placebos are looked for: enough to be unlike, few enough for a live request."""
+from contextsvc.placebos import draw_placebos
+from contextsvc.ports import Limits, Prompt, Reader
+from contextsvc.records import ContextPack, Cost, digest
+from contextsvc.sentence_measuring import measure_sentences
+from contextsvc.steps.ablation import counted, threshold_from, verdicts_of
+from contextsvc.steps.attribution import Fit, duplicate_groups
+from contextsvc.steps.rendering import read_unit
+from contextsvc.steps.trials import Effects, Trial, effects_of, plan_trial
+from contextsvc.thresholds import thresholds_for
 
 INDEPENDENT = "The target is as likely without any chunk: no token counts as used, whatever the verdicts."
+PARTIAL = "A limit was reached: {scored} of {wanted} masks were scored; raise CONTEXTSVC_MEASURE_MAX_*."
+
+NO_CONTROL = "A limit was reached before the live chunks were read alone; raise CONTEXTSVC_MEASURE_MAX_*."
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,226 +38,231 @@ class Measurer:
     """Measures packs.
 
     Attributes:
-        thresholds: Calibrated thresholds by kind of target; kinds that miss one draw their own
-            placebos in every pack.
+        reader: Whose use of the context is measured.
+        fit: Contributions from masks and outcomes.
+        packaged: Calibrations for generations that have none of their own; a reader without any
+            draws its own placebos in every pack.
         num_placebos: Unrelated chunks put into each pack as a control.
-        seed: Of placebo draws and bootstraps.
+        num_subsets: Random masks besides those that remove or keep one chunk.
+        near_duplicate_similarity: Chunks at least this alike are ablated together.
+        limits: Most that one measurement may spend.
+        seed: Of masks, placebo draws and bootstraps.
     """
 
     reader: Reader
-    thresholds: Mapping[TargetKind, Threshold]
+    fit: Fit
+    packaged: tuple[Calibration, ...]
     num_placebos: int
+    num_subsets: int
+    near_duplicate_similarity: float
+    limits: Limits
     seed: int
 
     @property
-    def configuration(self) -> str:
-        """A digest of all that shapes a measurement besides pack and response."""
-        known = repr(sorted(self.thresholds.items()))
-        return digest(METHOD, self.reader.fingerprint, known, str(self.num_placebos), str(self.seed))
+    def method(self) -> str:
+        """How effects are found, in words."""
+        return f"{self.fit.__name__.replace('_', ' ')} of one removed, one alone, {self.num_subsets} subsets"
 
-    def measure(self, index: LoadedIndex, pack: ContextPack, response: str | None) -> Utilization:
-        """Remove each chunk in turn and watch the likelihood of the target.
+    def configuration(self, index: LoadedIndex) -> str:
+        """A digest of all that shapes a measurement besides pack and response."""
+        known = repr(sorted(self._thresholds(index).items()))
+        settings = (
+            self.num_placebos,
+            self.num_subsets,
+            self.near_duplicate_similarity,
+            self.limits,
+            self.seed,
+        )
+        return digest(self.method, self.reader.fingerprint, known, repr(settings))
+
+    def measure(
+        self, index: LoadedIndex, pack: ContextPack, target: Target | None, sentences: bool = False
+    ) -> Utilization:
+        """Remove chunks, one at a time and in random subsets, and watch the likelihood of the target.
 
         Args:
             index: The generation the pack was made from; placebos are drawn there.
             pack: What is measured.
-            response: The caller's own answer; None lets the reader write one and measures that.
+            target: What is watched; None lets the reader write an answer and watches that.
+            sentences: Measure the sentences of live chunks, too.
 
         Raises:
-            InvalidRequest: the prompt does not fit the reader's window, or the response is empty.
+            InvalidRequest: the prompt does not fit the reader's window, or the target is empty.
         """
         started = time.perf_counter()
-        units = _units(pack)
-        target, kind, cost = self._target(pack, units, response)
-        fixed = self.thresholds.get(kind)
+        target, cost = self._target(pack, target)
+        fixed = self._thresholds(index).get(target.kind)
         num_own = 0 if fixed else FEWEST_PLACEBOS
-        trial, distinct = self._trial(index, pack, units, num_own + self.num_placebos)
-        scores = self.reader.score(Prompt(trial.units, pack.query), trial.masks, target)
-        full, nothing = float(scores.values[0]), float(scores.values[1])
-        effects = [full - float(value) for value in scores.values[2 : 2 + len(units)]]
-        drawn = [float(value) - full for value in scores.values[2 + len(units) :]]
+        trial, distinct = self._trial(index, pack, num_own + self.num_placebos)
+        scores = self.reader.score(
+            Prompt(trial.units, pack.query, asides=trial.asides),
+            trial.masks,
+            target.text,
+            self.limits.less(cost),
+        )
+        cost = cost + scores.cost
+        effects = effects_of(trial, scores.values, self.fit)
+        drawn = () if effects.joint is None else effects.joint[max(trial.groups, default=-1) + 1 :]
         # The control is not judged by a threshold that was made from it.
         threshold = fixed or _own_threshold(drawn[:num_own], min(distinct, num_own), self.seed)
-        placebo_effects = tuple(drawn[num_own:])
-        live = np.array([effect > threshold.eps for effect in effects], dtype=np.bool_)
-        live_only, live_cost = self._live_only(units, pack.query, live, target, full)
-        controls = Controls(
-            full, nothing, full - nothing > threshold.eps, live_only,
-            None if live_only is None else full - live_only <= threshold.eps,
-            placebo_effects, sum(effect > threshold.eps for effect in placebo_effects),
-        )  # fmt: skip
-        cost = cost + scores.cost + live_cost
-        cost = Cost(cost.reader_calls, cost.reader_tokens, round(time.perf_counter() - started, 3))
-        return self._report(pack, effects, threshold, controls, (target, kind), cost)
+        found = self._judged(pack, trial, effects, threshold, target, drawn[num_own:])
+        found, live_cost = self._with_live_only(pack, found, self.limits.less(cost))
+        cost = cost + live_cost
+        if sentences:
+            verdicts, sentence_cost = measure_sentences(
+                self.reader, self.fit, index, pack, found, self.num_subsets, self.seed, self.limits.less(cost)
+            )
+            cut = verdicts is None
+            found = replace(found, sentences=verdicts or (), partial=found.partial or cut)
+            cost = cost + sentence_cost
+        seconds = round(time.perf_counter() - started, 3)
+        return replace(found, cost=Cost(cost.reader_calls, cost.reader_tokens, seconds))
 
     def placebo_effects(
-        self, index: LoadedIndex, pack: ContextPack, response: str | None
+        self, index: LoadedIndex, pack: ContextPack, target: Target | None
     ) -> tuple[tuple[float, ...], TargetKind]:
         """Effects of `num_placebos` unrelated chunks put into a pack: what a calibration collects.
 
         Raises:
             InvalidRequest: as `measure`.
         """
-        units = _units(pack)
-        target, kind, _ = self._target(pack, units, response)
-        trial, _ = self._trial(index, pack, units, self.num_placebos)
-        rows = [0, *range(2 + len(units), len(trial.masks))]
-        scores = self.reader.score(Prompt(trial.units, pack.query), trial.masks[rows], target).values
-        return tuple(float(value - scores[0]) for value in scores[1:]), kind
+        target, _ = self._target(pack, target)
+        trial, _ = self._trial(index, pack, self.num_placebos)
+        scores = self.reader.score(
+            Prompt(trial.units, pack.query, asides=trial.asides), trial.masks, target.text
+        )
+        joint = effects_of(trial, scores.values, self.fit).joint or ()
+        return joint[max(trial.groups, default=-1) + 1 :], target.kind
 
-    def _trial(
-        self, index: LoadedIndex, pack: ContextPack, units: Sequence[str], num_placebos: int
-    ) -> tuple["_Trial", int]:
-        placebos = _placebos(index, pack, num_placebos, self.seed)
-        trial = _with_placebos(units, placebos, [self.seed, int(pack.pack_id[8:16], 16)])
-        return trial, len(set(placebos))
+    def _thresholds(self, index: LoadedIndex) -> dict[TargetKind, Threshold]:
+        reader = self.reader.fingerprint
+        return thresholds_for(index.folder, index.generation, reader, self.method, self.packaged, self.seed)
 
-    def _target(
-        self, pack: ContextPack, units: Sequence[str], response: str | None
-    ) -> tuple[str, TargetKind, Cost]:
-        if response is not None:
-            return response, "response", Cost()
-        answer = self.reader.answer(Prompt(tuple(units), pack.query))
-        return answer.text, "answer", answer.cost
+    def _target(self, pack: ContextPack, target: Target | None) -> tuple[Target, Cost]:
+        if target is not None:
+            return target, Cost()
+        answer = self.reader.answer(Prompt(read_units(pack), pack.query))
+        return Target(answer.text, "answer"), answer.cost
 
-    def _live_only(
-        self, units: Sequence[str], query: str, live: BoolArray, target: str, full: float
-    ) -> tuple[float | None, Cost]:
-        if live.all():
-            return (full if len(live) else None), Cost()
-        if not live.any():
-            return None, Cost()
-        scores = self.reader.score(Prompt(tuple(units), query), live[np.newaxis], target)
-        return float(scores.values[0]), scores.cost
+    def _trial(self, index: LoadedIndex, pack: ContextPack, num_placebos: int) -> tuple[Trial, int]:
+        numbers = draw_placebos(index, pack, num_placebos, self.seed)
+        placebos = [read_unit(index.corpus.chunk(number)) for number in numbers]
+        rows = [packed.candidate.number for packed in pack.chunks]
+        vectors = index.corpus.chunk_vectors[rows].astype(np.float64)
+        groups = duplicate_groups(vectors @ vectors.T, self.near_duplicate_similarity)
+        seed = [self.seed, int(pack.pack_id[8:16], 16)]
+        return plan_trial(read_units(pack), groups, placebos, self.num_subsets, seed), len(set(numbers))
 
-    def _report(
+    def _judged(
         self,
         pack: ContextPack,
-        effects: Sequence[float],
+        trial: Trial,
+        effects: Effects,
         threshold: Threshold,
-        controls: Controls,
-        target: tuple[str, TargetKind],
-        cost: Cost,
+        target: Target,
+        placebos: Sequence[float],
     ) -> Utilization:
         num_tokens = [packed.num_tokens for packed in pack.chunks]
-        gain = controls.full - controls.no_context
-        scored = partial(utilization_score, effects, num_tokens, gain)
-        score = scored(threshold.eps)
-        interval = (scored(threshold.high), scored(threshold.low))
-        note = "" if controls.depends_on_context else INDEPENDENT
-        verdicts = tuple(
-            Verdict(
-                packed.candidate.chunk.chunk_id, round(effect, 6), verdict_of(effect, threshold.eps), tokens
+        gain = None
+        if effects.full is not None and effects.nothing is not None:
+            gain = effects.full - effects.nothing
+        cut = effects.num_scored < len(trial.masks)
+        # A reader without a threshold has none before its own placebos are scored.
+        unknown = gain is None or (cut and not threshold.num_placebos)
+        depends = None if gain is None or unknown else gain > threshold.eps
+        used = [
+            _scores(trial, effects, num_tokens, gain, eps)
+            for eps in (threshold.eps, threshold.high, threshold.low)
+        ]
+        note = INDEPENDENT if depends is False else ""
+        if cut:
+            note = PARTIAL.format(scored=effects.num_scored, wanted=len(trial.masks))
+        score, strict, interval = used[0][0], used[0][1], (0.0, 1.0)
+        if score is not None:
+            interval = (
+                min(low for low, _ in used if low is not None),
+                max(high for high, _ in used if high is not None),
             )
-            for packed, effect, tokens in zip(pack.chunks, effects, num_tokens, strict=True)
-        )
-        return Utilization(
-            pack.pack_id, score, interval, verdicts, threshold, controls, target[0], target[1],
-            self.reader.fingerprint, METHOD, cost, note,
+        controls = Controls(
+            effects.full, effects.nothing, depends, None, None, tuple(placebos),
+            sum(effect > threshold.eps for effect in placebos),
         )  # fmt: skip
+        return Utilization(
+            pack.pack_id, score, strict, interval, _verdicts(pack, trial, effects, threshold.eps), (),
+            threshold, controls, target.text, target.kind, self.reader.outcome, self.reader.fingerprint,
+            self.method, Cost(), note, cut,
+        )  # fmt: skip
+
+    def _with_live_only(
+        self, pack: ContextPack, found: Utilization, limits: Limits
+    ) -> tuple[Utilization, Cost]:
+        """The sufficiency control: what counts as used, read as a prompt of its own."""
+        kept = counted_chunks(found.verdicts)
+        full = found.controls.full
+        if not any(kept) or full is None:
+            return found, Cost()
+        value, cost = full, Cost()
+        if not all(kept):
+            units = tuple(unit for unit, keep in zip(read_units(pack), kept, strict=True) if keep)
+            everything = np.ones((1, len(units)), dtype=np.bool_)
+            scores = self.reader.score(Prompt(units, pack.query), everything, found.target, limits)
+            value, cost = float(scores.values[0]), scores.cost
+        if np.isnan(value):
+            return replace(found, partial=True, note=found.note or NO_CONTROL), cost
+        enough = full - value <= found.threshold.eps
+        return replace(found, controls=replace(found.controls, live_only=value, sufficient=enough)), cost
+
+
+def read_units(pack: ContextPack) -> tuple[str, ...]:
+    """The pack's chunks as a reader reads them."""
+    return tuple(read_unit(packed.candidate.chunk) for packed in pack.chunks)
+
+
+def counted_chunks(verdicts: Sequence[Verdict]) -> list[bool]:
+    """Which chunks count as used, from their verdicts; a chunk without a group is a group."""
+    groups = [-1 - number if v.group is None else v.group for number, v in enumerate(verdicts)]
+    return counted([v.verdict for v in verdicts], groups)
+
+
+def _scores(
+    trial: Trial, effects: Effects, num_tokens: Sequence[int], gain: float | None, eps: float
+) -> tuple[float | None, float | None]:
+    """Score and strict score at a threshold; 0 where the whole pack gains no more than it."""
+    necessities = [n for n in effects.necessities if n is not None]
+    if effects.joint is None or gain is None or len(necessities) < len(num_tokens):
+        return None, None
+    if gain <= eps:
+        return 0.0, 0.0
+    verdicts = verdicts_of(effects.joint, necessities, trial.groups, eps)
+    kept = counted(verdicts, trial.groups)
+    used = sum(n for n, keep in zip(num_tokens, kept, strict=True) if keep)
+    strict = sum(n for n, verdict in zip(num_tokens, verdicts, strict=True) if verdict == "live")
+    return used / sum(num_tokens), strict / sum(num_tokens)
+
+
+def _verdicts(pack: ContextPack, trial: Trial, effects: Effects, eps: float) -> tuple[Verdict, ...]:
+    known = [n for n in effects.necessities if n is not None]
+    complete = effects.joint is not None and len(known) == len(pack.chunks)
+    names = verdicts_of(effects.joint or (), known, trial.groups, eps) if complete else None
+    return tuple(
+        Verdict(
+            packed.candidate.chunk.chunk_id,
+            effects.joint[group] if effects.joint is not None else None,
+            necessity,
+            names[unit] if names else "unmeasured",
+            packed.num_tokens,
+            group if trial.groups.count(group) > 1 else None,
+        )
+        for unit, (packed, group, necessity) in enumerate(
+            zip(pack.chunks, trial.groups, effects.necessities, strict=True)
+        )
+    )
 
 
 def _own_threshold(effects: Sequence[float], num_distinct: int, seed: int) -> Threshold:
     if not effects:
-        return Threshold(0.0, 0.0, 0.0, 0, "the index holds nothing but this pack: no placebo")
+        return Threshold(
+            0.0, 0.0, 0.0, 0, "no placebo: the index holds nothing but this pack, or a limit came first"
+        )
     found = threshold_from(effects, "drawn in this pack: the reader is not calibrated", seed)
     return replace(found, num_placebos=num_distinct)
-
-
-@dataclass(frozen=True, slots=True)
-class _Trial:
-    """A pack's units with placebos among them, and the masks that try all of them.
-
-    Rows of the masks: the pack as it is, nothing, the pack without each unit, the pack with each
-    placebo.
-    """
-
-    units: tuple[str, ...]
-    masks: BoolArray
-
-
-def _units(pack: ContextPack) -> list[str]:
-    return [unit.strip() for unit in render_units([packed.candidate.chunk for packed in pack.chunks])]
-
-
-def _with_placebos(units: Sequence[str], placebos: Sequence[str], seed: Sequence[int]) -> _Trial:
-    # At random places, others in each pack: next to the question a placebo weighs more.
-    rng = np.random.default_rng(seed)
-    gaps = rng.integers(0, len(units) + 1, size=len(placebos))
-    places = [(float(number), True, number) for number in range(len(units))]
-    places += [(float(gap) - 0.5, False, number) for number, gap in enumerate(gaps)]
-    places.sort()
-    own = leave_one_out_masks(len(units))
-    masks = np.zeros((len(own) + len(placebos), len(places)), dtype=np.bool_)
-    for column, (_, real, number) in enumerate(places):
-        if real:
-            masks[: len(own), column] = own[:, number]
-            masks[len(own) :, column] = True
-        else:
-            masks[len(own) + number, column] = True
-    return _Trial(tuple(units[n] if real else placebos[n] for _, real, n in places), masks)
-
-
-def _placebos(index: LoadedIndex, pack: ContextPack, wanted: int, seed: int) -> list[str]:
-    """Rendered chunks of like length that have nothing to do with the pack, drawn by seed and pack.
-
-    Of a random sample the half least alike to the pack, and of these the nearest in length, so that
-    length does not pass for relevance. A small index gives a chunk more than once, then at another
-    place of the pack. None where the index holds nothing but the pack.
-    """
-    own = sorted({packed.candidate.number for packed in pack.chunks})
-    strangers = np.setdiff1d(np.arange(index.corpus.num_chunks), own)
-    if not own or not len(strangers):
-        return []
-    rng = np.random.default_rng([seed, int(pack.pack_id[:8], 16)])
-    size = min(len(strangers), max(SAMPLE, 4 * wanted))
-    sample = np.sort(rng.choice(strangers, size=size, replace=False))
-    vectors = index.corpus.chunk_vectors
-    likeness = vectors[sample].astype(np.float64) @ vectors[own].astype(np.float64).mean(axis=0)
-    unlike = sample[np.argsort(likeness, kind="stable")][: max(wanted, len(sample) // 2)]
-    length = np.mean([packed.candidate.chunk.num_tokens for packed in pack.chunks])
-    gaps = np.abs(index.corpus.chunk_tokens[unlike] - length)
-    pool = unlike[np.argsort(gaps, kind="stable")][: max(2 * wanted, 50)]
-    drawn = rng.choice(pool, size=wanted, replace=len(pool) < wanted)
-    fillers = [packed.candidate.chunk for packed in pack.chunks]
-    # Rendered as a last unit would be; the number is one that no chunk of the pack has.
-    return [render_units([*fillers, index.corpus.chunk(int(number))])[-1] for number in drawn]
-
-
-def _shared(thresholds: Sequence[Threshold]) -> Threshold:
-    first = thresholds[0]
-    if all(threshold == first for threshold in thresholds):
-        return first
-    return Threshold(
-        float(np.mean([threshold.eps for threshold in thresholds])),
-        min(threshold.low for threshold in thresholds),
-        max(threshold.high for threshold in thresholds),
-        sum(threshold.num_placebos for threshold in thresholds),
-        f"mean of {len(thresholds)} thresholds, each {first.origin}",
-    )
-
-
-def summarise(generation: str, found: Sequence[Utilization], seed: int) -> UtilizationSummary:
-    """One line for a generation, from the measurements of many queries; at least one."""
-    scores = np.array([utilization.score for utilization in found])
-    sufficient = [u.controls.sufficient for u in found if u.controls.sufficient is not None]
-    num_placebos = sum(len(u.controls.placebo_effects) for u in found)
-    num_live = sum(u.controls.num_placebos_live for u in found)
-    cost = Cost()
-    for utilization in found:
-        cost = cost + utilization.cost
-    return UtilizationSummary(
-        generation,
-        float(scores.mean()),
-        mean_interval(scores, seed),
-        len(found),
-        float(np.mean([u.controls.depends_on_context for u in found])),
-        float(np.mean(sufficient)) if sufficient else None,
-        num_placebos,
-        num_live / num_placebos if num_placebos else None,
-        {kind: _shared([u.threshold for u in found if u.target_kind == kind])
-         for kind in sorted({u.target_kind for u in found})},
-        found[0].reader,
-        METHOD,
-        cost,
-    )  # fmt: skip

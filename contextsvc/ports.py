@@ -3,11 +3,13 @@
 Every adapter and every fake passes the port's suite in tests/contracts/.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from contextsvc.errors import ShapeError
+from contextsvc.measurements import Outcome
 from contextsvc.records import Block, BoolArray, Cost, Float32Array, Float64Array, Ranking
 
 
@@ -137,16 +139,49 @@ class Reranker(Protocol):
 class Prompt:
     """A question with the context units whose removal is tried.
 
-    The reader lays it out; `instructions` come first, then the kept units in order, then the query.
+    The reader lays it out: instructions, the kept units in order and verbatim, then the query.
+
+    Attributes:
+        units: Chunks, or pieces of chunks.
+        query: The question.
+        blocks: Which chunk each unit is a piece of, never falling; empty: each unit is a chunk.
+        asides: Which units the others should not read, where a reader can do so; empty: none.
     """
 
     units: tuple[str, ...]
     query: str
+    blocks: tuple[int, ...] = ()
+    asides: tuple[bool, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a measurement may still spend; nothing is held back by default."""
+
+    calls: float = math.inf
+    tokens: float = math.inf
+    seconds: float = math.inf
+
+    def less(self, cost: Cost) -> "Limits":
+        """What is left after a cost, never below 0."""
+        return Limits(
+            max(0.0, self.calls - cost.reader_calls),
+            max(0.0, self.tokens - cost.reader_tokens),
+            max(0.0, self.seconds - cost.seconds),
+        )
+
+    @property
+    def reached(self) -> bool:
+        """Nothing more may be begun."""
+        return min(self.calls, self.tokens, self.seconds) <= 0
+
+
+NO_LIMITS = Limits()
 
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """Mean log-probability per token of a target, one a mask, with what it took."""
+    """The outcome of a target, one a mask, with what it took; NaN where a limit left it unscored."""
 
     values: Float64Array
     cost: Cost
@@ -158,7 +193,7 @@ class Scores:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the reader wrote, with what it took."""
+    """What the reader wrote."""
 
     text: str
     cost: Cost
@@ -169,12 +204,17 @@ class Reader(Protocol):
 
     @property
     def fingerprint(self) -> str:
-        """Model, weights hash, precision and prompt layout: changes when scores may change."""
+        """Model, weights hash, precision, way of scoring and prompt layout: changes when scores may."""
         ...
 
     @property
     def name(self) -> str:
         """Short name for people."""
+        ...
+
+    @property
+    def outcome(self) -> Outcome:
+        """What `score` gives."""
         ...
 
     def answer(self, prompt: Prompt) -> Answer:
@@ -186,17 +226,65 @@ class Reader(Protocol):
         """
         ...
 
-    def score(self, prompt: Prompt, masks: BoolArray, target: str) -> Scores:
-        """Mean natural log-probability per token of `target` under each mask: (num_masks,).
+    def score(self, prompt: Prompt, masks: BoolArray, target: str, limits: Limits = NO_LIMITS) -> Scores:
+        """The outcome of `target` under each mask: (num_masks,), NaN past a limit.
 
-        `masks` is (num_masks, num_units), True keeps the unit. The same mask gives the same
-        number, whatever stands beside it.
+        `masks` is (num_masks, num_units), True keeps; scored in order, equal ones once. The same call
+        gives the same numbers. A removed unit is as if never there, but `masked` lets later ones read it.
 
         Raises:
             ShapeError: the masks' width is not the number of units.
             InvalidRequest: the target is empty, or the prompt does not fit the model's window.
             ReaderFault: the model failed.
         """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Work that waits; `num_tries` counts how often it was taken, this time included."""
+
+    key: str
+    payload: bytes
+    num_tries: int
+
+
+JobState = Literal["waiting", "running", "failed"]
+
+
+class JobQueue(Protocol):
+    """Work to be done later, oldest first, kept over a restart; it never raises."""
+
+    def put(self, key: str, payload: bytes) -> bool:
+        """Keep a job; True if it is kept now, False if the queue is full.
+
+        A key that waits or runs already is kept once, with its first payload; a failed one is
+        tried anew.
+        """
+        ...
+
+    def take(self) -> Job | None:
+        """The oldest waiting job, now leased to this process, or None."""
+        ...
+
+    def done(self, key: str) -> None:
+        """Forget a job; unknown keys are fine."""
+        ...
+
+    def give_back(self, key: str) -> None:
+        """Put a running job back at its old place."""
+        ...
+
+    def fail(self, key: str, reason: str) -> None:
+        """Keep the reason; the job is not taken again until it is put again."""
+        ...
+
+    def state(self, key: str) -> tuple[JobState, str] | None:
+        """State and, of a failed job, the reason; None if unknown."""
+        ...
+
+    def num_waiting(self) -> int:
+        """Jobs that wait."""
         ...
 
 

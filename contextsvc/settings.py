@@ -16,12 +16,12 @@ from contextsvc.errors import SettingError
 PREFIX = "CONTEXTSVC_"
 
 
-def setting(default: Any, doc: str) -> Any:
-    """A field with its explanation; a callable default is a factory."""
+def setting(default: Any, doc: str, secret: bool = False) -> Any:
+    """A field with its explanation; a callable default is a factory; a secret is not in the repr."""
     metadata = {"doc": doc}
     if callable(default):
         return field(default_factory=default, metadata=metadata)
-    return field(default=default, metadata=metadata)
+    return field(default=default, metadata=metadata, repr=not secret)
 
 
 def _cache_folder() -> Path:
@@ -37,6 +37,12 @@ class Settings:
 
     embedder: str = setting("all-MiniLM-L6-v2", "embedding model: asset, folder or hub name")
     reader: str = setting("SmolLM2-135M-Instruct", "model that measures: asset, folder or hub name")
+    reader_mode: str = setting("blocks", "how it scores: blocks, masked or exact; see Measuring")
+    reader_state_bytes: int = setting(512_000_000, "memory for chunk states that blocks keeps")
+    reader_url: str = setting("", "OpenAI-compatible endpoint that measures with the model named reader")
+    reader_api_key: str = setting("", "its key; sent to that endpoint alone", secret=True)
+    reader_outcome: str = setting("auto", "what an endpoint gives: auto, log-probability or likeness")
+    reader_timeout_seconds: float = setting(60.0, "longest wait for one answer of an endpoint")
     cross_encoder: str = setting("", "reranking model: folder or hub name; empty: best sentence")
     tokenizer: str = setting("o200k_base", "encoding that budgets are counted in")
     tokenizers: str = setting("", "further encodings: name=/path/tokenizer.json, comma-separated")
@@ -63,6 +69,12 @@ class Settings:
 
     answer_max_tokens: int = setting(48, "longest answer the reader writes when none is given")
     num_placebos: int = setting(2, "unrelated chunks put into each measured pack as a control")
+    num_subsets: int = setting(8, "random subsets of each measured pack, besides one removed and one alone")
+    measure_max_calls: int = setting(1_000, "most reader calls of one measurement; past it: partial")
+    measure_max_tokens: int = setting(1_000_000, "most reader tokens of one measurement; past it: partial")
+    measure_max_seconds: float = setting(120.0, "longest measurement; past it: partial")
+    background_jobs: int = setting(0, "measurements that may wait for an idle moment; 0: off")
+    measure_share: float = setting(0.0, "share of packs measured in the background unasked")
     seed: int = setting(0, "seed of placebo draws and bootstraps")
 
     host: str = setting("127.0.0.1", "address the service listens on")
@@ -78,13 +90,19 @@ class Settings:
         weights = (self.lexical_weight, self.dense_weight, self.second_stage_weight)
         _require(min(weights) >= 0 and sum(weights) > 0, "lexical_weight", self,
                  "weights not negative, at least one positive")  # fmt: skip
-        for name in ("score_floor", "near_duplicate_similarity", "diversity_weight"):
+        for name in ("score_floor", "near_duplicate_similarity", "diversity_weight", "measure_share"):
             _require(0 <= getattr(self, name) <= 1, name, self, "between 0 and 1")
         for name in ("num_candidates", "rerank_depth", "max_chunks", "max_concurrent",
-                     "answer_max_tokens", "max_file_bytes", "cache_bytes"):  # fmt: skip
+                     "answer_max_tokens", "max_file_bytes", "cache_bytes", "measure_max_calls",
+                     "measure_max_tokens"):  # fmt: skip
             _require(getattr(self, name) >= 1, name, self, "at least 1")
-        for name in ("num_threads", "num_placebos", "max_waiting", "wait_seconds"):
+        for name in ("num_threads", "num_placebos", "max_waiting", "wait_seconds", "num_subsets",
+                     "reader_state_bytes", "background_jobs"):  # fmt: skip
             _require(getattr(self, name) >= 0, name, self, "not negative")
+        for name in ("measure_max_seconds", "reader_timeout_seconds"):
+            _require(getattr(self, name) > 0, name, self, "more than 0")
+        _require(not self.measure_share or self.background_jobs > 0, "measure_share", self,
+                 "0, or CONTEXTSVC_BACKGROUND_JOBS above 0")  # fmt: skip
         _require(self.precision in ("auto", "float32", "bfloat16"), "precision", self,
                  "auto, float32 or bfloat16")  # fmt: skip
 

@@ -21,8 +21,14 @@ class Slots:
     def __init__(self, num_slots: int, max_waiting: int, wait_seconds: float) -> None:
         self._slots = threading.BoundedSemaphore(num_slots)
         self._max_waiting, self._wait_seconds = max_waiting, wait_seconds
-        self._num_waiting = 0
+        self._num_waiting = self._num_taken = 0
         self._lock = threading.Lock()
+
+    @property
+    def idle(self) -> bool:
+        """Nobody is at work and nobody waits."""
+        with self._lock:
+            return self._num_waiting == 0 and self._num_taken == 0
 
     @contextmanager
     def take(self) -> Iterator[None]:
@@ -33,9 +39,13 @@ class Slots:
         """
         if not self._slots.acquire(blocking=False):
             self._wait()
+        with self._lock:
+            self._num_taken += 1
         try:
             yield
         finally:
+            with self._lock:
+                self._num_taken -= 1
             self._slots.release()
 
     def _wait(self) -> None:

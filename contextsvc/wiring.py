@@ -3,25 +3,33 @@
 Imports stand inside the functions: torch takes seconds to load, and `contextsvc index list` needs none.
 """
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from importlib import resources
 from pathlib import Path
 
 from contextsvc import assets
 from contextsvc.assembler import Assembler, RetrievalSettings
 from contextsvc.caching import CachedAssembler, CachedEmbedder, CachedMeasurer
+from contextsvc.comparisons import Comparison
 from contextsvc.corpus import Corpus
 from contextsvc.engine import Engine
 from contextsvc.errors import SettingError
 from contextsvc.indexing import IndexParts
 from contextsvc.library import Library
-from contextsvc.measurements import TargetKind, Threshold
 from contextsvc.measuring import Measurer
-from contextsvc.ports import Cache, Embedder, LexicalIndex, Reranker, TokenCounter, VectorIndex
+from contextsvc.ports import (
+    Cache,
+    Embedder,
+    JobQueue,
+    LexicalIndex,
+    Limits,
+    Reader,
+    Reranker,
+    TokenCounter,
+    VectorIndex,
+)
 from contextsvc.records import Document
 from contextsvc.settings import Settings
-from contextsvc.steps.ablation import threshold_from
+from contextsvc.thresholds import packaged_calibrations
 
 INDEX_TOKENIZER = "o200k_base"
 """Chunk sizes are always counted in this one, so that an index does not depend on who asks it."""
@@ -60,6 +68,7 @@ def build_engine(settings: Settings, extra_tokenizer: str | None = None) -> Engi
         Library(settings.root, embedder.fingerprint, open_search),
         CachedAssembler(assembler, cache),
         CachedMeasurer(lambda: build_measurer(settings), cache),
+        build_jobs(settings),
     )
 
 
@@ -145,39 +154,57 @@ def build_cache(settings: Settings) -> Cache | None:
 
 
 def build_measurer(settings: Settings) -> Measurer:
-    """The reader and its thresholds."""
+    """The reader and how it is asked."""
+    from contextsvc.adapters.scikit_learn import lasso_contributions
+
+    return Measurer(
+        build_reader(settings),
+        lasso_contributions,
+        packaged_calibrations(),
+        settings.num_placebos,
+        settings.num_subsets,
+        settings.near_duplicate_similarity,
+        Limits(settings.measure_max_calls, settings.measure_max_tokens, settings.measure_max_seconds),
+        settings.seed,
+    )
+
+
+def build_reader(settings: Settings) -> Reader:
+    """The model that measures: behind an endpoint where one is set, else in this process."""
+    if settings.reader_url:
+        from contextsvc.adapters.openai_endpoint import OpenAiEndpointReader
+
+        return OpenAiEndpointReader(
+            settings.reader_url, settings.reader, settings.reader_api_key, settings.reader_outcome,
+            settings.answer_max_tokens, settings.reader_timeout_seconds,
+        )  # fmt: skip
     from contextsvc.adapters.transformers import TransformersReader
 
-    reader = TransformersReader(
-        _model(settings, settings.reader),
-        settings.precision,
-        settings.num_threads,
-        settings.answer_max_tokens,
-    )
-    thresholds = packaged_thresholds(reader.fingerprint, settings.seed)
-    return Measurer(reader, thresholds, settings.num_placebos, settings.seed)
+    return TransformersReader(
+        _model(settings, settings.reader), settings.precision, settings.num_threads,
+        settings.answer_max_tokens, settings.reader_mode, settings.reader_state_bytes,
+    )  # fmt: skip
 
 
-def packaged_thresholds(reader: str, seed: int) -> dict[TargetKind, Threshold]:
-    """Thresholds that ship with the package for a reader of this fingerprint; may be empty.
+def build_jobs(settings: Settings) -> JobQueue | None:
+    """Measurements that wait, or None when measuring in the background is off."""
+    if not settings.background_jobs:
+        return None
+    from contextsvc.adapters.sqlite import SqliteJobQueue
 
-    Weights and prompt layout have to be those of the calibration; another precision moves effects
-    far less than placebos differ, and is named in the origin.
+    settings.home.mkdir(parents=True, exist_ok=True)
+    return SqliteJobQueue(settings.home / "measuring.sqlite3", settings.background_jobs)
+
+
+def draw_pictures(comparison: Comparison) -> Mapping[str, str]:
+    """Pictures of a comparison as SVG, by name.
+
+    Raises:
+        MissingExtra: the extra `report` is not installed.
     """
-    found: dict[TargetKind, Threshold] = {}
-    for file in sorted(
-        resources.files("contextsvc").joinpath("calibrations").iterdir(), key=lambda f: f.name
-    ):
-        if file.name.endswith(".json"):
-            content = json.loads(file.read_text("utf-8"))
-            # name:weights:precision:layout:answer tokens
-            name, weights, precision, layout, _ = content["fingerprint"].split(":")
-            own_name, own_weights, own_precision, own_layout, _ = reader.split(":")
-            if (name, weights, layout) == (own_name, own_weights, own_layout):
-                kind: TargetKind = content["target_kind"]
-                differs = "" if precision == own_precision else f", drawn in {precision}"
-                found[kind] = threshold_from(content["placebo_effects"], content["origin"] + differs, seed)
-    return found
+    from contextsvc.adapters.matplotlib import draw
+
+    return draw(comparison)
 
 
 def write_search(folder: Path, corpus: Corpus) -> None:

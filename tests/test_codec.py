@@ -10,7 +10,7 @@ from contextsvc.library import LoadedIndex
 from contextsvc.measurements import Utilization
 from contextsvc.records import ContextPack
 from contextsvc.requests import PackRequest
-from tests.world import fake_assembler, fake_measurer
+from tests.world import BACKUP_ONLY, fake_assembler, fake_measurer
 
 ASK = PackRequest("pages", "snapshot of the cluster", 200, 2, "fake", "relevance")
 
@@ -18,7 +18,7 @@ ASK = PackRequest("pages", "snapshot of the cluster", 200, 2, "fake", "relevance
 @pytest.fixture
 def measured(index: LoadedIndex) -> tuple[ContextPack, Utilization]:
     pack = fake_assembler().assemble(index, ASK)
-    return pack, fake_measurer().measure(index, pack, "every night")
+    return pack, fake_measurer().measure(index, pack, BACKUP_ONLY)
 
 
 def test_a_pack_and_its_utilization_survive(measured: tuple[ContextPack, Utilization]) -> None:

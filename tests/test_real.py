@@ -1,9 +1,7 @@
 """The whole path with the real models, once, small: documents in, a measured pack out."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
@@ -12,12 +10,12 @@ from contextsvc.api.app import create_app
 from contextsvc.cli.main import run
 from contextsvc.settings import Settings
 from contextsvc.steps.ordering import ORDERINGS
+from contextsvc.thresholds import packaged_calibrations, thresholds_for
 from contextsvc.wiring import (
     build_counters,
     build_engine,
     build_index_parts,
     build_measurer,
-    packaged_thresholds,
 )
 
 pytestmark = pytest.mark.model
@@ -108,17 +106,18 @@ def test_limits_hold_for_a_sentence_of_50000_tokens(settings: Settings) -> None:
     assert "".join(pieces).replace(" ", "") == "snapshot" * 50_000
 
 
-def test_a_threshold_is_never_borrowed(settings: Settings) -> None:
-    reader = build_measurer(settings).reader.fingerprint
-    name, _, precision, layout, _ = reader.split(":")
-    assert set(packaged_thresholds(reader, 0)) == {"response", "answer"}
-    assert packaged_thresholds(f"{name}:000000000000:{precision}:{layout}:48", 0) == {}
-    assert packaged_thresholds(reader.replace(layout, "00000000"), 0) == {}
+def test_the_calibration_that_ships_is_the_readers_and_is_never_borrowed(settings: Settings) -> None:
+    measurer = build_measurer(settings)
+    reader, found = measurer.reader.fingerprint, packaged_calibrations()
+    assert [c.target_kind for c in found] == ["answer", "response"]
+    assert all(len(c.placebo_effects) >= 200 for c in found)
+    name, _, precision, mode, layout, _ = reader.split(":")
 
+    def kinds(reader: str, method: str = measurer.method) -> set[str]:
+        return set(thresholds_for(settings.root / "x/generations/1", "1", reader, method, found, 0))
 
-def test_the_calibration_that_ships_is_the_readers(settings: Settings) -> None:
-    folder = Path(__file__).parents[1] / "contextsvc" / "calibrations"
-    files = sorted(folder.glob("*.json"))
-    assert [json.loads(f.read_text())["target_kind"] for f in files] == ["answer", "response"]
-    assert {json.loads(f.read_text())["reader"] for f in files} == {settings.reader}
-    assert all(len(json.loads(f.read_text())["placebo_effects"]) >= 200 for f in files)
+    assert kinds(reader) == {"answer", "response"}
+    assert kinds(f"{name}:000000000000:{precision}:{mode}:{layout}:48") == set()
+    assert kinds(reader.replace(layout, "00000000")) == set()
+    assert kinds(reader.replace(f":{mode}:", ":other:")) == set()
+    assert kinds(reader, "another method") == set()

@@ -41,3 +41,23 @@ def test_a_waiter_gets_the_slot_that_comes_free() -> None:
         done.append("holder")
     thread.join()
     assert done == ["holder", "waiter"]
+
+
+def test_idle_is_nobody_at_work_and_nobody_waiting() -> None:
+    slots = Slots(2, 1, 9.0)
+    assert slots.idle
+    with slots.take():
+        assert not slots.idle
+        with slots.take():
+            assert not slots.idle
+        assert not slots.idle
+    assert slots.idle
+
+
+def test_after_an_error_or_a_refusal_it_is_idle_again() -> None:
+    slots = Slots(1, 1, 0.01)
+    with pytest.raises(ZeroDivisionError), slots.take():
+        raise ZeroDivisionError
+    with slots.take(), pytest.raises(Overloaded), slots.take():
+        pass
+    assert slots.idle

@@ -1,21 +1,25 @@
 """A small world of documents, indexed for real with the fake embedder."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from contextsvc.assembler import Assembler, RetrievalSettings
 from contextsvc.caching import CachedAssembler, CachedEmbedder, CachedMeasurer
 from contextsvc.engine import Engine
-from contextsvc.indexing import IndexParts
-from contextsvc.library import Library
-from contextsvc.measurements import TargetKind, Threshold
+from contextsvc.indexing import IndexParts, build_index
+from contextsvc.library import Library, LoadedIndex
+from contextsvc.measurements import Calibration, Target, TargetKind
 from contextsvc.measuring import Measurer
-from contextsvc.records import Document
+from contextsvc.ports import NO_LIMITS, JobQueue, Reader
+from contextsvc.records import Candidate, ContextPack, Document, PackedChunk
 from contextsvc.settings import Settings
+from contextsvc.steps.rendering import render_units, unit_tokens
 from contextsvc.steps.structure import PlainBlockParser
 from contextsvc.wiring import open_search, write_search
 from tests.fakes.cache import MemoryCache
 from tests.fakes.embedder import FakeEmbedder
+from tests.fakes.fit import least_squares
 from tests.fakes.reader import FakeReader
 from tests.fakes.sentence_splitter import FakeSentenceSplitter
 from tests.fakes.token_counter import FakeTokenCounter
@@ -32,7 +36,13 @@ PAGES: dict[str, str] = {
 }
 """Two alike, one near them, five about other things."""
 
-THRESHOLD = Threshold(0.1, 0.05, 0.2, 200, "by hand")
+QUERY = "snapshot of the cluster"
+BACKUP_ONLY = Target("every night", "response")
+"""Stands in "backup" and its copy alone; only one of them comes into an assembled pack."""
+
+NOWHERE = Target("zebras", "response")
+LONG = 60.0
+"""Seconds that no test waits unless it fails."""
 
 
 def documents() -> list[Document]:
@@ -52,6 +62,12 @@ def fake_parts(embedder: FakeEmbedder | None = None) -> IndexParts:
     )  # fmt: skip
 
 
+def open_pages(root: Path) -> LoadedIndex:
+    """`PAGES` indexed under a root, open: for fixtures that many examples share."""
+    build_index(root, "pages", documents(), fake_parts())
+    return Library(root, FakeEmbedder().fingerprint, open_search).get("pages")
+
+
 RETRIEVAL = RetrievalSettings(
     num_candidates=20, rerank_depth=20, lexical_weight=0.3, dense_weight=0.35, second_stage_weight=0.35,
     score_floor=0.0, near_duplicate_similarity=0.95, diversity_weight=0.0,
@@ -68,13 +84,52 @@ def fake_assembler(embedder: FakeEmbedder | None = None, **changed: float) -> As
     )
 
 
-def fake_measurer(reader: FakeReader | None = None, num_placebos: int = 2, seed: int = 0) -> Measurer:
-    """A measurer with a threshold of 0.1 for both kinds of target."""
-    thresholds: dict[TargetKind, Threshold] = {"response": THRESHOLD, "answer": THRESHOLD}
-    return Measurer(reader or FakeReader(), thresholds, num_placebos, seed)
+def fake_pack(index: LoadedIndex, *names: str, query: str = QUERY) -> ContextPack:
+    """A pack of the first chunks of these documents, in this order, duplicates and all."""
+    number_of = {index.corpus.chunk(n).doc_id: n for n in reversed(range(index.corpus.num_chunks))}
+    candidates = [
+        Candidate(number_of[name], index.corpus.chunk(number_of[name]), 1.0, rank)
+        for rank, name in enumerate(names, start=1)
+    ]
+    units = render_units([candidate.chunk for candidate in candidates])
+    tokens = unit_tokens(units, FakeTokenCounter().count)
+    chunks = tuple(PackedChunk(candidate, n) for candidate, n in zip(candidates, tokens, strict=True))
+    return ContextPack(
+        query, index.name, index.generation, "by hand", chunks, (), "".join(units), sum(tokens), 1000,
+        "fake", "relevance",
+    )  # fmt: skip
 
 
-def fake_engine(root: Path, cache: MemoryCache | None = None, **changed: object) -> Engine:
+def calibrations(
+    measurer: Measurer, placebo_effects: Sequence[float] = (0.1,) * 200
+) -> tuple[Calibration, ...]:
+    """For a measurer's reader and method, one a kind of target; all placebos alike give that threshold."""
+    kinds: tuple[TargetKind, ...] = ("response", "answer")
+    return tuple(
+        Calibration(measurer.reader.fingerprint, measurer.method, kind, "by hand", tuple(placebo_effects))
+        for kind in kinds
+    )
+
+
+def fake_measurer(
+    reader: Reader | None = None, num_placebos: int = 2, seed: int = 0, **changed: object
+) -> Measurer:
+    """A measurer whose effects are exact, with a packaged threshold of 0.1 for both kinds of target."""
+    bare = Measurer(
+        reader or FakeReader(), least_squares, (), num_placebos, num_subsets=4,
+        near_duplicate_similarity=0.95, limits=NO_LIMITS, seed=seed,
+    )  # fmt: skip
+    made = replace(bare, **changed)  # type: ignore[arg-type]
+    return made if "packaged" in changed else replace(made, packaged=calibrations(made))
+
+
+def fake_engine(
+    root: Path,
+    cache: MemoryCache | None = None,
+    jobs: JobQueue | None = None,
+    measurer: Measurer | None = None,
+    **changed: object,
+) -> Engine:
     """An engine over the indexes under a root."""
     embedder = FakeEmbedder()
     settings = Settings(root=root, tokenizer="fake", **changed)  # type: ignore[arg-type]
@@ -83,5 +138,6 @@ def fake_engine(root: Path, cache: MemoryCache | None = None, **changed: object)
         settings,
         Library(root, embedder.fingerprint, open_search),
         CachedAssembler(Assembler(asking, {"fake": FakeTokenCounter()}, None, RETRIEVAL), cache),
-        CachedMeasurer(fake_measurer, cache),
+        CachedMeasurer(lambda: measurer or fake_measurer(), cache),
+        jobs,
     )

@@ -11,11 +11,14 @@ from dataclasses import dataclass
 from contextsvc.errors import SettingError, ShapeError
 from contextsvc.records import BoolArray
 
-LAYOUT_VERSION = 1
+LAYOUT_VERSION = 2
 """Part of every reader's fingerprint: raise it when a change here moves scores."""
 
 INSTRUCTION = "Answer the question in one or two sentences, using only the sources below."
 _HOLE = "<<the sources and the question>>"
+
+REFUSAL = "I do not know."
+"""The answer of a model that writes nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +36,6 @@ class PromptLayout:
     tail: str
     target_lead: str
     answer_end: str
-
-    def unit(self, text: str) -> str:
-        """A unit with the blank line that parts it from what follows."""
-        return f"{text}\n\n"
 
     def question(self, query: str) -> str:
         """The question as it stands after the units."""

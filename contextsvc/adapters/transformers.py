@@ -1,43 +1,65 @@
-"""Reader: any causal language model of transformers, exact: one forward pass a mask."""
+"""Reader: any causal language model of transformers, scoring by `exact`, `masked` or `blocks` passes."""
 
-import sys
+import copy
+import math
 import threading
 import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from contextsvc.adapters.causal_models import (
+    end_tokens,
+    first_tokens,
+    forgets,
+    layout_of,
+    load,
+    window_tokens,
+)
+from contextsvc.adapters.masked_scoring import (
+    StateCache,
+    States,
+    num_copies_a_pass,
+    num_own_tokens,
+    read_in_blocks,
+    read_in_order,
+    score_copies,
+)
 from contextsvc.adapters.prompt_layout import (
     LAYOUT_VERSION,
-    PromptLayout,
+    REFUSAL,
     PromptTokens,
-    chat_layout,
     check_masks,
-    completion_layout,
 )
 from contextsvc.adapters.torch_runtime import (
-    PRECISIONS,
     model_folder,
     model_name,
-    quiet_loading,
     resolve_precision,
     set_num_threads,
     short_digest,
     weights_hash,
 )
 from contextsvc.errors import InvalidRequest, ReaderFault, SettingError
-from contextsvc.ports import Answer, Prompt, Scores
+from contextsvc.measurements import Outcome
+from contextsvc.ports import NO_LIMITS, Answer, Limits, Prompt, Scores
 from contextsvc.records import BoolArray, Cost
 
-REFUSAL = "I do not know."
-"""The answer of a model that writes nothing."""
+PROBE_TOLERANCE = 0.5
+"""Nats a token: bfloat16 moves a number by .1; a model that is read wrongly is off by more."""
+
+MODES = ("blocks", "masked", "exact")
+"""How masks are scored: each unit read for itself, the units once in order, or a pass for each mask."""
 
 
 class TransformersReader:
     """Scores and answers with one model in one precision.
+
+    Modes: `exact` reads the whole prompt anew for each mask; `masked` and `blocks` as in
+    `masked_scoring`, in order and in blocks.
 
     Units, query and target are read as plain text, even where they look like the template's
     special tokens.
@@ -51,36 +73,60 @@ class TransformersReader:
         precision: str = "auto",
         num_threads: int = 0,
         answer_max_tokens: int = 48,
+        mode: str = MODES[0],
+        state_bytes: int = 512_000_000,
         device: str = "cpu",
     ) -> None:
         """Load from a folder (without any network) or by hub name.
 
+        Args:
+            model: Folder or hub name.
+            precision: `auto`, `float32` or `bfloat16`.
+            num_threads: Of torch; 0: one a core.
+            answer_max_tokens: Longest answer it writes.
+            mode: One of `MODES`.
+            state_bytes: Memory for states of units that `blocks` keeps for the next prompt.
+            device: Where the model runs, as torch names it.
+
         Raises:
-            SettingError: no such model, it cannot be loaded, or an unknown precision.
+            SettingError: no such model, it cannot be loaded, an unknown precision or mode, or a model
+                whose states cannot be taken apart in any mode but `exact`.
         """
+        if mode not in MODES:
+            raise SettingError(f"the reader's mode is {mode!r}; expected one of {', '.join(MODES)}")
         precision = resolve_precision(precision)
         set_num_threads(num_threads)
         folder = model_folder(model)
-        self._tokenizer, self._model = _load(folder, precision, device)
+        self._tokenizer, self._model = load(folder, precision, device)
+        self._writer: Any = None
         self._lock = threading.Lock()
-        self._layout = _layout(self._tokenizer)
-        self._bos = _bos(self._tokenizer)
-        self._stops = _stops(self._tokenizer, self._model)
-        self._window_tokens = _window_tokens(self._model)
+        self._mode, self._cache = mode, StateCache(state_bytes)
+        self._layout = layout_of(self._tokenizer)
+        self._bos = first_tokens(self._tokenizer)
+        self._stops = end_tokens(self._tokenizer, self._model)
+        self._window_tokens = window_tokens(self._model)
         self._answer_max_tokens = answer_max_tokens
         self._name = model_name(model)
         layout = short_digest([LAYOUT_VERSION, repr(self._layout), list(self._bos)], 8)
-        self._fingerprint = f"{self._name}:{weights_hash(folder)}:{precision}:{layout}:{answer_max_tokens}"
+        weights = weights_hash(folder)
+        self._fingerprint = f"{self._name}:{weights}:{precision}:{mode}:{layout}:{answer_max_tokens}"
+        if mode != "exact":
+            self._require_parts()
 
     @property
     def fingerprint(self) -> str:
-        """`name:weights:precision:layout:answer tokens`."""
+        """`name:weights:precision:mode:layout:answer tokens`."""
         return self._fingerprint
 
     @property
     def name(self) -> str:
         """The folder's own name, or the hub name without its owner."""
         return self._name
+
+    @property
+    def outcome(self) -> Outcome:
+        """Always log-probability."""
+        return "log-probability"
 
     def answer(self, prompt: Prompt) -> Answer:
         """Greedy decoding from the whole prompt, the first of equal tokens; never empty.
@@ -99,10 +145,8 @@ class TransformersReader:
         cost = Cost(num_passes, len(read) + len(written), time.perf_counter() - started)
         return Answer(text.strip() or REFUSAL, cost)
 
-    def score(self, prompt: Prompt, masks: BoolArray, target: str) -> Scores:
-        """Each mask in a pass of its own, so that its number does not depend on its neighbours.
-
-        Identical masks are read once and cost once.
+    def score(self, prompt: Prompt, masks: BoolArray, target: str, limits: Limits = NO_LIMITS) -> Scores:
+        """As the port says; a call is a pass of the model.
 
         Raises:
             ShapeError: the masks are not (num_masks, num_units).
@@ -113,41 +157,117 @@ class TransformersReader:
         tokens = self._tokenise(prompt, target)
         if not target.strip() or not tokens.target:
             raise InvalidRequest("the target is empty; expected the text whose likelihood is measured")
-        found = {mask: tokens.kept(mask) for mask in map(tuple, masks.tolist())}
-        lengths = [len(kept) + len(tokens.target) for kept in found.values()]
-        self._check_window(max(lengths, default=0))
-        score_of = {mask: self._mean_log_probability(kept, tokens.target) for mask, kept in found.items()}
-        values = np.array([score_of[tuple(mask)] for mask in masks.tolist()], dtype=np.float64)
-        return Scores(values, Cost(len(found), sum(lengths), time.perf_counter() - started))
+        distinct = list(dict.fromkeys(map(tuple, masks.tolist())))
+        self._check_window(self._longest(tokens, prompt, distinct))
+        spent, scored = Cost(), dict.fromkeys(distinct, math.nan)
+        passes = iter(()) if limits.reached else self._scored(prompt, tokens, distinct)
+        for found, num_tokens in passes:
+            spent = Cost(
+                spent.reader_calls + 1, spent.reader_tokens + num_tokens, time.perf_counter() - started
+            )
+            scored.update(found)
+            if limits.less(spent).reached:
+                break
+        values = np.array([scored[tuple(mask)] for mask in masks.tolist()], dtype=np.float64)
+        return Scores(values, replace(spent, seconds=time.perf_counter() - started))
 
-    def _mean_log_probability(self, read: list[int], target: tuple[int, ...]) -> float:
-        # The last target token predicts nothing that is asked for, so it is not read.
-        logits = self._forward([*read, *target[:-1]], len(target), None).logits[0]
-        chances = torch.log_softmax(logits.float(), dim=-1)
-        picked = chances.gather(1, torch.tensor(target, device=chances.device)[:, None])
-        mean = float(picked.double().mean())
-        if not np.isfinite(mean):
+    def _scored(
+        self, prompt: Prompt, tokens: PromptTokens, masks: Sequence[tuple[bool, ...]]
+    ) -> Iterator[tuple[dict[tuple[bool, ...], float], int]]:
+        """A pass at a time: means of the masks it settled, and tokens it read."""
+        if self._mode == "exact" or not masks:
+            for mask in masks:
+                kept = tokens.kept(mask)
+                found = {mask: self._mean(self._log_probabilities(kept, tokens.target))}
+                yield found, len(kept) + len(tokens.target)
+            return
+        states = self._states(prompt, tokens)
+        for num_read in states.reads:
+            yield {}, num_read
+        size = num_copies_a_pass(tokens)
+        for start in range(0, len(masks), size):
+            rows = masks[start : start + size]
+            chances = score_copies(self._model, states, tokens, np.array(rows, dtype=np.bool_))
+            read = len(rows) * num_own_tokens(tokens)
+            yield {mask: self._mean(row) for mask, row in zip(rows, chances, strict=True)}, read
+
+    def _longest(self, tokens: PromptTokens, prompt: Prompt, masks: Sequence[tuple[bool, ...]]) -> int:
+        """Positions that the longest reading takes; `masked` and `blocks` read what is removed, too."""
+        if self._mode == "exact" or not masks:
+            return max((len(tokens.kept(mask)) + len(tokens.target) for mask in masks), default=0)
+        lengths = [len(unit) for unit in tokens.units]
+        if self._mode == "blocks":
+            sums: dict[int, int] = {}
+            for block, length in zip(prompt.blocks or range(len(lengths)), lengths, strict=True):
+                sums[block] = sums.get(block, 0) + length
+            lengths = [max(sums.values(), default=0)]
+        return len(tokens.head) + sum(lengths) + num_own_tokens(tokens) + 1
+
+    def _states(self, prompt: Prompt, tokens: PromptTokens) -> States:
+        if self._mode == "masked":
+            return read_in_order(self._model, tokens, prompt.asides)
+        blocks = prompt.blocks or range(len(prompt.units))
+        with self._lock:
+            return read_in_blocks(self._model, tokens, blocks, self._cache)
+
+    def _require_parts(self) -> None:
+        """Refuse a model that gives other numbers when its prompt is read in parts (ALiBi, state spaces)."""
+        prompt, keep = Prompt(("The sky is blue.\n\n",), "What colour is the sky?"), np.ones((1, 1), np.bool_)
+        tokens = self._tokenise(prompt, "blue")
+        try:
+            parts = float(score_copies(self._model, read_in_order(self._model, tokens), tokens, keep).mean())
+        except (ValueError, RuntimeError, TypeError, AttributeError, IndexError):
+            parts = math.inf
+        whole = float(self._log_probabilities(tokens.kept([True]), tokens.target).mean())
+        broken = math.isfinite(whole) and not abs(parts - whole) < PROBE_TOLERANCE
+        if forgets(self._model) or broken:
+            raise SettingError(
+                f"{self._name} cannot be read in parts, as mode {self._mode!r} does (a sliding window, or "
+                "another kind of memory); set CONTEXTSVC_READER_MODE=exact"
+            )
+
+    def _mean(self, chances: torch.Tensor) -> float:
+        mean = float(chances.mean())
+        if not math.isfinite(mean):
             raise ReaderFault(f"{self._name} gave a score of {mean}; try CONTEXTSVC_PRECISION=float32")
         return mean
 
+    def _log_probabilities(self, read: list[int], target: tuple[int, ...]) -> torch.Tensor:
+        # The last target token predicts nothing that is asked for, so it is not read.
+        logits = self._forward(self._model, [*read, *target[:-1]], len(target), None).logits[0]
+        chances = torch.log_softmax(logits.float(), dim=-1)
+        return chances.gather(1, torch.tensor(target, device=chances.device)[:, None]).double()
+
     def _decode(self, read: list[int], room: int) -> tuple[list[int], int]:
         """Tokens written before an end token, and forward passes taken."""
+        writer = self._writing_model()
         written: list[int] = []
-        step = self._forward(read, 1, True)
+        step = self._forward(writer, read, 1, True)
         for num_passes in range(1, room + 1):
             token = int(step.logits[0, -1].argmax())
             if token in self._stops:
                 return written, num_passes
             written.append(token)
             if num_passes < room:
-                step = self._forward([token], 1, True, step.past_key_values)
+                step = self._forward(writer, [token], 1, True, step.past_key_values)
         return written, room
 
-    def _forward(self, tokens: list[int], num_logits: int, cache: bool | None, past: Any = None) -> Any:
+    def _writing_model(self) -> Any:
+        """The same weights in float32: one token at a time a CPU multiplies bfloat16 more slowly."""
+        if self._model.device.type != "cpu" or self._model.dtype == torch.float32:
+            return self._model
+        with self._lock:
+            if self._writer is None:
+                self._writer = copy.deepcopy(self._model).float()
+        return self._writer
+
+    def _forward(
+        self, model: Any, tokens: list[int], num_logits: int, cache: bool | None, past: Any = None
+    ) -> Any:
         """One pass that computes the last `num_logits` rows of logits alone."""
         with torch.inference_mode():
-            ids = torch.tensor([tokens], device=self._model.device)
-            return self._model(
+            ids = torch.tensor([tokens], device=model.device)
+            return model(
                 input_ids=ids, logits_to_keep=num_logits, use_cache=bool(cache), past_key_values=past
             )
 
@@ -155,7 +275,7 @@ class TransformersReader:
         layout = self._layout
         return PromptTokens(
             self._bos + self._encode(layout.head, special=True),
-            tuple(self._encode(layout.unit(text)) for text in prompt.units),
+            tuple(self._encode(text) for text in prompt.units),
             self._encode(layout.question(prompt.query)),
             self._encode(layout.tail, special=True),
             self._encode(layout.target(target)) if target else (),
@@ -174,47 +294,3 @@ class TransformersReader:
                 f"prompt and target have {num_tokens} tokens; the window of {self._name} holds "
                 f"{self._window_tokens}: use a smaller budget or a reader with a larger window"
             )
-
-
-def _load(folder: Path, precision: str, device: str) -> tuple[Any, Any]:
-    try:
-        with quiet_loading():
-            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-            model = AutoModelForCausalLM.from_pretrained(
-                folder, dtype=PRECISIONS[precision], local_files_only=True, use_safetensors=True
-            )
-    except (OSError, ValueError, KeyError, ImportError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise SettingError(f"{folder} is no causal language model that can be loaded: {reason}") from error
-    model.eval()
-    return tokenizer, model.to(device)
-
-
-def _layout(tokenizer: Any) -> PromptLayout:
-    if not tokenizer.chat_template:
-        return completion_layout()
-
-    def render(message: str) -> str:
-        turns = [{"role": "user", "content": message}]
-        return str(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))
-
-    return chat_layout(render)
-
-
-def _bos(tokenizer: Any) -> tuple[int, ...]:
-    """The token that starts every text, where the tokenizer adds one; a chat template writes its own."""
-    if tokenizer.chat_template:
-        return ()
-    added = tokenizer("")["input_ids"]
-    return tuple(added[:1]) if added and added[0] == tokenizer.bos_token_id else ()
-
-
-def _stops(tokenizer: Any, model: Any) -> frozenset[int]:
-    ends = model.generation_config.eos_token_id
-    ends = ends if isinstance(ends, list) else [ends]
-    return frozenset(end for end in (*ends, tokenizer.eos_token_id) if end is not None)
-
-
-def _window_tokens(model: Any) -> int:
-    window = getattr(model.config.get_text_config(), "max_position_embeddings", None)
-    return int(window) if window else sys.maxsize

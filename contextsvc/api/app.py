@@ -27,7 +27,11 @@ def create_app(build: Callable[[], Engine]) -> FastAPI:
         engine = build()
         app.state.engine = engine
         engine.indexes()
+        if engine.background:
+            engine.background.start()
         yield
+        if engine.background:
+            engine.background.stop(timeout_seconds=5.0)
 
     app = FastAPI(
         title="contextsvc",

@@ -22,9 +22,29 @@ UTILIZATION: Json = {
     "scope": "pack",
     "pack_id": "0c5c1f3e9ab84d7785d1b21a0a1be9d2",
     "score": 1.0,
+    "strict_score": 1.0,
     "interval": [1.0, 1.0],
-    "verdicts": [{"chunk_id": "6f0c8f6a4d1b2e77", "effect": 0.84, "verdict": "live", "num_tokens": 96}],
-    "threshold": {"eps": 0.21, "low": 0.17, "high": 0.3, "num_placebos": 240, "origin": "SQuAD dev"},
+    "verdicts": [
+        {
+            "chunk_id": "6f0c8f6a4d1b2e77",
+            "effect": 0.84,
+            "necessity": 0.79,
+            "verdict": "live",
+            "num_tokens": 96,
+            "group": None,
+        }
+    ],
+    "sentences": [
+        {"chunk_id": "6f0c8f6a4d1b2e77", "start": 8014, "end": 8170, "effect": 0.61, "verdict": "live"}
+    ],
+    "threshold": {
+        "eps": 0.21,
+        "low": 0.17,
+        "high": 0.3,
+        "num_placebos": 240,
+        "origin": "uncalibrated: SQuAD dev",
+        "calibrated": False,
+    },
     "controls": {
         "full": -0.52,
         "no_context": -1.36,
@@ -36,10 +56,12 @@ UTILIZATION: Json = {
     },
     "target": 'The "finally" clause is executed on the way out.',
     "target_kind": "response",
+    "outcome": "log-probability",
     "reader": _READER,
-    "method": "exact leave-one-out",
+    "method": "lasso contributions of one removed, one alone, 8 subsets",
     "cost": {"reader_calls": 5, "reader_tokens": 780, "seconds": 0.61},
     "note": "",
+    "partial": False,
 }
 
 _UNMEASURED: Json = {

@@ -79,7 +79,8 @@ def read_pack(pack_id: str, engine: EngineHere) -> Json:
 )
 def measure_pack(pack_id: str, engine: EngineHere, body: UtilizationBody | None = None) -> Json:
     """The share of a pack's tokens that influenced the answer, measured now by ablation or known."""
-    return engine.utilization(pack_id, body.response if body else None)
+    body = body or UtilizationBody(response=None)
+    return engine.utilization(pack_id, body.response, body.sentences, body.minimize)
 
 
 @routes.get(

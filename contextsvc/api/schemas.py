@@ -23,8 +23,9 @@ class ContextBody(Body):
     tokenizer: str | None = None
     ordering: str | None = None
     filters: dict[str, Any] | None = None
-    measure: bool = False
+    measure: bool | Literal["background"] = False
     response: str | None = Field(None, max_length=100_000)
+    sentences: bool = False
     explain: bool = False
     tags: dict[TagText, TagText] = Field(default_factory=dict, max_length=16)
 
@@ -43,9 +44,15 @@ class ContextBody(Body):
 
 
 class UtilizationBody(Body):
-    """Whose answer to watch; without a response the reader writes its own."""
+    """Whose answer to watch; without a response the reader writes its own.
+
+    `sentences` measures the sentences of live chunks, too; `minimize` returns the smallest pack that
+    holds the quality.
+    """
 
     response: str | None = Field(None, max_length=100_000)
+    sentences: bool = False
+    minimize: bool = False
 
     model_config = ConfigDict(
         extra="forbid", strict=True, json_schema_extra={"example": {"response": "The finally clause runs."}}
@@ -90,6 +97,7 @@ class ThresholdView(BaseModel):
     high: float
     num_placebos: int
     origin: str
+    calibrated: bool
 
 
 class CostView(BaseModel):
@@ -100,21 +108,50 @@ class CostView(BaseModel):
     seconds: float
 
 
+VerdictWord = Literal["live", "redundant", "dead", "harmful", "unmeasured"]
+
+
 class VerdictView(BaseModel):
-    """What ablation said of a chunk."""
+    """What ablation said of a chunk; `group` numbers near-duplicates that were ablated together."""
 
     chunk_id: str
-    effect: float
-    verdict: Literal["live", "dead", "harmful"]
+    effect: float | None
+    necessity: float | None
+    verdict: VerdictWord
     num_tokens: int
+    group: int | None
+
+
+class SentenceView(BaseModel):
+    """What ablation said of a sentence of a live chunk; the span is the document's."""
+
+    chunk_id: str
+    start: int
+    end: int
+    effect: float
+    verdict: VerdictWord
+
+
+class MinimalView(BaseModel):
+    """The smallest pack found that holds the quality; it is kept under its own id."""
+
+    pack_id: str
+    chunk_ids: list[str]
+    text: str
+    quality: float
+    full: float
+    margin: float
+    holds: bool
+    num_tokens: int
+    num_tokens_saved: int
 
 
 class ControlsView(BaseModel):
     """Whether the measurement can be believed."""
 
-    full: float
-    no_context: float
-    depends_on_context: bool
+    full: float | None
+    no_context: float | None
+    depends_on_context: bool | None
     live_only: float | None
     sufficient: bool | None
     placebo_effects: list[float]
@@ -126,18 +163,23 @@ class PackUtilization(BaseModel):
 
     scope: Literal["pack"]
     pack_id: str
-    score: float
+    score: float | None
+    strict_score: float | None
     interval: tuple[float, float]
     verdicts: list[VerdictView]
+    sentences: list[SentenceView]
     threshold: ThresholdView
     controls: ControlsView
     target: str
     target_kind: Literal["response", "answer"]
+    outcome: Literal["log-probability", "likeness"]
     reader: str
     method: str
     cost: CostView
     note: str
+    partial: bool
     cache: dict[str, str] | None = None
+    minimal: MinimalView | None = None
 
 
 class IndexUtilization(BaseModel):
@@ -146,6 +188,7 @@ class IndexUtilization(BaseModel):
     scope: Literal["index"]
     generation: str
     score: float
+    strict_score: float
     interval: tuple[float, float]
     num_queries: int
     share_dependent: float

@@ -23,6 +23,7 @@ app.add_typer(assets.app, name="assets")
 app.add_typer(index.app, name="index")
 app.command("pack")(pack.pack)
 app.command("measure")(measure.measure)
+app.command("calibrate")(measure.calibrate_command)
 app.command("serve")(serve.serve)
 
 

@@ -1,64 +1,125 @@
-"""`contextsvc measure`: ablation over a file of queries, a report, and the index's stored score."""
+"""`contextsvc measure` and `contextsvc calibrate`: ablation over a file of queries."""
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
+from itertools import product
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from contextsvc.cli.output import JsonFlag, print_fields, print_json, progress
-from contextsvc.cli.report import report_markdown
-from contextsvc.codec import Json, summary_view
-from contextsvc.engine import Ask
-from contextsvc.errors import UserError
+from contextsvc.cli.output import JsonFlag, print_fields, print_json, progress, say
+from contextsvc.cli.page import report_page
+from contextsvc.codec import Json
+from contextsvc.comparisons import Comparison, Configuration
+from contextsvc.errors import MissingExtra, UserError
+from contextsvc.runs import Question, calibrate, compare_configurations, drawn_questions
 from contextsvc.settings import Settings
+from contextsvc.steps.ordering import ORDERINGS, ordering_named
+
+QUERY_LINES = '{"query": TEXT, "response"?: TEXT}'
+WIDEST, NARROWEST = 6, 1
 
 
 def measure(
     index: Annotated[str, typer.Option(help="Name of the index.")],
     queries: Annotated[Path, typer.Option(help='JSONL of {"query": TEXT, "response"?: TEXT}.')],
-    out: Annotated[Path, typer.Option(help="Folder for report.json and report.md.")],
-    budget: Annotated[int, typer.Option(help="Budget of each pack.")] = 800,
-    max_chunks: Annotated[int | None, typer.Option(help="Most chunks of each pack.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder for report.html and report.json.")],
+    budget: Annotated[list[int] | None, typer.Option(help="Budget of each pack; repeatable.")] = None,
+    max_chunks: Annotated[list[int] | None, typer.Option(help="Most chunks; repeatable.")] = None,
+    ordering: Annotated[list[str] | None, typer.Option(help=f"{', '.join(ORDERINGS)}; repeatable.")] = None,
     root: Annotated[Path | None, typer.Option(help="Folder of the indexes.")] = None,
     as_json: Annotated[bool, JsonFlag] = False,
 ) -> None:
-    """Measure the utilization of the packs of many queries; stored as the index's score."""
-    from contextsvc.wiring import build_engine
+    """Measure the packs of many queries under several configurations and say which one to use."""
+    from contextsvc.wiring import build_engine, draw_pictures
 
-    asks = [Ask(index, query, budget, max_chunks, measure=True, response=response)
-            for query, response in read_queries(queries)]  # fmt: skip
-    if not asks:
-        raise UserError(f'{queries} holds no query; expected lines of {{"query": TEXT, "response"?: TEXT}}')
+    questions = _questions(queries)
     settings = Settings.from_env()
+    chunks = max_chunks or [WIDEST, settings.max_chunks, NARROWEST]
+    configurations = grid(chunks, budget or [800], ordering or [settings.ordering])
     out.mkdir(parents=True, exist_ok=True)
-    rows: list[Json] = []
+    rows: dict[str, list[Json]] = {configuration.name: [] for configuration in configurations}
+    total = len(questions) * len(configurations)
     with progress(f"measuring {index}") as tell:
         engine = build_engine(replace(settings, root=root or settings.root))
 
-        def keep(row: Json) -> None:
-            rows.append(row)
-            tell(f"{len(rows)} of {len(asks)} queries")
+        def keep(name: str, row: Json) -> None:
+            rows[name].append(row)
+            tell(f"{sum(map(len, rows.values()))} of {total} packs")
 
-        summary = summary_view(engine.measure_queries(index, asks, keep))
-    report = {"index": index, "budget_tokens": budget, "max_chunks": max_chunks or settings.max_chunks,
-              "summary": summary, "queries": rows}  # fmt: skip
-    (out / "report.json").write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", "utf-8")
-    (out / "report.md").write_text(report_markdown(report), "utf-8")
+        comparison = compare_configurations(engine, index, questions, configurations, keep)
+    try:
+        pictures = draw_pictures(comparison)
+    except MissingExtra as missing:
+        pictures = {}
+        say(f"no pictures: {missing}")
+    shown = comparison.shown.configuration.name
+    (out / "report.html").write_text(report_page(comparison, rows[shown], pictures), "utf-8")
+    content = {"comparison": asdict(comparison), "queries": rows}
+    (out / "report.json").write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", "utf-8")
     if as_json:
-        print_json({**summary, "report": str(out / "report.json")})
+        print_json({**asdict(comparison), "report": str(out / "report.html")})
         return
-    low, high = summary["interval"]
-    print_fields(
-        {
-            "utilization": f"{summary['score']:.2f} [{low:.2f}, {high:.2f}] over "
-            f"{summary['num_queries']} queries",
-            "stored for": f"generation {summary['generation']}",
-            "report": out / "report.md",
-        }
-    )
+    _print(comparison, out / "report.html")
+
+
+def calibrate_command(
+    index: Annotated[str, typer.Option(help="Name of the index.")],
+    queries: Annotated[Path | None, typer.Option(help='JSONL of {"query", "response"?}.')] = None,
+    num_questions: Annotated[int, typer.Option(help="How many to draw where no file is given.")] = 60,
+    root: Annotated[Path | None, typer.Option(help="Folder of the indexes.")] = None,
+    as_json: Annotated[bool, JsonFlag] = False,
+) -> None:
+    """Draw placebos and store the reader's threshold for this generation of an index.
+
+    Without a file, sentences of the index ask and the sentences after them answer.
+    """
+    from contextsvc.wiring import build_engine
+
+    settings = Settings.from_env()
+    with progress(f"calibrating {index}") as tell:
+        engine = build_engine(replace(settings, root=root or settings.root))
+        loaded = engine.library.get(index)
+        questions = (
+            _questions(queries) if queries else drawn_questions(loaded.corpus, num_questions, settings.seed)
+        )
+        stored = calibrate(engine, index, questions, lambda row: tell(_state(row)))
+    from contextsvc.steps.ablation import threshold_from
+
+    for calibration in stored:
+        found = threshold_from(calibration.placebo_effects, calibration.origin, settings.seed, True)
+        if as_json:
+            print_json(
+                {"target_kind": calibration.target_kind, "reader": calibration.reader, **asdict(found)}
+            )
+            continue
+        print_fields(
+            {
+                f"threshold, {calibration.target_kind} as target": f"{found.eps:.3f} nats/token "
+                f"[{found.low:.3f}, {found.high:.3f}] from {found.num_placebos} placebos",
+                "stored for": f"generation {loaded.generation}, reader {calibration.reader}",
+            }
+        )
+
+
+def grid(chunks: list[int], budgets: list[int], orderings: list[str]) -> list[Configuration]:
+    """Every combination once, the widest first: most tokens, then most chunks.
+
+    Raises:
+        SettingError: an unknown ordering.
+    """
+    for name in orderings:
+        ordering_named(name)
+    many = len(set(orderings)) > 1
+    found = {
+        (k, tokens, order): Configuration(
+            f"{k} chunks, {tokens} tokens" + (f", {order}" if many else ""), k, tokens, order
+        )
+        for k, tokens, order in product(chunks, budgets, orderings)
+    }
+    return sorted(found.values(), key=lambda c: (-c.budget_tokens, -c.max_chunks))
 
 
 def read_queries(path: Path) -> Iterator[tuple[str, str | None]]:
@@ -80,6 +141,32 @@ def read_queries(path: Path) -> Iterator[tuple[str, str | None]]:
         except (ValueError, KeyError, TypeError, AttributeError):
             query = response = None
         if not isinstance(query, str) or not isinstance(response, str | None):
-            form = '{"query": TEXT, "response"?: TEXT}'
-            raise UserError(f"{path}:{number}: expected {form}, found {line[:80]}")
+            raise UserError(f"{path}:{number}: expected {QUERY_LINES}, found {line[:80]}")
         yield query, response
+
+
+def _questions(path: Path) -> list[Question]:
+    found = [Question(query, response) for query, response in read_queries(path)]
+    if not found:
+        raise UserError(f"{path} holds no query; expected lines of {QUERY_LINES}")
+    return found
+
+
+def _state(row: Json) -> str:
+    return f"skipped: {row['skipped']}" if "skipped" in row else f"{row['num_placebos']} placebos"
+
+
+def _print(comparison: Comparison, page: Path) -> None:
+    fields = {}
+    for result in comparison.results:
+        score = "not measured to the end"
+        if result.score is not None and result.score_interval is not None:
+            low, high = result.score_interval
+            score = f"utilization {result.score:.2f} [{low:.2f}, {high:.2f}]"
+        fields[result.configuration.name] = (
+            f"{result.tokens:,.0f} tokens, {score}, {result.against_widest.verdict} than the widest"
+            if result.configuration.name != comparison.widest
+            else f"{result.tokens:,.0f} tokens, {score}, the widest"
+        )
+    advice = comparison.recommended or "none"
+    print_fields({**fields, "recommended": f"{advice}: {comparison.reason}", "report": page})

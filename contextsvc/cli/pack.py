@@ -24,6 +24,9 @@ def pack(
     filters: Annotated[str | None, typer.Option(help="Filter as JSON.")] = None,
     measure: Annotated[bool, typer.Option("--measure", help="Measure the utilization, too.")] = False,
     response: Annotated[str | None, typer.Option(help="Your model's answer, to be measured.")] = None,
+    sentences: Annotated[
+        bool, typer.Option("--sentences", help="Measure live chunks' sentences, too.")
+    ] = False,
     explain: Annotated[bool, typer.Option("--explain", help="Say what was left out and why.")] = False,
     root: Annotated[Path | None, typer.Option(help="Folder of the indexes.")] = None,
     as_json: Annotated[bool, JsonFlag] = False,
@@ -35,7 +38,7 @@ def pack(
     settings = replace(settings, root=root or settings.root)
     ask = Ask(
         index, query, budget, max_chunks, tokenizer, ordering, _parsed(filters),
-        measure or response is not None, response, explain,
+        measure or sentences or response is not None, response, sentences, explain,
     )  # fmt: skip
     with progress("pack") as tell:
         if ask.measure:
@@ -60,8 +63,10 @@ def print_pack(view: Json, address: str, ask: Ask) -> None:
         }
     )
     verdicts = {v["chunk_id"]: v for v in view["utilization"].get("verdicts", [])}
+    sentences = view["utilization"].get("sentences", [])
     for number, chunk in enumerate(view["chunks"], start=1):
         _print_chunk(number, chunk, verdicts.get(chunk["chunk_id"]))
+        _print_sentences(chunk, [s for s in sentences if s["chunk_id"] == chunk["chunk_id"]])
     if not view["chunks"]:
         out.print("\nNothing in the index passed the score floor: the pack is empty.")
     if "drops" in view:
@@ -74,38 +79,54 @@ def print_pack(view: Json, address: str, ask: Ask) -> None:
 
 def print_utilization(score: Json) -> None:
     """A score with everything that makes it one."""
-    if score["score"] is None:
+    if "reason" in score:
         print_fields({"utilization": f"none: {score['reason']}"})
         return
     low, high = score["interval"]
-    head = f"{score['score']:.2f} [{low:.2f}, {high:.2f}]"
+    head = "none" if score["score"] is None else f"{score['score']:.2f}"
+    head += f" [{low:.2f}, {high:.2f}]"
     if score["scope"] == "index":
         print_fields({"utilization": f"{head} over {score['num_queries']} queries of the index"})
         return
-    controls, threshold, cost = score["controls"], score["threshold"], score["cost"]
-    drop = controls["full"] - controls["no_context"]
-    kept = controls["live_only"]
-    alone = "no chunk is live"
-    if kept is not None:
-        enough = "enough" if controls["sufficient"] else "not enough"
-        alone = f"the live chunks alone lose {controls['full'] - kept:.3f} nats/token: {enough}"
-    eps = f"{threshold['eps']:.3f} nats/token [{threshold['low']:.3f}, {threshold['high']:.3f}]"
     print_fields(
         {
             "utilization": f"{head} of the sent tokens influenced the answer",
             **({"  note": score["note"]} if score["note"] else {}),
             "  answer": f"{score['target']!r} ({_whose(score['target_kind'])})",
             "  reader": f"{score['reader']}, {score['method']}",
-            "  threshold": f"{eps}: 95 % of {threshold['num_placebos']} placebos ({threshold['origin']})",
-            "  no context": f"without any chunk the answer loses {drop:.3f} nats/token: it "
-            + ("depends on the pack" if controls["depends_on_context"] else "does not depend on the pack"),
-            "  sufficiency": alone,
-            "  placebos": f"{controls['num_placebos_live']} of {len(controls['placebo_effects'])} "
-            "unrelated chunks passed for live",
-            "  cost": f"{cost['reader_calls']} reader calls, {cost['reader_tokens']} tokens, "
-            f"{cost['seconds']:.1f} s",
+            **_controls(score["controls"], score["threshold"], _unit(score)),
+            "  cost": f"{score['cost']['reader_calls']} reader calls, "
+            f"{score['cost']['reader_tokens']} tokens, {score['cost']['seconds']:.1f} s",
         }
     )
+
+
+def _controls(controls: Json, threshold: Json, unit: str) -> dict[str, str]:
+    eps = f"{threshold['eps']:.3f} {unit} [{threshold['low']:.3f}, {threshold['high']:.3f}]"
+    found = {"  threshold": f"{eps}: 95 % of {threshold['num_placebos']} placebos ({threshold['origin']})"}
+    if controls["depends_on_context"] is not None:
+        drop = controls["full"] - controls["no_context"]
+        found["  no context"] = f"without any chunk the answer loses {drop:.3f} {unit}: it " + (
+            "depends on the pack" if controls["depends_on_context"] else "does not depend on the pack"
+        )
+    alone = "no chunk is live"
+    if controls["live_only"] is not None:
+        enough = "enough" if controls["sufficient"] else "not enough"
+        alone = f"the live chunks alone lose {controls['full'] - controls['live_only']:.3f} {unit}: {enough}"
+    found["  sufficiency"] = alone
+    found["  placebos"] = (
+        f"{controls['num_placebos_live']} of {len(controls['placebo_effects'])} "
+        "unrelated chunks passed for live"
+    )
+    return found
+
+
+def _signed(effect: float) -> str:
+    return f"{round(effect, 3) + 0.0:+.3f}"  # no -0.000
+
+
+def _unit(score: Json) -> str:
+    return "nats/token" if score["outcome"] == "log-probability" else "likeness"
 
 
 def _counted(number: int, noun: str) -> str:
@@ -121,12 +142,20 @@ def _print_chunk(number: int, chunk: Json, verdict: Json | None) -> None:
     facts = f"{chunk['source']}  {chunk['start']}-{chunk['end']}  {chunk['num_tokens']} tokens"
     facts += f"  score {chunk['score']:.3f}"
     if verdict:
-        facts += f"  {verdict['verdict']} ({verdict['effect']:+.3f} nats/token)"
+        effect = "" if verdict["effect"] is None else f" ({_signed(verdict['effect'])})"
+        facts += f"  {verdict['verdict']}{effect}"
     out.print(f"\n[bold]\\[{number}][/bold] ", end="")
     out.print(heading, markup=False, style="bold")
     print_text(facts, "    ", "    ", style="cyan")
     for line in chunk["text"].splitlines():
         print_text(line, "    | ", "    | ")
+
+
+def _print_sentences(chunk: Json, sentences: list[Json]) -> None:
+    for sentence in sentences:
+        text = chunk["text"][sentence["start"] - chunk["start"] : sentence["end"] - chunk["start"]]
+        line = f"{sentence['verdict']} ({_signed(sentence['effect'])})  {' '.join(text.split())}"
+        print_text(line, "    > ", "      ", style="cyan" if sentence["verdict"] == "live" else None)
 
 
 def _print_drops(drops: list[Json]) -> None:

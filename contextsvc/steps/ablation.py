@@ -1,4 +1,4 @@
-"""Masks, effects, verdicts and the utilization score.
+"""Effects, verdicts, the tokens that count, and the threshold.
 
 The share of a pack's tokens that materially influenced a text, found by taking chunks away:
 a chunk whose removal lowers the text's likelihood by more than chance would is live. Chance is
@@ -10,22 +10,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from contextsvc.errors import ShapeError
-from contextsvc.measurements import Threshold, VerdictName
-from contextsvc.records import BoolArray, Float64Array
+from contextsvc.measurements import FEWEST_PLACEBOS, Threshold, VerdictName
+from contextsvc.records import Float64Array
 from contextsvc.steps.statistics import bootstrap
 
 PERCENTILE = 95
 """A placebo passes for live in one case of twenty."""
-
-
-def leave_one_out_masks(num_units: int) -> BoolArray:
-    """(2 + num_units, num_units), True keeps: everything, nothing, then everything without unit i.
-
-    >>> leave_one_out_masks(2).astype(int).tolist()
-    [[1, 1], [0, 0], [0, 1], [1, 0]]
-    """
-    full = np.ones((1, num_units), dtype=np.bool_)
-    return np.concatenate([full, ~full, ~np.eye(num_units, dtype=np.bool_)])
 
 
 def verdict_of(effect: float, eps: float) -> VerdictName:
@@ -39,40 +29,66 @@ def verdict_of(effect: float, eps: float) -> VerdictName:
     return "harmful" if effect < -eps else "dead"
 
 
-def utilization_score(effects: Sequence[float], num_tokens: Sequence[int], gain: float, eps: float) -> float:
-    """Tokens of live units over all tokens, in [0, 1].
+def verdicts_of(
+    joint: Sequence[float], necessities: Sequence[float], groups: Sequence[int], eps: float
+) -> list[VerdictName]:
+    """One verdict a unit.
 
-    0 for a pack without tokens, and where the whole pack gains the target no more than eps: then
-    the target does not depend on the context, and what single units seem to do is noise.
+    A unit of a group of near-duplicates whose joint effect exceeds eps is live if it is missed when
+    it alone goes, else redundant: another one stands in for it.
 
-    >>> utilization_score([0.5, 0.1, -0.9], [30, 50, 20], gain=1.0, eps=0.2)
-    0.3
-    >>> utilization_score([0.5, 0.1, -0.9], [30, 50, 20], gain=0.2, eps=0.2)
-    0.0
+    Args:
+        joint: What each group adds, by number of group; a lone unit is a group.
+        necessities: What is lost when each unit alone goes.
+        groups: The group of each unit.
+        eps: Threshold of an effect.
+
+    >>> verdicts_of([2.0, 0.0], [0.0, 0.1, 0.0], [0, 0, 1], eps=0.2)
+    ['redundant', 'redundant', 'dead']
     """
-    total = sum(num_tokens)
-    if gain <= eps or not total:
-        return 0.0
-    return sum(n for effect, n in zip(effects, num_tokens, strict=True) if effect > eps) / total
+    found = [verdict_of(joint[group], eps) for group in groups]
+    return [
+        "redundant" if v == "live" and groups.count(group) > 1 and necessity <= eps else v
+        for v, group, necessity in zip(found, groups, necessities, strict=True)
+    ]
 
 
-def threshold_from(placebo_effects: Sequence[float], origin: str, seed: int) -> Threshold:
+def counted(verdicts: Sequence[VerdictName], groups: Sequence[int]) -> list[bool]:
+    """Which units count as used: the live ones, and the first of each group that is redundant throughout.
+
+    >>> counted(["redundant", "redundant", "live", "dead"], [0, 0, 1, 2])
+    [True, False, True, False]
+    """
+    stood_for = {group for group, verdict in zip(groups, verdicts, strict=True) if verdict == "live"}
+    found = []
+    for group, verdict in zip(groups, verdicts, strict=True):
+        first = verdict == "redundant" and group not in stood_for
+        if first:
+            stood_for.add(group)
+        found.append(first or verdict == "live")
+    return found
+
+
+def threshold_from(
+    placebo_effects: Sequence[float], origin: str, seed: int, calibrated: bool = False
+) -> Threshold:
     """The effect that 95 of 100 placebos stay under, never negative, with its bootstrap interval.
 
     Args:
         placebo_effects: Nats a token, one a placebo; at least 20.
         origin: Where they were drawn, in words.
         seed: Of the bootstrap.
+        calibrated: They were drawn in the generation that is measured.
 
     Raises:
         ShapeError: fewer than 20 placebos: their 95th percentile would be their maximum.
     """
     effects = np.asarray(placebo_effects, dtype=np.float64)
-    if len(effects) < 20:
-        raise ShapeError(f"a threshold needs at least 20 placebos, found {len(effects)}")
+    if len(effects) < FEWEST_PLACEBOS:
+        raise ShapeError(f"a threshold needs at least {FEWEST_PLACEBOS} placebos, found {len(effects)}")
     low, high = bootstrap(effects, _percentile, seed)
     eps = float(_percentile(effects[np.newaxis])[0])
-    return Threshold(max(0.0, eps), max(0.0, low), max(0.0, high), len(effects), origin)
+    return Threshold(max(0.0, eps), max(0.0, low), max(0.0, high), len(effects), origin, calibrated)
 
 
 def _percentile(samples: Float64Array) -> Float64Array:

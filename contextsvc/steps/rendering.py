@@ -20,6 +20,15 @@ def render_units(chunks: Sequence[Chunk]) -> list[str]:
     return [piece + SEPARATOR for piece in pieces[:-1]] + pieces[-1:]
 
 
+def read_unit(chunk: Chunk) -> str:
+    """A chunk as a reader of a measurement reads it: as in the pack, without its number.
+
+    A number would make the same chunk another text in every pack, and a removed one would leave a
+    gap that tells of it.
+    """
+    return f"{label(chunk)}\n{chunk.text}".strip() + SEPARATOR
+
+
 def label(chunk: Chunk) -> str:
     """Title and headings above the chunk, without those that its first line says anyway.
 

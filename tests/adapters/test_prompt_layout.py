@@ -16,7 +16,6 @@ from contextsvc.errors import SettingError, ShapeError
 def test_a_chat_template_stands_around_units_and_question() -> None:
     layout = chat_layout(lambda message: f"<user>{message}</user><assistant>")
     assert layout.head == f"<user>{INSTRUCTION}\n\n"
-    assert layout.unit("Port 2379.") == "Port 2379.\n\n"
     assert layout.question("Which port?") == "Question: Which port?"
     assert layout.tail == "</user><assistant>"
     assert layout.target("2379") == "2379"
@@ -29,7 +28,7 @@ def test_a_template_that_loses_the_message_is_refused() -> None:
 
 def test_a_completion_goes_on_after_answer() -> None:
     layout = completion_layout()
-    text = layout.head + layout.unit("Port 2379.") + layout.question("Which port?") + layout.tail
+    text = layout.head + "Port 2379.\n\n" + layout.question("Which port?") + layout.tail
     assert text == f"{INSTRUCTION}\n\nPort 2379.\n\nQuestion: Which port?\nAnswer:"
     assert layout.target("2379") == " 2379"
 

@@ -78,6 +78,24 @@ def test_a_pack_can_be_read_and_measured_by_its_id(client: TestClient) -> None:
     assert client.post(f"/v1/packs/{pack_id}/utilization").json()["target_kind"] == "answer"
 
 
+def test_a_smaller_pack_holds_the_quality_and_is_kept_under_its_id(client: TestClient) -> None:
+    pack = client.post("/v1/context", json=ASK).json()
+    body = {"response": "every night", "sentences": True, "minimize": True}
+    found = client.post(f"/v1/packs/{pack['pack_id']}/utilization", json=body).json()
+    minimal = found["minimal"]
+    assert minimal["holds"]
+    assert minimal["chunk_ids"] == [pack["chunks"][0]["chunk_id"]]
+    assert minimal["num_tokens_saved"] == pack["num_tokens"] - minimal["num_tokens"] > 0
+    kept = client.get(f"/v1/packs/{minimal['pack_id']}").json()
+    assert (kept["text"], kept["num_tokens"]) == (minimal["text"], minimal["num_tokens"])
+    assert "live" in {sentence["verdict"] for sentence in found["sentences"]}
+
+
+def test_measuring_in_the_background_is_off_by_default(client: TestClient) -> None:
+    body = refused(client.post("/v1/context", json={**ASK, "measure": "background"}), 409, "user_error")
+    assert "CONTEXTSVC_BACKGROUND_JOBS" in body["detail"]
+
+
 def test_a_pack_of_a_former_generation_is_not_measured(client: TestClient, build: Build) -> None:
     from contextsvc.records import Document
 

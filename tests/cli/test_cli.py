@@ -7,12 +7,10 @@ from typing import Any
 import pytest
 
 from contextsvc.cli.main import run
-from contextsvc.cli.measure import read_queries
+from contextsvc.cli.measure import grid, read_queries
 from contextsvc.cli.pack import print_pack
-from contextsvc.cli.report import report_markdown
 from contextsvc.engine import Ask
-from contextsvc.errors import UserError
-from contextsvc.measuring import INDEPENDENT
+from contextsvc.errors import SettingError, UserError
 from tests.conftest import Build
 from tests.fakes.cache import MemoryCache
 from tests.world import fake_engine
@@ -109,10 +107,10 @@ def test_a_pack_is_printed_for_a_person(view: dict[str, Any], capsys: pytest.Cap
         "query   snapshot of the cluster",
         "[1] Backup",
         "pages/backup.txt  0-70",
-        "live (+2.000 nats/token)",
-        "dead (+0.000 nats/token)",
+        "live (+2.000)",
+        "dead (+0.000)",
         "utilization",
-        "threshold    0.100 nats/token [0.050, 0.200]: 95 % of 200 placebos (by hand)",
+        "threshold    0.100 nats/token [0.050, 0.200]: 95 % of 200 placebos (uncalibrated: by hand)",
         "near_duplicate",
         "curl -s http://127.0.0.1:8000/v1/context",
         '{"index": "pages", "query": "snapshot of the cluster", "budget_tokens": 200, "max_chunks": 2}',
@@ -120,20 +118,17 @@ def test_a_pack_is_printed_for_a_person(view: dict[str, Any], capsys: pytest.Cap
         assert expected in said
 
 
-def test_a_report_is_readable(build: Build, tmp_path: Path) -> None:
-    build()
-    rows: list[dict[str, Any]] = []
-    engine = fake_engine(tmp_path)
-    asks = [Ask("pages", ASK.query, 200, response=text) for text in ("every night", "zebras")]
-    summary = engine.measure_queries("pages", asks, rows.append)
-    from contextsvc.codec import summary_view
-
-    report = {"index": "pages", "budget_tokens": 200, "max_chunks": 3, "summary": summary_view(summary)}
-    text = report_markdown({**report, "queries": rows})
-    assert text.startswith("# Context utilization of `pages`\n")
-    assert "| answers that depend on the context at all | 50% |" in text
-    assert INDEPENDENT in text
-    assert engine.index("pages")["utilization"]["num_queries"] == 2
+def test_a_grid_is_every_combination_widest_first() -> None:
+    found = [(c.name, c.max_chunks, c.budget_tokens) for c in grid([1, 6, 1], [400, 800], ["relevance"])]
+    assert found == [
+        ("6 chunks, 800 tokens", 6, 800),
+        ("1 chunks, 800 tokens", 1, 800),
+        ("6 chunks, 400 tokens", 6, 400),
+        ("1 chunks, 400 tokens", 1, 400),
+    ]
+    assert grid([1], [400], ["edges", "relevance"])[0].name == "1 chunks, 400 tokens, edges"
+    with pytest.raises(SettingError, match="ordering"):
+        grid([1], [400], ["nope"])
 
 
 def test_queries_are_read_and_bad_lines_named(tmp_path: Path) -> None:

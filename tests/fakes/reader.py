@@ -1,12 +1,14 @@
 """A reader whose numbers a person can work out."""
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
 
 from contextsvc.adapters.prompt_layout import check_masks
 from contextsvc.errors import InvalidRequest
-from contextsvc.ports import Answer, Prompt, Scores
+from contextsvc.measurements import Outcome
+from contextsvc.ports import NO_LIMITS, Answer, Limits, Prompt, Scores
 from contextsvc.records import BoolArray, Cost
 
 FOUND = -1.0
@@ -20,8 +22,9 @@ class FakeReader:
     kept units: `effects` maps a part of a unit's text to the nats it adds. The answer is `answer_text`
     if given, else the first sentence of the first unit, else "I do not know."
 
-    Tokens are words parted by spaces. A call is a distinct mask, as for a model; time is not
-    spent, so seconds are 0.
+    Tokens are words parted by spaces. A call is a distinct mask; limits are looked at before each, so
+    the last one may go past a limit of tokens. Time is not spent, so seconds are 0. Which units are
+    pieces of one chunk does not matter.
     """
 
     def __init__(
@@ -46,6 +49,11 @@ class FakeReader:
         """As given."""
         return self._name
 
+    @property
+    def outcome(self) -> Outcome:
+        """Passes for log-probability."""
+        return "log-probability"
+
     def answer(self, prompt: Prompt) -> Answer:
         """Fixed text or the first unit's first sentence."""
         read = self._num_tokens(prompt.units, prompt.query, "")
@@ -53,8 +61,8 @@ class FakeReader:
         text = self._answer_text or first.strip() or "I do not know."
         return Answer(text, Cost(1, read + len(text.split())))
 
-    def score(self, prompt: Prompt, masks: BoolArray, target: str) -> Scores:
-        """The formula above."""
+    def score(self, prompt: Prompt, masks: BoolArray, target: str, limits: Limits = NO_LIMITS) -> Scores:
+        """The formula above, until a limit is reached."""
         check_masks(masks, len(prompt.units))
         if not target.strip():
             raise InvalidRequest("the target is empty; expected the text whose likelihood is measured")
@@ -63,8 +71,14 @@ class FakeReader:
             for mask in map(tuple, masks.tolist())
         }
         lengths = [self._num_tokens(kept, prompt.query, target) for kept in kept_by_mask.values()]
-        values = [self._score(kept_by_mask[tuple(mask)], target) for mask in masks.tolist()]
-        return Scores(np.array(values, dtype=np.float64), Cost(len(kept_by_mask), sum(lengths)))
+        spent, scored = Cost(), dict.fromkeys(kept_by_mask, math.nan)
+        for (mask, kept), length in zip(kept_by_mask.items(), lengths, strict=True):
+            if limits.less(spent).reached:
+                break
+            scored[mask] = self._score(kept, target)
+            spent = spent + Cost(1, length)
+        values = [scored[tuple(mask)] for mask in masks.tolist()]
+        return Scores(np.array(values, dtype=np.float64), spent)
 
     def _score(self, kept: list[str], target: str) -> float:
         found = any(target.lower() in unit.lower() for unit in kept)

@@ -1,0 +1,1 @@
+"""How far the utilization score can be trusted, and what it costs."""

@@ -1,0 +1,73 @@
+"""The thresholds that ship with the package: `python -m benchmarks.ablation.calibration`.
+
+Placebo effects of the default reader in default packs of the first 12 articles of SQuAD dev.
+"""
+
+import json
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+from benchmarks.ablation.modes import progress
+from benchmarks.rows import Row, dataset, fingerprint, write
+from benchmarks.squad import FILE, load_articles, sample
+from contextsvc.codec import Json
+from contextsvc.indexing import build_index
+from contextsvc.measurements import TargetKind
+from contextsvc.runs import PLACEBOS_A_PACK, Question, calibrate
+from contextsvc.settings import Settings
+from contextsvc.steps.ablation import threshold_from
+from contextsvc.wiring import build_engine, build_index_parts
+
+COMMAND = "python -m benchmarks.ablation.calibration"
+SEED, NUM_PACKS = 3, 52
+FOLDER = Path(__file__).parents[2] / "contextsvc" / "calibrations"
+ORIGIN = "SQuAD dev, 12 articles, packs of 3 chunks"
+
+
+def main() -> None:
+    """Draw, store, report."""
+    data = fingerprint(dataset(*FILE))
+    documents, questions = load_articles(0, 12)
+    drawn = sample(questions, 4 * NUM_PACKS, SEED)
+    kinds: tuple[TargetKind, ...] = ("response", "answer")
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        settings = replace(Settings.from_env(), root=Path(folder), cache=False)
+        build_index(settings.root, "squad", documents, build_index_parts(settings))
+        engine = build_engine(settings)
+        name = engine.measurer.measurer.reader.name
+        for kind in kinds:
+
+            def tell(row: Json, kind: str = kind) -> None:
+                progress(f"{kind}: {row.get('num_placebos', 'skipped')} placebos")
+
+            asked = [Question(q.text, q.answer if kind == "response" else None) for q in drawn]
+            (found,) = calibrate(engine, "squad", asked, tell)
+            found = replace(found, origin=ORIGIN)
+            store(name, kind, found.reader, found.method, found.placebo_effects)
+            threshold = threshold_from(found.placebo_effects, ORIGIN, settings.seed)
+            figure, chosen = f"threshold, {kind} as target, nats/token", {"max_chunks": settings.max_chunks}
+            rows.append(
+                Row("ablation_calibration", figure, threshold.eps, (threshold.low, threshold.high),
+                    threshold.num_placebos, data, chosen, SEED, COMMAND, {"placebos_a_pack": PLACEBOS_A_PACK})
+            )  # fmt: skip
+    print()
+    write(rows)
+
+
+def store(name: str, kind: TargetKind, reader: str, method: str, effects: tuple[float, ...]) -> None:
+    """Keep placebo effects where the package looks for them."""
+    content = {
+        "reader": reader,
+        "method": method,
+        "target_kind": kind,
+        "origin": ORIGIN,
+        "placebo_effects": effects,
+    }
+    path = FOLDER / f"{name.lower()}-{kind}.json"
+    path.write_text(json.dumps(content, indent=1) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main()

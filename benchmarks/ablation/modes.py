@@ -1,0 +1,153 @@
+"""Ways of scoring against each other on SQuAD: `python -m benchmarks.ablation.modes`.
+
+Each mode gets its threshold from placebos in packs of one half of the questions; all figures are of
+the other half, same articles. Prompt, penalty and number of subsets were chosen on the first 12 articles;
+these are the last 12.
+"""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from benchmarks.ablation.figures import Ranked, gold_first, over_questions, roc_area
+from benchmarks.ablation.packs import Labelled, indexed, labelled_packs, measurer_of
+from benchmarks.rows import Row, dataset, fingerprint, write
+from benchmarks.squad import FILE, load_articles, sample
+from contextsvc.library import LoadedIndex
+from contextsvc.measurements import Calibration, Target, Utilization
+from contextsvc.measuring import Measurer
+from contextsvc.steps.statistics import mean_interval
+
+COMMAND = "python -m benchmarks.ablation.modes"
+SEED = 7
+NUM_PACKS = {"masked": (40, 70), "blocks": (40, 70), "exact": (8, 20)}
+"""Packs that placebos are drawn in, and packs that are measured; `exact` takes several times as long."""
+
+PLACEBOS_A_PACK = {"masked": 5, "blocks": 5, "exact": 10}
+
+
+def calibrated(measurer: Measurer, mode: str, index: LoadedIndex, packs: Sequence[Labelled]) -> Measurer:
+    """The measurer with a threshold from placebos in these packs."""
+    drawing = replace(measurer, num_placebos=PLACEBOS_A_PACK[mode])
+    effects: list[float] = []
+    for number, found in enumerate(packs, start=1):
+        target = Target(found.question.answer, "response")
+        effects.extend(drawing.placebo_effects(index, found.pack, target)[0])
+        progress(f"{mode}: placebos of {number}/{len(packs)} packs")
+    own = Calibration(
+        measurer.reader.fingerprint, measurer.method, "response", "SQuAD dev, packs of 6", tuple(effects)
+    )
+    return replace(measurer, packaged=(own,))
+
+
+def measured(
+    measurer: Measurer, mode: str, index: LoadedIndex, packs: Sequence[Labelled]
+) -> list[Utilization]:
+    """Each pack's utilization with the gold answer as the response."""
+    found = []
+    for number, labelled in enumerate(packs, start=1):
+        target = Target(labelled.question.answer, "response")
+        found.append(measurer.measure(index, labelled.pack, target))
+        progress(f"{mode}: {number}/{len(packs)} packs measured")
+    return found
+
+
+def ranked(found: Utilization, labelled: Labelled) -> Ranked:
+    """Effects against gold."""
+    return [v.effect or 0.0 for v in found.verdicts], labelled.gold
+
+
+def agreement(found: Utilization, exact: Utilization) -> float:
+    """Share of tokens with the same verdict."""
+    pairs = list(zip(found.verdicts, exact.verdicts, strict=True))
+    same = sum(a.num_tokens for a, b in pairs if a.verdict == b.verdict)
+    return same / sum(a.num_tokens for a, _ in pairs)
+
+
+def bites(found: Sequence[Utilization], packs: Sequence[Labelled]) -> list[float]:
+    """Whether gold is live, of packs whose answer is not known without them."""
+    return [
+        float(any(v.verdict == "live" for v, gold in zip(u.verdicts, p.gold, strict=True) if gold))
+        for u, p in zip(found, packs, strict=True)
+        if u.controls.depends_on_context
+    ]
+
+
+def rows_of(mode: str, found: list[Utilization], packs: Sequence[Labelled], data: str) -> list[Row]:
+    """Figures of one mode."""
+    questions = [ranked(u, p) for u, p in zip(found, packs, strict=True)]
+    area, around = over_questions(roc_area, questions, SEED, rounds=500)
+    threshold = found[0].threshold
+    rows = [
+        row(mode, "area under ROC, gold chunk against others", area, around, len(questions), data),
+        row(mode, "threshold, nats/token", threshold.eps, (threshold.low, threshold.high),
+            threshold.num_placebos, data),
+    ]  # fmt: skip
+    placebos = [e > u.threshold.eps for u in found for e in u.controls.placebo_effects]
+    for figure, values in {
+        "gold chunk has the largest effect": gold_first(questions),
+        "fresh placebos called live": np.array(placebos, dtype=np.float64),
+        "gold live where the answer is not known without context": np.array(bites(found, packs)),
+        "share of answers that depend on the context": np.array(
+            [float(bool(u.controls.depends_on_context)) for u in found]
+        ),
+        "live chunks alone are enough": np.array(
+            [float(u.controls.sufficient) for u in found if u.controls.sufficient is not None]
+        ),
+        "utilization": np.array([u.score for u in found], dtype=np.float64),
+        "seconds a measurement": np.array([u.cost.seconds for u in found]),
+    }.items():
+        rows.append(row(mode, figure, float(values.mean()), mean_interval(values, SEED), len(values), data))
+    return rows
+
+
+def row(mode: str, figure: str, value: float, interval: tuple[float, float], n: int, data: str) -> Row:
+    """A row of this benchmark."""
+    settings = {"mode": mode, "num_chunks": 6, "target": "gold answer", "articles": "12 to 24"}
+    return Row("ablation_modes", f"{mode}: {figure}", value, interval, n, data, settings, SEED, COMMAND, {})
+
+
+def progress(text: str) -> None:
+    """The latest state, in place."""
+    print(f"\r{text}\033[K", end="", file=sys.stderr, flush=True)
+
+
+def main() -> None:
+    """All modes on the same questions."""
+    data = fingerprint(dataset(*FILE))
+    documents, questions = load_articles(12, 24)
+    drawn = sample(questions, 400, SEED)
+    rows: list[Row] = []
+    by_mode: dict[str, list[Utilization]] = {}
+
+    def keep(mode: str, figure: str, values: list[float]) -> None:
+        found = np.array(values, dtype=np.float64)
+        interval = mean_interval(found, SEED)
+        rows.append(row(mode, figure, float(found.mean()), interval, len(found), data))
+
+    with indexed("squad", documents) as (engine, index):
+        drawing = labelled_packs(engine, index, drawn[:150], max(n for n, _ in NUM_PACKS.values()))
+        packs = labelled_packs(engine, index, drawn[150:], max(n for _, n in NUM_PACKS.values()))
+        for mode, (num_drawn, num_measured) in NUM_PACKS.items():
+            measurer = measurer_of(engine, reader_mode=mode)
+            measurer = calibrated(measurer, mode, index, drawing[:num_drawn])
+            found = by_mode[mode] = measured(measurer, mode, index, packs[:num_measured])
+            rows += rows_of(mode, found, packs[:num_measured], data)
+            if mode == "blocks":
+                again = measured(measurer, f"{mode} again", index, packs[:num_measured])
+                keep(mode, "seconds, chunks measured before", [u.cost.seconds for u in again])
+                same = [float(a.verdicts == b.verdicts) for a, b in zip(found, again, strict=True)]
+                keep(mode, "equal bit for bit with kept states", same)
+    exact = by_mode.pop("exact")
+    for mode, found in by_mode.items():
+        pairs = list(zip(found, exact, strict=False))
+        keep(mode, "share of tokens with the verdict of exact", [agreement(a, b) for a, b in pairs])
+        keep(mode, "seconds as a share of exact", [a.cost.seconds / b.cost.seconds for a, b in pairs])
+    print(file=sys.stderr)
+    write(rows)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""Real packs of labelled sets: documents indexed and retrieved as the service does it, paragraphs whole."""
+
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from benchmarks.squad import Question
+from contextsvc.engine import Ask, Engine
+from contextsvc.indexing import build_index
+from contextsvc.library import LoadedIndex
+from contextsvc.measuring import Measurer
+from contextsvc.records import Candidate, ContextPack, Document, PackedChunk
+from contextsvc.settings import Settings
+from contextsvc.steps.rendering import render_units, unit_tokens
+from contextsvc.wiring import build_engine, build_index_parts, build_measurer
+
+NUM_CHUNKS, BUDGET = 6, 4_000
+LEAST_TOKENS, MOST_TOKENS = 512, 1_024
+"""Of a chunk: a paragraph of these sets is shorter, so it stays whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """A question with its pack, and which of its chunks hold the answer."""
+
+    question: Question
+    pack: ContextPack
+    gold: tuple[bool, ...]
+
+
+def settings_in(folder: Path, **changed: object) -> Settings:
+    """Whole paragraphs, six of them, nothing dropped; no cache, so that every measurement is one."""
+    whole = {"chunk_min_tokens": LEAST_TOKENS, "chunk_max_tokens": MOST_TOKENS, "max_chunks": NUM_CHUNKS}
+    kept = {"score_floor": 0.0, "diversity_weight": 0.0, "cache": False}
+    return replace(Settings.from_env(), root=folder, **{**whole, **kept, **changed})  # type: ignore[arg-type]
+
+
+@contextmanager
+def indexed(
+    name: str, documents: Iterable[Document], **changed: object
+) -> Iterator[tuple[Engine, LoadedIndex]]:
+    """An engine over an index of these documents, gone afterwards."""
+    with tempfile.TemporaryDirectory() as folder:
+        settings = settings_in(Path(folder), **changed)
+        build_index(settings.root, name, documents, build_index_parts(settings))
+        engine = build_engine(settings)
+        yield engine, engine.library.get(name)
+
+
+def measurer_of(engine: Engine, **changed: object) -> Measurer:
+    """The measurer of the engine's settings with some changed."""
+    return build_measurer(replace(engine.settings, **changed))  # type: ignore[arg-type]
+
+
+def labelled_packs(
+    engine: Engine, index: LoadedIndex, questions: Sequence[Question], size: int
+) -> list[Labelled]:
+    """The first `size` questions whose gold document is in their pack, in the order given."""
+    found: list[Labelled] = []
+    for question in questions:
+        request = engine.request(Ask(index.name, question.text, BUDGET))
+        pack, _ = engine.assembler.assemble(index, request)
+        gold = tuple(packed.candidate.chunk.doc_id == question.doc_id for packed in pack.chunks)
+        if any(gold) and len(pack.chunks) > 1:
+            found.append(Labelled(question, pack, gold))
+        if len(found) == size:
+            break
+    return found
+
+
+def pack_of(engine: Engine, index: LoadedIndex, query: str, documents: Sequence[Document]) -> ContextPack:
+    """A pack of the whole of these documents, in order: what a caller's own retrieval might send."""
+    places = {entry.doc_id: number for number, entry in enumerate(index.corpus.entries)}
+    numbers = [chunk for document in documents for chunk in index.corpus.chunks_of(places[document.doc_id])]
+    return packed(engine, index, query, numbers)
+
+
+def packed(engine: Engine, index: LoadedIndex, query: str, numbers: Sequence[int]) -> ContextPack:
+    """A pack of these chunks, in order."""
+    chunks = [index.corpus.chunk(number) for number in numbers]
+    units = render_units(chunks)
+    tokens = unit_tokens(units, engine.assembler.count(engine.settings.tokenizer))
+    return ContextPack(
+        query, index.name, index.generation, "benchmark",
+        tuple(
+            PackedChunk(Candidate(number, chunk, 1.0, rank), count)
+            for rank, (number, chunk, count) in enumerate(zip(numbers, chunks, tokens, strict=True), start=1)
+        ),
+        (), "".join(units), sum(tokens), sum(tokens), engine.settings.tokenizer, "document",
+    )  # fmt: skip

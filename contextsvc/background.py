@@ -1,0 +1,181 @@
+"""Work off the queue in a thread of the lowest priority: only while no request waits or runs."""
+
+import json
+import logging
+import threading
+import traceback
+from collections.abc import Callable
+
+from contextsvc.errors import ContextError, Overloaded, UserError
+from contextsvc.ports import Job, JobQueue
+
+MOST_TRIES = 3
+PAUSE_SECONDS = 5.0
+
+log = logging.getLogger("contextsvc.background")
+
+
+class BackgroundMeasuring:
+    """One worker that takes jobs in order; nothing that goes wrong with a job ends it.
+
+    What `work` raises decides: `Overloaded` gives the job back and waits as long as it says; `UserError`
+    fails the job at once, for it will not get better; anything else is tried again after a pause,
+    MOST_TRIES times in all. Every failure is one line of JSON in the log.
+
+    Args:
+        queue: Where jobs come from.
+        work: Does one job. Doing it twice must be harmless: a process may die before it has said "done".
+        may_run: Whether no request waits or runs. Asked before each try; a job that runs is not stopped.
+        poll_seconds: How often `may_run` and the queue are asked while nothing calls `wake`: jobs of
+            other processes, and of those that died, are found only so.
+        pause_seconds: Between tries of a job that went wrong.
+    """
+
+    def __init__(
+        self,
+        queue: JobQueue,
+        work: Callable[[bytes], None],
+        may_run: Callable[[], bool],
+        poll_seconds: float = 0.2,
+        pause_seconds: float = PAUSE_SECONDS,
+    ) -> None:
+        self._queue, self._work, self._may_run = queue, work, may_run
+        self._poll_seconds, self._pause_seconds = poll_seconds, pause_seconds
+        self._news = threading.Condition()
+        self._stopping = False
+        # How often somebody asked for a look into the queue, and how many of these asked before a look
+        # that found it empty.
+        self._num_asked = self._num_answered = 0
+        # Faults of the job that gave way last, which is the next unless another process takes it.
+        self._gave_way: dict[str, int] = {}
+        # A daemon: a measurement that hangs must not keep the process from ending.
+        self._thread = threading.Thread(target=self._run, name="contextsvc-background", daemon=True)
+
+    def start(self) -> None:
+        """Begin; once.
+
+        Raises:
+            RuntimeError: it was begun before (a defect of the caller's code).
+        """
+        self._thread.start()
+
+    def stop(self, timeout_seconds: float) -> bool:
+        """Take no further job and wait for the one that runs.
+
+        Returns:
+            Whether the worker has ended. If not, its job stays leased: the worker still finishes it if
+            the process lives that long, else it is taken again after a restart.
+        """
+        with self._news:
+            self._stopping = True
+            self._news.notify_all()
+        if self._thread.ident is not None:
+            self._thread.join(timeout_seconds)
+        return not self._thread.is_alive()
+
+    def wake(self) -> None:
+        """Look now instead of at the next poll: a job was put, or requests have ended."""
+        with self._news:
+            self._num_asked += 1
+            self._news.notify_all()
+
+    def drain(self, timeout_seconds: float) -> bool:
+        """Wait until the worker, having finished what it had, finds that nothing waits.
+
+        Returns:
+            False when that took too long, or the worker stops meanwhile or was never started.
+        """
+        with self._news:
+            self._num_asked += 1
+            ticket = self._num_asked
+            self._news.notify_all()
+            if self._thread.is_alive():
+                self._news.wait_for(lambda: self._num_answered >= ticket or self._stopping, timeout_seconds)
+            return self._num_answered >= ticket
+
+    def _run(self) -> None:
+        while not self._stopping:
+            try:
+                self._look()
+            except Exception as defect:  # noqa: BLE001  # of the queue or of may_run; it is logged
+                _record("worker_trouble", defect)
+                self._pause(self._pause_seconds)
+
+    def _look(self) -> None:
+        if not self._has_turn():
+            return
+        ticket = self._num_asked
+        job = self._queue.take()
+        if job is not None:
+            self._do(job)
+            return
+        with self._news:
+            self._num_answered = ticket
+            self._news.notify_all()
+        self._wait_for_news(ticket)
+
+    def _do(self, job: Job) -> None:
+        num_faults = self._gave_way.pop(job.key, 0)
+        # Tried again here, not given back between tries: the next take would give the same job, and
+        # each of several processes would count its own tries.
+        while self._has_turn():
+            try:
+                self._work(job.payload)
+            except Overloaded as busy:
+                # Its count stays: else a job that fails whenever it gets its turn might never end.
+                self._gave_way = {job.key: num_faults}
+                self._queue.give_back(job.key)
+                self._pause(max(busy.retry_after_seconds, self._poll_seconds))
+                return
+            except UserError as refusal:
+                self._fail(job, refusal, str(refusal))
+                return
+            except BaseException as error:  # noqa: BLE001  # SystemExit too: nothing ends the thread
+                num_faults += 1
+                if num_faults >= MOST_TRIES:
+                    self._fail(job, error, _reason(error))
+                    return
+                _record("job_tried", error, job)
+                self._pause(self._pause_seconds)
+            else:
+                self._queue.done(job.key)
+                return
+        self._queue.give_back(job.key)
+
+    def _fail(self, job: Job, error: BaseException, reason: str) -> None:
+        _record("job_failed", error, job)
+        self._queue.fail(job.key, reason)
+
+    def _has_turn(self) -> bool:
+        """Wait until it may run; False when it is to stop."""
+        while not self._stopping:
+            ticket = self._num_asked
+            if self._may_run():
+                return True
+            self._wait_for_news(ticket)
+        return False
+
+    def _wait_for_news(self, ticket: int) -> None:
+        """Until somebody asks for more than that ticket, or the next poll."""
+        with self._news:
+            self._news.wait_for(lambda: self._stopping or self._num_asked > ticket, self._poll_seconds)
+
+    def _pause(self, seconds: float) -> None:
+        # News do not end it: a job that was put mends nothing.
+        with self._news:
+            self._news.wait_for(lambda: self._stopping, seconds)
+
+
+def _reason(error: BaseException) -> str:
+    # As with requests: what an unforeseen exception says is for the log, not for callers.
+    last = str(error) if isinstance(error, ContextError) else "an unforeseen error; see the service's log"
+    return f"it failed {MOST_TRIES} times, the last time: {last}"
+
+
+def _record(event: str, error: BaseException, job: Job | None = None) -> None:
+    line: dict[str, object] = {"event": event, "error": str(error), "type": type(error).__name__}
+    if job is not None:
+        line |= {"job": job.key, "num_tries": job.num_tries}
+    if not isinstance(error, ContextError):
+        line["traceback"] = "".join(traceback.format_exception(error))
+    log.warning(json.dumps(line, sort_keys=True))

@@ -1,0 +1,61 @@
+"""Observations and comparisons made by hand."""
+
+from collections.abc import Sequence
+
+from contextsvc.comparisons import Comparison, Configuration, Observation
+from contextsvc.measurements import Controls, Threshold, Utilization, Verdict, VerdictName
+from contextsvc.records import Cost
+from contextsvc.steps.comparing import compare
+
+THRESHOLD = Threshold(0.1, 0.05, 0.2, 200, "by hand")
+
+
+def utilization(
+    verdicts: Sequence[tuple[VerdictName, int]] = (("live", 30), ("dead", 70)),
+    score: float | None = 0.3,
+    threshold: Threshold = THRESHOLD,
+    depends: bool | None = True,
+    sufficient: bool | None = True,
+) -> Utilization:
+    """One of two placebos passed for live; 3 calls, 400 tokens, 0.5 s."""
+    effects: dict[VerdictName, float | None] = {
+        "live": 0.5, "redundant": 0.4, "dead": 0.0, "harmful": -0.3, "unmeasured": None,
+    }  # fmt: skip
+    return Utilization(
+        pack_id="p1", score=score, strict_score=score, interval=(0.2, 0.4),
+        verdicts=tuple(
+            Verdict(f"doc{number}@0-9", effects[name], effects[name], name, tokens)
+            for number, (name, tokens) in enumerate(verdicts)
+        ),
+        sentences=(), threshold=threshold,
+        controls=Controls(-1.0, -2.0, depends, -1.0, sufficient, (0.0, 0.2), 1),
+        target="42", target_kind="answer", outcome="log-probability", reader="reader-1",
+        method="masked subsets", cost=Cost(3, 400, 0.5),
+    )  # fmt: skip
+
+
+def observations(
+    qualities: Sequence[float], num_tokens: int = 100, found: Utilization | None = None
+) -> list[Observation]:
+    """Queries q0, q1, ... of these qualities."""
+    return [
+        Observation(f"q{number}", quality, num_tokens, found or utilization())
+        for number, quality in enumerate(qualities)
+    ]
+
+
+def configuration(name: str) -> Configuration:
+    """4 chunks, 400 tokens, whatever the name."""
+    return Configuration(name, 4, 400, "relevance")
+
+
+def comparison(names: Sequence[str] = ("wide", "half"), num_queries: int = 60) -> Comparison:
+    """Each sends half the tokens of the one before and loses nothing: the last is recommended."""
+    return compare(
+        "pages", "g1",
+        {
+            configuration(name): observations([-1.0 - number / 100] * num_queries, 1024 >> number)
+            for number, name in enumerate(names)
+        },
+        margin=0.1 * len(names),
+    )  # fmt: skip
