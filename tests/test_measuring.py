@@ -97,10 +97,11 @@ def test_two_copies_of_the_answer_are_redundant_where_leave_one_out_calls_both_u
 def test_a_copy_that_is_missed_is_live_and_stands_for_the_other(
     index: LoadedIndex, twins: ContextPack
 ) -> None:
-    # The title of one copy adds 0.5 that no other chunk has: together the copies add 2.5.
-    found = fake_measurer(FakeReader({"Copy": 0.5})).measure(index, twins, BACKUP_ONLY)
-    assert verdicts(found) == [("redundant", 2.5), ("dead", 0.0), ("live", 2.5)]
-    assert [v.necessity for v in found.verdicts] == [0.0, 0.0, 0.5]
+    # The title of one copy adds 3.0 that no other chunk has: together the copies add 5.0, and the half
+    # of that is what another copy may be missed by.
+    found = fake_measurer(FakeReader({"Copy": 3.0})).measure(index, twins, BACKUP_ONLY)
+    assert verdicts(found) == [("redundant", 5.0), ("dead", 0.0), ("live", 5.0)]
+    assert [v.necessity for v in found.verdicts] == [0.0, 0.0, 3.0]
     assert counted_chunks(found.verdicts) == [False, False, True]
     assert found.score == found.strict_score == 19 / 57
 

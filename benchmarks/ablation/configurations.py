@@ -16,7 +16,7 @@ from contextsvc.settings import Settings
 from contextsvc.wiring import build_engine, build_index_parts, draw_pictures
 
 COMMAND = "python -m benchmarks.ablation.configurations"
-SEED, NUM_QUESTIONS = 29, 24
+SEED, NUM_QUESTIONS = 29, 16
 CHUNKS, BUDGETS = [6, 3, 1], [800]
 PAGE = RESULTS / "report.html"
 

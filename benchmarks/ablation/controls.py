@@ -20,7 +20,7 @@ from contextsvc.records import Document
 from contextsvc.steps.statistics import mean_interval
 
 COMMAND = "python -m benchmarks.ablation.controls"
-SEED, NUM_PAIRS, NUM_WRONG, NUM_TWICE = 23, 30, 30, 5
+SEED, NUM_PAIRS, NUM_WRONG, NUM_TWICE = 31, 30, 30, 5
 NUM_DRAWN = 24
 COPY = "/copy"
 SCIFACT = ("scifact", "corpus.jsonl")

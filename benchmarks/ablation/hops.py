@@ -30,7 +30,7 @@ from contextsvc.steps.statistics import mean_interval
 from contextsvc.wiring import build_embedder
 
 COMMAND = "python -m benchmarks.ablation.hops"
-SEED, FIRST, NUM_QUESTIONS, NUM_SENTENCES, NUM_PEER = 17, 70, 20, 10, 2
+SEED, FIRST, NUM_QUESTIONS, NUM_SENTENCES, NUM_PEER = 17, 70, 16, 8, 1
 """The first 70 questions were looked at while prompt, outcome and masks were chosen."""
 
 EXCHANGE = "Which question do the sources answer, and what is the answer?"

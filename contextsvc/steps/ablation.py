@@ -34,8 +34,9 @@ def verdicts_of(
 ) -> list[VerdictName]:
     """One verdict a unit.
 
-    A unit of a group of near-duplicates whose joint effect exceeds eps is live if it is missed when
-    it alone goes, else redundant: another one stands in for it.
+    A unit of a group of near-duplicates whose joint effect exceeds eps is redundant if the others
+    stand in for it: without it no more is lost than eps, or than half the joint effect. The half,
+    because saying a thing twice makes it likelier, so that a copy is missed a little.
 
     Args:
         joint: What each group adds, by number of group; a lone unit is a group.
@@ -43,13 +44,15 @@ def verdicts_of(
         groups: The group of each unit.
         eps: Threshold of an effect.
 
-    >>> verdicts_of([2.0, 0.0], [0.0, 0.1, 0.0], [0, 0, 1], eps=0.2)
+    >>> verdicts_of([2.0, 0.0], [0.9, 0.1, 0.0], [0, 0, 1], eps=0.2)
     ['redundant', 'redundant', 'dead']
     """
     found = [verdict_of(joint[group], eps) for group in groups]
     return [
-        "redundant" if v == "live" and groups.count(group) > 1 and necessity <= eps else v
-        for v, group, necessity in zip(found, groups, necessities, strict=True)
+        "redundant"
+        if verdict == "live" and groups.count(group) > 1 and necessity <= max(eps, joint[group] / 2)
+        else verdict
+        for verdict, group, necessity in zip(found, groups, necessities, strict=True)
     ]
 
 

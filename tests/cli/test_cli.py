@@ -110,7 +110,7 @@ def test_a_pack_is_printed_for_a_person(view: dict[str, Any], capsys: pytest.Cap
         "live (+2.000)",
         "dead (+0.000)",
         "utilization",
-        "threshold    0.100 nats/token [0.050, 0.200]: 95 % of 200 placebos (uncalibrated: by hand)",
+        "threshold    0.100 nats/token [0.100, 0.100]: 95 % of 200 placebos (uncalibrated: by hand)",
         "near_duplicate",
         "curl -s http://127.0.0.1:8000/v1/context",
         '{"index": "pages", "query": "snapshot of the cluster", "budget_tokens": 200, "max_chunks": 2}',

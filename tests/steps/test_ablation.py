@@ -29,7 +29,7 @@ def test_two_copies_are_redundant_and_one_of_them_counts() -> None:
 
 
 def test_a_near_duplicate_that_is_missed_by_itself_is_live_and_stands_for_its_group() -> None:
-    verdicts = verdicts_of([2.0], [0.1, 0.9, 0.2], [0, 0, 0], eps=0.2)
+    verdicts = verdicts_of([2.0], [0.1, 1.1, 0.9], [0, 0, 0], eps=0.2)
     assert verdicts == ["redundant", "live", "redundant"]
     assert counted(verdicts, [0, 0, 0]) == [False, True, False]
 
