@@ -115,7 +115,7 @@ def grid(chunks: list[int], budgets: list[int], orderings: list[str]) -> list[Co
     many = len(set(orderings)) > 1
     found = {
         (k, tokens, order): Configuration(
-            f"{k} chunks, {tokens} tokens" + (f", {order}" if many else ""), k, tokens, order
+            f"{k} chunk{'s' * (k != 1)}, {tokens} tokens" + (f", {order}" if many else ""), k, tokens, order
         )
         for k, tokens, order in product(chunks, budgets, orderings)
     }
@@ -164,7 +164,7 @@ def _print(comparison: Comparison, page: Path) -> None:
             low, high = result.score_interval
             score = f"utilization {result.score:.2f} [{low:.2f}, {high:.2f}]"
         fields[result.configuration.name] = (
-            f"{result.tokens:,.0f} tokens, {score}, {result.against_widest.verdict} than the widest"
+            f"{result.tokens:,.0f} tokens, {score}, against the widest: {result.against_widest.verdict}"
             if result.configuration.name != comparison.widest
             else f"{result.tokens:,.0f} tokens, {score}, the widest"
         )

@@ -122,11 +122,11 @@ def test_a_grid_is_every_combination_widest_first() -> None:
     found = [(c.name, c.max_chunks, c.budget_tokens) for c in grid([1, 6, 1], [400, 800], ["relevance"])]
     assert found == [
         ("6 chunks, 800 tokens", 6, 800),
-        ("1 chunks, 800 tokens", 1, 800),
+        ("1 chunk, 800 tokens", 1, 800),
         ("6 chunks, 400 tokens", 6, 400),
-        ("1 chunks, 400 tokens", 1, 400),
+        ("1 chunk, 400 tokens", 1, 400),
     ]
-    assert grid([1], [400], ["edges", "relevance"])[0].name == "1 chunks, 400 tokens, edges"
+    assert grid([1], [400], ["edges", "relevance"])[0].name == "1 chunk, 400 tokens, edges"
     with pytest.raises(SettingError, match="ordering"):
         grid([1], [400], ["nope"])
 
