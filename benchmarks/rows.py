@@ -5,9 +5,15 @@ import json
 import os
 import platform
 import subprocess
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+
+from contextsvc.records import Float64Array
+from contextsvc.steps.statistics import mean_interval
 
 RESULTS = Path(__file__).parent / "results"
 DATA_VARIABLE = "CONTEXTSVC_DATA"
@@ -38,6 +44,36 @@ class Row:
     seed: int
     command: str
     details: dict[str, Any]
+
+
+def mean_row(
+    benchmark: str,
+    figure: str,
+    values: Sequence[float] | Float64Array,
+    dataset: str,
+    settings: dict[str, Any],
+    seed: int,
+    command: str,
+) -> Row:
+    """The mean of one value a question, with its bootstrap interval.
+
+    Args:
+        benchmark: This and the others as a `Row` has them.
+        figure: What the mean is of.
+        values: (n,), n >= 1; shares are means of 0 and 1.
+        dataset: Name and SHA-256 of the data.
+        settings: What was chosen.
+        seed: Of the bootstrap, too.
+        command: Makes the row again.
+
+    Raises:
+        ShapeError: no values.
+    """
+    found = np.asarray(values, dtype=np.float64)
+    interval = mean_interval(found, seed)
+    return Row(
+        benchmark, figure, float(found.mean()), interval, len(found), dataset, settings, seed, command, {}
+    )
 
 
 def data_root() -> Path | None:

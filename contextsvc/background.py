@@ -23,7 +23,7 @@ class BackgroundMeasuring:
     MOST_TRIES times in all. Every failure is one line of JSON in the log.
 
     Args:
-        queue: Where jobs come from.
+        queue: Where jobs come from; closed by `stop`.
         work: Does one job. Doing it twice must be harmless: a process may die before it has said "done".
         may_run: Whether no request waits or runs. Asked before each try; a job that runs is not stopped.
         poll_seconds: How often `may_run` and the queue are asked while nothing calls `wake`: jobs of
@@ -60,18 +60,21 @@ class BackgroundMeasuring:
         self._thread.start()
 
     def stop(self, timeout_seconds: float) -> bool:
-        """Take no further job and wait for the one that runs.
+        """Take no further job, wait for the one that runs, and close the queue.
 
         Returns:
-            Whether the worker has ended. If not, its job stays leased: the worker still finishes it if
-            the process lives that long, else it is taken again after a restart.
+            Whether the worker has ended. If not, the queue stays open and its job leased: the worker
+            still finishes it if the process lives that long, else it is taken again after a restart.
         """
         with self._news:
             self._stopping = True
             self._news.notify_all()
         if self._thread.ident is not None:
             self._thread.join(timeout_seconds)
-        return not self._thread.is_alive()
+        if self._thread.is_alive():
+            return False
+        self._queue.close()
+        return True
 
     def wake(self) -> None:
         """Look now instead of at the next poll: a job was put, or requests have ended."""

@@ -104,11 +104,7 @@ class VectorIndex(Protocol):
 
 
 class LexicalIndex(Protocol):
-    """Chunks that share terms with a query, by BM25 whose weights the generation froze.
-
-    It takes text, not terms: the analyser belongs to the index, as it does in the engines that
-    may stand here one day.
-    """
+    """Chunks that share terms with a query (text: see decision 0001), by BM25 the generation froze."""
 
     def search(self, queries: Sequence[str], k: int, allowed: BoolArray | None = None) -> list[Ranking]:
         """One ranking a query: at most k ids with positive scores, rounded to 1e-6.
@@ -258,8 +254,7 @@ class JobQueue(Protocol):
     def put(self, key: str, payload: bytes) -> bool:
         """Keep a job; True if it is kept now, False if the queue is full.
 
-        A key that waits or runs already is kept once, with its first payload; a failed one is
-        tried anew.
+        A key that waits or runs is kept once, with its first payload; a failed one is tried anew.
         """
         ...
 
@@ -285,6 +280,10 @@ class JobQueue(Protocol):
 
     def num_waiting(self) -> int:
         """Jobs that wait."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the files and of the jobs that were taken; a later call opens it again."""
         ...
 
 

@@ -1,8 +1,10 @@
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
+from contextsvc.adapters.sqlite import SqliteJobQueue
 from contextsvc.background import BackgroundMeasuring
 from contextsvc.errors import ReaderFault
 from contextsvc.ports import Job, JobQueue
@@ -86,6 +88,44 @@ def test_a_job_taken_while_stopping_is_given_back(start: Start) -> None:
     assert worker.stop(LONG)
     assert work.calls == []
     assert queue.state("a") == ("waiting", "")
+
+
+def test_the_queue_is_closed_once_the_worker_has_ended(start: Start) -> None:
+    class WatchedQueue(MemoryJobQueue):
+        num_closed = 0
+
+        def close(self) -> None:
+            self.num_closed += 1
+            super().close()
+
+    queue, begun, may_end = WatchedQueue(9), threading.Event(), threading.Event()
+    put(queue, "a")
+
+    def work(_: bytes) -> None:
+        begun.set()
+        assert may_end.wait(LONG)
+
+    worker = start(queue, work)
+    assert begun.wait(LONG)
+    assert not worker.stop(0)
+    assert queue.num_closed == 0
+    assert queue.state("a") == ("running", ""), "it is still at work"
+    may_end.set()
+    assert worker.stop(LONG)
+    assert queue.num_closed == 1
+    assert queue.state("a") is None
+
+
+def test_a_stopped_worker_leaves_no_connection_and_no_owner(tmp_path: Path, start: Start) -> None:
+    path = tmp_path / "jobs.sqlite3"
+    queue = SqliteJobQueue(path, 9)
+    put(queue, "a")
+    worker = start(queue, ScriptedWork())
+    assert worker.drain(LONG)
+    assert list(tmp_path.glob("*.owner-*"))
+    assert worker.stop(LONG)
+    # SQLite removes the log when the last connection is closed.
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["jobs.sqlite3", "jobs.sqlite3.lock"]
 
 
 def test_an_idle_worker_sleeps_until_it_is_woken(start: Start) -> None:

@@ -4,26 +4,25 @@ Two copies of the gold paragraph in one pack; answers asked of an index that can
 measurement twice.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
-
-import numpy as np
 
 from benchmarks.ablation.modes import calibrated, progress
 from benchmarks.ablation.packs import BUDGET, Labelled, indexed, labelled_packs, measurer_of, packed
-from benchmarks.rows import Row, dataset, fingerprint, write
+from benchmarks.rows import Row, dataset, fingerprint, mean_row, write
+from benchmarks.scifact import FILE as SCIFACT
+from benchmarks.scifact import load_abstracts
 from benchmarks.squad import FILE, Question, load_articles, sample
 from contextsvc.engine import Ask, Engine
 from contextsvc.library import LoadedIndex
 from contextsvc.measurements import Target, Utilization
 from contextsvc.measuring import Measurer
-from contextsvc.records import Document
-from contextsvc.steps.statistics import mean_interval
+from contextsvc.records import Cost
 
 COMMAND = "python -m benchmarks.ablation.controls"
 SEED, NUM_PAIRS, NUM_WRONG, NUM_TWICE = 31, 30, 30, 5
-NUM_DRAWN = 24
+NUM_DRAWN, NUM_ABSTRACTS = 24, 500
 COPY = "/copy"
-SCIFACT = ("scifact", "corpus.jsonl")
 
 
 def duplicates(
@@ -49,34 +48,22 @@ def duplicates(
     return found
 
 
-def wrong_index(questions: list[Question]) -> tuple[list[Utilization], str]:
+def wrong_index(questions: list[Question]) -> list[Utilization]:
     """SQuAD questions and answers on packs of scientific abstracts."""
-    path = dataset(*SCIFACT)
     found = []
-    documents = read_scifact(path.parent)
-    with indexed("scifact", documents, max_chunks=3) as (engine, index):
+    with indexed("scifact", load_abstracts(NUM_ABSTRACTS), max_chunks=3) as (engine, index):
         measurer = measurer_of(engine)
         for question in questions[:NUM_WRONG]:
             request = engine.request(Ask(index.name, question.text, BUDGET))
             pack, _ = engine.assembler.assemble(index, request)
             found.append(measurer.measure(index, pack, Target(question.answer, "response")))
             progress(f"wrong index: {len(found)} of {NUM_WRONG}")
-    return found, fingerprint(path)
-
-
-def read_scifact(folder: object) -> list[Document]:
-    """The first 500 abstracts."""
-    import json
-    from pathlib import Path
-
-    lines = (Path(str(folder)) / "corpus.jsonl").read_text("utf-8").splitlines()[:500]
-    entries = [json.loads(line) for line in lines]
-    return [Document(f"scifact/{e['_id']}", e["text"], e["title"], f"scifact:{e['_id']}") for e in entries]
+    return found
 
 
 def main() -> None:
     """All three."""
-    data = fingerprint(dataset(*FILE))
+    data, abstracts = fingerprint(dataset(*FILE)), fingerprint(dataset(*SCIFACT))
     documents, questions = load_articles(12, 24)
     drawn = sample(questions, 400, SEED)
     asked = drawn[100:250]
@@ -84,9 +71,8 @@ def main() -> None:
     copies = [replace(d, doc_id=d.doc_id + COPY) for d in documents if d.doc_id in twice]
     rows: list[Row] = []
 
-    def keep(figure: str, values: np.ndarray, source: str = data) -> None:
-        rows.append(Row("ablation_controls", figure, float(values.mean()), mean_interval(values, SEED),
-                        len(values), source, {}, SEED, COMMAND, {}))  # fmt: skip
+    def keep(figure: str, values: Sequence[float], source: str = data) -> None:
+        rows.append(mean_row("ablation_controls", figure, values, source, {}, SEED, COMMAND))
 
     with indexed("squad", [*documents, *copies]) as (engine, index):
         mode = engine.settings.reader_mode
@@ -95,19 +81,20 @@ def main() -> None:
         pairs = duplicates(engine, index, measurer, asked)
         again = repeated(engine, index, packs[:NUM_TWICE])
     verdicts = [[v.verdict for v, gold in zip(u.verdicts, which, strict=True) if gold] for u, which in pairs]
-    keep("two copies of gold: both redundant", np.array([float(v == ["redundant"] * 2) for v in verdicts]))
+    keep("two copies of gold: both redundant", [float(v == ["redundant"] * 2) for v in verdicts])
     eps = pairs[0][0].threshold.eps
     alone = [
         [(v.necessity or 0.0) > eps for v, gold in zip(u.verdicts, which, strict=True) if gold]
         for u, which in pairs
     ]
-    keep("two copies of gold: leave-one-out calls both useless", np.array([float(not any(a)) for a in alone]))
-    keep("two copies of gold: utilization counts one of them", np.array([counts_one(u, w) for u, w in pairs]))
+    keep("two copies of gold: leave-one-out calls both useless", [float(not any(a)) for a in alone])
+    keep("two copies of gold: utilization counts one of them", [counts_one(u, w) for u, w in pairs])
     keep("measured twice by readers loaded anew: equal bit for bit", again)
-    wrong, source = wrong_index(asked)
-    says = [u.controls.depends_on_context is False and u.score == 0.0 and bool(u.note) for u in wrong]
-    keep("wrong index: says that the answer does not depend on the context", np.array(says, dtype=np.float64),
-         f"{data}, {source}")  # fmt: skip
+    says = [
+        float(u.controls.depends_on_context is False and u.score == 0.0 and bool(u.note))
+        for u in wrong_index(asked)
+    ]
+    keep("wrong index: says that the answer does not depend on the context", says, f"{data}, {abstracts}")
     write(rows)
 
 
@@ -119,16 +106,14 @@ def counts_one(found: Utilization, which: list[bool]) -> float:
     return float(min(tokens) - 0.5 <= gap <= max(tokens) + 0.5)
 
 
-def repeated(engine: Engine, index: LoadedIndex, packs: list[Labelled]) -> np.ndarray:
-    """1 where two measurers, each with a model of its own, find the same."""
+def repeated(engine: Engine, index: LoadedIndex, packs: list[Labelled]) -> list[float]:
+    """1 where two measurers, each with a model of its own, find the same; only the cost may differ."""
     both = []
     for _ in range(2):
         measurer = measurer_of(engine)
-        both.append(
-            [replace(measurer.measure(index, p.pack, Target(p.question.answer, "response")), cost=None)  # type: ignore[arg-type]
-             for p in packs]
-        )  # fmt: skip
-    return np.array([float(a == b) for a, b in zip(*both, strict=True)])
+        found = [measurer.measure(index, p.pack, Target(p.question.answer, "response")) for p in packs]
+        both.append([replace(utilization, cost=Cost()) for utilization in found])
+    return [float(a == b) for a, b in zip(*both, strict=True)]
 
 
 if __name__ == "__main__":

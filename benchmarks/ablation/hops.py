@@ -7,8 +7,6 @@ question and answer together as the response. Sentences: ours are found chunk fi
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
-
 from benchmarks.ablation.figures import (
     Ranked,
     average_precision,
@@ -18,15 +16,13 @@ from benchmarks.ablation.figures import (
     roc_area,
 )
 from benchmarks.ablation.modes import progress
-from benchmarks.ablation.packs import indexed, pack_of
+from benchmarks.ablation.packs import Cite, indexed, pack_of, peer_of
 from benchmarks.hotpotqa import FILE, HopQuestion, load
-from benchmarks.rows import Row, dataset, fingerprint, write
-from contextsvc import assets
+from benchmarks.rows import Row, dataset, fingerprint, mean_row, write
 from contextsvc.engine import Engine
 from contextsvc.library import LoadedIndex
 from contextsvc.measurements import Target, Utilization
-from contextsvc.records import ContextPack
-from contextsvc.steps.statistics import mean_interval
+from contextsvc.records import ContextPack, Float64Array
 from contextsvc.wiring import build_embedder
 
 COMMAND = "python -m benchmarks.ablation.hops"
@@ -118,16 +114,13 @@ def sentence_scores(found: Utilization, question: HopQuestion) -> list[float]:
     return scores
 
 
-def peer_rankings(engine: Engine, questions: Sequence[HopQuestion]) -> list[Ranked]:
+def peer_rankings(cite: Cite, questions: Sequence[HopQuestion]) -> list[Ranked]:
     """ContextCite's attributions of sentences, 64 masks."""
-    from benchmarks.ablation.peers import Peer
-
-    peer = Peer(str(assets.locate(engine.settings.home, engine.settings.reader)))
     found: list[Ranked] = []
     for number, question in enumerate(questions, start=1):
         progress(f"context-cite: {number}/{len(questions)} questions")
         texts = [text for _, text in sentence_texts(question)]
-        values = peer.attributions(texts, question.text, question.answer, 64, " ")
+        values = cite(texts, question.text, question.answer, 64, " ")
         found.append((values, sentence_labels(question)))
     return found
 
@@ -138,31 +131,27 @@ def main() -> None:
     questions = [q for q in load()[FIRST:] if sum(q.gold) == 2]
     documents = [document for question in questions for document in question.documents]
     rows: list[Row] = []
+    chosen = {"num_chunks": 10}
 
-    def keep(figure: str, value: float, interval: tuple[float, float], n: int) -> None:
-        rows.append(
-            Row("ablation_hops", figure, value, interval, n, data, {"num_chunks": 10}, SEED, COMMAND, {})
-        )
+    def keep(figure: str, values: Sequence[float] | Float64Array) -> None:
+        rows.append(mean_row("ablation_hops", figure, values, data, chosen, SEED, COMMAND))
 
     with indexed("hotpotqa", documents) as (engine, index):
         for name, found in chunk_rankings(engine, index, questions[:NUM_QUESTIONS]).items():
-            keep(f"{name}: area under ROC, supporting paragraphs against others",
-                 *over_questions(roc_area, found, SEED, 500), len(found))  # fmt: skip
-            for figure, values in {
-                "both supporting paragraphs in the top two": gold_on_top(found),
-                "a supporting paragraph first": gold_first(found),
-            }.items():
-                keep(f"{name}: {figure}", float(values.mean()), mean_interval(values, SEED), len(values))
+            area, around = over_questions(roc_area, found, SEED, 500)
+            rows.append(
+                Row("ablation_hops", f"{name}: area under ROC, supporting paragraphs against others",
+                    area, around, len(found), data, chosen, SEED, COMMAND, {})
+            )  # fmt: skip
+            keep(f"{name}: both supporting paragraphs in the top two", gold_on_top(found))
+            keep(f"{name}: a supporting paragraph first", gold_first(found))
         sentences = sentence_rankings(engine, index, questions[:NUM_SENTENCES])
-        try:
-            sentences["context-cite, 64 masks"] = peer_rankings(engine, questions[:NUM_PEER])
-        except ImportError:
-            print("skipped: context-cite is not installed; pip install 'contextsvc[peers]'")
+        if cite := peer_of(engine):
+            sentences["context-cite, 64 masks"] = peer_rankings(cite, questions[:NUM_PEER])
     for name, found in sentences.items():
         for some in sorted({NUM_PEER, len(found)}):
-            precision = np.array([average_precision(question) for question in found[:some]])
-            keep(f"{name}: average precision of supporting sentences, first {some} questions",
-                 float(precision.mean()), mean_interval(precision, SEED), len(precision))  # fmt: skip
+            precision = [average_precision(question) for question in found[:some]]
+            keep(f"{name}: average precision of supporting sentences, first {some} questions", precision)
     write(rows)
 
 

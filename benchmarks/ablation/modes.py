@@ -8,17 +8,16 @@ these are the last 12.
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
-
-import numpy as np
+from typing import Any
 
 from benchmarks.ablation.figures import Ranked, gold_first, over_questions, roc_area
 from benchmarks.ablation.packs import Labelled, indexed, labelled_packs, measurer_of
-from benchmarks.rows import Row, dataset, fingerprint, write
+from benchmarks.rows import Row, dataset, fingerprint, mean_row, write
 from benchmarks.squad import FILE, load_articles, sample
 from contextsvc.library import LoadedIndex
 from contextsvc.measurements import Calibration, Target, Utilization
 from contextsvc.measuring import Measurer
-from contextsvc.steps.statistics import mean_interval
+from contextsvc.records import Float64Array
 
 COMMAND = "python -m benchmarks.ablation.modes"
 SEED = 7
@@ -81,32 +80,38 @@ def rows_of(mode: str, found: list[Utilization], packs: Sequence[Labelled], data
     area, around = over_questions(roc_area, questions, SEED, rounds=500)
     threshold = found[0].threshold
     rows = [
-        row(mode, "area under ROC, gold chunk against others", area, around, len(questions), data),
-        row(mode, "threshold, nats/token", threshold.eps, (threshold.low, threshold.high),
-            threshold.num_placebos, data),
-    ]  # fmt: skip
-    placebos = [e > u.threshold.eps for u in found for e in u.controls.placebo_effects]
-    for figure, values in {
+        Row("ablation_modes", f"{mode}: {figure}", value, interval, n, data, chosen(mode), SEED, COMMAND, {})
+        for figure, value, interval, n in (
+            ("area under ROC, gold chunk against others", area, around, len(questions)),
+            ("threshold, nats/token", threshold.eps, (threshold.low, threshold.high), threshold.num_placebos),
+        )
+    ]
+    figures: dict[str, Sequence[float] | Float64Array] = {
         "gold chunk has the largest effect": gold_first(questions),
-        "fresh placebos called live": np.array(placebos, dtype=np.float64),
-        "gold live where the answer is not known without context": np.array(bites(found, packs)),
-        "share of answers that depend on the context": np.array(
-            [float(bool(u.controls.depends_on_context)) for u in found]
-        ),
-        "live chunks alone are enough": np.array(
-            [float(u.controls.sufficient) for u in found if u.controls.sufficient is not None]
-        ),
-        "utilization": np.array([u.score for u in found], dtype=np.float64),
-        "seconds a measurement": np.array([u.cost.seconds for u in found]),
-    }.items():
-        rows.append(row(mode, figure, float(values.mean()), mean_interval(values, SEED), len(values), data))
-    return rows
+        "fresh placebos called live": [
+            float(effect > u.threshold.eps) for u in found for effect in u.controls.placebo_effects
+        ],
+        "gold live where the answer is not known without context": bites(found, packs),
+        "share of answers that depend on the context": [
+            float(bool(u.controls.depends_on_context)) for u in found
+        ],
+        "live chunks alone are enough": [
+            float(u.controls.sufficient) for u in found if u.controls.sufficient is not None
+        ],
+        "utilization": [u.score for u in found if u.score is not None],
+        "seconds a measurement": [u.cost.seconds for u in found],
+    }
+    return rows + [mode_row(mode, figure, values, data) for figure, values in figures.items()]
 
 
-def row(mode: str, figure: str, value: float, interval: tuple[float, float], n: int, data: str) -> Row:
-    """A row of this benchmark."""
-    settings = {"mode": mode, "num_chunks": 6, "target": "gold answer", "articles": "12 to 24"}
-    return Row("ablation_modes", f"{mode}: {figure}", value, interval, n, data, settings, SEED, COMMAND, {})
+def mode_row(mode: str, figure: str, values: Sequence[float] | Float64Array, data: str) -> Row:
+    """A mean of this benchmark."""
+    return mean_row("ablation_modes", f"{mode}: {figure}", values, data, chosen(mode), SEED, COMMAND)
+
+
+def chosen(mode: str) -> dict[str, Any]:
+    """What a row's settings say."""
+    return {"mode": mode, "num_chunks": 6, "target": "gold answer", "articles": "12 to 24"}
 
 
 def progress(text: str) -> None:
@@ -123,9 +128,7 @@ def main() -> None:
     by_mode: dict[str, list[Utilization]] = {}
 
     def keep(mode: str, figure: str, values: list[float]) -> None:
-        found = np.array(values, dtype=np.float64)
-        interval = mean_interval(found, SEED)
-        rows.append(row(mode, figure, float(found.mean()), interval, len(found), data))
+        rows.append(mode_row(mode, figure, values, data))
 
     with indexed("squad", documents) as (engine, index):
         drawing = labelled_packs(engine, index, drawn[:150], max(n for n, _ in NUM_PACKS.values()))

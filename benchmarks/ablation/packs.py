@@ -1,12 +1,13 @@
 """Real packs of labelled sets: documents indexed and retrieved as the service does it, paragraphs whole."""
 
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.squad import Question
+from contextsvc import assets
 from contextsvc.engine import Ask, Engine
 from contextsvc.indexing import build_index
 from contextsvc.library import LoadedIndex
@@ -19,6 +20,9 @@ from contextsvc.wiring import build_engine, build_index_parts, build_measurer
 NUM_CHUNKS, BUDGET = 6, 4_000
 LEAST_TOKENS, MOST_TOKENS = 512, 1_024
 """Of a chunk: a paragraph of these sets is shorter, so it stays whole."""
+
+Cite = Callable[[Sequence[str], str, str, int, str], list[float]]
+"""(pieces, query, response, number of masks, separator) -> what is attributed to each piece."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,18 @@ def indexed(
 def measurer_of(engine: Engine, **changed: object) -> Measurer:
     """The measurer of the engine's settings with some changed."""
     return build_measurer(replace(engine.settings, **changed))  # type: ignore[arg-type]
+
+
+def peer_of(engine: Engine) -> Cite | None:
+    """ContextCite's package on the engine's reader; None, said in one line, where it is not installed."""
+    try:
+        from benchmarks.ablation.peers import Peer
+    except ModuleNotFoundError as error:
+        if error.name != "context_cite":
+            raise
+        print("skipped: context-cite is not installed; pip install 'contextsvc[peers]'")
+        return None
+    return Peer(assets.locate(engine.settings.home, engine.settings.reader)).attributions
 
 
 def labelled_packs(

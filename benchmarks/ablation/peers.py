@@ -1,6 +1,7 @@
 """ContextCite's package beside ours: same model, same chunks, same response (extra `peers`)."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -41,14 +42,12 @@ class Pieces(BaseContextPartitioner):  # type: ignore[misc]
 class Peer:
     """The package on a model folder, in the precision that ours would take."""
 
-    def __init__(self, folder: str) -> None:
-        from pathlib import Path
-
-        self._tokenizer, self._model = load(Path(folder), resolve_precision("auto"), "cpu")
+    def __init__(self, folder: Path) -> None:
+        self._tokenizer, self._model = load(folder, resolve_precision("auto"), "cpu")
         self._tokenizer.padding_side = "left"
 
     def attributions(
-        self, pieces: Sequence[str], query: str, response: str, num_ablations: int, separator: str = "\n\n"
+        self, pieces: Sequence[str], query: str, response: str, num_ablations: int, separator: str
     ) -> list[float]:
         """What the package attributes to each piece, with a response that is given."""
         partition = Pieces(pieces, separator)

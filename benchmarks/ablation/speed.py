@@ -1,7 +1,8 @@
 """Seconds a pack of six paragraphs, side by side in one run: `python -m benchmarks.ablation.speed`.
 
-Ours in three modes, exact leave-one-out, and ContextCite's package (extra `peers`) with its 64 and
-with 32 masks: same model, same questions, same response, one after the other for each question.
+Ours in three modes, exact leave-one-out, and ContextCite's package (extra `peers`, left out where it is
+not installed) with its 64 and with 32 masks: same model, same questions, same response, one after the
+other for each question.
 """
 
 import time
@@ -12,19 +13,20 @@ import numpy as np
 
 from benchmarks.ablation.figures import gold_first
 from benchmarks.ablation.modes import progress
-from benchmarks.ablation.packs import Labelled, indexed, labelled_packs, measurer_of
-from benchmarks.rows import Row, dataset, fingerprint, write
+from benchmarks.ablation.packs import Cite, Labelled, indexed, labelled_packs, measurer_of, peer_of
+from benchmarks.rows import Row, dataset, fingerprint, mean_row, write
 from benchmarks.squad import FILE, load_articles, sample
-from contextsvc import assets
 from contextsvc.library import LoadedIndex
 from contextsvc.measurements import Target
 from contextsvc.measuring import Measurer, read_units
 from contextsvc.ports import Prompt, Reader
 from contextsvc.steps.attribution import subset_masks, telling_masks
-from contextsvc.steps.statistics import mean_interval
 
 COMMAND = "python -m benchmarks.ablation.speed"
 SEED, NUM_QUESTIONS = 13, 2
+
+Way = Callable[[Labelled], list[float]]
+"""Scores of a question's chunks."""
 
 
 def leave_one_out(reader: Reader, found: Labelled) -> list[float]:
@@ -49,25 +51,20 @@ def effects(measurer: Measurer, index: LoadedIndex, found: Labelled) -> list[flo
     return [verdict.effect or 0.0 for verdict in utilization.verdicts]
 
 
+def cited(cite: Cite, num_masks: int) -> Way:
+    """The package with so many masks."""
+    return lambda p: cite(
+        [unit.strip() for unit in read_units(p.pack)], p.question.text, p.question.answer, num_masks, "\n\n"
+    )
+
+
 def main() -> None:
     """Each way on each question; the first question is a warm-up and is not counted."""
-    try:
-        from benchmarks.ablation.peers import Peer
-    except ImportError:
-        raise SystemExit("skipped: context-cite is not installed; pip install 'contextsvc[peers]'") from None
     documents, questions = load_articles(12, 24)
     with indexed("squad", documents) as (engine, index):
-        settings = engine.settings
         packs = labelled_packs(engine, index, sample(questions, 60, SEED), NUM_QUESTIONS + 1)
         readers = {mode: measurer_of(engine, reader_mode=mode) for mode in ("masked", "blocks", "exact")}
-        peer = Peer(str(assets.locate(settings.home, settings.reader)))
-
-        def cite(num_masks: int) -> Callable[[Labelled], list[float]]:
-            return lambda p: peer.attributions(
-                [unit.strip() for unit in read_units(p.pack)], p.question.text, p.question.answer, num_masks
-            )
-
-        ways: dict[str, Callable[[Labelled], list[float]]] = {
+        ways: dict[str, Way] = {
             "masked, whole measurement": lambda p: effects(readers["masked"], index, p),
             "blocks, whole measurement": lambda p: effects(readers["blocks"], index, p),
             "blocks, chunks measured before": lambda p: effects(readers["blocks"], index, p),
@@ -75,13 +72,13 @@ def main() -> None:
                 replace(readers["masked"], num_placebos=0, num_subsets=0), index, p),
             "masked, 32 subset masks": lambda p: subsets(readers["masked"].reader, p),
             "exact, leave-one-out": lambda p: leave_one_out(readers["exact"].reader, p),
-            "context-cite, 32 masks": cite(32),
-            "context-cite, 64 masks": cite(64),
         }  # fmt: skip
+        if cite := peer_of(engine):
+            ways |= {f"context-cite, {num} masks": cited(cite, num) for num in (32, 64)}
         write(rows(ways, packs))
 
 
-def rows(ways: dict[str, Callable[[Labelled], list[float]]], packs: list[Labelled]) -> list[Row]:
+def rows(ways: dict[str, Way], packs: list[Labelled]) -> list[Row]:
     """Seconds and ratios of each way."""
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     first: dict[str, list[float]] = {name: [] for name in ways}
@@ -94,7 +91,7 @@ def rows(ways: dict[str, Callable[[Labelled], list[float]]], packs: list[Labelle
                 seconds[name].append(time.perf_counter() - started)
                 first[name].extend(gold_first([(values, found.gold)]))
     data, made = fingerprint(dataset(*FILE)), []
-    yardsticks = ("exact, leave-one-out", "context-cite, 64 masks")
+    yardsticks = [name for name in ("exact, leave-one-out", "context-cite, 64 masks") if name in ways]
     for name, times in seconds.items():
         figures = {"seconds": np.array(times)}
         for yardstick in yardsticks:
@@ -103,9 +100,10 @@ def rows(ways: dict[str, Callable[[Labelled], list[float]]], packs: list[Labelle
         if "subset masks" not in name:
             figures["gold chunk has the largest effect"] = np.array(first[name])
         for figure, measured in figures.items():
-            made.append(Row("ablation_speed", f"{name}: {figure}", float(measured.mean()),
-                            mean_interval(measured, SEED),
-                            len(measured), data, {"num_chunks": 6}, SEED, COMMAND, {}))  # fmt: skip
+            made.append(
+                mean_row("ablation_speed", f"{name}: {figure}", measured, data, {"num_chunks": 6}, SEED,
+                         COMMAND)
+            )  # fmt: skip
     return made
 
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+# adjustText 1.4 was tried: it draws labels over intervals even when told of them, and needs pyplot.
+
 Box = tuple[float, float, float, float]
 """Left, low, right, high."""
 

@@ -22,7 +22,7 @@ class Owner:
     """One owner among those that share the file at `path`.
 
     Attributes:
-        name: 32 hexadecimal digits, another for each object.
+        name: 32 hexadecimal digits, others for each object and after each `leave`.
     """
 
     def __init__(self, path: Path) -> None:
@@ -49,11 +49,12 @@ class Owner:
                 _is_free(other)
 
     def leave(self) -> None:
-        """Be gone."""
+        """Be gone; who enters again is another owner, to whom what this one held is free."""
         if self._descriptor is not None:
             with suppress(OSError):
                 self._file(self.name).unlink()
         self._close()
+        self.name = uuid.uuid4().hex
 
     def is_gone(self, name: str) -> bool:
         """Whether that owner has left or died; False also where that cannot be told."""

@@ -125,7 +125,7 @@ class SqliteJobQueue:
         return self._tried(lambda: int(self._settled().execute(query).fetchone()[0]), 0)
 
     def close(self) -> None:
-        """Let go of the file and of the jobs that this queue took; a later call opens it again."""
+        """As `JobQueue.close` says: the connection ends, and so do the leases."""
         with self._lock:
             self._owner.leave()
             self._file.close()

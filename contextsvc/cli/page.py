@@ -19,8 +19,8 @@ def report_page(comparison: Comparison, queries: Sequence[Json], pictures: Mappi
     """The page: headline, recommendation, table, pictures, controls, how it was measured, queries.
 
     Args:
-        queries: Rows of `Engine.measure_queries` under `comparison.shown`: the query with its pack
-            and utilization, or with why it was skipped.
+        queries: Rows that `compare_configurations` reported under `comparison.shown`: the query with
+            its pack and utilization, or with why it was skipped.
         pictures: SVG elements by name, written as they are; empty leaves the pictures out.
     """
     title = f"Context utilization of {escape(comparison.index)}"

@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from benchmarks.report import END, START, table, updated
-from benchmarks.rows import dataset, fingerprint
+from benchmarks.rows import dataset, fingerprint, mean_row
+from contextsvc.errors import ShapeError
 
 
 def test_a_fingerprint_sees_names_and_contents(tmp_path: Path) -> None:
@@ -42,3 +44,17 @@ def test_only_the_marked_part_of_the_readme_changes() -> None:
     assert updated(text).startswith(f"before\n{START}\n")
     assert updated(text).endswith(f"{END}\nafter")
     assert "stale line" not in updated(text)
+
+
+def test_a_mean_row_has_mean_interval_and_number() -> None:
+    row = mean_row("b", "share", [1.0, 0.0, 1.0, 1.0], "d@1", {"mode": "m"}, 3, "c")
+    assert (row.value, row.n, row.dataset, row.settings, row.seed) == (0.75, 4, "d@1", {"mode": "m"}, 3)
+    assert row.interval is not None
+    low, high = row.interval
+    assert 0.0 <= low < 0.75 < high <= 1.0
+    assert mean_row("b", "share", np.ones(3), "d@1", {}, 3, "c").interval == (1.0, 1.0)
+
+
+def test_a_mean_of_nothing_is_refused() -> None:
+    with pytest.raises(ShapeError, match="at least one value"):
+        mean_row("b", "share", [], "d@1", {}, 3, "c")

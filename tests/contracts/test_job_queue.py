@@ -155,6 +155,18 @@ def test_only_a_running_job_is_given_back_or_fails(build: Build) -> None:
     assert queue.state("a") is None
 
 
+def test_a_closed_queue_lets_its_jobs_go_and_opens_again(build: Build) -> None:
+    queue = build(9)
+    queue.put("a", b"1")
+    queue.put("b", b"2")
+    queue.take()
+    queue.close()
+    queue.close()
+    assert queue.state("a") == ("waiting", "")
+    assert queue.num_waiting() == 2
+    assert [queue.take(), queue.take(), queue.take()] == [Job("a", b"1", 2), Job("b", b"2", 1), None]
+
+
 def test_any_text_is_a_key_and_any_bytes_a_payload(build: Build) -> None:
     queue = build(9)
     jobs = [("", b""), ("ü", b"\x00\xff"), ("a\x00b", b"x" * 100_000), ("\ud800", b"1"), ("a'; --", b"2")]

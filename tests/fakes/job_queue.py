@@ -87,5 +87,12 @@ class MemoryJobQueue:
         with self._lock:
             return sum(entry.state == "waiting" for entry in self._entries)
 
+    def close(self) -> None:
+        """As `JobQueue.close` says."""
+        with self._lock:
+            for entry in self._entries:
+                if entry.state == "running":
+                    entry.state = "waiting"
+
     def _find(self, key: str) -> Entry | None:
         return next((entry for entry in self._entries if entry.key == key), None)
