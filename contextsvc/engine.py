@@ -139,7 +139,8 @@ class Engine:
         if minimize:
             with self.measuring.take():
                 count = self.assembler.count(pack.tokenizer)
-                minimal, smaller = minimal_pack(self.measurer.measurer.reader, pack, found, count)
+                measurer = self.measurer.measurer
+                minimal, smaller = minimal_pack(measurer.reader, pack, found, count, measurer.limits)
             self.assembler.keep(smaller)
             view["minimal"] = minimal_view(minimal)
         return view

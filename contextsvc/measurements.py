@@ -29,11 +29,11 @@ class Verdict:
     """What ablation said of one chunk.
 
     Attributes:
-        effect: What the chunk adds to the outcome over random subsets of the pack, in nats a token
-            (in likeness for readers without log-probabilities); negative: the target is likelier
-            without it. Of a chunk with near-duplicates in the pack: what all of them add together.
-            None: a limit was reached before it was measured.
-        necessity: What the outcome loses when this chunk alone is removed from the whole pack.
+        effect: What the chunk adds to question and target, in nats a token of each (in likeness of
+            the target for readers without log-probabilities); negative: they are likelier without
+            it. Of a chunk with near-duplicates in the pack: what all of them add together. None: a
+            limit was reached before it was measured.
+        necessity: What question and target lose when this chunk alone is removed from the whole pack.
         num_tokens: The chunk's tokens in the rendered pack.
         group: Number of its group of near-duplicates, from 0; None for a chunk that has none.
     """
@@ -106,9 +106,11 @@ class Controls:
     """Whether the measurement itself can be believed.
 
     Attributes:
-        full: The outcome with the whole pack; None, as the next two, if a limit came first.
+        full: The outcome with the whole pack; None, as the next three, if a limit came first.
         no_context: The same with no chunk.
-        depends_on_context: `full - no_context` exceeds the threshold.
+        unrelated: The same with one unrelated chunk instead of the pack, the best of the placebos;
+            None without placebos, too.
+        depends_on_context: `full` exceeds both of them by more than the threshold.
         live_only: The same with the live chunks and one of each redundant group, read as a prompt
             of its own; None when no chunk is live, or if a limit came first.
         sufficient: The live chunks alone hold the quality within the threshold; None as above.
@@ -118,6 +120,7 @@ class Controls:
 
     full: float | None
     no_context: float | None
+    unrelated: float | None
     depends_on_context: bool | None
     live_only: float | None
     sufficient: bool | None
@@ -169,10 +172,10 @@ class MinimalPack:
         chunk_ids: What it keeps, in order of the pack.
         quality: The outcome with these alone, read as a prompt of its own.
         full: The outcome with the whole pack.
-        margin: What it may lose: the threshold of the measurement.
-        holds: `full - quality` is at most the margin.
+        margin: The most that `full - quality` may be: the threshold of the measurement.
         num_tokens: Of its rendered text.
         num_tokens_saved: Against the whole pack.
+        cost: Of finding it, the measurement not counted.
     """
 
     pack_id: str
@@ -181,9 +184,9 @@ class MinimalPack:
     quality: float
     full: float
     margin: float
-    holds: bool
     num_tokens: int
     num_tokens_saved: int
+    cost: Cost
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,18 +16,19 @@ from contextsvc.measurements import (
     Threshold,
     Utilization,
     Verdict,
+    VerdictName,
 )
 from contextsvc.placebos import draw_placebos
 from contextsvc.ports import Limits, Prompt, Reader
 from contextsvc.records import ContextPack, Cost, digest
 from contextsvc.sentence_measuring import measure_sentences
-from contextsvc.steps.ablation import counted, threshold_from, verdicts_of
+from contextsvc.steps.ablation import counted, threshold_from, verdict_of, verdicts_of
 from contextsvc.steps.attribution import Fit, duplicate_groups
 from contextsvc.steps.rendering import read_unit
 from contextsvc.steps.trials import Effects, Trial, effects_of, plan_trial
 from contextsvc.thresholds import thresholds_for
 
-INDEPENDENT = "The target is as likely without any chunk: no token counts as used, whatever the verdicts."
+INDEPENDENT = "The target is as likely from nothing, or from an unrelated chunk: no token counts as used."
 PARTIAL = "A limit was reached: {scored} of {wanted} masks were scored; raise CONTEXTSVC_MEASURE_MAX_*."
 
 NO_CONTROL = "A limit was reached before the live chunks were read alone; raise CONTEXTSVC_MEASURE_MAX_*."
@@ -61,7 +62,9 @@ class Measurer:
     @property
     def method(self) -> str:
         """How effects are found, in words."""
-        return f"{self.fit.__name__.replace('_', ' ')} of one removed, one alone, {self.num_subsets} subsets"
+        subsets = f", {self.num_subsets} subsets" if self.num_subsets else ""
+        tried = f"one removed, one alone{subsets}, {self.num_placebos} placebos"
+        return f"{self.fit.__name__.replace('_', ' ')} of {tried}"
 
     def configuration(self, index: LoadedIndex) -> str:
         """A digest of all that shapes a measurement besides pack and response."""
@@ -94,18 +97,15 @@ class Measurer:
         fixed = self._thresholds(index).get(target.kind)
         num_own = 0 if fixed else FEWEST_PLACEBOS
         trial, distinct = self._trial(index, pack, num_own + self.num_placebos)
-        scores = self.reader.score(
-            Prompt(trial.units, pack.query, asides=trial.asides),
-            trial.masks,
-            target.text,
-            self.limits.less(cost),
-        )
+        limits = self.limits.less(cost)
+        scores = self.reader.score(trial.prompt(pack.query), trial.masks, target.text, limits)
         cost = cost + scores.cost
-        effects = effects_of(trial, scores.values, self.fit)
-        drawn = () if effects.joint is None else effects.joint[max(trial.groups, default=-1) + 1 :]
+        effects = effects_of(trial, scores, self.fit)
         # The control is not judged by a threshold that was made from it.
-        threshold = fixed or _own_threshold(drawn[:num_own], min(distinct, num_own), self.seed)
-        found = self._judged(pack, trial, effects, threshold, target, drawn[num_own:])
+        own = [placebo.effect for placebo in effects.placebos[:num_own]]
+        threshold = fixed or _own_threshold(own, min(distinct, num_own), self.seed)
+        effects = replace(effects, placebos=effects.placebos[num_own:])
+        found = self._judged(pack, trial, effects, threshold, target)
         found, live_cost = self._with_live_only(pack, found, self.limits.less(cost))
         cost = cost + live_cost
         if sentences:
@@ -128,11 +128,9 @@ class Measurer:
         """
         target, _ = self._target(pack, target)
         trial, _ = self._trial(index, pack, self.num_placebos)
-        scores = self.reader.score(
-            Prompt(trial.units, pack.query, asides=trial.asides), trial.masks, target.text
-        )
-        joint = effects_of(trial, scores.values, self.fit).joint or ()
-        return joint[max(trial.groups, default=-1) + 1 :], target.kind
+        scores = self.reader.score(trial.prompt(pack.query), trial.masks, target.text)
+        placebos = effects_of(trial, scores, self.fit).placebos
+        return tuple(placebo.effect for placebo in placebos), target.kind
 
     def _thresholds(self, index: LoadedIndex) -> dict[TargetKind, Threshold]:
         reader = self.reader.fingerprint
@@ -154,25 +152,15 @@ class Measurer:
         return plan_trial(read_units(pack), groups, placebos, self.num_subsets, seed), len(set(numbers))
 
     def _judged(
-        self,
-        pack: ContextPack,
-        trial: Trial,
-        effects: Effects,
-        threshold: Threshold,
-        target: Target,
-        placebos: Sequence[float],
+        self, pack: ContextPack, trial: Trial, effects: Effects, threshold: Threshold, target: Target
     ) -> Utilization:
         num_tokens = [packed.num_tokens for packed in pack.chunks]
-        gain = None
-        if effects.full is not None and effects.nothing is not None:
-            gain = effects.full - effects.nothing
         cut = effects.num_scored < len(trial.masks)
         # A reader without a threshold has none before its own placebos are scored.
-        unknown = gain is None or (cut and not threshold.num_placebos)
-        depends = None if gain is None or unknown else gain > threshold.eps
+        unknown = effects.gain is None or (cut and not threshold.num_placebos)
+        depends = None if effects.gain is None or unknown else effects.gain > threshold.eps
         used = [
-            _scores(trial, effects, num_tokens, gain, eps)
-            for eps in (threshold.eps, threshold.high, threshold.low)
+            _scores(trial, effects, num_tokens, eps) for eps in (threshold.eps, threshold.high, threshold.low)
         ]
         note = INDEPENDENT if depends is False else ""
         if cut:
@@ -183,9 +171,10 @@ class Measurer:
                 min(low for low, _ in used if low is not None),
                 max(high for high, _ in used if high is not None),
             )
+        passed = [verdict_of(placebo.effect, placebo.target, threshold.eps) for placebo in effects.placebos]
         controls = Controls(
-            effects.full, effects.nothing, depends, None, None, tuple(placebos),
-            sum(effect > threshold.eps for effect in placebos),
+            effects.full, effects.nothing, effects.unrelated, depends, None, None,
+            tuple(placebo.effect for placebo in effects.placebos), passed.count("live"),
         )  # fmt: skip
         return Utilization(
             pack.pack_id, score, strict, interval, _verdicts(pack, trial, effects, threshold.eps), (),
@@ -225,29 +214,33 @@ def counted_chunks(verdicts: Sequence[Verdict]) -> list[bool]:
 
 
 def _scores(
-    trial: Trial, effects: Effects, num_tokens: Sequence[int], gain: float | None, eps: float
+    trial: Trial, effects: Effects, num_tokens: Sequence[int], eps: float
 ) -> tuple[float | None, float | None]:
     """Score and strict score at a threshold; 0 where the whole pack gains no more than it."""
-    necessities = [n for n in effects.necessities if n is not None]
-    if effects.joint is None or gain is None or len(necessities) < len(num_tokens):
+    verdicts = _names(trial, effects, eps)
+    if verdicts is None or effects.gain is None:
         return None, None
-    if gain <= eps:
+    if effects.gain <= eps:
         return 0.0, 0.0
-    verdicts = verdicts_of(effects.joint, necessities, trial.groups, eps)
     kept = counted(verdicts, trial.groups)
     used = sum(n for n, keep in zip(num_tokens, kept, strict=True) if keep)
     strict = sum(n for n, verdict in zip(num_tokens, verdicts, strict=True) if verdict == "live")
     return used / sum(num_tokens), strict / sum(num_tokens)
 
 
+def _names(trial: Trial, effects: Effects, eps: float) -> list[VerdictName] | None:
+    if effects.groups is None or not effects.complete:
+        return None
+    necessities = [necessity for necessity in effects.necessities if necessity is not None]
+    return verdicts_of(effects.groups, necessities, trial.groups, eps)
+
+
 def _verdicts(pack: ContextPack, trial: Trial, effects: Effects, eps: float) -> tuple[Verdict, ...]:
-    known = [n for n in effects.necessities if n is not None]
-    complete = effects.joint is not None and len(known) == len(pack.chunks)
-    names = verdicts_of(effects.joint or (), known, trial.groups, eps) if complete else None
+    names = _names(trial, effects, eps)
     return tuple(
         Verdict(
             packed.candidate.chunk.chunk_id,
-            effects.joint[group] if effects.joint is not None else None,
+            effects.groups[group].effect if effects.groups is not None else None,
             necessity,
             names[unit] if names else "unmeasured",
             packed.num_tokens,

@@ -7,8 +7,9 @@ import numpy as np
 from contextsvc.library import LoadedIndex
 from contextsvc.records import ContextPack, Int64Array
 
-SAMPLE = 400
-"""Chunks among which placebos are looked for: enough to be unlike, few enough for a live request."""
+SAMPLE = 32
+"""Chunks of a generation among which placebos are looked for. Few, and the same for every pack, so that
+a reader that keeps the states of chunks has read them before; a run that wants many draws from more."""
 
 
 def draw_placebos(index: LoadedIndex, pack: ContextPack, wanted: int, seed: int) -> list[int]:
@@ -22,14 +23,15 @@ def draw_placebos(index: LoadedIndex, pack: ContextPack, wanted: int, seed: int)
     strangers = np.setdiff1d(np.arange(index.corpus.num_chunks), own)
     if not own or not len(strangers) or not wanted:
         return []
+    size = min(index.corpus.num_chunks, max(SAMPLE, 16 * wanted) + len(own))
+    sample = np.random.default_rng(seed).permutation(index.corpus.num_chunks)[:size]
     rng = np.random.default_rng([seed, int(pack.pack_id[:8], 16)])
-    size = min(len(strangers), max(SAMPLE, 4 * wanted))
-    sample = np.sort(rng.choice(strangers, size=size, replace=False))
+    sample = np.setdiff1d(sample, own)
     unlike = sample[np.argsort(_likeness(index, sample, own), kind="stable")]
     unlike = unlike[: max(wanted, len(sample) // 2)]
     length = np.mean([packed.candidate.chunk.num_tokens for packed in pack.chunks])
     gaps = np.abs(index.corpus.chunk_tokens[unlike] - length)
-    pool = unlike[np.argsort(gaps, kind="stable")][: max(2 * wanted, 50)]
+    pool = unlike[np.argsort(gaps, kind="stable")][: max(2 * wanted, len(unlike) // 2)]
     return [int(number) for number in rng.choice(pool, size=wanted, replace=len(pool) < wanted)]
 
 

@@ -1,7 +1,7 @@
 """Many queries through one engine: an index's score, its thresholds, configurations side by side."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from contextsvc.codec import Json, pack_view, utilization_view
 from contextsvc.comparisons import Comparison, Configuration, Observation
 from contextsvc.corpus import Corpus
 from contextsvc.engine import Ask, Engine
-from contextsvc.errors import BudgetTooSmall, InvalidRequest, UserError
+from contextsvc.errors import BudgetTooSmall, InvalidRequest, SettingError, UserError
 from contextsvc.library import LoadedIndex
 from contextsvc.measurements import FEWEST_PLACEBOS, Calibration, Target, TargetKind, Utilization
 from contextsvc.records import ContextPack
@@ -23,7 +23,8 @@ Report = Callable[[Json], None]
 ENOUGH_PLACEBOS = 200
 """That a stored threshold rests on: their 95th percentile has ten beyond it."""
 
-PLACEBOS_A_PACK = 4
+BUDGET = 800
+"""Tokens of a calibration's packs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +91,12 @@ def calibrate(
 
     Raises:
         UserError: the questions gave fewer than 20 placebos of a kind.
+        SettingError: measurements are set to go without placebos.
     """
     index = engine.library.get(index_name)
-    measurer = replace(engine.measurer.measurer, num_placebos=PLACEBOS_A_PACK)
+    measurer = engine.measurer.measurer
+    if not measurer.num_placebos:
+        raise SettingError("CONTEXTSVC_NUM_PLACEBOS is 0; expected 1 or more to calibrate with")
     drawn: dict[TargetKind, list[float]] = {}
     asks = [Ask(index_name, q.query, BUDGET, response=q.response) for q in questions]
     for ask, pack in _packs(engine, index, asks, report):
@@ -118,10 +122,6 @@ def calibrate(
         store_calibration(index.folder, index.generation, calibration)
         stored.append(calibration)
     return stored
-
-
-BUDGET = 800
-"""Tokens of a calibration's packs."""
 
 
 def drawn_questions(corpus: Corpus, num_questions: int, seed: int) -> list[Question]:

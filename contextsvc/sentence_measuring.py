@@ -55,19 +55,19 @@ def measure_sentences(
     if not pieces.spans:
         return (), Cost()
     count = len(pieces.spans)
-    subsets = subset_masks(count, max(num_subsets, count), [seed, int(pack.pack_id[16:24], 16)])
+    subsets = subset_masks(count, num_subsets, [seed, int(pack.pack_id[16:24], 16)])
     design = np.concatenate([telling_masks(count, 0), subsets])
     prompt = Prompt(pieces.texts, pack.query, pieces.blocks)
     scores = reader.score(prompt, _over_pieces(design, pieces), found.target, limits)
     if np.isnan(scores.values).any():
         return None, scores.cost
-    effects = fit(design, scores.values)
+    effects, targets = fit(design, scores.exchange), fit(design, scores.values)
     verdicts = tuple(
         SentenceVerdict(
             used[chunk].candidate.chunk.chunk_id, start, end, round(float(effect), 6),
-            verdict_of(float(effect), found.threshold.eps),
+            verdict_of(float(effect), float(target), found.threshold.eps),
         )
-        for (chunk, start, end), effect in zip(pieces.spans, effects, strict=True)
+        for (chunk, start, end), effect, target in zip(pieces.spans, effects, targets, strict=True)
     )  # fmt: skip
     return verdicts, scores.cost
 

@@ -69,7 +69,7 @@ class Settings:
 
     answer_max_tokens: int = setting(48, "longest answer the reader writes when none is given")
     num_placebos: int = setting(2, "unrelated chunks put into each measured pack as a control")
-    num_subsets: int = setting(8, "random subsets of each measured pack, besides one removed and one alone")
+    num_subsets: int = setting(0, "random subsets of each measured pack, for a LASSO over them")
     measure_max_calls: int = setting(1_000, "most reader calls of one measurement; past it: partial")
     measure_max_tokens: int = setting(1_000_000, "most reader tokens of one measurement; past it: partial")
     measure_max_seconds: float = setting(120.0, "longest measurement; past it: partial")

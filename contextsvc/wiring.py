@@ -29,6 +29,7 @@ from contextsvc.ports import (
 )
 from contextsvc.records import Document
 from contextsvc.settings import Settings
+from contextsvc.steps.attribution import Fit, necessity_and_sufficiency
 from contextsvc.thresholds import packaged_calibrations
 
 INDEX_TOKENIZER = "o200k_base"
@@ -155,11 +156,14 @@ def build_cache(settings: Settings) -> Cache | None:
 
 def build_measurer(settings: Settings) -> Measurer:
     """The reader and how it is asked."""
-    from contextsvc.adapters.scikit_learn import lasso_contributions
+    fit: Fit = necessity_and_sufficiency
+    if settings.num_subsets:
+        from contextsvc.adapters.scikit_learn import lasso_contributions
 
+        fit = lasso_contributions
     return Measurer(
         build_reader(settings),
-        lasso_contributions,
+        fit,
         packaged_calibrations(),
         settings.num_placebos,
         settings.num_subsets,

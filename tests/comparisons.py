@@ -28,7 +28,7 @@ def utilization(
             for number, (name, tokens) in enumerate(verdicts)
         ),
         sentences=(), threshold=threshold,
-        controls=Controls(-1.0, -2.0, depends, -1.0, sufficient, (0.0, 0.2), 1),
+        controls=Controls(-1.0, -2.0, None, depends, -1.0, sufficient, (0.0, 0.2), 1),
         target="42", target_kind="answer", outcome="log-probability", reader="reader-1",
         method="masked subsets", cost=Cost(3, 400, 0.5),
     )  # fmt: skip

@@ -78,7 +78,7 @@ def test_nothing_names_a_place_of_one_machine() -> None:
 def test_every_step_has_a_property_and_every_port_a_contract() -> None:
     for path in (HERE / "contextsvc/steps").glob("[!_]*.py"):
         assert "@given(" in (HERE / f"tests/steps/test_{path.stem}.py").read_text("utf-8"), path
-    ports = (HERE / "contextsvc/ports.py").read_text("utf-8")
+    ports = "".join(path.read_text("utf-8") for path in (HERE / "contextsvc/ports").glob("*.py"))
     for name in re.findall(r"class (\w+)\(Protocol\)", ports):
         snake = re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
         assert (HERE / f"tests/contracts/test_{snake}.py").exists(), name

@@ -41,7 +41,7 @@ def test_a_small_index_gives_a_chunk_more_than_once(index: LoadedIndex) -> None:
 
 def test_a_large_index_gives_no_chunk_twice_and_those_of_like_length(build: Build, tmp_path: Path) -> None:
     # All strangers are equally unlike, and by turns as long as the pack's chunk (5) and longer (25). Half
-    # of 240 are 60 of each: the 50 nearest in length are short.
+    # of 240 are 60 of each: the 60 nearest in length are short.
     strangers = [Document(f"z{n:03d}", " ".join(["zebra"] * (5 + 20 * (n % 2)))) for n in range(240)]
     build([Document("asked", "One two three four five"), *strangers])
     large = Library(tmp_path, FakeEmbedder().fingerprint, open_search).get("pages")

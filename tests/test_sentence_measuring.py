@@ -99,8 +99,8 @@ def test_the_prompt_is_the_used_chunks_cut_into_pieces(index: LoadedIndex, pack:
     assert "".join(prompt.units) == "".join(read_unit(chunk) for chunk in used)
     assert prompt.units[0] == "Backup\n"
     assert prompt.blocks == (0, 0, 0, 1, 1, 1)
-    # 4 sentences: 2 + 4 + 4 that tell, and 4 subsets, for 2 are fewer than the sentences
-    assert masks.shape == (14, 6)
+    # 4 sentences: 2 + 4 + 4 that tell, and 2 subsets
+    assert masks.shape == (12, 6)
     assert masks[0].all()
     assert not masks[1].any()
     for heading in (0, 3):

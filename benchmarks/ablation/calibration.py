@@ -14,13 +14,13 @@ from benchmarks.squad import FILE, load_articles, sample
 from contextsvc.codec import Json
 from contextsvc.indexing import build_index
 from contextsvc.measurements import TargetKind
-from contextsvc.runs import PLACEBOS_A_PACK, Question, calibrate
+from contextsvc.runs import Question, calibrate
 from contextsvc.settings import Settings
 from contextsvc.steps.ablation import threshold_from
 from contextsvc.wiring import build_engine, build_index_parts
 
 COMMAND = "python -m benchmarks.ablation.calibration"
-SEED, NUM_PACKS = 3, 52
+SEED, NUM_PACKS = 3, 104
 FOLDER = Path(__file__).parents[2] / "contextsvc" / "calibrations"
 ORIGIN = "SQuAD dev, 12 articles, packs of 3 chunks"
 
@@ -29,7 +29,7 @@ def main() -> None:
     """Draw, store, report."""
     data = fingerprint(dataset(*FILE))
     documents, questions = load_articles(0, 12)
-    drawn = sample(questions, 4 * NUM_PACKS, SEED)
+    drawn = sample(questions, 2 * NUM_PACKS, SEED)
     kinds: tuple[TargetKind, ...] = ("response", "answer")
     rows = []
     with tempfile.TemporaryDirectory() as folder:
@@ -50,7 +50,8 @@ def main() -> None:
             figure, chosen = f"threshold, {kind} as target, nats/token", {"max_chunks": settings.max_chunks}
             rows.append(
                 Row("ablation_calibration", figure, threshold.eps, (threshold.low, threshold.high),
-                    threshold.num_placebos, data, chosen, SEED, COMMAND, {"placebos_a_pack": PLACEBOS_A_PACK})
+                    threshold.num_placebos, data, chosen, SEED, COMMAND,
+                    {"placebos_a_pack": settings.num_placebos})
             )  # fmt: skip
     print()
     write(rows)

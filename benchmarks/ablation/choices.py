@@ -22,7 +22,13 @@ from contextsvc.measuring import read_units
 from contextsvc.placebos import draw_placebos
 from contextsvc.ports import Prompt, Reader
 from contextsvc.records import BoolArray, Float64Array
-from contextsvc.steps.attribution import Fit, permutation_masks, shapley_contributions
+from contextsvc.steps.attribution import (
+    NECESSITY,
+    Fit,
+    necessity_and_sufficiency,
+    permutation_masks,
+    shapley_contributions,
+)
 from contextsvc.steps.rendering import read_unit
 from contextsvc.steps.trials import Trial, plan_trial
 
@@ -59,14 +65,16 @@ def asked(units: Sequence[str], placebos: Sequence[str], seed: int) -> tuple[Tri
     return trial, np.concatenate([trial.masks, without]), orders
 
 
-def outcomes(reader: Reader, index: LoadedIndex, found: Labelled, seed: int) -> Outcomes:
-    """Everything that any way asks for, read at once."""
+def outcomes(reader: Reader, index: LoadedIndex, found: Labelled, seed: int) -> dict[str, Outcomes]:
+    """Everything that any way asks for, read at once; by what is watched."""
     numbers = draw_placebos(index, found.pack, NUM_PLACEBOS, seed)
     placebos = [read_unit(index.corpus.chunk(number)) for number in numbers]
     trial, masks, orders = asked(read_units(found.pack), placebos, seed)
     prompt = Prompt(trial.units, found.question.text, asides=trial.asides)
-    values = reader.score(prompt, masks, found.question.answer).values
-    return Outcomes(trial.design, values[: len(trial.design)], orders, values[len(trial.design) :])
+    scores = reader.score(prompt, masks, found.question.answer)
+    watched = {"question and target": scores.exchange, "target alone": scores.values}
+    end = len(trial.design)
+    return {name: Outcomes(trial.design, v[:end], orders, v[end:]) for name, v in watched.items()}
 
 
 def removed(found: Outcomes) -> Float64Array:
@@ -98,6 +106,17 @@ def fitted(fit: Fit, num_subsets: int) -> Callable[[Outcomes], Float64Array]:
     return contributions
 
 
+def mixed(share: float) -> Callable[[Outcomes], Float64Array]:
+    """Necessity and sufficiency with another share of necessity."""
+    both = fitted(necessity_and_sufficiency, 0)
+
+    def contributions(found: Outcomes) -> Float64Array:
+        sufficiency = (both(found) - NECESSITY * removed(found)) / (1 - NECESSITY)
+        return share * removed(found) + (1 - share) * sufficiency
+
+    return contributions
+
+
 def linear(model: Lasso | Ridge) -> Fit:
     """A linear model's weights; `lasso_contributions` has one penalty alone."""
 
@@ -110,6 +129,8 @@ def linear(model: Lasso | Ridge) -> Fit:
 WAYS: dict[str, Callable[[Outcomes], Float64Array]] = {
     "one removed": removed,
     "one kept alone": alone,
+    "necessity and sufficiency": fitted(necessity_and_sufficiency, 0),
+    "necessity and sufficiency, half each": mixed(0.5),
     "both, LASSO": fitted(lasso_contributions, 0),
     f"both and {FEW_SUBSETS} subsets, LASSO": fitted(lasso_contributions, FEW_SUBSETS),
     f"both and {NUM_SUBSETS} subsets, LASSO": fitted(lasso_contributions, NUM_SUBSETS),
@@ -125,17 +146,27 @@ WAYS: dict[str, Callable[[Outcomes], Float64Array]] = {
 """Scores of a pack's chunks, by way of finding them."""
 
 
-def rows(found: Sequence[Outcomes], packs: Sequence[Labelled], mode: str, data: str) -> list[Row]:
+def rows(
+    found: Sequence[Outcomes], packs: Sequence[Labelled], watched: str, mode: str, data: str
+) -> list[Row]:
     """Area and gold first of each way."""
-    chosen = {"mode": mode, "num_chunks": 6, "target": "gold answer", "articles": "0 to 12", "ridge": RIDGE}
+    chosen = {
+        "mode": mode,
+        "outcome": watched,
+        "num_chunks": 6,
+        "target": "gold answer",
+        "articles": "0 to 12",
+        "ridge": RIDGE,
+    }
     made = []
     for name, way in WAYS.items():
         questions: list[Ranked] = [(way(o).tolist(), pack.gold) for o, pack in zip(found, packs, strict=True)]
         area, around = over_questions(roc_area, questions, SEED, rounds=500)
         made += [
-            Row("ablation_choices", f"{name}: area under ROC, gold chunk against others", area, around,
+            Row("ablation_choices", f"{watched}, {name}: area under ROC, gold chunk against others",
+                area, around,
                 len(questions), data, chosen, SEED, COMMAND, {}),
-            mean_row("ablation_choices", f"{name}: gold chunk has the largest effect",
+            mean_row("ablation_choices", f"{watched}, {name}: gold chunk has the largest effect",
                      gold_first(questions), data, chosen, SEED, COMMAND),
         ]  # fmt: skip
     return made
@@ -153,7 +184,11 @@ def main() -> None:
             found.append(outcomes(reader, index, pack, SEED + number))
             progress(f"{number}/{len(packs)} packs read")
         mode = engine.settings.reader_mode
-    write(rows(found, packs, mode, data))
+    write([
+        row
+        for watched in found[0]
+        for row in rows([outcome[watched] for outcome in found], packs, watched, mode, data)
+    ])  # fmt: skip
 
 
 if __name__ == "__main__":

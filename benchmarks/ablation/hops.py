@@ -1,11 +1,9 @@
 """Two supporting paragraphs of ten, and their sentences, on HotpotQA: `python -m benchmarks.ablation.hops`.
 
-The target is the gold answer, a word or two. Beside it the exchange as target: an empty question, and
-question and answer together as the response. Sentences: ours are found chunk first, then in live chunks.
+The target is the gold answer, a word or two. Sentences: ours are found chunk first, then in live chunks.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from benchmarks.ablation.figures import (
     Ranked,
@@ -26,26 +24,20 @@ from contextsvc.records import ContextPack, Float64Array
 from contextsvc.wiring import build_embedder
 
 COMMAND = "python -m benchmarks.ablation.hops"
-SEED, FIRST, NUM_QUESTIONS, NUM_SENTENCES, NUM_PEER = 17, 70, 16, 8, 1
+SEED, FIRST, NUM_QUESTIONS, NUM_SENTENCES, NUM_PEER = 17, 70, 40, 16, 3
 """The first 70 questions were looked at while prompt, outcome and masks were chosen."""
-
-EXCHANGE = "Which question do the sources answer, and what is the answer?"
 
 
 def chunk_rankings(
     engine: Engine, index: LoadedIndex, questions: Sequence[HopQuestion]
 ) -> dict[str, list[Ranked]]:
-    """Effects of paragraphs by target, and likeness to the question beside them."""
+    """Effects of paragraphs, and their likeness to question and answer beside them."""
     embedder = build_embedder(engine.settings)
-    found: dict[str, list[Ranked]] = {"answer": [], "question and answer": [], "embedding similarity": []}
+    found: dict[str, list[Ranked]] = {"ours": [], "embedding similarity": []}
     for number, question in enumerate(questions, start=1):
         progress(f"paragraphs of {number}/{len(questions)} questions")
         pack = pack_of(engine, index, question.text, question.documents)
-        exchange = replace(pack, query=EXCHANGE)
-        answers = measure(engine, index, pack, question.answer)
-        both = measure(engine, index, exchange, f"{question.text} {question.answer}")
-        found["answer"].append((effects(answers), question.gold))
-        found["question and answer"].append((effects(both), question.gold))
+        found["ours"].append((effects(measure(engine, index, pack, question.answer)), question.gold))
         vectors = embedder.embed_passages([f"{d.title}\n{d.text}" for d in question.documents])
         likeness = vectors @ embedder.embed_queries([f"{question.text} {question.answer}"])[0]
         found["embedding similarity"].append((likeness.tolist(), question.gold))

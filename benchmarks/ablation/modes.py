@@ -21,19 +21,16 @@ from contextsvc.records import Float64Array
 
 COMMAND = "python -m benchmarks.ablation.modes"
 SEED = 7
-NUM_PACKS = {"masked": (40, 70), "blocks": (40, 70), "exact": (8, 20)}
+NUM_PACKS = {"masked": (60, 40), "blocks": (100, 100), "exact": (15, 20)}
 """Packs that placebos are drawn in, and packs that are measured; `exact` takes several times as long."""
-
-PLACEBOS_A_PACK = {"masked": 5, "blocks": 5, "exact": 10}
 
 
 def calibrated(measurer: Measurer, mode: str, index: LoadedIndex, packs: Sequence[Labelled]) -> Measurer:
     """The measurer with a threshold from placebos in these packs."""
-    drawing = replace(measurer, num_placebos=PLACEBOS_A_PACK[mode])
     effects: list[float] = []
     for number, found in enumerate(packs, start=1):
         target = Target(found.question.answer, "response")
-        effects.extend(drawing.placebo_effects(index, found.pack, target)[0])
+        effects.extend(measurer.placebo_effects(index, found.pack, target)[0])
         progress(f"{mode}: placebos of {number}/{len(packs)} packs")
     own = Calibration(
         measurer.reader.fingerprint, measurer.method, "response", "SQuAD dev, packs of 6", tuple(effects)

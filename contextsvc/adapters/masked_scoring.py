@@ -123,20 +123,19 @@ def read_in_blocks(model: Any, tokens: PromptTokens, blocks: Sequence[int], cach
 
 def num_copies_a_pass(tokens: PromptTokens) -> int:
     """How many masks one pass takes."""
-    return max(1, COPY_TOKENS // num_own_tokens(tokens))
+    return max(1, COPY_TOKENS // len(tokens.own))
 
 
 def score_copies(model: Any, states: States, tokens: PromptTokens, masks: BoolArray) -> torch.Tensor:
-    """Log-probabilities of the target under each mask, in one pass: (num_masks, target tokens)."""
-    # The last target token predicts nothing that is asked for, so it is not read.
-    own = torch.tensor([*tokens.question, *tokens.tail, *tokens.target[:-1]], device=model.device)
-    num_masks, length, num_asked = len(masks), len(own), len(tokens.target)
+    """Log-probabilities of `tokens.asked` under each mask, in one pass: (num_masks, asked tokens)."""
+    own = torch.tensor(tokens.own, device=model.device)
+    num_masks, length = len(masks), len(own)
     past = DynamicCache()
     for number, (keys, values) in enumerate(states.layers):
         past.update(keys[None], values[None], number)
     positions = torch.arange(states.position, states.position + length, device=model.device)
-    ends = (torch.arange(1, num_masks + 1, device=model.device) * length)[:, None]
-    rows = (ends + torch.arange(-num_asked, 0, device=model.device)).reshape(-1)
+    places, asked = torch.tensor(tokens.asked, device=model.device).T
+    starts = (torch.arange(num_masks, device=model.device) * length)[:, None]
     with torch.inference_mode():
         logits = model(
             input_ids=own.repeat(num_masks)[None],
@@ -144,11 +143,15 @@ def score_copies(model: Any, states: States, tokens: PromptTokens, masks: BoolAr
             attention_mask=_as_attended(model, _visible(states, masks, length)),
             past_key_values=past,
             use_cache=True,
-            logits_to_keep=rows,
+            logits_to_keep=(starts + places).reshape(-1),
         ).logits[0]
-        target = torch.tensor(tokens.target, device=model.device).repeat(num_masks)
-        chances = torch.log_softmax(logits.float(), dim=-1).gather(1, target[:, None])
-    return chances.view(num_masks, num_asked).double().cpu()
+        return log_chances(logits, asked.repeat(num_masks)).view(num_masks, len(asked))
+
+
+def log_chances(logits: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
+    """Natural log-probability of each token under its row of logits: (num_rows,) float64, on the CPU."""
+    chances = torch.log_softmax(logits.float(), dim=-1)
+    return chances.gather(1, tokens[:, None])[:, 0].double().cpu()
 
 
 def _visible(states: States, masks: BoolArray, length: int) -> torch.Tensor:
@@ -196,11 +199,6 @@ def _joined(parts: Sequence[Layers]) -> Layers:
         (torch.cat([keys for keys, _ in each], 1), torch.cat([values for _, values in each], 1))
         for each in zip(*parts, strict=True)
     ]
-
-
-def num_own_tokens(tokens: PromptTokens) -> int:
-    """Tokens a copy reads: question, tail and target without its last."""
-    return len(tokens.question) + len(tokens.tail) + len(tokens.target) - 1
 
 
 def _num_bytes(layers: Layers) -> int:

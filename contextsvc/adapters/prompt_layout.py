@@ -79,6 +79,18 @@ class PromptTokens:
     tail: tuple[int, ...]
     target: tuple[int, ...]
 
+    @property
+    def own(self) -> tuple[int, ...]:
+        """What a copy of question and target reads: the target's last token predicts nothing asked for."""
+        return (*self.question, *self.tail, *self.target[:-1])
+
+    @property
+    def asked(self) -> tuple[tuple[int, int], ...]:
+        """(place in `own` that predicts it, token): the question after its first, then the target."""
+        question = enumerate(self.question[1:])
+        target = enumerate(self.target, start=len(self.own) - len(self.target))
+        return (*question, *target)
+
     def kept(self, mask: Sequence[bool]) -> list[int]:
         """The prompt without the units whose mask is False, without the target."""
         units = [token for unit, keep in zip(self.units, mask, strict=True) if keep for token in unit]

@@ -23,18 +23,13 @@ from contextsvc.adapters.causal_models import (
 from contextsvc.adapters.masked_scoring import (
     StateCache,
     States,
+    log_chances,
     num_copies_a_pass,
-    num_own_tokens,
     read_in_blocks,
     read_in_order,
     score_copies,
 )
-from contextsvc.adapters.prompt_layout import (
-    LAYOUT_VERSION,
-    REFUSAL,
-    PromptTokens,
-    check_masks,
-)
+from contextsvc.adapters.prompt_layout import LAYOUT_VERSION, REFUSAL, PromptTokens, check_masks
 from contextsvc.adapters.torch_runtime import (
     model_folder,
     model_name,
@@ -146,7 +141,7 @@ class TransformersReader:
         return Answer(text.strip() or REFUSAL, cost)
 
     def score(self, prompt: Prompt, masks: BoolArray, target: str, limits: Limits = NO_LIMITS) -> Scores:
-        """As the port says; a call is a pass of the model.
+        """As the port says, of question and target; a call is a pass of the model.
 
         Raises:
             ShapeError: the masks are not (num_masks, num_units).
@@ -159,7 +154,7 @@ class TransformersReader:
             raise InvalidRequest("the target is empty; expected the text whose likelihood is measured")
         distinct = list(dict.fromkeys(map(tuple, masks.tolist())))
         self._check_window(self._longest(tokens, prompt, distinct))
-        spent, scored = Cost(), dict.fromkeys(distinct, math.nan)
+        spent, scored = Cost(), dict.fromkeys(distinct, (math.nan, math.nan))
         passes = iter(()) if limits.reached else self._scored(prompt, tokens, distinct)
         for found, num_tokens in passes:
             spent = Cost(
@@ -168,17 +163,17 @@ class TransformersReader:
             scored.update(found)
             if limits.less(spent).reached:
                 break
-        values = np.array([scored[tuple(mask)] for mask in masks.tolist()], dtype=np.float64)
-        return Scores(values, replace(spent, seconds=time.perf_counter() - started))
+        both = np.array([scored[tuple(mask)] for mask in masks.tolist()], dtype=np.float64).reshape(-1, 2)
+        return Scores(both[:, 1], replace(spent, seconds=time.perf_counter() - started), both[:, 0])
 
     def _scored(
         self, prompt: Prompt, tokens: PromptTokens, masks: Sequence[tuple[bool, ...]]
-    ) -> Iterator[tuple[dict[tuple[bool, ...], float], int]]:
-        """A pass at a time: means of the masks it settled, and tokens it read."""
+    ) -> Iterator[tuple[dict[tuple[bool, ...], tuple[float, float]], int]]:
+        """A pass at a time: means of question and target under the masks it settled, and tokens it read."""
         if self._mode == "exact" or not masks:
             for mask in masks:
                 kept = tokens.kept(mask)
-                found = {mask: self._mean(self._log_probabilities(kept, tokens.target))}
+                found = {mask: self._means(tokens, self._read_whole(tokens, kept))}
                 yield found, len(kept) + len(tokens.target)
             return
         states = self._states(prompt, tokens)
@@ -188,8 +183,8 @@ class TransformersReader:
         for start in range(0, len(masks), size):
             rows = masks[start : start + size]
             chances = score_copies(self._model, states, tokens, np.array(rows, dtype=np.bool_))
-            read = len(rows) * num_own_tokens(tokens)
-            yield {mask: self._mean(row) for mask, row in zip(rows, chances, strict=True)}, read
+            read = len(rows) * len(tokens.own)
+            yield {mask: self._means(tokens, row) for mask, row in zip(rows, chances, strict=True)}, read
 
     def _longest(self, tokens: PromptTokens, prompt: Prompt, masks: Sequence[tuple[bool, ...]]) -> int:
         """Positions that the longest reading takes; `masked` and `blocks` read what is removed, too."""
@@ -201,7 +196,7 @@ class TransformersReader:
             for block, length in zip(prompt.blocks or range(len(lengths)), lengths, strict=True):
                 sums[block] = sums.get(block, 0) + length
             lengths = [max(sums.values(), default=0)]
-        return len(tokens.head) + sum(lengths) + num_own_tokens(tokens) + 1
+        return len(tokens.head) + sum(lengths) + len(tokens.own) + 1
 
     def _states(self, prompt: Prompt, tokens: PromptTokens) -> States:
         if self._mode == "masked":
@@ -218,7 +213,7 @@ class TransformersReader:
             parts = float(score_copies(self._model, read_in_order(self._model, tokens), tokens, keep).mean())
         except (ValueError, RuntimeError, TypeError, AttributeError, IndexError):
             parts = math.inf
-        whole = float(self._log_probabilities(tokens.kept([True]), tokens.target).mean())
+        whole = float(self._read_whole(tokens, tokens.kept([True])).mean())
         broken = math.isfinite(whole) and not abs(parts - whole) < PROBE_TOLERANCE
         if forgets(self._model) or broken:
             raise SettingError(
@@ -226,17 +221,22 @@ class TransformersReader:
                 "another kind of memory); set CONTEXTSVC_READER_MODE=exact"
             )
 
-    def _mean(self, chances: torch.Tensor) -> float:
-        mean = float(chances.mean())
-        if not math.isfinite(mean):
-            raise ReaderFault(f"{self._name} gave a score of {mean}; try CONTEXTSVC_PRECISION=float32")
-        return mean
+    def _means(self, tokens: PromptTokens, chances: torch.Tensor) -> tuple[float, float]:
+        """Of the question and of the target, from the log-probabilities of `tokens.asked`."""
+        first = len(chances) - len(tokens.target)
+        question = float(chances[:first].mean()) if first else 0.0
+        target = float(chances[first:].mean())
+        if not math.isfinite(question + target):
+            bad = target if math.isfinite(question) else question
+            raise ReaderFault(f"{self._name} gave a score of {bad}; try CONTEXTSVC_PRECISION=float32")
+        return question, target
 
-    def _log_probabilities(self, read: list[int], target: tuple[int, ...]) -> torch.Tensor:
-        # The last target token predicts nothing that is asked for, so it is not read.
-        logits = self._forward(self._model, [*read, *target[:-1]], len(target), None).logits[0]
-        chances = torch.log_softmax(logits.float(), dim=-1)
-        return chances.gather(1, torch.tensor(target, device=chances.device)[:, None]).double()
+    def _read_whole(self, tokens: PromptTokens, kept: list[int]) -> torch.Tensor:
+        """Log-probabilities of `tokens.asked` after an ordinary reading of the kept prompt."""
+        length = len(tokens.own)
+        logits = self._forward(self._model, [*kept, *tokens.target[:-1]], length, None).logits[0]
+        places, asked = torch.tensor(tokens.asked, device=logits.device).T
+        return log_chances(logits[places], asked)
 
     def _decode(self, read: list[int], room: int) -> tuple[list[int], int]:
         """Tokens written before an end token, and forward passes taken."""

@@ -48,6 +48,7 @@ UTILIZATION: Json = {
     "controls": {
         "full": -0.52,
         "no_context": -1.36,
+        "unrelated": -1.41,
         "depends_on_context": True,
         "live_only": -0.52,
         "sufficient": True,

@@ -141,9 +141,9 @@ class MinimalView(BaseModel):
     quality: float
     full: float
     margin: float
-    holds: bool
     num_tokens: int
     num_tokens_saved: int
+    cost: CostView
 
 
 class ControlsView(BaseModel):
@@ -151,6 +151,7 @@ class ControlsView(BaseModel):
 
     full: float | None
     no_context: float | None
+    unrelated: float | None
     depends_on_context: bool | None
     live_only: float | None
     sufficient: bool | None

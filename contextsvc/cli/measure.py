@@ -68,7 +68,7 @@ def measure(
 def calibrate_command(
     index: Annotated[str, typer.Option(help="Name of the index.")],
     queries: Annotated[Path | None, typer.Option(help='JSONL of {"query", "response"?}.')] = None,
-    num_questions: Annotated[int, typer.Option(help="How many to draw where no file is given.")] = 60,
+    num_questions: Annotated[int, typer.Option(help="How many to draw where no file is given.")] = 100,
     root: Annotated[Path | None, typer.Option(help="Folder of the indexes.")] = None,
     as_json: Annotated[bool, JsonFlag] = False,
 ) -> None:

@@ -105,10 +105,11 @@ def _controls(controls: Json, threshold: Json, unit: str) -> dict[str, str]:
     eps = f"{threshold['eps']:.3f} {unit} [{threshold['low']:.3f}, {threshold['high']:.3f}]"
     found = {"  threshold": f"{eps}: 95 % of {threshold['num_placebos']} placebos ({threshold['origin']})"}
     if controls["depends_on_context"] is not None:
-        drop = controls["full"] - controls["no_context"]
-        found["  no context"] = f"without any chunk the answer loses {drop:.3f} {unit}: it " + (
-            "depends on the pack" if controls["depends_on_context"] else "does not depend on the pack"
-        )
+        nothing = f"without any chunk the answer loses {controls['full'] - controls['no_context']:.3f} {unit}"
+        if controls["unrelated"] is not None:
+            nothing += f", with an unrelated one {controls['full'] - controls['unrelated']:.3f}"
+        depends = "it depends" if controls["depends_on_context"] else "it does not depend"
+        found["  no context"] = f"{nothing}: {depends} on the pack"
     alone = "no chunk is live"
     if controls["live_only"] is not None:
         enough = "enough" if controls["sufficient"] else "not enough"

@@ -1,7 +1,7 @@
 """Effects, verdicts, the tokens that count, and the threshold.
 
 The share of a pack's tokens that materially influenced a text, found by taking chunks away:
-a chunk whose removal lowers the text's likelihood by more than chance would is live. Chance is
+a chunk that adds more to question and answer than chance would is live. Chance is
 measured too, with placebos: chunks of the same index that have nothing to do with the question.
 """
 
@@ -13,46 +13,54 @@ from contextsvc.errors import ShapeError
 from contextsvc.measurements import FEWEST_PLACEBOS, Threshold, VerdictName
 from contextsvc.records import Float64Array
 from contextsvc.steps.statistics import bootstrap
+from contextsvc.steps.trials import Contribution
 
 PERCENTILE = 95
 """A placebo passes for live in one case of twenty."""
 
 
-def verdict_of(effect: float, eps: float) -> VerdictName:
-    """`live` above eps, `harmful` below -eps, else `dead`.
+def verdict_of(effect: float, target: float, eps: float) -> VerdictName:
+    """`live` above eps, `harmful` below -eps, else `dead`; the target itself must move the same way.
 
-    >>> [verdict_of(effect, 0.2) for effect in (0.21, 0.2, -0.2, -0.21)]
+    Args:
+        effect: On question and target together.
+        target: On the target alone: what makes a question likelier but not its answer did not lead to it.
+        eps: Threshold of an effect.
+
+    >>> [verdict_of(effect, effect, 0.2) for effect in (0.21, 0.2, -0.2, -0.21)]
     ['live', 'dead', 'dead', 'harmful']
+    >>> [verdict_of(0.3, 0.0, 0.2), verdict_of(-0.3, 0.1, 0.2)]
+    ['dead', 'dead']
     """
-    if effect > eps:
+    if effect > eps and target > 0:
         return "live"
-    return "harmful" if effect < -eps else "dead"
+    return "harmful" if effect < -eps and target < 0 else "dead"
 
 
 def verdicts_of(
-    joint: Sequence[float], necessities: Sequence[float], groups: Sequence[int], eps: float
+    found: Sequence[Contribution], necessities: Sequence[float], groups: Sequence[int], eps: float
 ) -> list[VerdictName]:
     """One verdict a unit.
 
-    A unit of a group of near-duplicates whose joint effect exceeds eps is redundant if the others
-    stand in for it: without it no more is lost than eps, or than half the joint effect. The half,
-    because saying a thing twice makes it likelier, so that a copy is missed a little.
+    A unit of a live group of near-duplicates is redundant if the others stand in for it: without it
+    no more is lost than eps, or than half the group's effect. The half, because saying a thing twice
+    makes it likelier, so that a copy is missed a little.
 
     Args:
-        joint: What each group adds, by number of group; a lone unit is a group.
+        found: What each group adds, by number of group; a lone unit is a group.
         necessities: What is lost when each unit alone goes.
         groups: The group of each unit.
         eps: Threshold of an effect.
 
-    >>> verdicts_of([2.0, 0.0], [0.9, 0.1, 0.0], [0, 0, 1], eps=0.2)
+    >>> verdicts_of([Contribution(2.0, 2.0), Contribution(0.0, 0.0)], [0.9, 0.1, 0.0], [0, 0, 1], eps=0.2)
     ['redundant', 'redundant', 'dead']
     """
-    found = [verdict_of(joint[group], eps) for group in groups]
+    names = [verdict_of(found[group].effect, found[group].target, eps) for group in groups]
     return [
         "redundant"
-        if verdict == "live" and groups.count(group) > 1 and necessity <= max(eps, joint[group] / 2)
-        else verdict
-        for verdict, group, necessity in zip(found, groups, necessities, strict=True)
+        if name == "live" and groups.count(group) > 1 and necessity <= max(eps, found[group].effect / 2)
+        else name
+        for name, group, necessity in zip(names, groups, necessities, strict=True)
     ]
 
 

@@ -1,6 +1,7 @@
 """Which subsets of a pack are tried, and what each unit contributes to the outcomes found.
 
-Leave-one-out alone calls both of two duplicates useless; contributions over random subsets do not.
+Leave-one-out alone calls both of two duplicates useless and overlooks a unit that another one needs;
+what a unit does alone, or over random subsets, does not.
 """
 
 from collections.abc import Callable, Sequence
@@ -28,6 +29,43 @@ def telling_masks(num_units: int, num_placebos: int) -> BoolArray:
     rows = [whole, ~whole & whole, *(whole & ~alone[:num_units]), *alone[:num_units]]
     rows += [row for placebo in alone[num_units:] for row in (whole | placebo, placebo)]
     return np.array(rows, dtype=np.bool_)
+
+
+NECESSITY = 0.75
+"""Its share in a contribution; the rest is sufficiency, which is noisier: the first text of a prompt
+changes it the most. Chosen on tuning data (`benchmarks.ablation.choices`)."""
+
+
+def necessity_and_sufficiency(masks: BoolArray, values: Float64Array) -> Float64Array:
+    """What is lost without a unit, and what it gains alone over an unrelated one: (num_units,).
+
+    For a unit of the pack, NECESSITY times `pack - pack without it`, plus the rest of one times
+    `it alone - a placebo alone`, the mean of the placebos; for a placebo the same with
+    `pack and it - pack` and the mean of the others. Without placebos, nothing stands for them: any
+    text makes an answer likelier than none, and only what goes beyond counts.
+
+    Args:
+        masks: (num_masks, num_columns), beginning as `telling_masks` does; further ones do not count.
+        values: (num_masks,), finite.
+
+    Source: necessity and sufficiency as in Chuang et al., SelfCite, 2025, section 2.
+    https://arxiv.org/abs/2502.09604
+    """
+    columns = masks.shape[1]
+    num_units = int(masks[0].sum())
+    full, nothing = values[0], values[1]
+    lost = full - values[2 : 2 + num_units]
+    alone = values[2 + num_units : 2 + 2 * num_units]
+    added = values[2 + 2 * num_units : 2 + 2 * columns : 2] - full
+    strangers = values[3 + 2 * num_units : 2 + 2 * columns : 2]
+    usual = strangers.mean() if len(strangers) else nothing
+    others = np.full(len(strangers), nothing)
+    if len(strangers) > 1:
+        others = (strangers.sum() - strangers) / (len(strangers) - 1)
+    necessity = np.concatenate([lost, added])
+    sufficiency = np.concatenate([alone - usual, strangers - others])
+    result: Float64Array = NECESSITY * necessity + (1 - NECESSITY) * sufficiency
+    return result
 
 
 def subset_masks(num_columns: int, num_subsets: int, seed: Sequence[int]) -> BoolArray:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from contextsvc.ports import Prompt, Scores
 from contextsvc.records import BoolArray, Float64Array
 from contextsvc.steps.attribution import Fit, joined_masks, subset_masks, telling_masks
 
@@ -33,24 +34,57 @@ class Trial:
     members: tuple[int, ...]
     num_telling: int
 
+    def prompt(self, query: str) -> Prompt:
+        """All of it in one prompt."""
+        return Prompt(self.units, query, asides=self.asides)
+
+
+@dataclass(frozen=True, slots=True)
+class Contribution:
+    """What a group of units or a placebo adds.
+
+    Attributes:
+        effect: To question and target together (`Scores.exchange`).
+        target: To the target alone.
+    """
+
+    effect: float
+    target: float
+
 
 @dataclass(frozen=True, slots=True)
 class Effects:
     """What a trial shows; None where a limit cut it short.
 
     Attributes:
-        full: Outcome with the pack as it is.
-        nothing: Outcome without any unit.
-        joint: Contribution of each group, then of each placebo.
-        necessities: What is lost when each unit alone is removed.
+        full: Outcome of the target with the pack as it is.
+        nothing: The same without any unit.
+        unrelated: The same with one placebo instead of the pack, the best of them; None without placebos.
+        groups: Contribution of each group.
+        placebos: Contribution of each placebo; empty where `groups` is None.
+        necessities: What question and target lose when each unit alone is removed.
         num_scored: Masks that were scored.
     """
 
     full: float | None
     nothing: float | None
-    joint: tuple[float, ...] | None
+    unrelated: float | None
+    groups: tuple[Contribution, ...] | None
+    placebos: tuple[Contribution, ...]
     necessities: tuple[float | None, ...]
     num_scored: int
+
+    @property
+    def complete(self) -> bool:
+        """Every unit has all that its verdict needs."""
+        return self.groups is not None and None not in self.necessities
+
+    @property
+    def gain(self) -> float | None:
+        """What the pack adds to the target over nothing, and over an unrelated chunk."""
+        if self.full is None or self.nothing is None:
+            return None
+        return self.full - max(self.nothing, self.nothing if self.unrelated is None else self.unrelated)
 
 
 def plan_trial(
@@ -83,30 +117,42 @@ def plan_trial(
     )  # fmt: skip
 
 
-def effects_of(trial: Trial, values: Float64Array, fit: Fit) -> Effects:
+def effects_of(trial: Trial, scores: Scores, fit: Fit) -> Effects:
     """What the outcomes of a trial's masks show.
 
     Args:
         trial: As planned.
-        values: (num_masks,), NaN where a mask was not scored.
+        scores: Of its masks, in order.
         fit: Contributions from masks and outcomes.
     """
-    scored = ~np.isnan(values)
-    full = _known(values[0])
-    end = trial.num_telling + len(trial.members)
-    outcomes = np.concatenate([values[: trial.num_telling], values[end:]])
-    usable = ~np.isnan(outcomes)
-    joint = None
-    if usable[: trial.num_telling].all():
-        fitted = fit(trial.design[usable], outcomes[usable])
-        joint = tuple(round(float(weight), 6) for weight in fitted)
-    without = {unit: _known(values[2 + group]) for unit, group in enumerate(trial.groups)}
+    values, exchange = scores.values, scores.exchange
+    num_groups = max(trial.groups, default=-1) + 1
+    effects, targets = (_fitted(trial, outcomes, fit) for outcomes in (exchange, values))
+    found = tuple(map(Contribution, effects or (), targets or ()))
+    without = {unit: _known(exchange[2 + group]) for unit, group in enumerate(trial.groups)}
     for row, unit in enumerate(trial.members, start=trial.num_telling):
-        without[unit] = _known(values[row])
+        without[unit] = _known(exchange[row])
+    full = _known(exchange[0])
     lost = tuple(
         None if full is None or value is None else round(full - value, 6) for value in without.values()
     )
-    return Effects(full, _known(values[1]), joint, lost, int(scored.sum()))
+    strangers = [_known(value) for value in values[3 + 2 * num_groups : trial.num_telling : 2]]
+    return Effects(
+        _known(values[0]), _known(values[1]),
+        max((value for value in strangers if value is not None), default=None),
+        None if effects is None else found[:num_groups], found[num_groups:],
+        lost, int((~np.isnan(values)).sum()),
+    )  # fmt: skip
+
+
+def _fitted(trial: Trial, outcomes: Float64Array, fit: Fit) -> list[float] | None:
+    """One contribution a column of the design, without the rows of lone members."""
+    end = trial.num_telling + len(trial.members)
+    told = np.concatenate([outcomes[: trial.num_telling], outcomes[end:]])
+    usable = ~np.isnan(told)
+    if not usable[: trial.num_telling].all():
+        return None
+    return [round(float(weight), 6) for weight in fit(trial.design[usable], told[usable])]
 
 
 def _known(value: float) -> float | None:

@@ -17,7 +17,6 @@ from contextsvc.adapters.masked_scoring import (
     StateCache,
     States,
     num_copies_a_pass,
-    num_own_tokens,
     read_in_blocks,
     read_in_order,
     score_copies,
@@ -30,6 +29,9 @@ TOKENS = PromptTokens(
     (1, 5, 6), ((10, 11, 12), (20, 21, 22, 23), (30, 31, 32)), (40, 41, 42), (0, 1), (50, 51, 52)
 )
 """The second unit is the longest, the first and the third are equally long."""
+
+NUM_QUESTION = 2
+"""Tokens of the question that are asked for: those after its first."""
 
 EIGHT = np.array([[number >> unit & 1 for unit in range(3)] for number in range(8)], dtype=np.bool_)
 ALL = np.ones((1, 3), dtype=np.bool_)
@@ -88,8 +90,11 @@ def spelt_out(
         places = [num_head + int((block[:place] == block[place]).sum()) for place in range(len(units))]
         start = max(places, default=num_head - 1) + 1
         positions = [*range(num_head), *places, *range(start, start + len(own))]
-    read = [*tokens.head, *(token for _, token in units), *tokens.question, *tokens.tail]
-    return plain_pass(model, read, tokens.target, positions, seen)
+    read = [*tokens.head, *(token for _, token in units), tokens.question[0]]
+    found = plain_pass(model, read, own[1:], positions, seen)
+    # The tail is fixed text: how likely it is is not asked.
+    first = len(tokens.question) - 1
+    return np.concatenate([found[:first], found[first + len(tokens.tail) :]])
 
 
 def test_in_order_each_mask_is_a_plain_pass_with_the_mask_spelt_out(model: Any) -> None:
@@ -127,7 +132,7 @@ def test_any_units_in_any_blocks(model: Any, units: list[tuple[tuple[int, ...], 
 def test_in_order_with_everything_kept_is_an_ordinary_pass(model: Any) -> None:
     read = TOKENS.kept([True] * 3)
     expected = plain_pass(model, read, TOKENS.target, range(len(read) + len(TOKENS.target)), None)
-    found = scored(model, read_in_order(model, TOKENS), TOKENS, ALL)[0]
+    found = scored(model, read_in_order(model, TOKENS), TOKENS, ALL)[0, NUM_QUESTION:]
     np.testing.assert_allclose(found, expected, rtol=0, atol=CLOSE)
 
 
@@ -146,7 +151,7 @@ def test_in_order_without_the_last_units_is_an_ordinary_pass_with_a_gap(model: A
         own = len(TOKENS.question) + len(TOKENS.tail) + len(TOKENS.target)
         positions = [*range(before), *range(13, 13 + own)]
         expected = plain_pass(model, read, TOKENS.target, positions, None)
-        found = scored(model, read_in_order(model, TOKENS), TOKENS, mask)[0]
+        found = scored(model, read_in_order(model, TOKENS), TOKENS, mask)[0, NUM_QUESTION:]
         np.testing.assert_allclose(found, expected, rtol=0, atol=CLOSE)
 
 
@@ -255,7 +260,8 @@ def test_eager_attention_sees_the_same(model: Any, tmp_path_factory: pytest.Temp
 
 
 def test_a_pass_takes_as_many_copies_as_fit() -> None:
-    assert num_own_tokens(TOKENS) == 3 + 2 + 3 - 1
+    assert TOKENS.own == (40, 41, 42, 0, 1, 50, 51)
+    assert TOKENS.asked == ((0, 41), (1, 42), (4, 50), (5, 51), (6, 52))
     assert num_copies_a_pass(TOKENS) == COPY_TOKENS // 7
     assert num_copies_a_pass(replace(TOKENS, question=(2,) * COPY_TOKENS)) == 1
 

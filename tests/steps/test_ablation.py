@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from contextsvc.errors import ShapeError
 from contextsvc.measurements import VerdictName
 from contextsvc.steps.ablation import counted, threshold_from, verdict_of, verdicts_of
+from contextsvc.steps.trials import Contribution
 
 Units = list[tuple[int, float]]
 """A group and a necessity for each unit."""
@@ -17,31 +18,36 @@ units = st.lists(st.tuples(st.integers(0, 3), st.floats(-2, 2)), max_size=8)
 joints = st.lists(st.floats(-2, 2), min_size=4, max_size=4)
 
 
+def adding(*effects: float) -> list[Contribution]:
+    """Groups that move question and target alike."""
+    return [Contribution(effect, effect) for effect in effects]
+
+
 def judged(found: Units, joint: list[float], eps: float) -> tuple[list[VerdictName], list[int]]:
     groups = [group for group, _ in found]
-    return verdicts_of(joint, [necessity for _, necessity in found], groups, eps), groups
+    return verdicts_of(adding(*joint), [necessity for _, necessity in found], groups, eps), groups
 
 
 def test_two_copies_are_redundant_and_one_of_them_counts() -> None:
-    verdicts = verdicts_of([2.0, 0.5, -0.5], [0.0, 0.1, 0.5, -0.5], [0, 0, 1, 2], eps=0.2)
+    verdicts = verdicts_of(adding(2.0, 0.5, -0.5), [0.0, 0.1, 0.5, -0.5], [0, 0, 1, 2], eps=0.2)
     assert verdicts == ["redundant", "redundant", "live", "harmful"]
     assert counted(verdicts, [0, 0, 1, 2]) == [True, False, True, False]
 
 
 def test_a_near_duplicate_that_is_missed_by_itself_is_live_and_stands_for_its_group() -> None:
-    verdicts = verdicts_of([2.0], [0.1, 1.1, 0.9], [0, 0, 0], eps=0.2)
+    verdicts = verdicts_of(adding(2.0), [0.1, 1.1, 0.9], [0, 0, 0], eps=0.2)
     assert verdicts == ["redundant", "live", "redundant"]
     assert counted(verdicts, [0, 0, 0]) == [False, True, False]
 
 
 def test_near_duplicates_without_a_joint_effect_are_dead_whatever_one_of_them_does() -> None:
-    assert verdicts_of([0.2, -0.3], [0.9, 0.0, 0.9, 0.0], [0, 0, 1, 1], eps=0.2) == [
+    assert verdicts_of(adding(0.2, -0.3), [0.9, 0.0, 0.9, 0.0], [0, 0, 1, 1], eps=0.2) == [
         "dead", "dead", "harmful", "harmful",
     ]  # fmt: skip
 
 
 def test_a_lone_unit_is_live_by_its_contribution_though_others_make_up_for_it() -> None:
-    assert verdicts_of([0.5], [0.0], [0], eps=0.2) == ["live"]
+    assert verdicts_of(adding(0.5), [0.0], [0], eps=0.2) == ["live"]
 
 
 def test_nothing_counts_of_nothing() -> None:
@@ -51,13 +57,19 @@ def test_nothing_counts_of_nothing() -> None:
 
 def test_units_and_necessities_have_to_agree() -> None:
     with pytest.raises(ValueError, match="argument"):
-        verdicts_of([1.0], [0.0, 0.0], [0], eps=0.1)
+        verdicts_of(adding(1.0), [0.0, 0.0], [0], eps=0.1)
 
 
 @given(st.floats(-1, 1), st.floats(0, 1))
 def test_a_verdict_is_symmetric(effect: float, eps: float) -> None:
     opposite = {"live": "harmful", "harmful": "live", "dead": "dead"}
-    assert verdict_of(-effect, eps) == opposite[verdict_of(effect, eps)]
+    assert verdict_of(-effect, -effect, eps) == opposite[verdict_of(effect, effect, eps)]
+
+
+@given(st.floats(-1, 1), st.floats(-1, 1), st.floats(0, 1))
+def test_what_moves_the_question_alone_is_dead(effect: float, target: float, eps: float) -> None:
+    verdict = verdict_of(effect, target, eps)
+    assert verdict == "dead" or (effect > 0) == (target > 0)
 
 
 @given(units, joints, st.floats(0, 1), st.floats(0, 1))

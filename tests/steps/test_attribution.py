@@ -12,6 +12,7 @@ from contextsvc.records import Float64Array
 from contextsvc.steps.attribution import (
     duplicate_groups,
     joined_masks,
+    necessity_and_sufficiency,
     permutation_masks,
     shapley_contributions,
     subset_masks,
@@ -174,3 +175,43 @@ def test_without_permutations_nothing_is_known() -> None:
 def test_masks_that_are_no_permutations_are_refused(num_masks: int, num_values: int) -> None:
     with pytest.raises(ShapeError, match="no permutations of units"):
         shapley_contributions(np.ones((num_masks, 3), dtype=np.bool_), np.zeros(num_values))
+
+
+def test_necessity_and_sufficiency_by_hand() -> None:
+    masks = telling_masks(2, 2)
+    # pack, nothing, without the first, without the second, first alone, second alone,
+    # pack with one placebo, it alone, pack with the other, it alone
+    values = np.array([-1.0, -4.0, -3.0, -1.2, -1.5, -3.5, -1.1, -3.0, -0.9, -3.4])
+    # a placebo alone: -3.2 in the mean
+    expected = [
+        0.75 * 2.0 + 0.25 * 1.7,
+        0.75 * 0.2 + 0.25 * -0.3,
+        0.75 * -0.1 + 0.25 * 0.4,
+        0.75 * 0.1 + 0.25 * -0.4,
+    ]
+    np.testing.assert_allclose(necessity_and_sufficiency(masks, values), expected)
+    np.testing.assert_allclose(
+        necessity_and_sufficiency(
+            np.concatenate([masks, subset_masks(4, 3, [0])]), np.append(values, [9, 9, 9])
+        ),
+        expected,
+    )
+
+
+def test_without_placebos_nothing_stands_for_them() -> None:
+    found = necessity_and_sufficiency(telling_masks(1, 0), np.array([-1.0, -4.0, -4.0, -1.0]))
+    np.testing.assert_allclose(found, [3.0])
+    one = necessity_and_sufficiency(telling_masks(1, 1), np.array([-1.0, -4.0, -4.0, -1.0, -1.0, -3.0]))
+    np.testing.assert_allclose(one, [0.75 * 3 + 0.25 * 2, 0.25 * 1])
+    assert necessity_and_sufficiency(telling_masks(0, 0), np.array([-1.0, -1.0])).tolist() == []
+
+
+@given(st.integers(1, 5), st.integers(0, 4), seeds)
+def test_a_sum_of_single_effects_is_found_but_for_what_any_text_does(
+    num_units: int, num_placebos: int, seed: list[int]
+) -> None:
+    effects = np.random.default_rng(seed).normal(size=num_units + num_placebos)
+    effects[num_units:] = 0
+    masks = telling_masks(num_units, num_placebos)
+    found = necessity_and_sufficiency(masks, masks @ effects - 3)
+    np.testing.assert_allclose(found, effects, atol=1e-12)

@@ -15,7 +15,7 @@ from tests.comparisons import THRESHOLD, utilization
 
 def partial() -> Utilization:
     """What a limit left: a cost, and no score."""
-    controls = Controls(None, None, None, None, None, (), 0)
+    controls = Controls(None, None, None, None, None, None, (), 0)
     return replace(utilization(score=None), strict_score=None, controls=controls, cost=Cost(1, 50, 0.25))
 
 

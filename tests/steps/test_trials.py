@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contextsvc.records import Float64Array
-from contextsvc.steps.trials import Trial, effects_of, plan_trial
+from contextsvc.ports import Scores
+from contextsvc.records import Cost, Float64Array
+from contextsvc.steps.trials import Contribution, Effects, Trial, effects_of, plan_trial
 from tests.fakes.fit import least_squares
 
 NOTHING = -3.0
@@ -47,6 +48,14 @@ def kept(trial: Trial, row: int) -> list[str]:
 def sums(trial: Trial, effects: dict[str, float]) -> Float64Array:
     rows = range(len(trial.masks))
     return np.array([NOTHING + sum(effects[text] for text in kept(trial, row)) for row in rows])
+
+
+def shown(trial: Trial, values: Float64Array, questions: Float64Array | None = None) -> Effects:
+    return effects_of(trial, Scores(values, Cost(), questions), least_squares)
+
+
+def effects(found: tuple[Contribution, ...] | None) -> list[float]:
+    return [contribution.effect for contribution in found or ()]
 
 
 def test_a_trial_by_hand() -> None:
@@ -121,7 +130,7 @@ def spread(num_units: int, num_placebos: int) -> dict[str, float]:
 def test_sums_of_single_effects_are_found_again(shape: Shape) -> None:
     groups, num_placebos, num_subsets, _ = shape
     trial, single = planned(shape), spread(len(groups), num_placebos)
-    found = effects_of(trial, sums(trial, single), least_squares)
+    found = shown(trial, sums(trial, single))
     own = [single[f"u{unit}"] for unit in range(len(groups))]
     assert found.full == pytest.approx(NOTHING + sum(own))
     assert found.nothing == NOTHING
@@ -130,7 +139,10 @@ def test_sums_of_single_effects_are_found_again(shape: Shape) -> None:
         for number in range(len(set(groups)))
     ]
     placebos = [single[f"p{number}"] for number in range(num_placebos)]
-    assert found.joint == pytest.approx((*joint, *placebos), abs=2e-6)
+    assert effects(found.groups) == pytest.approx(joint, abs=2e-6)
+    assert effects(found.placebos) == pytest.approx(placebos, abs=2e-6)
+    assert found.unrelated == (pytest.approx(NOTHING + max(placebos)) if placebos else None)
+    assert found.complete
     assert found.necessities == pytest.approx(tuple(own), abs=2e-6)
     assert found.num_scored == trial.num_telling + len(trial.members) + num_subsets
 
@@ -138,8 +150,8 @@ def test_sums_of_single_effects_are_found_again(shape: Shape) -> None:
 def test_two_copies_add_much_together_and_are_not_missed_one_by_one() -> None:
     trial = plan_trial(["copy", "other", "copy"], [0, 1, 0], [], num_subsets=4, seed=[0])
     values = np.array([NOTHING + 2 * ("copy" in kept(trial, row)) for row in range(len(trial.masks))])
-    found = effects_of(trial, values, least_squares)
-    assert found.joint == pytest.approx((2.0, 0.0), abs=1e-6)
+    found = shown(trial, values)
+    assert effects(found.groups) == pytest.approx((2.0, 0.0), abs=1e-6)
     assert found.necessities == (0.0, 0.0, 0.0)
 
 
@@ -147,15 +159,16 @@ def test_two_copies_add_much_together_and_are_not_missed_one_by_one() -> None:
 def test_what_a_limit_cut_off_is_none_and_never_guessed(shape: Shape, num_scored: int) -> None:
     trial, single = planned(shape), spread(len(shape[0]), shape[1])
     values = sums(trial, single)
-    whole = effects_of(trial, values, least_squares)
+    whole = shown(trial, values)
     values[num_scored:] = math.nan
-    found = effects_of(trial, values, least_squares)
+    found = shown(trial, values)
     assert found.num_scored == min(num_scored, len(trial.masks))
     assert found.full == (whole.full if num_scored > 0 else None)
     assert found.nothing == (whole.nothing if num_scored > 1 else None)
-    assert (found.joint is not None) == (num_scored >= trial.num_telling)
-    if found.joint is not None:
-        assert found.joint == pytest.approx(whole.joint, abs=2e-6)
+    assert (found.groups is not None) == (num_scored >= trial.num_telling)
+    assert found.complete == (num_scored >= trial.num_telling + len(trial.members))
+    if found.groups is not None:
+        assert effects(found.groups) == pytest.approx(effects(whole.groups), abs=2e-6)
     for unit, necessity in enumerate(found.necessities):
         row = row_without(trial, unit)
         assert necessity == (whole.necessities[unit] if row < num_scored else None)
@@ -173,8 +186,9 @@ def test_a_hole_in_the_telling_masks_leaves_no_contributions(missing: int) -> No
     trial = plan_trial(["a", "b"], [0, 1], [], num_subsets=8, seed=[0])
     values = np.zeros(len(trial.masks))
     values[missing] = math.nan
-    found = effects_of(trial, values, least_squares)
-    assert found.joint is None
+    found = shown(trial, values)
+    assert found.groups is None
+    assert found.placebos == ()
     assert found.num_scored == len(values) - 1
     assert found.necessities == ((None, None) if missing == 0 else (0.0, 0.0))
 
@@ -190,6 +204,17 @@ def test_a_fit_sees_what_was_scored_and_no_row_of_a_lone_member() -> None:
         seen.append(outcomes.tolist())
         return np.zeros(masks.shape[1])
 
-    effects_of(trial, values, fit)
+    effects_of(trial, Scores(values, Cost()), fit)
     assert (trial.num_telling, len(trial.members)) == (6, 2)
-    assert seen == [[0, 1, 2, 3, 4, 5, 8, 9]]
+    # of question and target, and of the target alone: the same where a reader tells of no question
+    assert seen == [[0, 1, 2, 3, 4, 5, 8, 9]] * 2
+
+
+def test_an_effect_is_on_question_and_target_and_the_controls_on_the_target_alone() -> None:
+    trial = plan_trial(["a", "b"], [0, 1], ["x"], num_subsets=0, seed=[0])
+    values, questions = sums(trial, {"a": 1, "b": 0, "x": 0.5}), sums(trial, {"a": 0.25, "b": 2, "x": 0})
+    found = shown(trial, values, questions)
+    assert [(round(c.effect, 6), round(c.target, 6)) for c in found.groups or ()] == [(1.25, 1), (2, 0)]
+    assert found.necessities == (1.25, 2.0)
+    assert (found.full, found.nothing, found.unrelated) == (NOTHING + 1, NOTHING, NOTHING + 0.5)
+    assert found.gain == 0.5

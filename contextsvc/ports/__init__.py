@@ -1,0 +1,29 @@
+"""What the package needs from the world, as Protocols: batch in, arrays out, contract in the docstring.
+
+Every adapter and every fake passes the port's suite in tests/contracts/.
+"""
+
+from contextsvc.ports.reading import NO_LIMITS, Answer, Limits, Prompt, Reader, Scores
+from contextsvc.ports.search import Embedder, LexicalIndex, Reranker, VectorIndex
+from contextsvc.ports.storage import Cache, Job, JobQueue, JobState
+from contextsvc.ports.text import BlockParser, SentenceSplitter, TokenCounter
+
+__all__ = [
+    "NO_LIMITS",
+    "Answer",
+    "BlockParser",
+    "Cache",
+    "Embedder",
+    "Job",
+    "JobQueue",
+    "JobState",
+    "LexicalIndex",
+    "Limits",
+    "Prompt",
+    "Reader",
+    "Reranker",
+    "Scores",
+    "SentenceSplitter",
+    "TokenCounter",
+    "VectorIndex",
+]
