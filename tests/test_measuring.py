@@ -248,7 +248,7 @@ def test_every_effect_is_found_and_the_scores_are_shares(
     assert found.strict_score == found.score  # no page has a near-duplicate here
     assert 0 <= found.interval[0] <= found.score <= found.interval[1] <= 1
     # Beyond nothing and beyond a page from elsewhere; away from the threshold, where rounding decides.
-    gain = sum(added.values()) - max(0.0, *found.controls.placebo_effects)
+    gain = sum(added.values()) - max([0.0, *found.controls.placebo_effects])
     if abs(gain - 0.1) > 1e-5:
         assert found.controls.depends_on_context == (gain > 0.1)
 

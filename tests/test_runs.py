@@ -8,7 +8,7 @@ import pytest
 from contextsvc.codec import Json
 from contextsvc.comparisons import Configuration
 from contextsvc.engine import Ask, Engine
-from contextsvc.errors import UserError
+from contextsvc.errors import SettingError, UserError
 from contextsvc.library import LoadedIndex
 from contextsvc.measurements import Target
 from contextsvc.ports import Limits
@@ -31,7 +31,7 @@ NARROW = Configuration("narrow", 1, 200, "relevance")
 def engine(index: LoadedIndex, tmp_path: Path) -> Engine:
     """Packs of two chunks; placebos add 0.4; what stays the same is measured once."""
     del index  # built, nothing more
-    measurer = fake_measurer(FakeReader(STRANGERS), packaged=())
+    measurer = fake_measurer(FakeReader(STRANGERS), packaged=(), num_placebos=4)
     return fake_engine(tmp_path, MemoryCache(), measurer=measurer, max_chunks=2)
 
 
@@ -205,3 +205,9 @@ def test_what_the_service_answers_with() -> None:
     settings = Settings(max_chunks=2, ordering="edges")
     edges = replace(WIDE, ordering="edges")
     assert [serves(settings, c) for c in (edges, WIDE, replace(edges, max_chunks=3))] == [True, False, False]
+
+
+def test_no_calibration_without_placebos(index: LoadedIndex, tmp_path: Path) -> None:
+    engine = fake_engine(tmp_path, measurer=fake_measurer(num_placebos=0))
+    with pytest.raises(SettingError, match="CONTEXTSVC_NUM_PLACEBOS is 0; expected 1 or more"):
+        calibrate(engine, index.name, [ASKED])

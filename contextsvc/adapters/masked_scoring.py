@@ -10,7 +10,7 @@ Two ways to read the units:
 - in blocks: each unit reads the head alone, all from the same position. A removed unit leaves no
   trace, and its states do not depend on the pack, so that they can be kept and used again.
 
-Rejected: a batch of copies with the states expanded, three times as slow on a CPU because every
+Rejected: a batch of copies with the states expanded, slower on a CPU because every
 copy's keys are written out; and an attention function of our own, which models may refuse.
 """
 

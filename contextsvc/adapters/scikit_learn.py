@@ -6,8 +6,8 @@ from sklearn.linear_model import Lasso
 from contextsvc.records import BoolArray, Float64Array
 
 ALPHA = 0.01
-"""Weight of the penalty. A contribution shrinks by about ALPHA over the variance of a mask's column,
-.04 nats; a grid of .003, .01 and .03 on half of SQuAD moved the area under ROC by less than .01."""
+"""Weight of the penalty, ContextCite's. A contribution shrinks by about ALPHA over the variance of a
+mask's column, .04 nats; `benchmarks.ablation.choices` has others beside it."""
 
 
 def lasso_contributions(masks: BoolArray, values: Float64Array) -> Float64Array:

@@ -44,7 +44,7 @@ from contextsvc.ports import NO_LIMITS, Answer, Limits, Prompt, Scores
 from contextsvc.records import BoolArray, Cost
 
 PROBE_TOLERANCE = 0.5
-"""Nats a token: bfloat16 moves a number by .1; a model that is read wrongly is off by more."""
+"""Nats a token: far more than bfloat16 moves a number, less than a model that is read wrongly is off by."""
 
 MODES = ("blocks", "masked", "exact")
 """How masks are scored: each unit read for itself, the units once in order, or a pass for each mask."""
