@@ -21,7 +21,7 @@ from contextsvc.records import Float64Array
 
 COMMAND = "python -m benchmarks.ablation.modes"
 SEED = 7
-NUM_PACKS = {"masked": (60, 40), "blocks": (100, 100), "exact": (15, 20)}
+NUM_PACKS = {"masked": (40, 40), "blocks": (100, 80), "exact": (12, 20)}
 """Packs that placebos are drawn in, and packs that are measured; `exact` takes several times as long."""
 
 
