@@ -196,7 +196,6 @@ def build_jobs(settings: Settings) -> JobQueue | None:
         return None
     from contextsvc.adapters.sqlite import SqliteJobQueue
 
-    settings.home.mkdir(parents=True, exist_ok=True)
     return SqliteJobQueue(settings.home / "measuring.sqlite3", settings.background_jobs)
 
 
