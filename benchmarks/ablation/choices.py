@@ -33,7 +33,7 @@ from contextsvc.steps.rendering import read_unit
 from contextsvc.steps.trials import Trial, plan_trial
 
 COMMAND = "python -m benchmarks.ablation.choices"
-SEED, NUM_QUESTIONS = 37, 60
+SEED, NUM_QUESTIONS = 37, 40
 NUM_PLACEBOS, NUM_SUBSETS, NUM_PERMUTATIONS = 2, 24, 4
 FEW_SUBSETS = 8
 RIDGE = 0.1

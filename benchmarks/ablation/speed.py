@@ -22,7 +22,7 @@ from contextsvc.ports import Prompt, Reader
 from contextsvc.steps.attribution import subset_masks, telling_masks
 
 COMMAND = "python -m benchmarks.ablation.speed"
-SEED, NUM_QUESTIONS = 13, 5
+SEED, NUM_QUESTIONS = 13, 3
 
 Way = Callable[[Labelled], list[float]]
 """Scores of a question's chunks."""
