@@ -87,6 +87,7 @@ def pack_view(pack: ContextPack, explain: bool = False) -> Json:
         "budget_tokens": pack.budget_tokens,
         "tokenizer": pack.tokenizer,
         "ordering": pack.ordering,
+        "exact": pack.exact,
         "chunks": [_chunk_view(packed, explain) for packed in pack.chunks],
     }
     if explain:

@@ -55,6 +55,7 @@ class Ask:
     response: str | None = None
     sentences: bool = False
     explain: bool = False
+    exact: bool = False
 
 
 class Engine:
@@ -216,7 +217,7 @@ class Engine:
         max_chunks = s.max_chunks if ask.max_chunks is None else ask.max_chunks
         return PackRequest(
             ask.index, ask.query, ask.budget_tokens, max_chunks,
-            ask.tokenizer or s.tokenizer, ask.ordering or s.ordering, filters,
+            ask.tokenizer or s.tokenizer, ask.ordering or s.ordering, filters, ask.exact,
         )  # fmt: skip
 
     def _brief(self, name: str) -> Json:

@@ -24,14 +24,15 @@ class IndexParts:
     """What an index is built with.
 
     Attributes:
-        write_search: Writes the search structures of a corpus into its folder.
+        write_search: Writes the search structures of a corpus into its folder and tells what the
+            manifest is to say of them.
     """
 
     parsers: Mapping[Format, BlockParser]
     splitter: SentenceSplitter
     counter: TokenCounter
     embedder: Embedder
-    write_search: Callable[[Path, Corpus], None]
+    write_search: Callable[[Path, Corpus], Mapping[str, object]]
     min_tokens: int
     max_tokens: int
 
@@ -100,13 +101,13 @@ def build_index(
                 report(progress)
         if progress.num_chunks == 0:
             raise SourceError("found no text to index; expected at least one document with words in it")
-        parts.write_search(staged.folder, Corpus.open(staged.folder))
-        staged.seal(_description(parts, progress))
+        searched = parts.write_search(staged.folder, Corpus.open(staged.folder))
+        staged.seal(_description(parts, progress, searched))
         published = staged.publish()
     return Built(published.manifest, published.changed, progress, progress.seconds)
 
 
-def _description(parts: IndexParts, progress: Progress) -> dict[str, object]:
+def _description(parts: IndexParts, progress: Progress, searched: Mapping[str, object]) -> dict[str, object]:
     return {
         "embedder": parts.embedder.fingerprint,
         "dim": parts.embedder.dim,
@@ -119,6 +120,7 @@ def _description(parts: IndexParts, progress: Progress) -> dict[str, object]:
             "chunk_max_tokens": parts.max_tokens,
             "tokenizer": parts.counter.name,
             "num_tokens": progress.num_tokens,
+            **searched,
         },
     }
 

@@ -91,11 +91,13 @@ class Embedder(Protocol):
 class VectorIndex(Protocol):
     """Nearest chunks by inner product."""
 
-    def search(self, queries: Float32Array, k: int, allowed: BoolArray | None = None) -> list[Ranking]:
+    def search(
+        self, queries: Float32Array, k: int, allowed: BoolArray | None = None, exact: bool = False
+    ) -> list[Ranking]:
         """One ranking a query: min(k, number allowed) ids with inner products.
 
-        Scores are rounded to 1e-6; best first, ties by id. `allowed` is (num_chunks,) and is
-        applied before the search.
+        Scores are the stored vectors', rounded to 1e-6; best first, ties by id. `allowed` is (num_chunks,)
+        and is applied before the search. An approximate index may miss a better chunk, never with `exact`.
 
         Raises:
             ShapeError: queries are not (n, dim), k < 1, or `allowed` has another length.
@@ -104,11 +106,7 @@ class VectorIndex(Protocol):
 
 
 class LexicalIndex(Protocol):
-    """Chunks that share terms with a query, by BM25 whose weights the generation froze.
-
-    It takes text, not terms: the analyser belongs to the index, as it does in the engines that
-    may stand here one day.
-    """
+    """Chunks that share terms with a query's text, by BM25 whose weights and analyser are the index's own."""
 
     def search(self, queries: Sequence[str], k: int, allowed: BoolArray | None = None) -> list[Ranking]:
         """One ranking a query: at most k ids with positive scores, rounded to 1e-6.

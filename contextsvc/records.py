@@ -209,7 +209,11 @@ class PackedChunk:
 
 @dataclass(frozen=True, slots=True)
 class ContextPack:
-    """A rendered context that fits its budget. Chunks lie in the order of the text."""
+    """A rendered context that fits its budget. Chunks lie in the order of the text.
+
+    Attributes:
+        exact: The query was compared with every vector: no approximate index stood between.
+    """
 
     query: str
     index: str
@@ -222,6 +226,7 @@ class ContextPack:
     budget_tokens: int
     tokenizer: str
     ordering: str
+    exact: bool = False
 
     def __post_init__(self) -> None:
         if self.num_tokens > self.budget_tokens:
@@ -234,7 +239,7 @@ class ContextPack:
         """A hash of everything that made the pack: the same request has the same id."""
         return digest(
             self.index, self.generation, self.configuration, self.query,
-            str(self.budget_tokens), self.tokenizer, self.ordering, self.text,
+            str(self.budget_tokens), self.tokenizer, self.ordering, str(self.exact), self.text,
             *(packed.candidate.chunk.chunk_id for packed in self.chunks),
         )[:32]  # fmt: skip
 

@@ -53,6 +53,10 @@ class Settings:
     chunk_max_tokens: int = setting(192, "largest chunk, in o200k_base tokens, always")
     max_file_bytes: int = setting(50_000_000, "larger files, and longer JSONL lines, are skipped")
 
+    exact_up_to: int = setting(50_000, "chunks up to which an index is searched exactly")
+    approximate_index: str = setting("IVF{lists},SQ8", "FAISS factory string of larger ones; lists or graph")
+    approximate_recall: float = setting(0.99, "recall@10 for which a larger one tries as hard as it must")
+
     num_candidates: int = setting(100, "candidates taken from each of dense and lexical search")
     rerank_depth: int = setting(50, "candidates that the second stage scores")
     lexical_weight: float = setting(0.3, "weight of BM25 in the score")
@@ -90,14 +94,15 @@ class Settings:
         weights = (self.lexical_weight, self.dense_weight, self.second_stage_weight)
         _require(min(weights) >= 0 and sum(weights) > 0, "lexical_weight", self,
                  "weights not negative, at least one positive")  # fmt: skip
-        for name in ("score_floor", "near_duplicate_similarity", "diversity_weight", "measure_share"):
+        for name in ("score_floor", "near_duplicate_similarity", "diversity_weight", "measure_share",
+                     "approximate_recall"):  # fmt: skip
             _require(0 <= getattr(self, name) <= 1, name, self, "between 0 and 1")
         for name in ("num_candidates", "rerank_depth", "max_chunks", "max_concurrent",
                      "answer_max_tokens", "max_file_bytes", "cache_bytes", "measure_max_calls",
                      "measure_max_tokens"):  # fmt: skip
             _require(getattr(self, name) >= 1, name, self, "at least 1")
         for name in ("num_threads", "num_placebos", "max_waiting", "wait_seconds", "num_subsets",
-                     "reader_state_bytes", "background_jobs"):  # fmt: skip
+                     "reader_state_bytes", "background_jobs", "exact_up_to"):  # fmt: skip
             _require(getattr(self, name) >= 0, name, self, "not negative")
         for name in ("measure_max_seconds", "reader_timeout_seconds"):
             _require(getattr(self, name) > 0, name, self, "more than 0")

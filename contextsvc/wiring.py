@@ -4,6 +4,7 @@ Imports stand inside the functions: torch takes seconds to load, and `contextsvc
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from contextsvc import assets
@@ -11,6 +12,7 @@ from contextsvc.assembler import Assembler, RetrievalSettings
 from contextsvc.caching import CachedAssembler, CachedEmbedder, CachedMeasurer
 from contextsvc.comparisons import Comparison
 from contextsvc.corpus import Corpus
+from contextsvc.corpus.held_out import held_out_sentences
 from contextsvc.engine import Engine
 from contextsvc.errors import SettingError
 from contextsvc.indexing import IndexParts
@@ -33,9 +35,6 @@ from contextsvc.thresholds import packaged_calibrations
 
 INDEX_TOKENIZER = "o200k_base"
 """Chunk sizes are always counted in this one, so that an index does not depend on who asks it."""
-
-
-VECTORS = "vectors.faiss"
 
 
 def build_engine(settings: Settings, extra_tokenizer: str | None = None) -> Engine:
@@ -84,7 +83,7 @@ def build_index_parts(settings: Settings) -> IndexParts:
         PunktSentenceSplitter(assets.locate(settings.home, "punkt_tab")),
         TiktokenCounter(INDEX_TOKENIZER, assets.locate(settings.home, "tiktoken")),
         build_embedder(settings),
-        write_search,
+        partial(write_search, settings=settings),
         settings.chunk_min_tokens,
         settings.chunk_max_tokens,
     )
@@ -207,23 +206,26 @@ def draw_pictures(comparison: Comparison) -> Mapping[str, str]:
     return draw(comparison)
 
 
-def write_search(folder: Path, corpus: Corpus) -> None:
-    """Write the search structures of a corpus into its folder."""
+def write_search(folder: Path, corpus: Corpus, settings: Settings | None = None) -> Mapping[str, object]:
+    """Write the search structures of a corpus into its folder; what the manifest is to say of them."""
     from contextsvc.adapters.bm25s import Bm25sLexicalIndex
-    from contextsvc.adapters.faiss import FaissVectorIndex
+    from contextsvc.adapters.faiss_building import VectorPlan, write_vector_index
 
-    (folder / VECTORS).write_bytes(FaissVectorIndex.serialize(corpus.chunk_vectors))
+    s = settings or Settings()
+    plan = VectorPlan(s.exact_up_to, s.approximate_index, s.approximate_recall)
+    said = write_vector_index(folder, corpus.chunk_vectors, held_out_sentences(corpus), plan)
     chunks = (corpus.chunk(number) for number in range(corpus.num_chunks))
     Bm25sLexicalIndex.build("\n".join((c.title, *c.section, c.text)) for c in chunks).save(folder)
+    return said
 
 
 def open_search(name: str, folder: Path, corpus: Corpus) -> tuple[VectorIndex, LexicalIndex]:
     """Open what `write_search` wrote."""
     from contextsvc.adapters.bm25s import Bm25sLexicalIndex
-    from contextsvc.adapters.faiss import FaissVectorIndex
+    from contextsvc.adapters.faiss_building import open_vector_index
 
     return (
-        FaissVectorIndex.load(folder / VECTORS, corpus.chunk_vectors, name),
+        open_vector_index(folder, corpus.chunk_vectors, name),
         Bm25sLexicalIndex.load(folder, name),
     )
 

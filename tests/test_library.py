@@ -49,10 +49,10 @@ def test_a_damaged_file_is_found_before_anything_is_served(
     build: Build, library: Library, tmp_path: Path
 ) -> None:
     build()
-    (vectors,) = (tmp_path / "pages" / "generations").glob("*/vectors.faiss")
+    (vectors,) = (tmp_path / "pages" / "generations").glob("*/chunk_vectors.npy")
     data = bytearray(vectors.read_bytes())
     data[-1] ^= 1
     vectors.chmod(0o644)
     vectors.write_bytes(bytes(data))
-    with pytest.raises(CorruptIndex, match=r"vectors.faiss"):
+    with pytest.raises(CorruptIndex, match=r"chunk_vectors.npy"):
         library.get("pages")

@@ -81,6 +81,7 @@ PACK: Json = {
     "budget_tokens": 800,
     "tokenizer": "o200k_base",
     "ordering": "relevance",
+    "exact": False,
     "chunks": [_CHUNK],
     "utilization": _UNMEASURED,
     "cache": {"pack": "miss"},

@@ -23,6 +23,7 @@ class ContextBody(Body):
     tokenizer: str | None = None
     ordering: str | None = None
     filters: dict[str, Any] | None = None
+    exact: bool = False
     measure: bool | Literal["background"] = False
     response: str | None = Field(None, max_length=100_000)
     sentences: bool = False
@@ -221,6 +222,7 @@ class PackView(BaseModel):
     budget_tokens: int
     tokenizer: str
     ordering: str
+    exact: bool
     chunks: list[Span]
     drops: list[Dropped] | None = None
     utilization: PackUtilization | IndexUtilization | NoUtilization

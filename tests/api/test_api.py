@@ -54,6 +54,16 @@ def test_the_same_request_is_a_hit_with_the_same_bytes(client: TestClient) -> No
     assert [first[key] for key in same] == [second[key] for key in same]
 
 
+def test_an_exact_search_is_another_pack(client: TestClient) -> None:
+    found, exact = (
+        client.post("/v1/context", json={**ASK, "exact": exact}).json() for exact in (False, True)
+    )
+    assert (found["exact"], exact["exact"]) == (False, True)
+    assert found["text"] == exact["text"]
+    assert found["pack_id"] != exact["pack_id"]
+    assert exact["cache"]["pack"] == "miss"
+
+
 def test_explain_says_what_was_left_out(client: TestClient) -> None:
     pack = client.post("/v1/context", json={**ASK, "explain": True}).json()
     assert {d["doc_id"]: d["reason"] for d in pack["drops"]}["copy"] == "near_duplicate"
