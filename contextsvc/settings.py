@@ -57,6 +57,9 @@ class Settings:
     approximate_index: str = setting("IVF{lists},SQ8", "FAISS factory string of larger ones; lists or graph")
     approximate_recall: float = setting(0.99, "recall@10 for which a larger one tries as hard as it must")
 
+    keep_generations: int = setting(2, "generations that a publish leaves, the new one included")
+    damaged_index: str = setting("fallback", "when the current generation is damaged: fallback or refuse")
+
     num_candidates: int = setting(100, "candidates taken from each of dense and lexical search")
     rerank_depth: int = setting(50, "candidates that the second stage scores")
     lexical_weight: float = setting(0.3, "weight of BM25 in the score")
@@ -81,6 +84,7 @@ class Settings:
     measure_share: float = setting(0.0, "share of packs measured in the background unasked")
     seed: int = setting(0, "seed of placebo draws and bootstraps")
 
+    max_body_bytes: int = setting(20_000_000, "longest request body; more is refused with 413")
     host: str = setting("127.0.0.1", "address the service listens on")
     port: int = setting(8000, "port the service listens on")
     max_concurrent: int = setting(2, "packs assembled at one time")
@@ -98,8 +102,8 @@ class Settings:
                      "approximate_recall"):  # fmt: skip
             _require(0 <= getattr(self, name) <= 1, name, self, "between 0 and 1")
         for name in ("num_candidates", "rerank_depth", "max_chunks", "max_concurrent",
-                     "answer_max_tokens", "max_file_bytes", "cache_bytes", "measure_max_calls",
-                     "measure_max_tokens"):  # fmt: skip
+                     "answer_max_tokens", "max_file_bytes", "keep_generations", "max_body_bytes",
+                     "cache_bytes", "measure_max_calls", "measure_max_tokens"):  # fmt: skip
             _require(getattr(self, name) >= 1, name, self, "at least 1")
         for name in ("num_threads", "num_placebos", "max_waiting", "wait_seconds", "num_subsets",
                      "reader_state_bytes", "background_jobs", "exact_up_to"):  # fmt: skip
@@ -108,6 +112,7 @@ class Settings:
             _require(getattr(self, name) > 0, name, self, "more than 0")
         _require(not self.measure_share or self.background_jobs > 0, "measure_share", self,
                  "0, or CONTEXTSVC_BACKGROUND_JOBS above 0")  # fmt: skip
+        _require(self.damaged_index in ("fallback", "refuse"), "damaged_index", self, "fallback or refuse")
         _require(self.precision in ("auto", "float32", "bfloat16"), "precision", self,
                  "auto, float32 or bfloat16")  # fmt: skip
 

@@ -15,7 +15,7 @@ from contextsvc.corpus import Corpus
 from contextsvc.corpus.held_out import held_out_sentences
 from contextsvc.engine import Engine
 from contextsvc.errors import SettingError
-from contextsvc.indexing import IndexParts
+from contextsvc.indexing import Former, IndexParts
 from contextsvc.library import Library
 from contextsvc.measuring import Measurer
 from contextsvc.ports import (
@@ -29,6 +29,7 @@ from contextsvc.ports import (
     TokenCounter,
     VectorIndex,
 )
+from contextsvc.publishing import Publisher
 from contextsvc.records import Document
 from contextsvc.settings import Settings
 from contextsvc.thresholds import packaged_calibrations
@@ -62,17 +63,23 @@ def build_engine(settings: Settings, extra_tokenizer: str | None = None) -> Engi
             settings.near_duplicate_similarity, settings.diversity_weight,
         ),
     )  # fmt: skip
+    library = Library(
+        settings.root, embedder.fingerprint, open_search, falls_back=settings.damaged_index == "fallback"
+    )
     return Engine(
         settings,
-        Library(settings.root, embedder.fingerprint, open_search),
+        library,
         CachedAssembler(assembler, cache),
         CachedMeasurer(lambda: build_measurer(settings), cache),
         build_jobs(settings),
+        publisher=Publisher(
+            library, lambda: build_index_parts(settings, embedder), settings.keep_generations
+        ),
     )
 
 
-def build_index_parts(settings: Settings) -> IndexParts:
-    """What an index is built with."""
+def build_index_parts(settings: Settings, embedder: Embedder | None = None) -> IndexParts:
+    """What an index is built with; an embedder that is loaded already is used."""
     from contextsvc.adapters.markdown_it import MarkdownItBlockParser
     from contextsvc.adapters.nltk import PunktSentenceSplitter
     from contextsvc.adapters.tiktoken import TiktokenCounter
@@ -82,8 +89,9 @@ def build_index_parts(settings: Settings) -> IndexParts:
         {"markdown": MarkdownItBlockParser(), "plain": PlainBlockParser()},
         PunktSentenceSplitter(assets.locate(settings.home, "punkt_tab")),
         TiktokenCounter(INDEX_TOKENIZER, assets.locate(settings.home, "tiktoken")),
-        build_embedder(settings),
+        embedder or build_embedder(settings),
         partial(write_search, settings=settings),
+        open_search,
         settings.chunk_min_tokens,
         settings.chunk_max_tokens,
     )
@@ -107,6 +115,13 @@ def read_sources(
             skipped(item.source, item.reason, item.num_ignored)
         else:
             yield item
+
+
+def source_bytes(sources: Sequence[str]) -> int | None:
+    """Bytes of the files that `read_sources` would read; None where that cannot be told."""
+    from contextsvc.adapters.files import source_bytes as count
+
+    return count(sources)
 
 
 def build_embedder(settings: Settings) -> Embedder:
@@ -206,16 +221,28 @@ def draw_pictures(comparison: Comparison) -> Mapping[str, str]:
     return draw(comparison)
 
 
-def write_search(folder: Path, corpus: Corpus, settings: Settings | None = None) -> Mapping[str, object]:
-    """Write the search structures of a corpus into its folder; what the manifest is to say of them."""
+def write_search(
+    folder: Path, corpus: Corpus, former: Former | None = None, settings: Settings | None = None
+) -> Mapping[str, object]:
+    """Write the search structures of a corpus into its folder; what the manifest is to say of them.
+
+    Words of former chunks are not read again.
+    """
     from contextsvc.adapters.bm25s import Bm25sLexicalIndex
     from contextsvc.adapters.faiss_building import VectorPlan, write_vector_index
 
     s = settings or Settings()
     plan = VectorPlan(s.exact_up_to, s.approximate_index, s.approximate_recall)
     said = write_vector_index(folder, corpus.chunk_vectors, held_out_sentences(corpus), plan)
-    chunks = (corpus.chunk(number) for number in range(corpus.num_chunks))
-    Bm25sLexicalIndex.build("\n".join((c.title, *c.section, c.text)) for c in chunks).save(folder)
+
+    def text(number: int) -> str:
+        chunk = corpus.chunk(number)
+        return "\n".join((chunk.title, *chunk.section, chunk.text))
+
+    if former is None:
+        Bm25sLexicalIndex.build(map(text, range(corpus.num_chunks))).save(folder)
+    else:
+        Bm25sLexicalIndex.rebuild(former.folder, former.chunks, text).save(folder)
     return said
 
 

@@ -12,6 +12,7 @@ from contextsvc.library import Library, LoadedIndex
 from contextsvc.measurements import Calibration, Target, TargetKind
 from contextsvc.measuring import Measurer
 from contextsvc.ports import NO_LIMITS, JobQueue, Reader
+from contextsvc.publishing import Publisher
 from contextsvc.records import Candidate, ContextPack, Document, PackedChunk
 from contextsvc.settings import Settings
 from contextsvc.steps.rendering import render_units, unit_tokens
@@ -58,7 +59,7 @@ def fake_parts(embedder: FakeEmbedder | None = None) -> IndexParts:
     parser = PlainBlockParser()
     return IndexParts(
         {"plain": parser, "markdown": parser}, FakeSentenceSplitter(), FakeTokenCounter(),
-        embedder or FakeEmbedder(), write_search, min_tokens=4, max_tokens=40,
+        embedder or FakeEmbedder(), write_search, open_search, min_tokens=4, max_tokens=40,
     )  # fmt: skip
 
 
@@ -134,10 +135,12 @@ def fake_engine(
     embedder = FakeEmbedder()
     settings = Settings(root=root, tokenizer="fake", **changed)  # type: ignore[arg-type]
     asking = CachedEmbedder(embedder, cache) if cache is not None else embedder
+    library = Library(root, embedder.fingerprint, open_search, settings.damaged_index == "fallback")
     return Engine(
         settings,
-        Library(root, embedder.fingerprint, open_search),
+        library,
         CachedAssembler(Assembler(asking, {"fake": FakeTokenCounter()}, None, RETRIEVAL), cache),
         CachedMeasurer(lambda: measurer or fake_measurer(), cache),
         jobs,
+        publisher=Publisher(library, fake_parts, settings.keep_generations),
     )

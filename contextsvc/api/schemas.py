@@ -248,10 +248,10 @@ class IndexView(BaseModel):
 
 
 class IndexBrief(BaseModel):
-    """An index in a list; an unusable one says why."""
+    """An index in a list; one that is unusable, or served by an older generation, says why."""
 
     name: str
-    state: Literal["ready", "unusable"]
+    state: Literal["ready", "degraded", "unusable"]
     generation: str | None = None
     num_documents: int | None = None
     num_chunks: int | None = None
@@ -268,8 +268,9 @@ class IndexList(BaseModel):
 class Health(BaseModel):
     """`ok`, or what is missing."""
 
-    status: Literal["ok", "not_ready"]
+    status: Literal["ok", "degraded", "not_ready"]
     indexes: list[IndexBrief] | None = None
+    num_fallbacks: int | None = None
 
 
 class Problem(BaseModel):
