@@ -103,6 +103,7 @@ def _chunk_view(packed: PackedChunk, explain: bool) -> Json:
         "title": chunk.title,
         "section": list(chunk.section),
         "source": chunk.source,
+        "also_in": list(chunk.also_in),
         "start": chunk.start,
         "end": chunk.end,
         "text": chunk.text,

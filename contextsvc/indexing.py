@@ -3,10 +3,13 @@
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from contextsvc.corpus import Corpus, CorpusWriter, KnownSentences, Merger, Vectors
+from contextsvc.corpus.aliases import write_aliases
+from contextsvc.duplicates import DEDUPE, DuplicateWatch, UpdateWatch
 from contextsvc.errors import ContextError, IndexMismatch, InvalidRequest, SettingError, SourceError
 from contextsvc.generation import (
     APPLIED,
@@ -43,6 +46,7 @@ def build_index(
     report: Report = lambda _: None,
     keep: int = KEEP,
     resume: bool = False,
+    watch: DuplicateWatch | None = None,
 ) -> Built:
     """Build an index and publish it as the current generation.
 
@@ -57,13 +61,14 @@ def build_index(
         report: Told of progress after every batch.
         keep: Generations to keep, the new one included.
         resume: Take what an interrupted build of this index has finished; else it is removed.
+        watch: Looks for copies among the documents; None: nobody does.
 
     Raises:
         SourceError: there is no document, or none has text.
     """
     with stage(root, name, keep) as staged:
-        work = _Work(staged, parts, report, resume)
-        work.take(documents)
+        work = _Work(staged, parts, report, resume, watch=watch)
+        work.take(watch.read(documents) if watch else documents)
         return work.publish(_applied(root, name), empty=False)
 
 
@@ -103,11 +108,17 @@ def update_index(
         folder, manifest = open_manifest(root, name)
         _check_fit(manifest, parts)
         update = changes(manifest)
-        work = _Work(staged, parts, report, resume, (folder, Corpus.open(folder, manifest)))
-        work.take(update.documents)
-        _leave_out(name, work.plan, update)
+        base = Corpus.open(folder, manifest)
+        watch = _update_watch(manifest, base, parts, update)
+        work = _Work(staged, parts, report, resume, (folder, base), watch)
+        work.take(watch.read(update.documents) if watch else update.documents)
+        _leave_out(name, work.plan, update, watch)
+        if watch:
+            work.take(watch.orphans(work.plan.holds))
         reached = applied(manifest) if update.applied is None else update.applied
-        return work.publish(reached, empty=True) if work.plan.changes else work.unchanged(manifest)
+        changed = work.plan.changes or (watch is not None and watch.changes)
+        built = work.publish(reached, empty=True) if changed else work.unchanged(manifest)
+        return replace(built, lost=tuple(watch.lost)) if watch else built
 
 
 class _Work:
@@ -120,9 +131,11 @@ class _Work:
         report: Report,
         resume: bool,
         base: tuple[Path, Corpus] | None = None,
+        watch: DuplicateWatch | None = None,
     ) -> None:
         self.plan, self.progress = Plan(), Progress()
         self._staged, self._parts, self._report, self._base = staged, parts, report, base
+        self._watch = watch or DuplicateWatch(1.0, None, keep_one=False)
         self._known, self._corpora = KnownSentences(), list[Corpus]()
         self._made_with = {"embedder": parts.embedder.fingerprint, **parts.settings}
         if base is not None:
@@ -159,6 +172,7 @@ class _Work:
         with CorpusWriter(folder, self._parts.embedder.dim) as writer:
             merger = Merger(writer, self._corpora, self._known)
             merger.add(self.plan.places)
+        write_aliases(folder, self._watch.aliases)
         corpus = Corpus.open(folder)
         if corpus.num_chunks == 0 and not empty:
             raise SourceError("found no text to index; expected at least one document with words in it")
@@ -192,6 +206,7 @@ class _Work:
 
     def _description(self, corpus: Corpus, reached: int, searched: Mapping[str, object]) -> dict[str, object]:
         settings = {**self._parts.settings, "num_tokens": self.progress.num_tokens, **searched}
+        settings |= self._watch.said
         return {
             "embedder": self._parts.embedder.fingerprint,
             "dim": self._parts.embedder.dim,
@@ -242,12 +257,24 @@ def _batches(documents: Iterable[Document]) -> Iterator[list[Document]]:
         yield batch
 
 
-def _leave_out(name: str, plan: Plan, update: Update) -> None:
-    missing = [doc_id for doc_id in update.delete if not plan.delete(doc_id)]
+def _update_watch(manifest: Manifest, base: Corpus, parts: IndexParts, update: Update) -> UpdateWatch | None:
+    """What keeps the copies of an index in order that was told to keep one of each; None for another."""
+    least = manifest.settings.get(DEDUPE)
+    if least is None:
+        return None
+    return UpdateWatch(base, least, parts.make_likeness(least), update.delete, update.gone is not None)
+
+
+def _leave_out(name: str, plan: Plan, update: Update, watch: UpdateWatch | None) -> None:
+    missing = [
+        doc_id for doc_id in update.delete if not (plan.delete(doc_id) or (watch and watch.forget(doc_id)))
+    ]
     if missing and not update.lenient:
         raise InvalidRequest(f"index {name!r} has no document {', '.join(map(repr, missing))}")
     if update.gone is not None:
         plan.delete_unseen(update.gone)
+        if watch:
+            watch.forget_unseen(update.gone)
 
 
 def _check_fit(manifest: Manifest, parts: IndexParts) -> None:

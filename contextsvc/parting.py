@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from contextsvc.corpus import NOWHERE, Corpus, CorpusWriter, KnownSentences, Vectors, sentence_key
+from contextsvc.duplicates import LikenessIndex
 from contextsvc.library import OpenSearch
 from contextsvc.ports import BlockParser, Embedder, SentenceSplitter, TokenCounter
 from contextsvc.records import Chunk, Document, Float32Array, Format, Int64Array, Sentence
@@ -40,6 +41,7 @@ class IndexParts:
             manifest is to say of them; what it makes of a former generation must answer as what it
             makes from nothing.
         open_search: Opens them.
+        make_likeness: Finds near-duplicates that are at least so much alike; None: none are looked for.
     """
 
     parsers: Mapping[Format, BlockParser]
@@ -50,6 +52,7 @@ class IndexParts:
     open_search: OpenSearch
     min_tokens: int
     max_tokens: int
+    make_likeness: Callable[[float], LikenessIndex | None] = lambda _: None
 
     @property
     def settings(self) -> dict[str, object]:

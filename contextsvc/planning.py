@@ -78,6 +78,10 @@ class Plan:
             self._hashes[position] = content_hash
         return content_hash in self._finished
 
+    def holds(self, doc_id: str) -> bool:
+        """Whether the next generation has a document of that id, as far as is known by now."""
+        return doc_id in self._positions
+
     def put(self, documents: Sequence[Document], number: int) -> None:
         """Documents that were written as corpus `number`, in this order."""
         for doc, document in enumerate(documents):

@@ -55,7 +55,9 @@ class Publisher:
         require_published(self._library.root, name)
         index = self._library.get(name)
         waiting = pending(self._index(name), applied(index.manifest)).records
-        if doc_id not in waiting and all(entry.doc_id != doc_id for entry in index.corpus.entries):
+        aliases = {alias.doc_id for alias in index.corpus.aliases}
+        there = doc_id in waiting or doc_id in aliases
+        if not there and all(entry.doc_id != doc_id for entry in index.corpus.entries):
             raise UnknownDocument(name, doc_id)
         position = append(self._index(name), [encode_deletion(doc_id)])
         return {"index": name, "accepted": 1, "position": position}

@@ -92,7 +92,11 @@ class Sentence:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A run of whole sentences of one document: `document.text[start:end] == text`, always."""
+    """A run of whole sentences of one document: `document.text[start:end] == text`, always.
+
+    Attributes:
+        also_in: Ids of documents that say the same and were left out.
+    """
 
     doc_id: str
     start: int
@@ -103,6 +107,7 @@ class Chunk:
     source: str = ""
     section: tuple[str, ...] = ()
     content_hash: str = ""
+    also_in: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.start < 0 or self.end - self.start != len(self.text) or not self.text:

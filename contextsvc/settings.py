@@ -51,6 +51,9 @@ class Settings:
 
     chunk_min_tokens: int = setting(48, "smallest chunk, in o200k_base tokens, where avoidable")
     chunk_max_tokens: int = setting(192, "largest chunk, in o200k_base tokens, always")
+    duplicate_likeness: float = setting(
+        0.95, "documents at least this alike are near-duplicates; 1: equal ones"
+    )
     max_file_bytes: int = setting(50_000_000, "larger files, and longer JSONL lines, are skipped")
 
     exact_up_to: int = setting(50_000, "chunks up to which an index is searched exactly")
@@ -94,6 +97,7 @@ class Settings:
     def __post_init__(self) -> None:
         _require(1 <= self.chunk_min_tokens <= self.chunk_max_tokens, "chunk_min_tokens", self,
                  "at least 1 and at most chunk_max_tokens")  # fmt: skip
+        _require(0.5 <= self.duplicate_likeness <= 1, "duplicate_likeness", self, "between 0.5 and 1")
         _require(self.chunk_max_tokens >= 16, "chunk_max_tokens", self, "at least 16")
         weights = (self.lexical_weight, self.dense_weight, self.second_stage_weight)
         _require(min(weights) >= 0 and sum(weights) > 0, "lexical_weight", self,

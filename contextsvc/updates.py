@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 
+from contextsvc.corpus.aliases import Alias
 from contextsvc.corpus.files import Entry
 from contextsvc.generation import Manifest
 from contextsvc.records import Document
@@ -52,22 +53,26 @@ class Update:
     Attributes:
         documents: To be added or, under an id that is there, to take its place; ids unique.
         delete: Ids to be left out; one that is not there is refused, unless `lenient`.
-        gone: Asked, once `documents` has ended, of every document of the index that did not come; what
-            it says True of is left out.
+        gone: Asked, once `documents` has ended, of every document and alias of the index that did not
+            come; what it says True of is left out.
         lenient: Deleting what is not there is no error.
         applied: How far into the journal this goes; None: as far as before.
     """
 
     documents: Iterable[Document] = ()
     delete: Collection[str] = ()
-    gone: Callable[[Entry], bool] | None = None
+    gone: Callable[[Entry | Alias], bool] | None = None
     lenient: bool = False
     applied: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """The generation that is now current; `changed` is False when it already was."""
+    """The generation that is now current; `changed` is False when it already was.
+
+    Attributes:
+        lost: Ids of near-duplicates that went with the document that stood for them; to be read again.
+    """
 
     manifest: Manifest
     changed: bool
@@ -77,3 +82,4 @@ class Built:
     num_changed: int = 0
     num_unchanged: int = 0
     num_deleted: int = 0
+    lost: tuple[str, ...] = ()

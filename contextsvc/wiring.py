@@ -13,6 +13,7 @@ from contextsvc.caching import CachedAssembler, CachedEmbedder, CachedMeasurer
 from contextsvc.comparisons import Comparison
 from contextsvc.corpus import Corpus
 from contextsvc.corpus.held_out import held_out_sentences
+from contextsvc.duplicates import LikenessIndex
 from contextsvc.engine import Engine
 from contextsvc.errors import SettingError
 from contextsvc.indexing import Former, IndexParts
@@ -94,7 +95,17 @@ def build_index_parts(settings: Settings, embedder: Embedder | None = None) -> I
         open_search,
         settings.chunk_min_tokens,
         settings.chunk_max_tokens,
+        make_likeness,
     )
+
+
+def make_likeness(least: float) -> LikenessIndex | None:
+    """Finds texts that are at least so much alike; None where equal ones alone are looked for."""
+    if least >= 1:
+        return None
+    from contextsvc.adapters.datasketch import MinHashLikeness
+
+    return MinHashLikeness(least)
 
 
 def read_sources(

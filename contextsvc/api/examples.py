@@ -10,6 +10,7 @@ _CHUNK: Json = {
     "title": 'The "try" statement',
     "section": ['The "try" statement', '"finally" clause'],
     "source": "pydoc_data.topics:try",
+    "also_in": [],
     "start": 8014,
     "end": 8342,
     "text": 'When a "return", "break" or "continue" statement is executed in the "try" suite ...',

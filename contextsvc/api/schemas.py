@@ -68,6 +68,7 @@ class Span(BaseModel):
     title: str
     section: list[str]
     source: str
+    also_in: list[str]
     start: int
     end: int
     text: str

@@ -7,9 +7,12 @@ import typer
 
 from contextsvc.checking import check_index
 from contextsvc.cli.built import built_view, print_built, progress_line
+from contextsvc.cli.duplicates import duplicates_view, print_aliases, print_duplicates
 from contextsvc.cli.output import JsonFlag, out, print_fields, print_json, print_table, progress, say, size
 from contextsvc.cli.sources import Sources
 from contextsvc.codec import Json
+from contextsvc.corpus import Corpus
+from contextsvc.duplicates import DuplicateWatch
 from contextsvc.engine import index_view
 from contextsvc.errors import ContextError, CorruptIndex, UserError
 from contextsvc.generation import index_names, open_manifest
@@ -29,22 +32,29 @@ def build(
     root: Annotated[Path | None, RootOption] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 if anything was skipped.")] = False,
     resume: Annotated[bool, ResumeOption] = False,
+    dedupe: Annotated[
+        bool, typer.Option("--dedupe", help="Keep the first of equal and near-duplicate documents.")
+    ] = False,
     as_json: Annotated[bool, JsonFlag] = False,
 ) -> None:
     """Build an index and publish it; the former generation serves until then."""
-    from contextsvc.wiring import build_index_parts
+    from contextsvc.wiring import build_index_parts, make_likeness
 
     settings = Settings.from_env()
     read = Sources(settings, sources)
+    least = settings.duplicate_likeness
+    watch = DuplicateWatch(least, make_likeness(least), dedupe)
     with progress(f"indexing {index}") as tell:
         built = build_index(
             root or settings.root, index, read.documents(), build_index_parts(settings),
             lambda done: tell(progress_line(done, read.remaining(done))), settings.keep_generations, resume,
+            watch,
         )  # fmt: skip
     if as_json:
-        print_json({**built_view(built), "skipped": read.skipped})
+        print_json({**built_view(built), "skipped": read.skipped, "duplicates": duplicates_view(watch.found)})
     else:
         print_built(built)
+        print_duplicates(watch)
         if read.skipped:
             out.print(f"{len(read.skipped)} skipped, each with its reason above")
     if strict and read.skipped:
@@ -76,11 +86,12 @@ def show(
     root: Annotated[Path | None, RootOption] = None,
     as_json: Annotated[bool, JsonFlag] = False,
 ) -> None:
-    """An index: what it was built with, how large it is, its last measured utilization."""
+    """An index: what it was built with, how large it is, its last measured utilization, its aliases."""
     folder, manifest = open_manifest(root or Settings.from_env().root, name)
     view = index_view(name, folder, manifest)
+    aliases = Corpus.open(folder, manifest).aliases
     if as_json:
-        print_json(view)
+        print_json({**view, "aliases": duplicates_view(aliases)})
         return
     score = view.pop("utilization")
     view["num_bytes"] = size(view["num_bytes"])
@@ -92,6 +103,7 @@ def show(
         low, high = score["interval"]
         print_fields({"utilization": f"{score['score']:.2f} [{low:.2f}, {high:.2f}] over "
                                      f"{score['num_queries']} queries by {score['reader']}"})  # fmt: skip
+    print_aliases(aliases)
 
 
 @app.command("check")

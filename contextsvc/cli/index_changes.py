@@ -7,7 +7,7 @@ import typer
 
 from contextsvc.cli.built import built_view, print_built, progress_line
 from contextsvc.cli.index import ResumeOption, RootOption
-from contextsvc.cli.output import JsonFlag, out, print_json, progress
+from contextsvc.cli.output import JsonFlag, out, print_json, progress, say
 from contextsvc.cli.sources import Sources
 from contextsvc.errors import UserError
 from contextsvc.generation import collect, roll_back
@@ -54,9 +54,11 @@ def update(
             lambda done: tell(progress_line(done, read.remaining(done))), settings.keep_generations, resume,
         )  # fmt: skip
     if as_json:
-        print_json({**built_view(built), "skipped": read.skipped})
+        print_json({**built_view(built), "skipped": read.skipped, "lost": list(built.lost)})
     else:
         print_built(built, updated=True)
+    for doc_id in built.lost:
+        say(f"lost {doc_id}: what stood for this near-duplicate is gone; name its source to have it again")
     if strict and read.skipped:
         raise UserError(
             f"{len(read.skipped)} sources were skipped and --strict was given; the rest is published"

@@ -5,6 +5,7 @@ from pathlib import Path, PurePath
 
 from contextsvc.cli.output import say
 from contextsvc.codec import Json
+from contextsvc.corpus.aliases import Alias
 from contextsvc.corpus.files import Entry
 from contextsvc.indexing import Progress
 from contextsvc.records import Document
@@ -37,7 +38,7 @@ class Sources:
             self._read_bytes += _file_bytes(document)
             yield document
 
-    def gone(self, entry: Entry) -> bool:
+    def gone(self, entry: Entry | Alias) -> bool:
         """Whether a document that did not come was one of these sources', whose file is not there any more.
 
         By the source it was read from then, spelled as these are. What was skipped this time is there.

@@ -9,6 +9,7 @@
     sentence_vectors.npy   (num_vectors, dim) float16, unit rows; equal sentences may share one
     sentence_keys.npy      (num_vectors,) a digest of each sentence that has a vector
     chunk_vectors.npy      (num_chunks, dim) float16, unit rows
+    aliases.jsonl          one line a document that another stands for; absent where there is none
 
 Rows are numbered from 0 in the order in which they were added; a document's chunks and sentences
 follow each other. Chunk number is the id in every ranking.

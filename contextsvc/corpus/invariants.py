@@ -38,7 +38,17 @@ def broken_invariants(corpus: Corpus, manifest: Manifest | None = None) -> list[
     doc_ids: set[str] = set()
     for doc in range(corpus.num_documents):
         found += _document_faults(corpus, doc, seen, doc_ids)
-    return found
+    return [*found, *_alias_faults(corpus, doc_ids)]
+
+
+def _alias_faults(corpus: Corpus, doc_ids: set[str]) -> Iterator[str]:
+    seen: set[str] = set()
+    for alias in corpus.aliases:
+        if alias.kept not in doc_ids:
+            yield f"alias {alias.doc_id!r} stands for document {alias.kept!r}, which is not there"
+        if alias.doc_id in doc_ids or alias.doc_id in seen:
+            yield f"alias {alias.doc_id!r} has the id of another document"
+        seen.add(alias.doc_id)
 
 
 def _uneven(vectors: Float16Array, kind: str) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from contextsvc.corpus.aliases import ALIASES, Alias, parse_aliases
 from contextsvc.corpus.columns import Columns
 from contextsvc.corpus.files import (
     CHUNK,
@@ -50,8 +51,9 @@ class Corpus:
         lines: bytes | mmap.mmap,
         sections: list[tuple[str, ...]],
         arrays: Mapping[str, NDArray[Any]],
+        alias_lines: bytes | mmap.mmap = b"",
     ) -> None:
-        self.texts = texts
+        self.texts, self._alias_lines = texts, alias_lines
         self.lines, self.document_table = lines, arrays[DOCUMENTS]
         self.entries: Sequence[Entry] = Entries(lines, self.document_table)
         self.sections = sections
@@ -75,7 +77,8 @@ class Corpus:
             if (int(arrays[DOCUMENTS]["end_line"][-1]) if len(arrays[DOCUMENTS]) else 0) != len(lines):
                 raise ValueError(f"{DOCUMENT_LINES}: {len(lines)} bytes, which {DOCUMENTS} does not say")
             sections = [tuple(path) for path in json.loads(decode((folder / SECTIONS).read_bytes()))]
-            corpus = cls(_map(folder / TEXTS), lines, sections, arrays)
+            alias_lines = _map(folder / ALIASES) if (folder / ALIASES).exists() else b""
+            corpus = cls(_map(folder / TEXTS), lines, sections, arrays, alias_lines)
         except (OSError, EOFError, ValueError, TypeError) as error:
             raise CorruptIndex(name, [str(error)]) from error
         differing = corpus.differences(manifest) if manifest else []
@@ -105,6 +108,7 @@ class Corpus:
         return Chunk(
             entry.doc_id, int(row["start"]), int(row["end"]), text, int(row["num_tokens"]), entry.title,
             entry.source, self.sections[row["section"]], entry.content_hash,
+            self._also_in.get(entry.doc_id, ()),
         )  # fmt: skip
 
     def sentence_rows(self, number: int) -> Int64Array:
@@ -150,8 +154,26 @@ class Corpus:
 
     @cached_property
     def columns(self) -> Columns:
-        """What filters see, by field; made at the first filter, in about a second for 100,000 documents."""
-        return Columns(self.document_fields())
+        """What filters see, by field; made at the first filter, in about a second for 100,000 documents.
+
+        An alias is seen as well as the document that stands for it, and found as that.
+        """
+        fields = [*self.document_fields(), *(alias.fields for alias in self.aliases)]
+        numbers = {fields[number]["doc_id"]: number for number in range(self.num_documents)}
+        owners = [*range(self.num_documents), *(numbers[alias.kept] for alias in self.aliases)]
+        return Columns(fields, np.array(owners, dtype=np.int64))
+
+    @cached_property
+    def aliases(self) -> tuple[Alias, ...]:
+        """Documents that were left out because one that is here says the same, in the order they came."""
+        return parse_aliases(bytes(self._alias_lines))
+
+    @cached_property
+    def _also_in(self) -> Mapping[str, tuple[str, ...]]:
+        also: dict[str, tuple[str, ...]] = {}
+        for alias in self.aliases:
+            also[alias.kept] = (*also.get(alias.kept, ()), alias.doc_id)
+        return also
 
     def document_text(self, doc: int) -> str:
         """A document's whole text."""
