@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from contextsvc.assembler import Assembler, RetrievalSettings
@@ -24,6 +25,8 @@ from tests.fakes.fit import least_squares
 from tests.fakes.reader import FakeReader
 from tests.fakes.sentence_splitter import FakeSentenceSplitter
 from tests.fakes.token_counter import FakeTokenCounter
+
+DEFAULTS = Settings()
 
 PAGES: dict[str, str] = {
     "backup": "Take a snapshot of the cluster every night. A snapshot holds all keys.",
@@ -59,7 +62,8 @@ def fake_parts(embedder: FakeEmbedder | None = None) -> IndexParts:
     parser = PlainBlockParser()
     return IndexParts(
         {"plain": parser, "markdown": parser}, FakeSentenceSplitter(), FakeTokenCounter(),
-        embedder or FakeEmbedder(), write_search, open_search, min_tokens=4, max_tokens=40,
+        embedder or FakeEmbedder(), partial(write_search, settings=DEFAULTS), open_search,
+        min_tokens=4, max_tokens=40,
     )  # fmt: skip
 
 

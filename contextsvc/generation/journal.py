@@ -1,7 +1,7 @@
 """Changes that wait for the next publish: an append-only file beside the generations, synced at once.
 
-    contextsvc journal 1 BASE
-    DIGEST RECORD                   SHA-256 in hex and the record, which holds no line end
+    contextsvc journal 1 BASE CHECK      CHECK: 16 hex digits over what stands before it
+    DIGEST RECORD                        SHA-256 in hex and the record, which holds no line end
 
 A record's position is BASE and the bytes up to its end, the first line not counted: it only ever grows, also
 when what was published is dropped, so that a generation can say how far into the journal it goes. What an
@@ -28,9 +28,10 @@ JOURNAL = "journal"
 APPLIED = "applied_changes"
 """Setting of a generation: how far into the journal its documents go."""
 
-_HEADER = re.compile(rb"contextsvc journal 1 (\d{1,18})\n")
+_HEADER = re.compile(rb"contextsvc journal 1 (\d{1,18}) [0-9a-f]{16}\n")
 _DIGEST_BYTES = 64
 _BLOCK_BYTES = 1 << 20
+_MOST_HEADER_BYTES = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,7 @@ def read(index: Path, after: int = 0) -> Iterator[Record]:
             for line in _whole_lines(file, position - base + header):
                 position += len(line)
                 yield Record(position, _verified(index, line, position))
+            _check_tail(index, file, position - base + header)
     except FileNotFoundError:
         return
     except OSError as error:
@@ -147,14 +149,15 @@ def _furthest(index: Path) -> int:
 
 
 def _header(base: int) -> bytes:
-    return f"contextsvc journal 1 {base}\n".encode()
+    said = f"contextsvc journal 1 {base} ".encode()
+    return said + hashlib.sha256(said).hexdigest()[:16].encode() + b"\n"
 
 
 def _base(index: Path, file: BinaryIO) -> tuple[int, int]:
     """Where positions start, and how long the header is."""
     file.seek(0)
-    found = _HEADER.match(file.read(64))
-    if not found:
+    found = _HEADER.match(file.read(_MOST_HEADER_BYTES))
+    if not found or found[0] != _header(int(found[1])):
         raise _damage(index, "its first line is none of a journal")
     return int(found[1]), found.end()
 
@@ -183,12 +186,25 @@ def _whole_lines(file: BinaryIO, start: int) -> Iterator[bytes]:
         yield line
 
 
+def _check_tail(index: Path, file: BinaryIO, start: int) -> None:
+    """What has no line end is an append that was interrupted, unless only the line end is another."""
+    file.seek(start)
+    tail = file.read()
+    if _is_sound(tail):
+        raise _damage(index, "its last line end is damaged")
+
+
 def _verified(index: Path, line: bytes, position: int) -> bytes:
-    digest, data = line[:_DIGEST_BYTES], line[_DIGEST_BYTES + 1 : -1]
-    sound = line[_DIGEST_BYTES : _DIGEST_BYTES + 1] == b" "
-    if not sound or hashlib.sha256(data).hexdigest().encode() != digest:
+    if not _is_sound(line):
         raise _damage(index, f"the record before position {position} differs from what was acknowledged")
-    return data
+    return line[_DIGEST_BYTES + 1 : -1]
+
+
+def _is_sound(line: bytes) -> bool:
+    """Whether a line, its last byte not looked at, is a record under its digest."""
+    digest, data = line[:_DIGEST_BYTES], line[_DIGEST_BYTES + 1 : -1]
+    spaced = line[_DIGEST_BYTES : _DIGEST_BYTES + 1] == b" "
+    return bool(data) and spaced and hashlib.sha256(data).hexdigest().encode() == digest
 
 
 def _damage(index: Path, what: str) -> CorruptIndex:

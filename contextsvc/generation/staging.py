@@ -4,7 +4,6 @@ import hashlib
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,6 @@ from contextsvc.generation.keeping import remove_others
 from contextsvc.generation.locking import writing
 from contextsvc.generation.manifest import (
     DESCRIBED,
-    HASHING_THREADS,
     MANIFEST,
     FileEntry,
     Manifest,
@@ -24,6 +22,7 @@ from contextsvc.generation.manifest import (
     manifest_bytes,
     problems,
     read_manifest,
+    side_by_side,
 )
 from contextsvc.generation.pointer import (
     best_pointer,
@@ -71,8 +70,7 @@ class Stage:
         if set(description) != set(DESCRIBED):
             raise ShapeError(f"a generation is described by {DESCRIBED}, found {sorted(description)}")
         paths = sorted(path for path in self.folder.iterdir() if path.name != MANIFEST)
-        with ThreadPoolExecutor(HASHING_THREADS) as pool:
-            entries = list(pool.map(_sync_and_describe, paths))
+        entries = side_by_side(_sync_and_describe, paths, sum(path.lstat().st_size for path in paths))
         files = {path.name: entry for path, entry in zip(paths, entries, strict=True)}
         known = [int(generation.split("-")[0]) for generation in generations(self.index)]
         try:
