@@ -53,17 +53,8 @@ def build_engine(settings: Settings, extra_tokenizer: str | None = None) -> Engi
     """
     cache = build_cache(settings)
     embedder = build_embedder(settings)
-    counters = build_counters(settings, extra_tokenizer)
-    assembler = Assembler(
-        CachedEmbedder(embedder, cache) if cache else embedder,
-        counters,
-        build_reranker(settings),
-        RetrievalSettings(
-            settings.num_candidates, settings.rerank_depth, settings.lexical_weight,
-            settings.dense_weight, settings.second_stage_weight, settings.score_floor,
-            settings.near_duplicate_similarity, settings.diversity_weight,
-        ),
-    )  # fmt: skip
+    asking = CachedEmbedder(embedder, cache) if cache else embedder
+    assembler = build_assembler(settings, asking, extra_tokenizer)
     library = Library(
         settings.root, embedder.fingerprint, open_search, falls_back=settings.damaged_index == "fallback"
     )
@@ -77,6 +68,20 @@ def build_engine(settings: Settings, extra_tokenizer: str | None = None) -> Engi
             library, lambda: build_index_parts(settings, embedder), settings.keep_generations
         ),
     )
+
+
+def build_assembler(settings: Settings, embedder: Embedder, extra_tokenizer: str | None = None) -> Assembler:
+    """What makes packs; arguments and errors as for `build_engine`."""
+    return Assembler(
+        embedder,
+        build_counters(settings, extra_tokenizer),
+        build_reranker(settings),
+        RetrievalSettings(
+            settings.num_candidates, settings.rerank_depth, settings.lexical_weight,
+            settings.dense_weight, settings.second_stage_weight, settings.score_floor,
+            settings.near_duplicate_similarity, settings.diversity_weight,
+        ),
+    )  # fmt: skip
 
 
 def build_index_parts(settings: Settings, embedder: Embedder | None = None) -> IndexParts:

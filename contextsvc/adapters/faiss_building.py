@@ -163,15 +163,16 @@ def _tuned(
     most = ApproximateSearch(index, 0).most_effort
     if len(held_out) == 0:
         return most, {}
-    best = {k: exact.search(held_out, k) for k in DEPTHS}
+    deepest = exact.search(held_out, max(DEPTHS))
+    best = {k: [Ranking(found.ids[:k], found.scores[:k]) for found in deepest] for k in DEPTHS}
     effort = min(LEAST_EFFORT, most)
     while True:
         search = ApproximateSearch(index, effort)
         tried = FaissVectorIndex(vectors, longest, search, few=0)
-        reached = {k: recall(tried.search(held_out, k), best[k]) for k in DEPTHS}
-        if reached[DEPTHS[0]] >= plan.recall or effort >= most:
+        if effort >= most or recall(tried.search(held_out, DEPTHS[0]), best[DEPTHS[0]]) >= plan.recall:
             break
         effort = min(2 * effort, most)
+    reached = {k: recall(tried.search(held_out, k), best[k]) for k in DEPTHS}
     return effort, {f"recall_at_{k}": round(share, 4) for k, share in reached.items()}
 
 

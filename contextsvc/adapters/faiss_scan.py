@@ -19,13 +19,6 @@ Float16Array = NDArray[np.float16]
 _library: Any = faiss
 
 
-def selector_of(allowed: BoolArray | None) -> Any:
-    """FAISS's selector of the allowed rows; keep a reference while it is in use."""
-    if allowed is None:
-        return _library.IDSelectorAll()
-    return _library.IDSelectorBitmap(np.packbits(allowed, bitorder="little"))
-
-
 class HalfPrecisionScan:
     """Scans (n, dim) float16 rows, C-contiguous, kept by reference; any number of threads may ask."""
 

@@ -4,38 +4,42 @@ A column answers with row numbers. A list-valued field holds each of its values;
 as in JSON, so that true is not 1.
 """
 
+from array import array
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from contextsvc.records import Int64Array
 
 Scalar = str | int | float
-NOTHING: Int64Array = np.zeros(0, dtype=np.int64)
 
 
 class Column:
-    """The values that rows have in one field."""
+    """The values that rows have in one field: (row, value) pairs in order of rows."""
 
     def __init__(self, values: Iterable[tuple[int, object]]) -> None:
-        there, equal = [], defaultdict[tuple[bool, Scalar], list[int]](list)
-        numbers, texts = list[tuple[int | float, int]](), list[tuple[str, int]]()
+        there, numbers, texts = list[int](), list[tuple[int | float, int]](), list[tuple[str, int]]()
+        listed_numbers, listed_texts = list[tuple[int | float, int]](), list[tuple[str, int]]()
+        booleans: dict[bool, list[int]] = {True: [], False: []}
         for row, value in values:
             there.append(row)
-            for item in value if isinstance(value, (list, tuple)) else (value,):
-                if isinstance(item, (str, int, float)):
-                    equal[isinstance(item, bool), item].append(row)
-            # What is not a number equals nothing and has no place in an order.
-            if isinstance(value, str):
-                texts.append((value, row))
-            elif isinstance(value, (int, float)) and not isinstance(value, bool) and value == value:
-                numbers.append((value, row))
+            items = value if isinstance(value, (list, tuple)) else (value,)
+            alone = items is not value
+            for item in items:
+                if isinstance(item, bool):
+                    booleans[item].append(row)
+                elif isinstance(item, str):
+                    (texts if alone else listed_texts).append((item, row))
+                # What is not a number equals nothing and has no place in an order.
+                elif isinstance(item, (int, float)) and item == item:
+                    (numbers if alone else listed_numbers).append((item, row))
         self._there = np.array(there, dtype=np.int64)
-        self._equal = dict(equal)
+        self._booleans = {which: np.array(rows, dtype=np.int64) for which, rows in booleans.items()}
         self._numbers, self._texts = _Order(numbers), _Order(texts)
+        self._listed_numbers, self._listed_texts = _Order(listed_numbers), _Order(listed_texts)
 
     def present(self) -> Int64Array:
         """Rows that have the field at all."""
@@ -43,15 +47,16 @@ class Column:
 
     def equal(self, wanted: Scalar) -> Int64Array:
         """Rows with that value, or a list that holds it; a row may come twice."""
-        if wanted != wanted:
-            return NOTHING
-        return np.array(self._equal.get((isinstance(wanted, bool), wanted), ()), dtype=np.int64)
+        if isinstance(wanted, bool):
+            return self._booleans[wanted]
+        orders = (self._numbers, self._listed_numbers)
+        if isinstance(wanted, str):
+            orders = (self._texts, self._listed_texts)
+        return np.concatenate([order.equal(wanted) for order in orders])
 
     def ordered(self, side: Literal["gt", "lt"], wanted: Scalar) -> Int64Array:
         """Rows whose number is greater or less than a number, or whose text follows or precedes a text."""
-        if isinstance(wanted, str):
-            return self._texts.beyond(side, wanted)
-        return NOTHING if wanted != wanted else self._numbers.beyond(side, wanted)
+        return (self._texts if isinstance(wanted, str) else self._numbers).beyond(side, wanted)
 
 
 class _Order:
@@ -62,7 +67,14 @@ class _Order:
         self._values = [value for value, _ in pairs]
         self._rows = np.array([row for _, row in pairs], dtype=np.int64)
 
-    def beyond(self, side: Literal["gt", "lt"], wanted: Scalar) -> Int64Array:
+    def equal(self, wanted: Any) -> Int64Array:
+        # Not a number is equal to nothing; a search for it would end anywhere.
+        end = bisect_right(self._values, wanted) if wanted == wanted else 0
+        return self._rows[bisect_left(self._values, wanted, hi=end) : end]
+
+    def beyond(self, side: Literal["gt", "lt"], wanted: Any) -> Int64Array:
+        if wanted != wanted:
+            return self._rows[:0]
         if side == "gt":
             return self._rows[bisect_right(self._values, wanted) :]
         return self._rows[: bisect_left(self._values, wanted)]
@@ -80,18 +92,24 @@ class Columns:
     """
 
     def __init__(self, rows: Iterable[Mapping[str, object]], owners: Int64Array | None = None) -> None:
-        values = defaultdict[str, list[tuple[int, object]]](list)
+        values: defaultdict[str, tuple[array[int], list[object]]] = defaultdict(lambda: (array("q"), []))
         num_rows = 0
         for row, fields in enumerate(rows):
             num_rows = row + 1
             for field, value in fields.items():
-                values[field].append((row, value))
+                values[field][0].append(row)
+                values[field][1].append(value)
         self.owners = np.arange(num_rows) if owners is None else owners
-        self._columns = {field: Column(found) for field, found in values.items()}
+        self._values = values
+        self._columns: dict[str, Column] = {}
 
     def column(self, field: str) -> Column:
-        """The field's column; one without values where no row has it."""
-        return self._columns.get(field, _EMPTY)
+        """The field's column, put in order when it is first asked for; an empty one where no row has it."""
+        # Two threads may both make it, and make the same.
+        found = self._columns.get(field)
+        if found is None and field in self._values:
+            found = self._columns[field] = Column(zip(*self._values[field], strict=True))
+        return found or _EMPTY
 
 
 _EMPTY = Column(())

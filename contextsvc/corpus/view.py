@@ -148,9 +148,11 @@ class Corpus:
 
     def document_fields(self) -> Iterator[Mapping[str, object]]:
         """What filters see of each document, in order: metadata, under `doc_id`, `title` and `source`."""
-        for entry in self.entries:
-            own = {"doc_id": entry.doc_id, "title": entry.title, "source": entry.source}
-            yield {**entry.metadata, **own}
+        # Not through `entries`, which takes three times as long: the first filter reads all of them.
+        bounds = (self.document_table[end].tolist() for end in ("first_line", "end_line"))
+        for first, end in zip(*bounds, strict=True):
+            line = json.loads(decode(self.lines[first:end]))
+            yield {**line["metadata"], **{field: line[field] for field in ("doc_id", "title", "source")}}
 
     @cached_property
     def columns(self) -> Columns:

@@ -169,6 +169,17 @@ def test_up_to_its_size_an_index_is_exact_and_writes_no_copy(tmp_path: Path) -> 
     assert said == {"vector_index": "IVF4,SQ8 at effort 4"}
 
 
+def test_what_is_far_from_the_query_is_found_when_a_filter_allows_nothing_else(
+    approximate: FaissVectorIndex,
+) -> None:
+    # Lists are read in the order of their nearness; the best of the far half lie in none of the first.
+    for query in QUERIES:
+        products = CLUSTERED.astype(np.float32) @ query
+        allowed = products < np.median(products)
+        found, exact = (approximate.search(query[np.newaxis], 10, allowed, e) for e in (False, True))
+        assert found[0].ids.tolist() == exact[0].ids.tolist()
+
+
 def test_few_allowed_chunks_are_scored_exactly_without_touching_the_lists(tmp_path: Path) -> None:
     vectors = unit_rows(500, 8, 0)
     write_vector_index(tmp_path, vectors, NOBODY, LISTS)
