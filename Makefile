@@ -45,6 +45,7 @@ bench: setup
 	$(BIN)/python -m benchmarks.build
 	$(BIN)/python -m benchmarks.budget
 	$(BIN)/python -m benchmarks.latency
+	$(BIN)/python -m benchmarks.search
 	$(BIN)/python -m benchmarks.ablation
 	$(BIN)/python -m benchmarks.report
 

@@ -73,7 +73,8 @@ def runs(sizes: Sequence[int], num_chunks: int) -> Iterator[tuple[int, int, int]
                     return
                 left -= 1
                 yield text, first, first + length
-    raise SystemExit(f"the texts give {num_chunks - left} chunks, {num_chunks} were asked for")
+    if left:
+        raise SystemExit(f"the texts give {num_chunks - left} chunks, {num_chunks} were asked for")
 
 
 def write_corpus(folder: Path, num_chunks: int, embedder: Embedder, home: Path) -> None:
