@@ -43,6 +43,8 @@ test: setup lint
 
 bench: setup
 	$(BIN)/python -m benchmarks.build
+	$(BIN)/python -m benchmarks.crashes
+	$(BIN)/python -m benchmarks.updates
 	$(BIN)/python -m benchmarks.budget
 	$(BIN)/python -m benchmarks.latency
 	$(BIN)/python -m benchmarks.search

@@ -72,10 +72,10 @@ def behind() -> Iterator[Callable[[Callable[[], None]], None]]:
         last: list[Future[None]] = []
 
         def after(work: Callable[[], None]) -> None:
-            for done in last:
-                done.result()
-            last[:] = [pool.submit(work)]
+            while last:
+                last.pop().result()
+            last.append(pool.submit(work))
 
         yield after
-        for done in last:
-            done.result()
+        while last:
+            last.pop().result()

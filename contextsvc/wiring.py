@@ -126,11 +126,17 @@ def read_sources(
     from contextsvc.adapters.files import Skipped, read_documents
     from contextsvc.adapters.trafilatura import read_html
 
-    for item in read_documents(sources, settings.max_file_bytes, read_html):
-        if isinstance(item, Skipped):
-            skipped(item.source, item.reason, item.num_ignored)
-        else:
-            yield item
+    # Not a generator itself: a source that does not exist is told before any model is loaded.
+    items = read_documents(sources, settings.max_file_bytes, read_html)
+
+    def documents() -> Iterator[Document]:
+        for item in items:
+            if isinstance(item, Skipped):
+                skipped(item.source, item.reason, item.num_ignored)
+            else:
+                yield item
+
+    return documents()
 
 
 def source_bytes(sources: Sequence[str]) -> int | None:

@@ -37,6 +37,7 @@ class Sources:
             self._read_chars += len(document.text)
             self._read_bytes += _file_bytes(document)
             yield document
+        self._total_bytes = self._read_bytes  # all is read: nothing has to be estimated any more
 
     def gone(self, entry: Entry | Alias) -> bool:
         """Whether a document that did not come was one of these sources', whose file is not there any more.

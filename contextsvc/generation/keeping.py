@@ -41,16 +41,17 @@ def roll_back(root: Path, name: str, generation: str | None = None) -> Manifest:
     require_published(root, name)
     with writing(root, name) as index:
         there = generations(index)
-        pointer = _pointer(root, name)
-        target = generation or _before(root, name, pointer, there)
+        pointer, is_whole = _pointer(root, name)
+        target = generation or (_before(name, pointer, there) if is_whole else pointer.generation)
         if target not in there:
             known = ", ".join(there) or "none"
             raise InvalidRequest(f"index {name!r} has no generation {target!r} (there: {known})")
         found = problems(index / "generations" / target)
         if found:
             raise CorruptIndex(name, found)
-        if target != pointer.generation:
+        if is_whole and target != pointer.generation:  # guessed, it may never have been published
             _forget_published(index, pointer.generation)
+        if target != pointer.generation or not is_whole:
             through(move_pointer(index, _after_roll_back(target, pointer)))
         return read_manifest(index / "generations" / target)
 
@@ -94,11 +95,7 @@ def _forget_published(index: Path, generation: str) -> None:
         drop_until(index, applied(read_manifest(index / "generations" / generation)))
 
 
-def _before(root: Path, name: str, pointer: Pointer, there: list[str]) -> str:
-    try:
-        read_pointer(root, name)
-    except CorruptIndex:
-        return pointer.generation
+def _before(name: str, pointer: Pointer, there: list[str]) -> str:
     before = [found for found in pointer.before if found in there]
     if not before:
         raise InvalidRequest(f"index {name!r} has no generation before {pointer.generation}")
@@ -106,6 +103,8 @@ def _before(root: Path, name: str, pointer: Pointer, there: list[str]) -> str:
 
 
 def _after_roll_back(target: str, pointer: Pointer) -> Pointer:
+    if target == pointer.generation:
+        return pointer
     if target in pointer.before:
         # Those newer than the target were left, and are no fallback for it.
         return Pointer(target, pointer.before[pointer.before.index(target) + 1 :])
@@ -123,8 +122,12 @@ def require_published(root: Path, name: str) -> None:
         raise UnknownIndex(name, str(root), index_names(root))
 
 
-def _pointer(root: Path, name: str) -> Pointer:
-    pointer = best_pointer(root, name)
-    if pointer is None:
-        raise CorruptIndex(name, ["CURRENT cannot be read and there is no generation"])
-    return pointer
+def _pointer(root: Path, name: str) -> tuple[Pointer, bool]:
+    """What CURRENT says and whether it is whole; damaged, it is taken from the generations there are."""
+    try:
+        return read_pointer(root, name), True
+    except CorruptIndex:
+        pointer = best_pointer(root, name)
+        if pointer is None:
+            raise
+        return pointer, False
