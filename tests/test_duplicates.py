@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from contextsvc.corpus import Corpus, broken_invariants
 from contextsvc.corpus.aliases import Alias, parse_aliases
 from contextsvc.duplicates import DuplicateWatch
-from contextsvc.errors import CorruptIndex, InvalidRequest
+from contextsvc.errors import CorruptIndex, InvalidRequest, UnknownDocument
 from contextsvc.generation import open_manifest
 from contextsvc.indexing import Built, IndexParts, Update, build_index, update_index
 from contextsvc.library import Library
+from contextsvc.publishing import Publisher
 from contextsvc.records import Document
 from contextsvc.requests import PackRequest
 from contextsvc.wiring import open_search
@@ -183,6 +184,19 @@ def test_an_alias_that_changes_is_looked_at_anew(tmp_path: Path) -> None:
     built(tmp_path, [page(1), page(2)])
     updated(tmp_path, documents=[page(2, OTHER)])
     assert contents(tmp_path) == (["v1/page", "v2/page"], {})
+
+
+def test_documents_that_come_over_http_become_aliases_too_and_can_be_deleted(tmp_path: Path) -> None:
+    built(tmp_path, [page(1)])
+    publisher = Publisher(Library(tmp_path, FakeEmbedder().fingerprint, open_search), parts, keep=2)
+    publisher.put("docs", [page(2), page(3, OTHER, "other")])
+    assert publisher.publish("docs")["added"] == 1
+    assert contents(tmp_path) == (["v1/page", "v3/other"], {"v2/page": "v1/page"})
+    publisher.delete("docs", "v2/page")
+    with pytest.raises(UnknownDocument):
+        publisher.delete("docs", "v9/page")
+    assert publisher.publish("docs")["changed"]
+    assert contents(tmp_path) == (["v1/page", "v3/other"], {})
 
 
 def test_what_is_not_there_cannot_be_deleted(tmp_path: Path) -> None:
