@@ -88,13 +88,18 @@ class Library:
         if known is not None and said == wanted:
             return known
         lock = self._loading.setdefault(name, threading.Lock())
-        if not lock.acquire(blocking=known is None):
-            assert known is not None
+        if known is not None and lock.locked():
             return known
-        try:
+        return self.refreshed(name)
+
+    def refreshed(self, name: str) -> LoadedIndex:
+        """As `get`, but it waits for whoever opens a new generation: what is published now is served then.
+
+        Raises:
+            ContextError: as `get`.
+        """
+        with self._loading.setdefault(name, threading.Lock()):
             return self._follow(name)
-        finally:
-            lock.release()
 
     def _follow(self, name: str) -> LoadedIndex:
         while True:

@@ -85,7 +85,7 @@ class Publisher:
         require_published(self._library.root, name)
         built = update_index(self._library.root, name, changes, self._parts, keep=self._keep)
         drop_until(index, reached)
-        self._library.get(name)
+        self._library.refreshed(name)
         return published_view(built)
 
     def _index(self, name: str) -> Path:
