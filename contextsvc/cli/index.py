@@ -9,7 +9,7 @@ from contextsvc.checking import check_index
 from contextsvc.cli.built import built_view, print_built, progress_line
 from contextsvc.cli.duplicates import duplicates_view, print_aliases, print_duplicates
 from contextsvc.cli.output import JsonFlag, out, print_fields, print_json, print_table, progress, say, size
-from contextsvc.cli.sources import Sources
+from contextsvc.cli.sources import Sources, interruptible
 from contextsvc.codec import Json
 from contextsvc.corpus import Corpus
 from contextsvc.duplicates import DuplicateWatch
@@ -44,7 +44,7 @@ def build(
     read = Sources(settings, sources)
     least = settings.duplicate_likeness
     watch = DuplicateWatch(least, make_likeness(least), dedupe)
-    with progress(f"indexing {index}") as tell:
+    with progress(f"indexing {index}") as tell, interruptible():
         built = build_index(
             root or settings.root, index, read.documents(), build_index_parts(settings),
             lambda done: tell(progress_line(done, read.remaining(done))), settings.keep_generations, resume,

@@ -8,7 +8,7 @@ import typer
 from contextsvc.cli.built import built_view, print_built, progress_line
 from contextsvc.cli.index import ResumeOption, RootOption
 from contextsvc.cli.output import JsonFlag, out, print_json, progress, say
-from contextsvc.cli.sources import Sources
+from contextsvc.cli.sources import Sources, interruptible
 from contextsvc.errors import UserError
 from contextsvc.generation import collect, roll_back
 from contextsvc.indexing import Update, update_index
@@ -48,7 +48,7 @@ def update(
     settings = Settings.from_env()
     read = Sources(settings, sources or [])
     change = Update(read.documents(), delete or [], read.gone if prune else None)
-    with progress(f"updating {name}") as tell:
+    with progress(f"updating {name}") as tell, interruptible():
         built = update_index(
             root or settings.root, name, lambda _: change, build_index_parts(settings),
             lambda done: tell(progress_line(done, read.remaining(done))), settings.keep_generations, resume,

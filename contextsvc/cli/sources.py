@@ -1,6 +1,7 @@
 """Sources on the command line: what they give, what was skipped, how far they are read, what is gone."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path, PurePath
 
 from contextsvc.cli.output import say
@@ -63,6 +64,16 @@ class Sources:
         say(f"{'ignored' if num_ignored else 'skipped'} {source}: {reason}")
         if not num_ignored:
             self.skipped.append({"source": source, "reason": reason})
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Tells whoever stops a build how to go on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        say("nothing was published; the same command with --resume goes on from the finished parts")
+        raise
 
 
 def _lies_in(source: str, root: str) -> bool:

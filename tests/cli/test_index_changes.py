@@ -121,6 +121,24 @@ def test_for_a_person(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert folder.exists()
 
 
+def test_a_build_that_is_stopped_says_how_to_go_on_and_does(
+    folder: Path, run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("contextsvc.indexing.BATCH_CHARS", 1)
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as stopping:
+        stopping.setattr("contextsvc.indexing.record_probes", stop)  # when all parts are finished
+        assert ran("index", "build", "docs", "--index", "mine") == 1
+    assert "--resume goes on" in capsys.readouterr().err
+    assert run("index", "list")["indexes"] == []
+    view = run("index", "build", "docs", "--index", "mine", "--resume")
+    assert (view["num_reused"], view["num_embedded"], view["num_documents"]) == (4, 0, 4)
+    assert folder.exists()
+
+
 def test_the_time_left_follows_from_what_was_read(folder: Path) -> None:
     sources = Sources(Settings(), [str(folder)])
     assert sum(1 for _ in sources.documents()) == 4
