@@ -43,8 +43,11 @@ test: setup lint
 
 bench: setup
 	$(BIN)/python -m benchmarks.build
+	$(BIN)/python -m benchmarks.crashes
+	$(BIN)/python -m benchmarks.updates
 	$(BIN)/python -m benchmarks.budget
 	$(BIN)/python -m benchmarks.latency
+	$(BIN)/python -m benchmarks.search
 	$(BIN)/python -m benchmarks.ablation
 	$(BIN)/python -m benchmarks.report
 

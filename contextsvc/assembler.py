@@ -22,7 +22,7 @@ from contextsvc.records import (
     digest,
 )
 from contextsvc.requests import PackRequest
-from contextsvc.steps.filtering import compile_filter
+from contextsvc.steps.filtering import matching
 from contextsvc.steps.fusion import (
     as_share,
     best_first,
@@ -96,7 +96,7 @@ class Assembler:
         allowed = _allowed(index, request.filters)
         query = self.embedder.embed_queries([request.query])
         mark("embed")
-        found = self._retrieve(index, request.query, query, allowed)
+        found = self._retrieve(index, request, query, allowed)
         mark("retrieve")
         candidates, weak = self._keep_strong(found)
         vectors = index.corpus.chunk_vectors[_numbers(candidates)].astype(np.float32)
@@ -107,11 +107,11 @@ class Assembler:
         return pack
 
     def _retrieve(
-        self, index: LoadedIndex, text: str, query: Float32Array, allowed: BoolArray | None
+        self, index: LoadedIndex, request: PackRequest, query: Float32Array, allowed: BoolArray | None
     ) -> list[Candidate]:
         """Both searches, fused; then the best of them scored again with the second stage."""
-        s = self.settings
-        dense = index.vectors.search(query, s.num_candidates, allowed)[0]
+        s, text = self.settings, request.query
+        dense = index.vectors.search(query, s.num_candidates, allowed, request.exact)[0]
         lexical = index.lexical.search([text], s.num_candidates, allowed)[0]
         ids = pool_candidates([dense, lexical])
         similarity = _chunk_similarity(index, ids, query[0])
@@ -158,7 +158,7 @@ class Assembler:
         return ContextPack(
             request.query, index.name, index.generation, self.configuration, chunks,
             (*packed.drops, *weak), packed.text, sum(shares), request.budget_tokens,
-            request.tokenizer, request.ordering,
+            request.tokenizer, request.ordering, request.exact,
         )  # fmt: skip
 
 
@@ -178,8 +178,9 @@ def counter_named(counters: Mapping[str, TokenCounter], name: str) -> TokenCount
 def _allowed(index: LoadedIndex, filters: str) -> BoolArray | None:
     if not filters:
         return None
-    holds = compile_filter(json.loads(filters))
-    documents = np.array([holds(fields) for fields in index.corpus.document_fields()], dtype=np.bool_)
+    columns = index.corpus.columns
+    documents = np.zeros(index.corpus.num_documents, dtype=np.bool_)
+    documents[columns.owners[matching(json.loads(filters), columns)]] = True
     allowed: BoolArray = documents[index.corpus.documents_of_chunks]
     return allowed
 

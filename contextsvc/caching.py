@@ -21,7 +21,7 @@ from contextsvc.requests import PackRequest
 
 Record = TypeVar("Record")
 Mark = Callable[[str], None]
-FORMAT = "2"
+FORMAT = "3"
 """Raised when the shape of a stored record changes."""
 
 

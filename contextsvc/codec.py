@@ -87,6 +87,7 @@ def pack_view(pack: ContextPack, explain: bool = False) -> Json:
         "budget_tokens": pack.budget_tokens,
         "tokenizer": pack.tokenizer,
         "ordering": pack.ordering,
+        "exact": pack.exact,
         "chunks": [_chunk_view(packed, explain) for packed in pack.chunks],
     }
     if explain:
@@ -102,6 +103,7 @@ def _chunk_view(packed: PackedChunk, explain: bool) -> Json:
         "title": chunk.title,
         "section": list(chunk.section),
         "source": chunk.source,
+        "also_in": list(chunk.also_in),
         "start": chunk.start,
         "end": chunk.end,
         "text": chunk.text,

@@ -25,6 +25,7 @@ from contextsvc.measurements import Target, Utilization
 from contextsvc.measuring import Measurer
 from contextsvc.minimising import minimal_pack
 from contextsvc.ports import JobQueue
+from contextsvc.publishing import Publisher
 from contextsvc.records import CacheState, ContextPack
 from contextsvc.requests import PackRequest, require_unicode
 from contextsvc.settings import Settings
@@ -55,6 +56,7 @@ class Ask:
     response: str | None = None
     sentences: bool = False
     explain: bool = False
+    exact: bool = False
 
 
 class Engine:
@@ -72,8 +74,11 @@ class Engine:
         assembler: CachedAssembler,
         measurer: CachedMeasurer[Measurer],
         jobs: JobQueue | None = None,
+        *,
+        publisher: Publisher,
     ) -> None:
         self.settings, self.library = settings, library
+        self.publisher = publisher
         self.assembler, self.measurer = assembler, measurer
         self.packing = Slots(settings.max_concurrent, settings.max_waiting, settings.wait_seconds)
         self.measuring = Slots(1, settings.max_waiting, settings.wait_seconds)
@@ -217,16 +222,19 @@ class Engine:
         max_chunks = s.max_chunks if ask.max_chunks is None else ask.max_chunks
         return PackRequest(
             ask.index, ask.query, ask.budget_tokens, max_chunks,
-            ask.tokenizer or s.tokenizer, ask.ordering or s.ordering, filters,
+            ask.tokenizer or s.tokenizer, ask.ordering or s.ordering, filters, ask.exact,
         )  # fmt: skip
 
     def _brief(self, name: str) -> Json:
         try:
-            view = self.index(name)
+            index = self.library.get(name)
         except (CorruptIndex, UserError) as error:
             return {"name": name, "state": "unusable", "reason": str(error)}
         kept = ("name", "generation", "num_documents", "num_chunks", "built_at")
-        return {**{key: view[key] for key in kept}, "state": "ready"}
+        view = {key: getattr(index.manifest, key) for key in kept}
+        if index.instead_of:
+            return {**view, "state": "degraded", "reason": index.instead_of}
+        return {**view, "state": "ready"}
 
 
 def _response(text: str | None) -> Target | None:

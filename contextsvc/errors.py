@@ -6,6 +6,7 @@
     |  |- InvalidRequest        a query, budget or filter out of its range
     |  |- BudgetTooSmall        no single chunk fits; names the smallest budget that would do
     |  |- UnknownIndex          no such index under the root
+    |  |- UnknownDocument       no such document in the index
     |  |- UnknownPack           no such pack in the cache
     |  |- IndexBusy             another writer is at work on the index
     |  |- IndexMismatch         the index was built by another embedder
@@ -79,6 +80,16 @@ class UnknownIndex(UserError):
             f"build it: contextsvc index build SOURCE --index {name}"
         )
         self.name = name
+
+
+class UnknownDocument(UserError):
+    """There is no such document in the index, nor among what waits for the next publish."""
+
+    code = "unknown_document"
+
+    def __init__(self, name: str, doc_id: str) -> None:
+        super().__init__(f"index {name!r} has no document {doc_id[:200]!r}")
+        self.doc_id = doc_id
 
 
 class UnknownPack(UserError):

@@ -1,73 +1,41 @@
-"""Documents -> a published generation: parse, split, embed each distinct sentence once, chunk, write."""
+"""Documents -> a published generation: anew from sources, or from the current generation and what changed."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
-import numpy as np
+from contextsvc.corpus import Corpus, CorpusWriter, KnownSentences, Merger, Vectors
+from contextsvc.corpus.aliases import write_aliases
+from contextsvc.duplicates import DEDUPE, DuplicateWatch, UpdateWatch
+from contextsvc.errors import ContextError, IndexMismatch, InvalidRequest, SettingError, SourceError
+from contextsvc.generation import (
+    APPLIED,
+    KEEP,
+    Manifest,
+    Stage,
+    applied,
+    current,
+    open_manifest,
+    stage,
+)
+from contextsvc.generation.parts import drop_parts, finish_part, finished_parts, part_folder
+from contextsvc.parting import Cut, Former, IndexParts, cut, embed, write_part
+from contextsvc.pipeline import ahead, behind
+from contextsvc.planning import Plan
+from contextsvc.probing import record_probes
+from contextsvc.records import Document
+from contextsvc.updates import Built, Progress, Update
 
-from contextsvc.corpus import Corpus, CorpusWriter
-from contextsvc.errors import SourceError
-from contextsvc.generation import Manifest, stage
-from contextsvc.ports import BlockParser, Embedder, SentenceSplitter, TokenCounter
-from contextsvc.records import Chunk, Document, Float32Array, Format, Int64Array, Sentence, digest
-from contextsvc.steps.chunking import chunk_bounds, pooled_vectors
-from contextsvc.steps.sentences import cut_sentences
+__all__ = ["Built", "Former", "IndexParts", "Progress", "Update", "build_index", "update_index"]
 
-BATCH_CHARS = 2_000_000
+BATCH_CHARS = 500_000
 """Documents are worked on in batches of about so much text: enough to sort by length, little to hold."""
 
 
-@dataclass(frozen=True, slots=True)
-class IndexParts:
-    """What an index is built with.
-
-    Attributes:
-        write_search: Writes the search structures of a corpus into its folder.
-    """
-
-    parsers: Mapping[Format, BlockParser]
-    splitter: SentenceSplitter
-    counter: TokenCounter
-    embedder: Embedder
-    write_search: Callable[[Path, Corpus], None]
-    min_tokens: int
-    max_tokens: int
-
-
-@dataclass(slots=True)
-class Progress:
-    """What a build has done so far; `report` is called with it after every batch.
-
-    Attributes:
-        num_tokens: Tokens of all chunks.
-        num_vectors: Distinct sentences, which is how many were embedded.
-        encoder_seconds: Time inside the embedder.
-    """
-
-    num_documents: int = 0
-    num_sentences: int = 0
-    num_vectors: int = 0
-    num_chunks: int = 0
-    num_tokens: int = 0
-    encoder_seconds: float = 0.0
-    started: float = field(default_factory=time.perf_counter)
-
-    @property
-    def seconds(self) -> float:
-        """Since the build began."""
-        return time.perf_counter() - self.started
-
-
-@dataclass(frozen=True, slots=True)
-class Built:
-    """The generation that is now current; `changed` is False when it already was."""
-
-    manifest: Manifest
-    changed: bool
-    progress: Progress
-    seconds: float
+Report = Callable[[Progress], None]
 
 
 def build_index(
@@ -75,11 +43,15 @@ def build_index(
     name: str,
     documents: Iterable[Document],
     parts: IndexParts,
-    report: Callable[[Progress], None] = lambda _: None,
+    report: Report = lambda _: None,
+    keep: int = KEEP,
+    resume: bool = False,
+    watch: DuplicateWatch | None = None,
 ) -> Built:
     """Build an index and publish it as the current generation.
 
-    Until the publish nothing is visible; on any error the former generation stays current.
+    Until the publish nothing is visible; on any error the former generation stays current. Parts that
+    were finished by then stay beside it, for `resume`.
 
     Args:
         root: Folder of the indexes.
@@ -87,40 +59,189 @@ def build_index(
         documents: Read once, in order; ids unique.
         parts: What it is built with.
         report: Told of progress after every batch.
+        keep: Generations to keep, the new one included.
+        resume: Take what an interrupted build of this index has finished; else it is removed.
+        watch: Looks for copies among the documents; None: nobody does.
 
     Raises:
         SourceError: there is no document, or none has text.
     """
-    progress = Progress()
-    with stage(root, name) as staged:
-        rows: dict[str, int] = {}
-        with CorpusWriter(staged.folder, parts.embedder.dim) as writer:
-            for batch in _batches(documents):
-                _add_batch(batch, writer, rows, parts, progress)
-                report(progress)
-        if progress.num_chunks == 0:
+    with stage(root, name, keep) as staged:
+        work = _Work(staged, parts, report, resume, watch=watch)
+        work.take(watch.read(documents) if watch else documents)
+        return work.publish(_applied(root, name), empty=False)
+
+
+def update_index(
+    root: Path,
+    name: str,
+    changes: Callable[[Manifest], Update],
+    parts: IndexParts,
+    report: Report = lambda _: None,
+    keep: int = KEEP,
+    resume: bool = False,
+) -> Built:
+    """Publish the current generation with some documents added, replaced and left out.
+
+    What did not change is copied, after every byte of it was verified. Where nothing changes there is
+    no new generation.
+
+    Args:
+        root: Folder of the indexes.
+        name: The index.
+        changes: Given the current generation's manifest, what is to change; asked while no other
+            writer can publish.
+        parts: As those the index was built with.
+        report: Told of progress after every batch.
+        keep: Generations to keep, the new one included.
+        resume: As for `build_index`.
+
+    Raises:
+        UnknownIndex: there is no such index.
+        CorruptIndex: the current generation is damaged: nothing is built upon it.
+        IndexMismatch: another embedder made it.
+        SettingError: chunks were cut by other settings.
+        InvalidRequest: a document to delete is not there.
+    """
+    current(root, name)  # before the lock makes a folder
+    with stage(root, name, keep) as staged:
+        folder, manifest = open_manifest(root, name)
+        _check_fit(manifest, parts)
+        update = changes(manifest)
+        base = Corpus.open(folder, manifest)
+        watch = _update_watch(manifest, base, parts, update)
+        work = _Work(staged, parts, report, resume, (folder, base), watch)
+        work.take(watch.read(update.documents) if watch else update.documents)
+        _leave_out(name, work.plan, update, watch)
+        if watch:
+            work.take(watch.orphans(work.plan.holds))
+        reached = applied(manifest) if update.applied is None else update.applied
+        changed = work.plan.changes or (watch is not None and watch.changes)
+        built = work.publish(reached, empty=True) if changed else work.unchanged(manifest)
+        return replace(built, lost=tuple(watch.lost)) if watch else built
+
+
+class _Work:
+    """A generation in the making: parts, one a batch, and in the end one corpus from all of them."""
+
+    def __init__(
+        self,
+        staged: Stage,
+        parts: IndexParts,
+        report: Report,
+        resume: bool,
+        base: tuple[Path, Corpus] | None = None,
+        watch: DuplicateWatch | None = None,
+    ) -> None:
+        self.plan, self.progress = Plan(), Progress()
+        self._staged, self._parts, self._report, self._base = staged, parts, report, base
+        self._watch = watch or DuplicateWatch(1.0, None, keep_one=False)
+        self._known, self._corpora = KnownSentences(), list[Corpus]()
+        self._made_with = {"embedder": parts.embedder.fingerprint, **parts.settings}
+        if base is not None:
+            self._add(base[1])
+            self.plan.start_from(base[1])
+        if not resume:
+            drop_parts(staged.index)
+        self._num_parts = 0
+        for folder in finished_parts(staged.index, self._made_with):
+            self._num_parts = int(folder.name)
+            self.plan.add_finished(len(self._corpora), self._add(Corpus.open(folder)))
+
+    def take(self, documents: Iterable[Document]) -> None:
+        """Make parts of the documents that are not there already."""
+        cuts = (cut(batch, self._parts) for batch in _batches(filter(self._is_new, documents)))
+        with closing(ahead(cuts)) as made, behind() as after:
+            for batch in made:
+                started = time.perf_counter()
+                found, num_embedded = embed(batch, self._known, self._parts)
+                self.progress.encoder_seconds += time.perf_counter() - started
+                self.progress.num_documents += len(batch.documents)
+                self.progress.num_chars += sum(len(document.text) for document in batch.documents)
+                self.progress.num_sentences += batch.num_sentences
+                self.progress.num_vectors += num_embedded
+                number = self._known.add(found)
+                self.plan.put(batch.documents, number)
+                after(partial(self._finish, batch, found, number))
+                self._report(self.progress)
+
+    def publish(self, reached: int, empty: bool) -> Built:
+        """Merge, write the search structures, seal and publish."""
+        folder = self._staged.folder
+        self._enter("merging")
+        with CorpusWriter(folder, self._parts.embedder.dim) as writer:
+            merger = Merger(writer, self._corpora, self._known)
+            merger.add(self.plan.places)
+        write_aliases(folder, self._watch.aliases)
+        corpus = Corpus.open(folder)
+        if corpus.num_chunks == 0 and not empty:
             raise SourceError("found no text to index; expected at least one document with words in it")
-        parts.write_search(staged.folder, Corpus.open(staged.folder))
-        staged.seal(_description(parts, progress))
-        published = staged.publish()
-    return Built(published.manifest, published.changed, progress, progress.seconds)
+        former = Former(self._base[0], merger.chunks_from(0)) if self._base else None
+        self._enter("writing the searches")
+        searched = self._parts.write_search(folder, corpus, former)
+        record_probes(folder, corpus, *self._parts.open_search(self._staged.index.name, folder, corpus))
+        self.progress.num_chunks = corpus.num_chunks
+        self.progress.num_tokens = int(corpus.chunk_tokens.sum())
+        self._enter("publishing")
+        self._staged.seal(self._description(corpus, reached, searched))
+        published = self._staged.publish()
+        drop_parts(self._staged.index)
+        return self._built(published.manifest, published.changed)
 
+    def unchanged(self, manifest: Manifest) -> Built:
+        """There is nothing to publish."""
+        drop_parts(self._staged.index)
+        return self._built(manifest, changed=False)
 
-def _description(parts: IndexParts, progress: Progress) -> dict[str, object]:
-    return {
-        "embedder": parts.embedder.fingerprint,
-        "dim": parts.embedder.dim,
-        "num_documents": progress.num_documents,
-        "num_chunks": progress.num_chunks,
-        "num_sentences": progress.num_sentences,
-        "num_vectors": progress.num_vectors,
-        "settings": {
-            "chunk_min_tokens": parts.min_tokens,
-            "chunk_max_tokens": parts.max_tokens,
-            "tokenizer": parts.counter.name,
-            "num_tokens": progress.num_tokens,
-        },
-    }
+    def _enter(self, phase: str) -> None:
+        self.progress.phase = phase
+        self._report(self.progress)
+
+    def _built(self, manifest: Manifest, changed: bool) -> Built:
+        plan = self.plan
+        return Built(
+            manifest, changed, self.progress, self.progress.seconds,
+            plan.num_added, plan.num_changed, plan.num_unchanged, plan.num_deleted,
+        )  # fmt: skip
+
+    def _description(self, corpus: Corpus, reached: int, searched: Mapping[str, object]) -> dict[str, object]:
+        settings = {**self._parts.settings, "num_tokens": self.progress.num_tokens, **searched}
+        settings |= self._watch.said
+        return {
+            "embedder": self._parts.embedder.fingerprint,
+            "dim": self._parts.embedder.dim,
+            "num_documents": corpus.num_documents,
+            "num_chunks": corpus.num_chunks,
+            "num_sentences": len(corpus.sentence_table),
+            "num_vectors": len(corpus.sentence_vectors),
+            "settings": {**settings, APPLIED: reached} if reached else settings,
+        }
+
+    def _is_new(self, document: Document) -> bool:
+        if not self.plan.has(document):
+            return True
+        self.progress.num_documents += 1
+        self.progress.num_reused += 1
+        self.progress.num_reused_chars += len(document.text)
+        self.progress.num_chars += len(document.text)
+        return False
+
+    def _finish(self, batch: Cut, found: Vectors, number: int) -> None:
+        self._num_parts += 1
+        folder = part_folder(self._staged.index, self._num_parts)
+        write_part(folder, batch, found, self._parts)
+        finish_part(folder, self._made_with)
+        corpus = Corpus.open(folder)
+        self._corpora.append(corpus)
+        # From here on mapped; until here the vectors were only in memory.
+        self._known.sources[number] = Vectors(corpus.sentence_keys, corpus.sentence_vectors)
+        self.progress.num_chunks += corpus.num_chunks
+        self.progress.num_tokens += int(corpus.chunk_tokens.sum())
+
+    def _add(self, corpus: Corpus) -> Corpus:
+        self._known.add(Vectors(corpus.sentence_keys, corpus.sentence_vectors))
+        self._corpora.append(corpus)
+        return corpus
 
 
 def _batches(documents: Iterable[Document]) -> Iterator[list[Document]]:
@@ -136,73 +257,41 @@ def _batches(documents: Iterable[Document]) -> Iterator[list[Document]]:
         yield batch
 
 
-def _add_batch(
-    batch: Sequence[Document],
-    writer: CorpusWriter,
-    rows: dict[str, int],
-    parts: IndexParts,
-    progress: Progress,
-) -> None:
-    cut = [(document, _sentences_of(document, parts)) for document in batch]
-    fresh: dict[str, str] = {}
-    for document, sentences in cut:
-        for sentence in sentences:
-            text = document.text[sentence.start : sentence.end]
-            key = digest(text)
-            if key not in rows:
-                fresh.setdefault(key, text)
-    started = time.perf_counter()
-    vectors = parts.embedder.embed_passages(list(fresh.values()))
-    progress.encoder_seconds += time.perf_counter() - started
-    first = writer.add_vectors(vectors)
-    rows.update((key, first + offset) for offset, key in enumerate(fresh))
-    progress.num_vectors += len(fresh)
-    for document, sentences in cut:
-        numbers = np.array([rows[digest(document.text[s.start : s.end])] for s in sentences], dtype=np.int64)
-        _add_document(document, sentences, numbers, writer, parts, progress)
+def _update_watch(manifest: Manifest, base: Corpus, parts: IndexParts, update: Update) -> UpdateWatch | None:
+    """What keeps the copies of an index in order that was told to keep one of each; None for another."""
+    least = manifest.settings.get(DEDUPE)
+    if least is None:
+        return None
+    return UpdateWatch(base, least, parts.make_likeness(least), update.delete, update.gone is not None)
 
 
-def _sentences_of(document: Document, parts: IndexParts) -> list[Sentence]:
-    def fits(texts: Sequence[str]) -> list[bool]:
-        # A token is at least one byte, so that most texts need not be tokenised to know they fit.
-        limit = min(parts.max_tokens, parts.embedder.max_tokens)
-        verdicts = [len(text.encode("utf-8", "surrogatepass")) <= limit for text in texts]
-        long = [number for number, fit in enumerate(verdicts) if not fit]
-        counts = parts.counter.count([texts[number] for number in long])
-        pieces = parts.embedder.count_tokens([texts[number] for number in long])
-        for number, num_tokens, num_pieces in zip(long, counts, pieces, strict=True):
-            verdicts[number] = num_tokens <= parts.max_tokens and num_pieces <= parts.embedder.max_tokens
-        return verdicts
-
-    blocks = parts.parsers[document.format].parse(document.text)
-    return cut_sentences(document.text, blocks, parts.splitter.split, fits, parts.counter.count)
+def _leave_out(name: str, plan: Plan, update: Update, watch: UpdateWatch | None) -> None:
+    missing = [
+        doc_id for doc_id in update.delete if not (plan.delete(doc_id) or (watch and watch.forget(doc_id)))
+    ]
+    if missing and not update.lenient:
+        raise InvalidRequest(f"index {name!r} has no document {', '.join(map(repr, missing))}")
+    if update.gone is not None:
+        plan.delete_unseen(update.gone)
+        if watch:
+            watch.forget_unseen(update.gone)
 
 
-def _add_document(
-    document: Document,
-    sentences: Sequence[Sentence],
-    numbers: Int64Array,
-    writer: CorpusWriter,
-    parts: IndexParts,
-    progress: Progress,
-) -> None:
-    vectors: Float32Array = writer.vectors(numbers)
-    counted: dict[tuple[int, int], int] = {}
+def _check_fit(manifest: Manifest, parts: IndexParts) -> None:
+    if manifest.embedder != parts.embedder.fingerprint:
+        raise IndexMismatch(manifest.name, manifest.embedder, parts.embedder.fingerprint)
+    for setting, value in parts.settings.items():
+        before = manifest.settings.get(setting)
+        if before != value:
+            raise SettingError(
+                f"index {manifest.name!r} was built with {setting} {before}, now it is {value}; set it back, "
+                f"or rebuild it: contextsvc index build SOURCE --index {manifest.name}"
+            )
 
-    def count(first: int, end: int) -> int:
-        text = document.text[sentences[first].start : sentences[end - 1].end]
-        counted[first, end] = parts.counter.count([text])[0]
-        return counted[first, end]
 
-    bounds = chunk_bounds(sentences, vectors, parts.min_tokens, parts.max_tokens, count)
-    content_hash = document.content_hash
-    chunks = []
-    for first, end in bounds:
-        num_tokens = counted.get((first, end)) or count(first, end)
-        start, stop, section = sentences[first].start, sentences[end - 1].end, sentences[first].section
-        chunks.append(Chunk.cut(document, start, stop, num_tokens, section, content_hash))
-    writer.add_document(document, sentences, numbers, chunks, bounds, pooled_vectors(vectors, bounds))
-    progress.num_documents += 1
-    progress.num_sentences += len(sentences)
-    progress.num_chunks += len(chunks)
-    progress.num_tokens += sum(chunk.num_tokens for chunk in chunks)
+def _applied(root: Path, name: str) -> int:
+    """How far into the journal the current generation goes; 0 where there is none to ask."""
+    try:
+        return applied(open_manifest(root, name)[1])
+    except ContextError:
+        return 0

@@ -92,7 +92,11 @@ class Sentence:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A run of whole sentences of one document: `document.text[start:end] == text`, always."""
+    """A run of whole sentences of one document: `document.text[start:end] == text`, always.
+
+    Attributes:
+        also_in: Ids of documents that say the same and were left out.
+    """
 
     doc_id: str
     start: int
@@ -103,6 +107,7 @@ class Chunk:
     source: str = ""
     section: tuple[str, ...] = ()
     content_hash: str = ""
+    also_in: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.start < 0 or self.end - self.start != len(self.text) or not self.text:
@@ -209,7 +214,11 @@ class PackedChunk:
 
 @dataclass(frozen=True, slots=True)
 class ContextPack:
-    """A rendered context that fits its budget. Chunks lie in the order of the text."""
+    """A rendered context that fits its budget. Chunks lie in the order of the text.
+
+    Attributes:
+        exact: The query was compared with every vector: no approximate index stood between.
+    """
 
     query: str
     index: str
@@ -222,6 +231,7 @@ class ContextPack:
     budget_tokens: int
     tokenizer: str
     ordering: str
+    exact: bool = False
 
     def __post_init__(self) -> None:
         if self.num_tokens > self.budget_tokens:
@@ -234,7 +244,7 @@ class ContextPack:
         """A hash of everything that made the pack: the same request has the same id."""
         return digest(
             self.index, self.generation, self.configuration, self.query,
-            str(self.budget_tokens), self.tokenizer, self.ordering, self.text,
+            str(self.budget_tokens), self.tokenizer, self.ordering, str(self.exact), self.text,
             *(packed.candidate.chunk.chunk_id for packed in self.chunks),
         )[:32]  # fmt: skip
 

@@ -29,6 +29,7 @@ class PackRequest:
 
     Attributes:
         filters: As `steps.filtering` reads it, written as canonical JSON; empty: all documents.
+        exact: Compare the query with every vector, however large the index.
     """
 
     index: str
@@ -38,6 +39,7 @@ class PackRequest:
     tokenizer: str
     ordering: str
     filters: str = ""
+    exact: bool = False
 
     def __post_init__(self) -> None:
         require_unicode(self.query, "the query")

@@ -51,7 +51,17 @@ class Settings:
 
     chunk_min_tokens: int = setting(48, "smallest chunk, in o200k_base tokens, where avoidable")
     chunk_max_tokens: int = setting(192, "largest chunk, in o200k_base tokens, always")
+    duplicate_likeness: float = setting(
+        0.95, "documents at least this alike are near-duplicates; 1: equal ones"
+    )
     max_file_bytes: int = setting(50_000_000, "larger files, and longer JSONL lines, are skipped")
+
+    exact_up_to: int = setting(50_000, "chunks up to which an index is searched exactly")
+    approximate_index: str = setting("IVF{lists},SQ8", "FAISS factory string of larger ones; lists or graph")
+    approximate_recall: float = setting(0.99, "recall@10 for which a larger one tries as hard as it must")
+
+    keep_generations: int = setting(2, "generations that a publish leaves, the new one included")
+    damaged_index: str = setting("fallback", "when the current generation is damaged: fallback or refuse")
 
     num_candidates: int = setting(100, "candidates taken from each of dense and lexical search")
     rerank_depth: int = setting(50, "candidates that the second stage scores")
@@ -77,6 +87,7 @@ class Settings:
     measure_share: float = setting(0.0, "share of packs measured in the background unasked")
     seed: int = setting(0, "seed of placebo draws and bootstraps")
 
+    max_body_bytes: int = setting(20_000_000, "longest request body; more is refused with 413")
     host: str = setting("127.0.0.1", "address the service listens on")
     port: int = setting(8000, "port the service listens on")
     max_concurrent: int = setting(2, "packs assembled at one time")
@@ -86,23 +97,26 @@ class Settings:
     def __post_init__(self) -> None:
         _require(1 <= self.chunk_min_tokens <= self.chunk_max_tokens, "chunk_min_tokens", self,
                  "at least 1 and at most chunk_max_tokens")  # fmt: skip
+        _require(0.5 <= self.duplicate_likeness <= 1, "duplicate_likeness", self, "between 0.5 and 1")
         _require(self.chunk_max_tokens >= 16, "chunk_max_tokens", self, "at least 16")
         weights = (self.lexical_weight, self.dense_weight, self.second_stage_weight)
         _require(min(weights) >= 0 and sum(weights) > 0, "lexical_weight", self,
                  "weights not negative, at least one positive")  # fmt: skip
-        for name in ("score_floor", "near_duplicate_similarity", "diversity_weight", "measure_share"):
+        for name in ("score_floor", "near_duplicate_similarity", "diversity_weight", "measure_share",
+                     "approximate_recall"):  # fmt: skip
             _require(0 <= getattr(self, name) <= 1, name, self, "between 0 and 1")
         for name in ("num_candidates", "rerank_depth", "max_chunks", "max_concurrent",
-                     "answer_max_tokens", "max_file_bytes", "cache_bytes", "measure_max_calls",
-                     "measure_max_tokens"):  # fmt: skip
+                     "answer_max_tokens", "max_file_bytes", "keep_generations", "max_body_bytes",
+                     "cache_bytes", "measure_max_calls", "measure_max_tokens"):  # fmt: skip
             _require(getattr(self, name) >= 1, name, self, "at least 1")
         for name in ("num_threads", "num_placebos", "max_waiting", "wait_seconds", "num_subsets",
-                     "reader_state_bytes", "background_jobs"):  # fmt: skip
+                     "reader_state_bytes", "background_jobs", "exact_up_to"):  # fmt: skip
             _require(getattr(self, name) >= 0, name, self, "not negative")
         for name in ("measure_max_seconds", "reader_timeout_seconds"):
             _require(getattr(self, name) > 0, name, self, "more than 0")
         _require(not self.measure_share or self.background_jobs > 0, "measure_share", self,
                  "0, or CONTEXTSVC_BACKGROUND_JOBS above 0")  # fmt: skip
+        _require(self.damaged_index in ("fallback", "refuse"), "damaged_index", self, "fallback or refuse")
         _require(self.precision in ("auto", "float32", "bfloat16"), "precision", self,
                  "auto, float32 or bfloat16")  # fmt: skip
 

@@ -4,6 +4,7 @@ Imports stand inside the functions: torch takes seconds to load, and `contextsvc
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from contextsvc import assets
@@ -11,9 +12,11 @@ from contextsvc.assembler import Assembler, RetrievalSettings
 from contextsvc.caching import CachedAssembler, CachedEmbedder, CachedMeasurer
 from contextsvc.comparisons import Comparison
 from contextsvc.corpus import Corpus
+from contextsvc.corpus.held_out import held_out_sentences
+from contextsvc.duplicates import LikenessIndex
 from contextsvc.engine import Engine
 from contextsvc.errors import SettingError
-from contextsvc.indexing import IndexParts
+from contextsvc.indexing import Former, IndexParts
 from contextsvc.library import Library
 from contextsvc.measuring import Measurer
 from contextsvc.ports import (
@@ -27,6 +30,7 @@ from contextsvc.ports import (
     TokenCounter,
     VectorIndex,
 )
+from contextsvc.publishing import Publisher
 from contextsvc.records import Document
 from contextsvc.settings import Settings
 from contextsvc.steps.attribution import Fit, necessity_and_sufficiency
@@ -34,9 +38,6 @@ from contextsvc.thresholds import packaged_calibrations
 
 INDEX_TOKENIZER = "o200k_base"
 """Chunk sizes are always counted in this one, so that an index does not depend on who asks it."""
-
-
-VECTORS = "vectors.faiss"
 
 
 def build_engine(settings: Settings, extra_tokenizer: str | None = None) -> Engine:
@@ -53,10 +54,28 @@ def build_engine(settings: Settings, extra_tokenizer: str | None = None) -> Engi
     """
     cache = build_cache(settings)
     embedder = build_embedder(settings)
-    counters = build_counters(settings, extra_tokenizer)
-    assembler = Assembler(
-        CachedEmbedder(embedder, cache) if cache else embedder,
-        counters,
+    asking = CachedEmbedder(embedder, cache) if cache else embedder
+    assembler = build_assembler(settings, asking, extra_tokenizer)
+    library = Library(
+        settings.root, embedder.fingerprint, open_search, falls_back=settings.damaged_index == "fallback"
+    )
+    return Engine(
+        settings,
+        library,
+        CachedAssembler(assembler, cache),
+        CachedMeasurer(lambda: build_measurer(settings), cache),
+        build_jobs(settings),
+        publisher=Publisher(
+            library, lambda: build_index_parts(settings, embedder), settings.keep_generations
+        ),
+    )
+
+
+def build_assembler(settings: Settings, embedder: Embedder, extra_tokenizer: str | None = None) -> Assembler:
+    """What makes packs; arguments and errors as for `build_engine`."""
+    return Assembler(
+        embedder,
+        build_counters(settings, extra_tokenizer),
         build_reranker(settings),
         RetrievalSettings(
             settings.num_candidates, settings.rerank_depth, settings.lexical_weight,
@@ -64,17 +83,10 @@ def build_engine(settings: Settings, extra_tokenizer: str | None = None) -> Engi
             settings.near_duplicate_similarity, settings.diversity_weight,
         ),
     )  # fmt: skip
-    return Engine(
-        settings,
-        Library(settings.root, embedder.fingerprint, open_search),
-        CachedAssembler(assembler, cache),
-        CachedMeasurer(lambda: build_measurer(settings), cache),
-        build_jobs(settings),
-    )
 
 
-def build_index_parts(settings: Settings) -> IndexParts:
-    """What an index is built with."""
+def build_index_parts(settings: Settings, embedder: Embedder | None = None) -> IndexParts:
+    """What an index is built with; an embedder that is loaded already is used."""
     from contextsvc.adapters.markdown_it import MarkdownItBlockParser
     from contextsvc.adapters.nltk import PunktSentenceSplitter
     from contextsvc.adapters.tiktoken import TiktokenCounter
@@ -84,11 +96,22 @@ def build_index_parts(settings: Settings) -> IndexParts:
         {"markdown": MarkdownItBlockParser(), "plain": PlainBlockParser()},
         PunktSentenceSplitter(assets.locate(settings.home, "punkt_tab")),
         TiktokenCounter(INDEX_TOKENIZER, assets.locate(settings.home, "tiktoken")),
-        build_embedder(settings),
-        write_search,
+        embedder or build_embedder(settings),
+        partial(write_search, settings=settings),
+        open_search,
         settings.chunk_min_tokens,
         settings.chunk_max_tokens,
+        make_likeness,
     )
+
+
+def make_likeness(least: float) -> LikenessIndex | None:
+    """Finds texts that are at least so much alike; None where equal ones alone are looked for."""
+    if least >= 1:
+        return None
+    from contextsvc.adapters.datasketch import MinHashLikeness
+
+    return MinHashLikeness(least)
 
 
 def read_sources(
@@ -104,11 +127,24 @@ def read_sources(
     from contextsvc.adapters.files import Skipped, read_documents
     from contextsvc.adapters.trafilatura import read_html
 
-    for item in read_documents(sources, settings.max_file_bytes, read_html):
-        if isinstance(item, Skipped):
-            skipped(item.source, item.reason, item.num_ignored)
-        else:
-            yield item
+    # Not a generator itself: a source that does not exist is told before any model is loaded.
+    items = read_documents(sources, settings.max_file_bytes, read_html)
+
+    def documents() -> Iterator[Document]:
+        for item in items:
+            if isinstance(item, Skipped):
+                skipped(item.source, item.reason, item.num_ignored)
+            else:
+                yield item
+
+    return documents()
+
+
+def source_bytes(sources: Sequence[str]) -> int | None:
+    """Bytes of the files that `read_sources` would read; None where that cannot be told."""
+    from contextsvc.adapters.files import source_bytes as count
+
+    return count(sources)
 
 
 def build_embedder(settings: Settings) -> Embedder:
@@ -210,23 +246,38 @@ def draw_pictures(comparison: Comparison) -> Mapping[str, str]:
     return draw(comparison)
 
 
-def write_search(folder: Path, corpus: Corpus) -> None:
-    """Write the search structures of a corpus into its folder."""
-    from contextsvc.adapters.bm25s import Bm25sLexicalIndex
-    from contextsvc.adapters.faiss import FaissVectorIndex
+def write_search(
+    folder: Path, corpus: Corpus, former: Former | None = None, settings: Settings | None = None
+) -> Mapping[str, object]:
+    """Write the search structures of a corpus into its folder; what the manifest is to say of them.
 
-    (folder / VECTORS).write_bytes(FaissVectorIndex.serialize(corpus.chunk_vectors))
-    chunks = (corpus.chunk(number) for number in range(corpus.num_chunks))
-    Bm25sLexicalIndex.build("\n".join((c.title, *c.section, c.text)) for c in chunks).save(folder)
+    Words of former chunks are not read again.
+    """
+    from contextsvc.adapters.bm25s import Bm25sLexicalIndex
+    from contextsvc.adapters.faiss_building import VectorPlan, write_vector_index
+
+    s = settings or Settings()
+    plan = VectorPlan(s.exact_up_to, s.approximate_index, s.approximate_recall)
+    said = write_vector_index(folder, corpus.chunk_vectors, held_out_sentences(corpus), plan)
+
+    def text(number: int) -> str:
+        chunk = corpus.chunk(number)
+        return "\n".join((chunk.title, *chunk.section, chunk.text))
+
+    if former is None:
+        Bm25sLexicalIndex.build(map(text, range(corpus.num_chunks))).save(folder)
+    else:
+        Bm25sLexicalIndex.rebuild(former.folder, former.chunks, text).save(folder)
+    return said
 
 
 def open_search(name: str, folder: Path, corpus: Corpus) -> tuple[VectorIndex, LexicalIndex]:
     """Open what `write_search` wrote."""
     from contextsvc.adapters.bm25s import Bm25sLexicalIndex
-    from contextsvc.adapters.faiss import FaissVectorIndex
+    from contextsvc.adapters.faiss_building import open_vector_index
 
     return (
-        FaissVectorIndex.load(folder / VECTORS, corpus.chunk_vectors, name),
+        open_vector_index(folder, corpus.chunk_vectors, name),
         Bm25sLexicalIndex.load(folder, name),
     )
 

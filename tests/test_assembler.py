@@ -50,8 +50,9 @@ def test_the_same_request_gives_the_same_bytes(index: LoadedIndex) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"query": "pears"}, {"budget_tokens": 199}, {"ordering": "document"}, {"max_chunks": 1}]
-)
+    "change", [{"query": "pears"}, {"budget_tokens": 199}, {"ordering": "document"}, {"max_chunks": 1},
+               {"exact": True}],
+)  # fmt: skip
 def test_another_request_has_another_id(index: LoadedIndex, change: dict[str, object]) -> None:
     pack = fake_assembler().assemble(index, ASK)
     assert fake_assembler().assemble(index, replace(ASK, **change)).pack_id != pack.pack_id  # type: ignore[arg-type]

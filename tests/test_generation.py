@@ -111,7 +111,7 @@ def test_an_index_that_was_never_published_is_unknown(tmp_path: Path) -> None:
 def test_one_writer_at_a_time(tmp_path: Path) -> None:
     with (
         stage(tmp_path, "docs"),
-        pytest.raises(IndexBusy, match="'docs' is being built by process"),
+        pytest.raises(IndexBusy, match="'docs' is being written by process"),
         stage(tmp_path, "docs"),
     ):
         pass
@@ -119,7 +119,7 @@ def test_one_writer_at_a_time(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_or_a_lost_root_is_in_the_tree_of_errors(tmp_path: Path) -> None:
-    with pytest.raises(Fault, match="building index 'docs' failed"), stage(tmp_path, "docs"):
+    with pytest.raises(Fault, match="writing index 'docs' failed"), stage(tmp_path, "docs"):
         raise OSError(28, "No space left on device")
     (tmp_path / "file").touch()
     with pytest.raises(SettingError, match="CONTEXTSVC_ROOT"), stage(tmp_path / "file", "docs"):
@@ -168,7 +168,7 @@ def _edit_manifest(folder: Path, **changes: Any) -> None:
         (lambda folder: (folder / "manifest.json").write_text("[" * 100_000), "manifest.json: "),
         (lambda folder: (folder / "manifest.json").write_text("[]"), "manifest.json: holds no JSON object"),
         (lambda folder: _edit_manifest(folder, dim=3), "manifest.json: changed since the index was built"),
-        (lambda folder: _edit_manifest(folder, format=2), "format 2, this version reads format 1"),
+        (lambda folder: _edit_manifest(folder, format=3), "format 3, this version reads format 2"),
     ],
 )
 def test_damage_is_found_before_anything_is_opened(tmp_path: Path, damage: Any, problem: str) -> None:

@@ -79,7 +79,8 @@ def test_batches_do_not_change_the_index(tmp_path: Path, monkeypatch: pytest.Mon
     states: list[int] = []
 
     def note(progress: Progress) -> None:
-        states.append(progress.num_documents)
+        if progress.phase == "embedding":
+            states.append(progress.num_documents)
 
     whole = build_index(tmp_path, "whole", documents(), fake_parts())
     monkeypatch.setattr("contextsvc.indexing.BATCH_CHARS", 100)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from contextsvc.assembler import Assembler, RetrievalSettings
@@ -12,6 +13,7 @@ from contextsvc.library import Library, LoadedIndex
 from contextsvc.measurements import Calibration, Target, TargetKind
 from contextsvc.measuring import Measurer
 from contextsvc.ports import NO_LIMITS, JobQueue, Reader
+from contextsvc.publishing import Publisher
 from contextsvc.records import Candidate, ContextPack, Document, PackedChunk
 from contextsvc.settings import Settings
 from contextsvc.steps.rendering import render_units, unit_tokens
@@ -23,6 +25,8 @@ from tests.fakes.fit import least_squares
 from tests.fakes.reader import FakeReader
 from tests.fakes.sentence_splitter import FakeSentenceSplitter
 from tests.fakes.token_counter import FakeTokenCounter
+
+DEFAULTS = Settings()
 
 PAGES: dict[str, str] = {
     "backup": "Take a snapshot of the cluster every night. A snapshot holds all keys.",
@@ -58,7 +62,8 @@ def fake_parts(embedder: FakeEmbedder | None = None) -> IndexParts:
     parser = PlainBlockParser()
     return IndexParts(
         {"plain": parser, "markdown": parser}, FakeSentenceSplitter(), FakeTokenCounter(),
-        embedder or FakeEmbedder(), write_search, min_tokens=4, max_tokens=40,
+        embedder or FakeEmbedder(), partial(write_search, settings=DEFAULTS), open_search,
+        min_tokens=4, max_tokens=40,
     )  # fmt: skip
 
 
@@ -134,10 +139,12 @@ def fake_engine(
     embedder = FakeEmbedder()
     settings = Settings(root=root, tokenizer="fake", **changed)  # type: ignore[arg-type]
     asking = CachedEmbedder(embedder, cache) if cache is not None else embedder
+    library = Library(root, embedder.fingerprint, open_search, settings.damaged_index == "fallback")
     return Engine(
         settings,
-        Library(root, embedder.fingerprint, open_search),
+        library,
         CachedAssembler(Assembler(asking, {"fake": FakeTokenCounter()}, None, RETRIEVAL), cache),
         CachedMeasurer(lambda: measurer or fake_measurer(), cache),
         jobs,
+        publisher=Publisher(library, fake_parts, settings.keep_generations),
     )

@@ -1,83 +1,83 @@
-"""VectorIndex by FAISS: exact inner product, made reproducible.
+"""VectorIndex by FAISS, made reproducible: exact, or approximate and scored again.
 
-FAISS finds candidates in float32 and returns ties in any order. The candidates are scored again in
-float64 from the stored vectors and sorted by (-score, id); where FAISS's rounding error could have kept
-a better one out, more are fetched. So the answer equals brute force, always.
+FAISS finds candidates in float32 or less and returns ties in any order. They are scored again in float64
+from the stored float16 vectors and sorted by (-score, id). An exact search fetches more where FAISS's
+rounding error could have kept a better one out, so it equals brute force, always. An approximate one may
+miss some, but what it returns has its true score, in order.
 """
 
+import math
 import threading
 from pathlib import Path
 from typing import Any
 
 import faiss
 import numpy as np
-from numpy.typing import NDArray
 
+from contextsvc.adapters.faiss_scan import Float16Array, HalfPrecisionScan
 from contextsvc.errors import CorruptIndex, ShapeError
 from contextsvc.records import BoolArray, Float32Array, Float64Array, Int64Array, Ranking
 
-Vectors = NDArray[np.float16] | Float32Array
-
 DECIMALS = 6
+FEW = 20_000
+"""So many allowed chunks are scored exactly, whatever the index: of 100,000 it takes 1 ms for 2,000 and 8 ms
+for 20,000, no more than lists that have to be read nearly all for the few that a filter leaves."""
 _BLOCK_ROWS = 8192
-# The limit on allocations is a global of the library.
+# The limit on allocations is a global of the library; the stubs give the C++ signatures.
 _deserialising = threading.Lock()
+_library: Any = faiss
+
+
+class ApproximateSearch:
+    """A FAISS index of inverted lists or a graph of neighbours, and how hard it tries.
+
+    Attributes:
+        effort: Lists it reads (`nprobe`) or candidates it holds (`efSearch`) for a search without filter.
+    """
+
+    def __init__(self, index: Any, effort: int) -> None:
+        self.index, self.effort = index, effort
+
+    @property
+    def most_effort(self) -> int:
+        """Beyond it trying harder finds nothing more."""
+        return int(self.index.nlist) if _has_lists(self.index) else int(self.index.ntotal)
+
+    def fetch(self, query: Float32Array, k: int, share: float) -> Int64Array:
+        """About the k / share nearest rows, best first; tries harder the smaller the share is."""
+        effort = min(self.most_effort, round(self.effort / share))
+        kinds = (_library.SearchParametersIVF, "nprobe"), (_library.SearchParametersHNSW, "efSearch")
+        parameters, name = kinds[0] if _has_lists(self.index) else kinds[1]
+        row = np.ascontiguousarray(query[np.newaxis], dtype=np.float32)
+        _, ids = self.index.search(row, math.ceil(k / share), params=parameters(**{name: effort}))
+        found: Int64Array = ids[0][ids[0] >= 0]
+        return found
 
 
 class FaissVectorIndex:
-    """Nearest chunks by inner product over a flat index; ids are row numbers of the stored vectors."""
+    """Nearest chunks by inner product; ids are row numbers of the stored vectors.
 
-    def __init__(self, index: Any, vectors: Vectors) -> None:
-        self._index = index
-        self._vectors = vectors
+    Args:
+        vectors: (n, dim) float16, C-contiguous, finite; kept by reference, so that they may be mapped.
+        longest: Upper bound of their lengths.
+        approximate: What finds candidates where more than `few` chunks are allowed; None: always exact.
+    """
+
+    def __init__(
+        self,
+        vectors: Float16Array,
+        longest: float,
+        approximate: ApproximateSearch | None = None,
+        few: int = FEW,
+    ) -> None:
+        self._vectors, self._longest = vectors, longest
+        self._approximate, self._few = approximate, few
         self._size, self._dim = vectors.shape
-        self._longest = max((_longest(block) for block in _blocks(vectors)), default=0.0)
+        self._scan = HalfPrecisionScan(vectors)
 
-    @staticmethod
-    def serialize(vectors: Vectors) -> bytes:
-        """The flat index of (n, dim) vectors as bytes; n = 0 is legal. The caller writes and syncs them:
-        FAISS's own writer leaves a partial file on a full disk.
-
-        Raises:
-            ShapeError: not two-dimensional, or a value is not finite.
-        """
-        if vectors.ndim != 2:
-            raise ShapeError(f"vectors are (n, dim), found shape {vectors.shape}")
-        index = faiss.IndexFlatIP(vectors.shape[1])
-        for block in _blocks(vectors):
-            if not np.isfinite(block).all():
-                raise ShapeError("a vector holds a value that is not finite")
-            index.add(np.ascontiguousarray(block, dtype=np.float32))
-        data: bytes = faiss.serialize_index(index).tobytes()
-        return data
-
-    @classmethod
-    def load(cls, data: bytes | Path, vectors: Vectors, name: str = "vectors") -> "FaissVectorIndex":
-        """The index of these vectors from bytes or a file whose SHA-256 was verified.
-
-        FAISS reads damaged files without complaint, so nothing unverified may come here.
-
-        Args:
-            data: What `serialize` gave.
-            vectors: What it was given, (n, dim); scores are computed from them.
-            name: The index's name, for the error.
-
-        Raises:
-            CorruptIndex: FAISS cannot read it, or it is not the flat index of n vectors of dim.
-        """
-        try:
-            content = data if isinstance(data, bytes) else data.read_bytes()
-            with _deserialising:
-                faiss.set_deserialization_vector_byte_limit(len(content))
-                index = faiss.deserialize_index(np.frombuffer(content, dtype=np.uint8))
-        except (OSError, RuntimeError) as error:
-            raise CorruptIndex(name, [f"FAISS cannot read the vector index: {error}"]) from error
-        found = (type(index).__name__, index.metric_type, index.ntotal, index.d)
-        if found not in [(kind, faiss.METRIC_INNER_PRODUCT, *vectors.shape) for kind in _FLAT]:
-            raise CorruptIndex(name, [f"the vector index is {found}, expected one of {vectors.shape}"])
-        return cls(index, vectors)
-
-    def search(self, queries: Float32Array, k: int, allowed: BoolArray | None = None) -> list[Ranking]:
+    def search(
+        self, queries: Float32Array, k: int, allowed: BoolArray | None = None, exact: bool = False
+    ) -> list[Ranking]:
         """As `VectorIndex.search` says; queries must be finite."""
         if queries.ndim != 2 or queries.shape[1] != self._dim:
             raise ShapeError(f"queries are {queries.shape}, expected (n, {self._dim})")
@@ -88,9 +88,32 @@ class FaissVectorIndex:
         if not np.isfinite(queries).all():
             raise ShapeError("a query holds a value that is not finite")
         eligible = None if allowed is None else np.flatnonzero(allowed)
-        return [self._search_one(query, k, allowed, eligible) for query in queries]
+        return [self._search_one(query, k, allowed, eligible, exact) for query in queries]
 
     def _search_one(
+        self, query: Float32Array, k: int, allowed: BoolArray | None, eligible: Int64Array | None, exact: bool
+    ) -> Ranking:
+        num_eligible = self._size if eligible is None else len(eligible)
+        if self._approximate is not None and not exact and num_eligible > self._few:
+            ids = self._approximately(self._approximate, query, k, allowed, num_eligible / self._size)
+            if len(ids) >= min(k + 32, num_eligible):
+                return self._ranked(query, ids, k)[0]
+        return self._exactly(query, k, allowed, eligible)
+
+    def _approximately(
+        self, search: ApproximateSearch, query: Float32Array, k: int, allowed: BoolArray | None, share: float
+    ) -> Int64Array:
+        # The allowed ones among the nearest of all, and half as many more for chance. Not FAISS's own
+        # selection while it searches: where a filter allows what is far from the query, that returns
+        # enough, but not the best. Here too few are left then, and the caller searches exactly.
+        num_fetched = max(4 * k, k + 32)
+        if allowed is None:
+            return search.fetch(query, num_fetched, 1.0)
+        ids = search.fetch(query, num_fetched, share / 1.5)
+        found: Int64Array = ids[allowed[ids]][:num_fetched]
+        return found
+
+    def _exactly(
         self, query: Float32Array, k: int, allowed: BoolArray | None, eligible: Int64Array | None
     ) -> Ranking:
         num_eligible = self._size if eligible is None else len(eligible)
@@ -99,25 +122,13 @@ class FaissVectorIndex:
         # Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., section 3.1. Twice, for safety.
         error = self._dim * 2.0**-23 * self._longest * float(np.linalg.norm(query.astype(np.float64)))
         while num_fetched < num_eligible:
-            ids, floor = self._fetch(query, num_fetched, allowed)
+            ids, scores = self._scan.search(query, num_fetched, allowed)
             ranking, last = self._ranked(query, ids, k)
-            # What was not fetched scores at most floor + error; half a rounding step more can tie.
-            if last > floor + error + 10.0**-DECIMALS:
+            # What was not fetched scores at most the least + error; half a rounding step more can tie.
+            if last > float(scores.min()) + error + 10.0**-DECIMALS:
                 return ranking
             num_fetched *= 4
         return self._ranked(query, np.arange(self._size) if eligible is None else eligible, k)[0]
-
-    def _fetch(self, query: Float32Array, k: int, allowed: BoolArray | None) -> tuple[Int64Array, float]:
-        """Ids of FAISS's k best and the score of the last of them."""
-        row = np.ascontiguousarray(query[np.newaxis], dtype=np.float32)
-        # The stubs give the C++ signatures, the wrapper takes arrays and keywords.
-        library: Any = faiss
-        # Selecting all, too: without a selector one query is cut among threads, which took 32 ms instead of
-        # 2 (10,000 vectors) on two busy cores; requests are the parallelism here.
-        bits = None if allowed is None else np.packbits(allowed, bitorder="little")
-        selector = library.IDSelectorAll() if bits is None else library.IDSelectorBitmap(bits)
-        scores, ids = self._index.search(row, k, params=library.SearchParameters(sel=selector))
-        return ids[0][ids[0] >= 0], float(scores[0].min())
 
     def _ranked(self, query: Float32Array, ids: Int64Array, k: int) -> tuple[Ranking, float]:
         """The k best of the ids, and the last one's score."""
@@ -138,12 +149,36 @@ class FaissVectorIndex:
         return rounded
 
 
-_FLAT = ("IndexFlatIP", "IndexFlat")
+def read_approximate(path: Path, shape: tuple[int, int], effort: int, name: str) -> ApproximateSearch:
+    """The index in a file whose SHA-256 was verified, memory-mapped: opening reads little of it.
+
+    FAISS reads damaged files without complaint, so nothing unverified may come here.
+
+    Args:
+        path: What `faiss_building` wrote.
+        shape: Number and length of the vectors it must hold.
+        effort: As `ApproximateSearch`.
+        name: The index's name, for the error.
+
+    Raises:
+        CorruptIndex: FAISS cannot read it, or it is no index of lists or neighbours of such vectors.
+    """
+    try:
+        with _deserialising:
+            _library.set_deserialization_vector_byte_limit(path.stat().st_size)
+            index = _library.read_index(str(path), _library.IO_FLAG_MMAP_IFC | _library.IO_FLAG_READ_ONLY)
+    except (OSError, RuntimeError) as error:
+        raise CorruptIndex(name, [f"FAISS cannot read the vector index: {error}"]) from error
+    found = (type(index).__name__, index.metric_type, index.ntotal, index.d)
+    if not is_approximate(index) or found[1:] != (faiss.METRIC_INNER_PRODUCT, *shape):
+        raise CorruptIndex(name, [f"the vector index is {found}, expected lists or neighbours of {shape}"])
+    return ApproximateSearch(index, effort)
 
 
-def _blocks(vectors: Vectors) -> list[Vectors]:
-    return [vectors[start : start + _BLOCK_ROWS] for start in range(0, len(vectors), _BLOCK_ROWS)]
+def is_approximate(index: Any) -> bool:
+    """A kind of FAISS index whose effort can be chosen: inverted lists, or a graph of neighbours."""
+    return _has_lists(index) or isinstance(index, _library.IndexHNSW)
 
 
-def _longest(vectors: Vectors) -> float:
-    return float(np.linalg.norm(vectors.astype(np.float32), axis=1).max())
+def _has_lists(index: Any) -> bool:
+    return isinstance(index, _library.IndexIVF)

@@ -3,6 +3,7 @@
 import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import BinaryIO
@@ -83,6 +84,20 @@ def read_documents(
     """
     _check(sources)
     return _unique(item for source in sources for item in _read_source(source, max_file_bytes, html))
+
+
+def source_bytes(sources: Sequence[str]) -> int | None:
+    """Bytes of all files that would be read; None with `python-reference`, which is no file."""
+    if REFERENCE in sources:
+        return None
+    total = 0
+    for source in sources:
+        paths = [entry.path for entry in walk(Path(source))] if _is_folder(source) else [Path(source)]
+        for path in paths:
+            if path.suffix.lower() in FORMATS:
+                with suppress(OSError):
+                    total += path.stat().st_size
+    return total
 
 
 def _check(sources: Sequence[str]) -> None:

@@ -8,18 +8,21 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from contextsvc import __version__
+from contextsvc.api.documents import documents
+from contextsvc.api.limits import BodyLimit
 from contextsvc.api.problems import invalid, refuse, unknown, unrouted
 from contextsvc.api.routes import routes
 from contextsvc.engine import Engine
 from contextsvc.errors import ContextError
 
 
-def create_app(build: Callable[[], Engine]) -> FastAPI:
+def create_app(build: Callable[[], Engine], max_body_bytes: int = 20_000_000) -> FastAPI:
     """The application.
 
     Args:
         build: Makes the engine, once, when the service starts: models load there, and every index
             that can be opened is.
+        max_body_bytes: Longest request body.
     """
 
     @asynccontextmanager
@@ -45,5 +48,7 @@ def create_app(build: Callable[[], Engine]) -> FastAPI:
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, unrouted)
     app.add_exception_handler(Exception, unknown)
+    app.add_middleware(BodyLimit, max_bytes=max_body_bytes)
     app.include_router(routes)
+    app.include_router(documents)
     return app

@@ -10,6 +10,7 @@ _CHUNK: Json = {
     "title": 'The "try" statement',
     "section": ['The "try" statement', '"finally" clause'],
     "source": "pydoc_data.topics:try",
+    "also_in": [],
     "start": 8014,
     "end": 8342,
     "text": 'When a "return", "break" or "continue" statement is executed in the "try" suite ...',
@@ -82,6 +83,7 @@ PACK: Json = {
     "budget_tokens": 800,
     "tokenizer": "o200k_base",
     "ordering": "relevance",
+    "exact": False,
     "chunks": [_CHUNK],
     "utilization": _UNMEASURED,
     "cache": {"pack": "miss"},
@@ -109,7 +111,22 @@ _BRIEF: Json = {
 }
 
 INDEXES: Json = {"indexes": [_BRIEF]}
-READY: Json = {"status": "ok", "indexes": [_BRIEF]}
+READY: Json = {"status": "ok", "indexes": [_BRIEF], "num_fallbacks": 0}
+
+ACCEPTED: Json = {"index": "docs", "accepted": 2, "position": 4711}
+PUBLISHED: Json = {
+    "index": "docs",
+    "generation": "00000002-8a41f0c377d2",
+    "changed": True,
+    "num_documents": 80,
+    "num_chunks": 1030,
+    "added": 1,
+    "replaced": 1,
+    "unchanged": 0,
+    "deleted": 0,
+    "embedded": 17,
+    "seconds": 0.42,
+}
 
 
 def _problem(status: int, title: str, code: str, detail: str) -> Json:
@@ -127,6 +144,8 @@ PROBLEMS: dict[int, Json] = {
     409: _problem(409, "Conflict", "index_mismatch", "index 'docs' was built with another embedder"),
     422: _problem(422, "Unprocessable Content", "budget_too_small",
                   "a budget of 10 tokens holds none of the chunks found; the smallest that would do is 71"),
+    413: _problem(413, "Content Too Large", "content_too_large", "the body is longer than 20000000 bytes"),
+    500: _problem(500, "Internal Server Error", "fault", "the change could not be written to the journal"),
     429: _problem(429, "Too Many Requests", "overloaded", "the queue is full; come back in 1 s"),
     503: _problem(503, "Service Unavailable", "overloaded", "no slot came free in time; come back in 1 s"),
 }  # fmt: skip

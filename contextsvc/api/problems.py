@@ -21,6 +21,7 @@ from contextsvc.errors import (
     MissingExtra,
     Overloaded,
     SettingError,
+    UnknownDocument,
     UnknownIndex,
     UnknownPack,
     UserError,
@@ -31,6 +32,7 @@ log = logging.getLogger("contextsvc.api")
 
 STATUS: Mapping[type[ContextError], int] = {
     UnknownIndex: 404,
+    UnknownDocument: 404,
     UnknownPack: 404,
     IndexBusy: 409,
     IndexMismatch: 409,
@@ -95,7 +97,9 @@ def invalid(_: Request, error: Exception) -> JSONResponse:
 def unrouted(_: Request, error: Exception) -> JSONResponse:
     """What the framework itself refuses: no such route, no such method."""
     assert isinstance(error, HTTPException)
-    code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_")
+    # Named here: versions of Python differ in the phrase.
+    known = {413: "content_too_large"}
+    code = known.get(error.status_code) or HTTPStatus(error.status_code).phrase.lower().replace(" ", "_")
     return problem(error.status_code, code, str(error.detail), dict(error.headers or {}))
 
 

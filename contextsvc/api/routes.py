@@ -34,7 +34,8 @@ async def _engine(request: Request) -> Engine:
 EngineHere = Annotated[Engine, Depends(_engine)]
 
 
-def _answers(example: Json, *refusals: int) -> dict[int | str, dict[str, Any]]:
+def answers(example: Json, *refusals: int) -> dict[int | str, dict[str, Any]]:
+    """What the OpenAPI document says of an operation's answers."""
     problems: dict[int | str, dict[str, Any]] = {
         status: {
             "model": Problem,
@@ -49,7 +50,7 @@ def _answers(example: Json, *refusals: int) -> dict[int | str, dict[str, Any]]:
     "/v1/context",
     response_model=PackView,
     response_model_exclude_unset=True,
-    responses=_answers(examples.PACK, 404, 409, 422, 429, 503),
+    responses=answers(examples.PACK, 404, 409, 422, 429, 503),
 )
 def make_context(body: ContextBody, engine: EngineHere) -> JSONResponse:
     """The best chunks for a query that fit a token budget, rendered and counted."""
@@ -64,7 +65,7 @@ def make_context(body: ContextBody, engine: EngineHere) -> JSONResponse:
     "/v1/packs/{pack_id}",
     response_model=PackView,
     response_model_exclude_unset=True,
-    responses=_answers(examples.PACK, 404),
+    responses=answers(examples.PACK, 404),
 )
 def read_pack(pack_id: str, engine: EngineHere) -> Json:
     """A pack made before, with what was left out of it and its utilization if it was measured."""
@@ -75,7 +76,7 @@ def read_pack(pack_id: str, engine: EngineHere) -> Json:
     "/v1/packs/{pack_id}/utilization",
     response_model=PackUtilization,
     response_model_exclude_unset=True,
-    responses=_answers(examples.UTILIZATION, 404, 409, 422, 429, 503),
+    responses=answers(examples.UTILIZATION, 404, 409, 422, 429, 503),
 )
 def measure_pack(pack_id: str, engine: EngineHere, body: UtilizationBody | None = None) -> Json:
     """The share of a pack's tokens that influenced the answer, measured now by ablation or known."""
@@ -87,7 +88,7 @@ def measure_pack(pack_id: str, engine: EngineHere, body: UtilizationBody | None 
     "/v1/indexes",
     response_model=IndexList,
     response_model_exclude_unset=True,
-    responses=_answers(examples.INDEXES),
+    responses=answers(examples.INDEXES),
 )
 def list_indexes(engine: EngineHere) -> Json:
     """Every index under the root."""
@@ -98,7 +99,7 @@ def list_indexes(engine: EngineHere) -> Json:
     "/v1/indexes/{name}",
     response_model=IndexView,
     response_model_exclude_unset=True,
-    responses=_answers(examples.INDEX, 404, 409),
+    responses=answers(examples.INDEX, 404, 409),
 )
 def read_index(name: str, engine: EngineHere) -> Json:
     """One index: its manifest and its last measured utilization."""
@@ -106,22 +107,28 @@ def read_index(name: str, engine: EngineHere) -> Json:
 
 
 # async: answered on the event loop, so that liveness does not wait for a worker thread
-@routes.get("/livez", response_model_exclude_unset=True, responses=_answers({"status": "ok"}))
+@routes.get("/livez", response_model_exclude_unset=True, responses=answers({"status": "ok"}))
 async def live() -> Health:
     """The process answers."""
     return Health(status="ok")
 
 
 @routes.get(
-    "/readyz", response_model_exclude_unset=True, response_model=Health, responses=_answers(examples.READY)
+    "/readyz", response_model_exclude_unset=True, response_model=Health, responses=answers(examples.READY)
 )
 def ready(engine: EngineHere, response: Response) -> Json:
-    """Models are loaded and every index can be opened; else 503 and which cannot."""
+    """Models are loaded and every index can be opened; else 503 and which cannot.
+
+    `degraded`: the current generation of an index is damaged, and the last good one serves.
+    """
     indexes = engine.indexes()
-    if all(index["state"] == "ready" for index in indexes):
-        return {"status": "ok", "indexes": indexes}
-    response.status_code = 503
-    return {"status": "not_ready", "indexes": indexes}
+    states = {index["state"] for index in indexes}
+    view = {"indexes": indexes, "num_fallbacks": engine.library.num_fallbacks}
+    if "unusable" in states:
+        response.status_code = 503
+        return {"status": "not_ready", **view}
+    # Still 200: an older generation that serves is of more use than a service taken out of rotation.
+    return {"status": "degraded" if "degraded" in states else "ok", **view}
 
 
 def _record_usage(view: Json, tags: dict[str, str]) -> None:

@@ -23,6 +23,7 @@ class ContextBody(Body):
     tokenizer: str | None = None
     ordering: str | None = None
     filters: dict[str, Any] | None = None
+    exact: bool = False
     measure: bool | Literal["background"] = False
     response: str | None = Field(None, max_length=100_000)
     sentences: bool = False
@@ -67,6 +68,7 @@ class Span(BaseModel):
     title: str
     section: list[str]
     source: str
+    also_in: list[str]
     start: int
     end: int
     text: str
@@ -222,6 +224,7 @@ class PackView(BaseModel):
     budget_tokens: int
     tokenizer: str
     ordering: str
+    exact: bool
     chunks: list[Span]
     drops: list[Dropped] | None = None
     utilization: PackUtilization | IndexUtilization | NoUtilization
@@ -247,10 +250,10 @@ class IndexView(BaseModel):
 
 
 class IndexBrief(BaseModel):
-    """An index in a list; an unusable one says why."""
+    """An index in a list; one that is unusable, or served by an older generation, says why."""
 
     name: str
-    state: Literal["ready", "unusable"]
+    state: Literal["ready", "degraded", "unusable"]
     generation: str | None = None
     num_documents: int | None = None
     num_chunks: int | None = None
@@ -267,8 +270,9 @@ class IndexList(BaseModel):
 class Health(BaseModel):
     """`ok`, or what is missing."""
 
-    status: Literal["ok", "not_ready"]
+    status: Literal["ok", "degraded", "not_ready"]
     indexes: list[IndexBrief] | None = None
+    num_fallbacks: int | None = None
 
 
 class Problem(BaseModel):

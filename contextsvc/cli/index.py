@@ -5,17 +5,23 @@ from typing import Annotated
 
 import typer
 
+from contextsvc.checking import check_index
+from contextsvc.cli.built import built_view, print_built, progress_line
+from contextsvc.cli.duplicates import duplicates_view, print_aliases, print_duplicates
 from contextsvc.cli.output import JsonFlag, out, print_fields, print_json, print_table, progress, say, size
+from contextsvc.cli.sources import Sources, interruptible
 from contextsvc.codec import Json
-from contextsvc.corpus import Corpus, broken_invariants
+from contextsvc.corpus import Corpus
+from contextsvc.duplicates import DuplicateWatch
 from contextsvc.engine import index_view
 from contextsvc.errors import ContextError, CorruptIndex, UserError
 from contextsvc.generation import index_names, open_manifest
-from contextsvc.indexing import Built, Progress
+from contextsvc.indexing import build_index
 from contextsvc.settings import Settings
 
-app = typer.Typer(help="Indexes: build, list, show, check.", no_args_is_help=True)
+app = typer.Typer(help="Indexes: build, update, list, show, check, roll back, collect.", no_args_is_help=True)
 
+ResumeOption = typer.Option("--resume", help="Go on from the finished parts of an interrupted build.")
 RootOption = typer.Option(help="Folder of the indexes; default: CONTEXTSVC_ROOT or indexes.")
 
 
@@ -25,37 +31,36 @@ def build(
     index: Annotated[str, typer.Option("--index", help="Name of the index.")],
     root: Annotated[Path | None, RootOption] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 if anything was skipped.")] = False,
+    resume: Annotated[bool, ResumeOption] = False,
+    dedupe: Annotated[
+        bool, typer.Option("--dedupe", help="Keep the first of equal and near-duplicate documents.")
+    ] = False,
     as_json: Annotated[bool, JsonFlag] = False,
 ) -> None:
     """Build an index and publish it; the former generation serves until then."""
-    from contextsvc.indexing import build_index
-    from contextsvc.wiring import build_index_parts, read_sources
+    from contextsvc.wiring import build_index_parts, make_likeness
 
     settings = Settings.from_env()
-    skipped: list[Json] = []
-
-    def skip(source: str, reason: str, num_ignored: int) -> None:
-        say(f"{'ignored' if num_ignored else 'skipped'} {source}: {reason}")
-        if not num_ignored:
-            skipped.append({"source": source, "reason": reason})
-
-    documents = read_sources(settings, sources, skip)
-    with progress(f"indexing {index}") as tell:
+    read = Sources(settings, sources)
+    least = settings.duplicate_likeness
+    watch = DuplicateWatch(least, make_likeness(least), dedupe)
+    with progress(f"indexing {index}") as tell, interruptible():
         built = build_index(
-            root or settings.root,
-            index,
-            documents,
-            build_index_parts(settings),
-            lambda done: tell(_state(done)),
-        )
+            root or settings.root, index, read.documents(), build_index_parts(settings),
+            lambda done: tell(progress_line(done, read.remaining(done))), settings.keep_generations, resume,
+            watch,
+        )  # fmt: skip
     if as_json:
-        print_json({**_built_view(built), "skipped": skipped})
+        print_json({**built_view(built), "skipped": read.skipped, "duplicates": duplicates_view(watch.found)})
     else:
-        _print_built(built)
-        if skipped:
-            out.print(f"{len(skipped)} skipped, each with its reason above")
-    if strict and skipped:
-        raise UserError(f"{len(skipped)} sources were skipped and --strict was given; the rest is published")
+        print_built(built)
+        print_duplicates(watch)
+        if read.skipped:
+            out.print(f"{len(read.skipped)} skipped, each with its reason above")
+    if strict and read.skipped:
+        raise UserError(
+            f"{len(read.skipped)} sources were skipped and --strict was given; the rest is published"
+        )
 
 
 @app.command("list")
@@ -81,11 +86,12 @@ def show(
     root: Annotated[Path | None, RootOption] = None,
     as_json: Annotated[bool, JsonFlag] = False,
 ) -> None:
-    """An index: what it was built with, how large it is, its last measured utilization."""
+    """An index: what it was built with, how large it is, its last measured utilization, its aliases."""
     folder, manifest = open_manifest(root or Settings.from_env().root, name)
     view = index_view(name, folder, manifest)
+    aliases = Corpus.open(folder, manifest).aliases
     if as_json:
-        print_json(view)
+        print_json({**view, "aliases": duplicates_view(aliases)})
         return
     score = view.pop("utilization")
     view["num_bytes"] = size(view["num_bytes"])
@@ -97,6 +103,7 @@ def show(
         low, high = score["interval"]
         print_fields({"utilization": f"{score['score']:.2f} [{low:.2f}, {high:.2f}] over "
                                      f"{score['num_queries']} queries by {score['reader']}"})  # fmt: skip
+    print_aliases(aliases)
 
 
 @app.command("check")
@@ -105,15 +112,13 @@ def check(
     root: Annotated[Path | None, RootOption] = None,
     as_json: Annotated[bool, JsonFlag] = False,
 ) -> None:
-    """Verify every byte against the manifest, then the invariants; names what is wrong."""
-    try:
-        folder, manifest = open_manifest(root or Settings.from_env().root, name)
-        problems = broken_invariants(Corpus.open(folder, manifest))
-    except CorruptIndex as error:
-        problems = error.problems
+    """Verify every byte against the manifest, the invariants and the probe queries; names what is wrong."""
+    from contextsvc.wiring import open_search
+
+    manifest, problems = check_index(root or Settings.from_env().root, name, open_search)
     if as_json:
         print_json({"name": name, "sound": not problems, "problems": problems})
-    elif not problems:
+    elif manifest and not problems:
         out.print(
             f"{name} {manifest.generation}: sound; {len(manifest.files)} files, {manifest.num_chunks} chunks"
         )
@@ -134,44 +139,3 @@ def _row(root: Path, name: str) -> Json:
         "built": manifest.built_at,
         "state": "sound",
     }
-
-
-def _state(done: Progress) -> str:
-    rate = done.num_documents / done.seconds if done.seconds else 0.0
-    return (
-        f"{done.num_documents} documents, {done.num_chunks} chunks, {done.num_vectors} distinct sentences, "
-        f"{rate:.1f} documents/s"
-    )
-
-
-def _built_view(built: Built) -> Json:
-    done = built.progress
-    return {
-        "name": built.manifest.name,
-        "generation": built.manifest.generation,
-        "changed": built.changed,
-        "num_documents": done.num_documents,
-        "num_chunks": done.num_chunks,
-        "num_sentences": done.num_sentences,
-        "num_vectors": done.num_vectors,
-        "num_tokens": done.num_tokens,
-        "seconds": round(built.seconds, 2),
-        "documents_per_second": round(done.num_documents / built.seconds, 1),
-        "tokens_per_second": round(done.num_tokens / built.seconds),
-        "encoder_share": round(done.encoder_seconds / built.seconds, 3),
-    }
-
-
-def _print_built(built: Built) -> None:
-    view = _built_view(built)
-    what = "published" if built.changed else "unchanged: it was already current"
-    print_fields(
-        {
-            "index": f"{view['name']}  generation {view['generation']} ({what})",
-            "content": f"{view['num_documents']} documents, {view['num_tokens']} tokens, "
-            f"{view['num_chunks']} chunks",
-            "sentences": f"{view['num_sentences']}, embedded {view['num_vectors']} distinct ones",
-            "time": f"{view['seconds']} s: {view['documents_per_second']} documents/s, "
-            f"{view['tokens_per_second']} tokens/s, {view['encoder_share']:.0%} in the encoder",
-        }
-    )

@@ -22,6 +22,7 @@ def pack(
     tokenizer: Annotated[str | None, typer.Option(help="Encoding, or path of a tokenizer.json.")] = None,
     ordering: Annotated[str | None, typer.Option(help="relevance, document or edges.")] = None,
     filters: Annotated[str | None, typer.Option(help="Filter as JSON.")] = None,
+    exact: Annotated[bool, typer.Option("--exact", help="Compare with every vector.")] = False,
     measure: Annotated[bool, typer.Option("--measure", help="Measure the utilization, too.")] = False,
     response: Annotated[str | None, typer.Option(help="Your model's answer, to be measured.")] = None,
     sentences: Annotated[
@@ -38,7 +39,7 @@ def pack(
     settings = replace(settings, root=root or settings.root)
     ask = Ask(
         index, query, budget, max_chunks, tokenizer, ordering, _parsed(filters),
-        measure or sentences or response is not None, response, sentences, explain,
+        measure or sentences or response is not None, response, sentences, explain, exact,
     )  # fmt: skip
     with progress("pack") as tell:
         if ask.measure:
@@ -174,7 +175,7 @@ def _curl(address: str, ask: Ask) -> str:
     body = {"index": ask.index, "query": ask.query, "budget_tokens": ask.budget_tokens}
     chosen = {
         "max_chunks": ask.max_chunks, "tokenizer": ask.tokenizer, "ordering": ask.ordering,
-        "filters": ask.filters, "response": ask.response,
+        "filters": ask.filters, "exact": ask.exact or None, "response": ask.response,
         "measure": ask.measure or None, "explain": ask.explain or None,
     }  # fmt: skip
     body.update({name: value for name, value in chosen.items() if value is not None})

@@ -30,4 +30,5 @@ def serve(
     )
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     engine = build_engine(settings)  # before the server: what is missing is told as any command tells it
-    uvicorn.run(create_app(lambda: engine), host=settings.host, port=settings.port, log_config=None)
+    app = create_app(lambda: engine, settings.max_body_bytes)
+    uvicorn.run(app, host=settings.host, port=settings.port, log_config=None)

@@ -1,19 +1,35 @@
 """The corpus: typed view of one generation's files, and the writer that makes them.
 
     texts.utf8             the documents' texts one after another (lone surrogates pass, see `files.encode`)
-    documents.jsonl        one line a document: its fields, content hash, where its text and chunks lie
+    documents.jsonl        one line a document: its fields and content hash
+    documents.npy          one row a document (`files.DOCUMENT`): where its line, text, chunks, sentences lie
     sections.json          the distinct heading paths
     chunks.npy             one row a chunk (`files.CHUNK`): document, span, bytes, sentences, tokens, section
     sentences.npy          one row a sentence (`files.SENTENCE`): span in its document, row of its vector
     sentence_vectors.npy   (num_vectors, dim) float16, unit rows; equal sentences may share one
+    sentence_keys.npy      (num_vectors,) a digest of each sentence that has a vector
     chunk_vectors.npy      (num_chunks, dim) float16, unit rows
+    aliases.jsonl          one line a document that another stands for; absent where there is none
 
 Rows are numbered from 0 in the order in which they were added; a document's chunks and sentences
 follow each other. Chunk number is the id in every ranking.
 """
 
+from contextsvc.corpus.files import sentence_key
 from contextsvc.corpus.invariants import broken_invariants
+from contextsvc.corpus.known import NOWHERE, KnownSentences, Vectors
+from contextsvc.corpus.merging import Merger, Place
 from contextsvc.corpus.view import Corpus
 from contextsvc.corpus.writing import CorpusWriter
 
-__all__ = ["Corpus", "CorpusWriter", "broken_invariants"]
+__all__ = [
+    "NOWHERE",
+    "Corpus",
+    "CorpusWriter",
+    "KnownSentences",
+    "Merger",
+    "Place",
+    "Vectors",
+    "broken_invariants",
+    "sentence_key",
+]

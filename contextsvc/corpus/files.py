@@ -1,10 +1,14 @@
 """Names, row types and encodings of the corpus files."""
 
+import hashlib
 import io
+import json
+import mmap
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -12,11 +16,13 @@ from numpy.typing import DTypeLike, NDArray
 from contextsvc.errors import ShapeError
 
 TEXTS = "texts.utf8"
-DOCUMENTS = "documents.jsonl"
+DOCUMENT_LINES = "documents.jsonl"
+DOCUMENTS = "documents.npy"
 SECTIONS = "sections.json"
 CHUNKS = "chunks.npy"
 SENTENCES = "sentences.npy"
 SENTENCE_VECTORS = "sentence_vectors.npy"
+SENTENCE_KEYS = "sentence_keys.npy"
 CHUNK_VECTORS = "chunk_vectors.npy"
 
 # Little-endian and fixed, so that a generation can be carried to another machine.
@@ -26,12 +32,24 @@ CHUNK = np.dtype(
     + [(field, "<i8") for field in ("first_sentence", "end_sentence")]
     + [("num_tokens", "<i4"), ("section", "<i4")]
 )
+DOCUMENT = np.dtype(
+    [
+        (f"{field}_{kind}", "<i8")
+        for kind in ("line", "byte", "chunk", "sentence")
+        for field in ("first", "end")
+    ]
+)
+KEY = np.dtype("S16")
+NO_KEY = b""
 SENTENCE = np.dtype([("start", "<i8"), ("end", "<i8"), ("row", "<i8")])
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A line of documents.jsonl; ends are exclusive, bytes lie in texts.utf8."""
+    """A document without its text: its line of documents.jsonl and its row of documents.npy.
+
+    Ends are exclusive, bytes lie in texts.utf8.
+    """
 
     doc_id: str
     title: str
@@ -39,12 +57,45 @@ class Entry:
     format: Any
     metadata: dict[str, object]
     content_hash: str
-    byte_start: int
-    byte_end: int
+    first_byte: int
+    end_byte: int
     first_chunk: int
     end_chunk: int
     first_sentence: int
     end_sentence: int
+
+
+class Entries(Sequence[Entry]):
+    """The documents of a corpus, each read when it is asked for: opening a large one reads no line."""
+
+    def __init__(self, lines: bytes | mmap.mmap, table: NDArray[Any]) -> None:
+        self._lines, self._table = lines, table
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+    @overload
+    def __getitem__(self, number: int) -> Entry: ...
+    @overload
+    def __getitem__(self, number: slice) -> list[Entry]: ...
+    def __getitem__(self, number: int | slice) -> Entry | list[Entry]:
+        if isinstance(number, slice):
+            return [self[one] for one in range(*number.indices(len(self)))]
+        row = self._table[number].tolist()
+        return Entry(
+            **json.loads(decode(self._lines[row[0] : row[1]])), **dict(zip(_BOUNDS, row[2:], strict=True))
+        )
+
+
+_BOUNDS = DOCUMENT.names[2:] if DOCUMENT.names else ()
+
+
+def sentence_key(text: str) -> bytes:
+    """16 bytes that no two distinct sentences share: what makes a sentence that occurs twice one vector.
+
+    The last byte is never zero, because numpy drops trailing zeros of byte strings.
+    """
+    return hashlib.blake2b(encode(text), digest_size=15).digest() + b"\x01"
 
 
 def encode(text: str) -> bytes:
@@ -72,6 +123,11 @@ class RowFile:
         self._file.write(np.ascontiguousarray(rows, dtype=self._dtype).tobytes())
         self.num_rows += len(rows)
         return first
+
+    def append_bytes(self, data: bytes, num_rows: int) -> None:
+        """Append rows that are in the file's form already."""
+        self._file.write(data)
+        self.num_rows += num_rows
 
     def read(self, numbers: NDArray[np.int64]) -> NDArray[Any]:
         """Rows written before, by number, in that order: (n,) or (n, width)."""

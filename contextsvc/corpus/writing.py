@@ -3,29 +3,40 @@
 import json
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from contextsvc.corpus.files import (
     CHUNK,
     CHUNK_VECTORS,
     CHUNKS,
+    DOCUMENT,
+    DOCUMENT_LINES,
     DOCUMENTS,
+    KEY,
+    NO_KEY,
     SECTIONS,
     SENTENCE,
+    SENTENCE_KEYS,
     SENTENCE_VECTORS,
     SENTENCES,
     TEXTS,
     VECTOR,
-    Entry,
     RowFile,
     encode,
 )
+from contextsvc.corpus.view import Corpus
 from contextsvc.errors import ShapeError, SpanError
 from contextsvc.records import Chunk, Document, Float32Array, Int64Array, Sentence
+
+Vectors = NDArray[np.floating[Any]]
+Keys = Sequence[bytes] | NDArray[np.bytes_]
+
+_BLOCK_ROWS = 8192
 
 
 class CorpusWriter:
@@ -36,21 +47,24 @@ class CorpusWriter:
 
     def __init__(self, folder: Path, dim: int) -> None:
         self.dim = dim
-        self.num_documents = 0
         self._folder = folder
         self._sections: dict[tuple[str, ...], int] = {}
-        self._num_text_bytes = 0
+        self._num_text_bytes = self._num_line_bytes = 0
         self._highest_row = -1
         self._closed = False
         with ExitStack() as opened:
             self._texts = opened.enter_context((folder / TEXTS).open("wb"))
-            self._documents = opened.enter_context((folder / DOCUMENTS).open("wb"))
+            self._lines = opened.enter_context((folder / DOCUMENT_LINES).open("wb"))
+            self._documents = RowFile(folder / DOCUMENTS, DOCUMENT)
+            opened.callback(self._documents.close)
             self._chunks = RowFile(folder / CHUNKS, CHUNK)
             opened.callback(self._chunks.close)
             self._sentences = RowFile(folder / SENTENCES, SENTENCE)
             opened.callback(self._sentences.close)
             self._sentence_vectors = RowFile(folder / SENTENCE_VECTORS, VECTOR, dim)
             opened.callback(self._sentence_vectors.close)
+            self._keys = RowFile(folder / SENTENCE_KEYS, KEY)
+            opened.callback(self._keys.close)
             self._chunk_vectors = RowFile(folder / CHUNK_VECTORS, VECTOR, dim)
             opened.callback(self._chunk_vectors.close)
             self._files = opened.pop_all()
@@ -67,6 +81,11 @@ class CorpusWriter:
             self._files.close()
 
     @property
+    def num_documents(self) -> int:
+        """Documents added so far."""
+        return self._documents.num_rows
+
+    @property
     def num_chunks(self) -> int:
         """Chunks added so far."""
         return self._chunks.num_rows
@@ -81,13 +100,22 @@ class CorpusWriter:
         """Sentence vectors added so far."""
         return self._sentence_vectors.num_rows
 
-    def add_vectors(self, vectors: Float32Array) -> int:
+    def add_vectors(self, vectors: Vectors, keys: Keys | None = None) -> int:
         """Append sentence vectors, (n, dim) unit rows, stored as float16; the row of the first.
 
+        Args:
+            vectors: Of distinct sentences.
+            keys: `files.sentence_key` of each; None where the sentences are not known.
+
         Raises:
-            ShapeError: another shape.
+            ShapeError: another shape, or another number of keys.
         """
-        return self._sentence_vectors.append(self._fitting(vectors, len(vectors)))
+        named = np.array([NO_KEY] * len(vectors) if keys is None else keys, dtype=KEY)
+        if len(named) != len(vectors):
+            raise ShapeError(f"{len(vectors)} vectors with {len(named)} keys")
+        first = self._sentence_vectors.append(self._fitting(vectors, len(vectors)))
+        self._keys.append(named)
+        return first
 
     def vectors(self, rows: Int64Array) -> Float32Array:
         """Sentence vectors added before, as stored, by row: (n, dim).
@@ -127,27 +155,61 @@ class CorpusWriter:
             )
         vectors = self._fitting(chunk_vectors, len(chunks))
         data = encode(document.text)
-        entry = Entry(
-            document.doc_id, document.title, document.source, document.format, dict(document.metadata),
-            document.content_hash, self._num_text_bytes, self._num_text_bytes + len(data),
-            self.num_chunks, self.num_chunks + len(chunks),
-            self.num_sentences, self.num_sentences + len(sentences),
-        )  # fmt: skip
-        line = _json_line(asdict(entry), document.doc_id)
-        chunk_rows = self._chunk_rows(document, entry, chunks, chunk_bounds)
+        line = _line_of(document)
+        chunk_rows = self._chunk_rows(document, chunks, chunk_bounds, len(sentences))
         spans = [(s.start, s.end, row) for s, row in zip(sentences, vector_rows, strict=True)]
         lowest, highest = min(vector_rows, default=0), max(vector_rows, default=0)
         if lowest < 0:
             raise ShapeError(f"document {document.doc_id!r} names vector row {lowest}")
         self._highest_row = max(self._highest_row, int(highest)) if sentences else self._highest_row
+        lengths = (len(line), len(data), len(chunks), len(sentences))
+        self._add_rows([lengths])
         self._texts.write(data)
-        self._documents.write(line)
+        self._lines.write(line)
         self._chunks.append(np.array(chunk_rows, dtype=CHUNK))
         self._sentences.append(np.array(spans, dtype=SENTENCE))
         self._chunk_vectors.append(vectors)
         self._num_text_bytes += len(data)
-        self.num_documents += 1
+        self._num_line_bytes += len(line)
         return self.num_documents - 1
+
+    def add_run(self, corpus: Corpus, first: int, end: int, rows: Int64Array, sections: Int64Array) -> None:
+        """Append documents `first` to `end` of another corpus as they are; nothing is parsed or embedded.
+
+        Args:
+            corpus: Where they are.
+            first: Number of the first.
+            end: One past the last; a run is copied in memory, its vectors in blocks.
+            rows: For each vector of that corpus its row here, at least for those that the run names.
+            sections: For each section of that corpus its number here, -1 where it has none yet: it gets one.
+        """
+        table = corpus.document_table[first:end]
+        low, high = table[0], table[-1]
+        chunks = np.array(corpus.chunk_table[low["first_chunk"] : high["end_chunk"]])
+        chunks["doc"] += self.num_documents - first
+        for field in ("byte_start", "byte_end"):
+            chunks[field] += self._num_text_bytes - int(low["first_byte"])
+        for field in ("first_sentence", "end_sentence"):
+            chunks[field] += self.num_sentences - int(low["first_sentence"])
+        for section in np.unique(chunks["section"]):
+            path = corpus.sections[section]
+            sections[section] = self._sections.setdefault(path, len(self._sections))
+        chunks["section"] = sections[chunks["section"]]
+        sentences = np.array(corpus.sentence_table[low["first_sentence"] : high["end_sentence"]])
+        sentences["row"] = rows[sentences["row"]]
+        kinds = ("line", "byte", "chunk", "sentence")
+        self._add_rows(np.stack([table[f"end_{kind}"] - table[f"first_{kind}"] for kind in kinds], axis=1))
+        self._lines.write(corpus.lines[low["first_line"] : high["end_line"]])
+        self._texts.write(corpus.texts[low["first_byte"] : high["end_byte"]])
+        self._num_line_bytes += int(high["end_line"] - low["first_line"])
+        self._num_text_bytes += int(high["end_byte"] - low["first_byte"])
+        self._chunks.append(chunks)
+        self._sentences.append(sentences)
+        for start in range(int(low["first_chunk"]), int(high["end_chunk"]), _BLOCK_ROWS):
+            self._chunk_vectors.append(
+                corpus.chunk_vectors[start : min(start + _BLOCK_ROWS, int(high["end_chunk"]))]
+            )
+        self._highest_row = max(self._highest_row, int(sentences["row"].max(initial=-1)))
 
     def close(self) -> None:
         """Write what is written last and close the files; calling it again does nothing.
@@ -166,11 +228,11 @@ class CorpusWriter:
     def _chunk_rows(
         self,
         document: Document,
-        entry: Entry,
         chunks: Sequence[Chunk],
         bounds: Sequence[tuple[int, int]],
+        num_sentences: int,
     ) -> list[tuple[int, ...]]:
-        num_sentences = entry.end_sentence - entry.first_sentence
+        content_hash = document.content_hash
         at = _byte_offsets(document.text, (edge for chunk in chunks for edge in (chunk.start, chunk.end)))
         rows: list[tuple[int, ...]] = []
         for chunk, (first, end) in zip(chunks, bounds, strict=True):
@@ -178,7 +240,7 @@ class CorpusWriter:
                 raise ShapeError(
                     f"a chunk of {document.doc_id!r} holds sentences {first}-{end} of {num_sentences}"
                 )
-            if chunk.doc_id != document.doc_id or chunk.content_hash != entry.content_hash:
+            if chunk.doc_id != document.doc_id or chunk.content_hash != content_hash:
                 raise ShapeError(f"a chunk of {chunk.doc_id!r} was given with document {document.doc_id!r}")
             if document.text[chunk.start : chunk.end] != chunk.text:
                 raise SpanError(document.doc_id, chunk.start, chunk.end, len(document.text))
@@ -186,14 +248,22 @@ class CorpusWriter:
             span = (
                 chunk.start,
                 chunk.end,
-                entry.byte_start + at[chunk.start],
-                entry.byte_start + at[chunk.end],
+                self._num_text_bytes + at[chunk.start],
+                self._num_text_bytes + at[chunk.end],
             )
-            within = (entry.first_sentence + first, entry.first_sentence + end)
+            within = (self.num_sentences + first, self.num_sentences + end)
             rows.append((self.num_documents, *span, *within, chunk.num_tokens, section))
         return rows
 
-    def _fitting(self, vectors: Float32Array, num_rows: int) -> Float32Array:
+    def _add_rows(self, lengths: Sequence[tuple[int, ...]] | Int64Array) -> None:
+        """Rows of documents.npy from each document's number of line bytes, text bytes, chunks, sentences."""
+        before = (self._num_line_bytes, self._num_text_bytes, self.num_chunks, self.num_sentences)
+        ends = np.cumsum(np.asarray(lengths, dtype=np.int64), axis=0) + np.array(before)
+        starts = np.concatenate([[before], ends[:-1]])
+        both = np.stack([starts, ends], axis=2).reshape(len(ends), -1)
+        self._documents.append_bytes(both.astype("<i8").tobytes(), len(ends))
+
+    def _fitting(self, vectors: Vectors, num_rows: int) -> Vectors:
         if vectors.shape != (num_rows, self.dim):
             raise ShapeError(f"vectors have shape {vectors.shape}, expected ({num_rows}, {self.dim})")
         return vectors
@@ -208,6 +278,16 @@ def _byte_offsets(text: str, edges: Iterable[int]) -> dict[int, int]:
         position = edge
         offsets[edge] = num_bytes
     return offsets
+
+
+def _line_of(document: Document) -> bytes:
+    fields = ("doc_id", "title", "source", "format")
+    content = {
+        **{field: getattr(document, field) for field in fields},
+        "metadata": dict(document.metadata),
+        "content_hash": document.content_hash,
+    }
+    return _json_line(content, document.doc_id)
 
 
 def _json_line(content: object, of: str) -> bytes:

@@ -1,17 +1,18 @@
 """Building a generation aside and making it current, so that a crash at any point loses nothing."""
 
-import fcntl
 import hashlib
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-from contextsvc.errors import ContextError, Fault, IndexBusy, SettingError, ShapeError
+from contextsvc.errors import ContextError, ShapeError
+from contextsvc.generation.disk import sync_folder, write_synced
+from contextsvc.generation.keeping import remove_others
+from contextsvc.generation.locking import writing
 from contextsvc.generation.manifest import (
     DESCRIBED,
     MANIFEST,
@@ -21,8 +22,19 @@ from contextsvc.generation.manifest import (
     manifest_bytes,
     problems,
     read_manifest,
+    side_by_side,
 )
-from contextsvc.generation.reading import check_name, current, generations
+from contextsvc.generation.pointer import (
+    best_pointer,
+    generations,
+    move_pointer,
+    pointed,
+    read_pointer,
+    through,
+)
+
+KEEP = 2
+"""Generations that a publish leaves, the new one included, unless told otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +46,16 @@ class Published:
 
 
 class Stage:
-    """A generation being built: write plain files into `folder`, then seal, then publish."""
+    """A generation being built: write plain files into `folder`, then seal, then publish.
 
-    def __init__(self, root: Path, name: str, folder: Path) -> None:
-        self.folder = folder
-        self._root, self._name = root, name
+    Attributes:
+        folder: Of the new generation.
+        index: Of the index.
+    """
+
+    def __init__(self, root: Path, name: str, folder: Path, keep: int) -> None:
+        self.folder, self.index = folder, root / name
+        self._root, self._name, self._keep = root, name, keep
         self._manifest: Manifest | None = None
 
     def seal(self, description: Mapping[str, Any]) -> Manifest:
@@ -53,8 +70,9 @@ class Stage:
         if set(description) != set(DESCRIBED):
             raise ShapeError(f"a generation is described by {DESCRIBED}, found {sorted(description)}")
         paths = sorted(path for path in self.folder.iterdir() if path.name != MANIFEST)
-        files = {path.name: _sync_and_describe(path) for path in paths}
-        known = [int(generation.split("-")[0]) for generation in generations(self._root / self._name)]
+        entries = side_by_side(_sync_and_describe, paths, sum(path.lstat().st_size for path in paths))
+        files = {path.name: entry for path, entry in zip(paths, entries, strict=True)}
+        known = [int(generation.split("-")[0]) for generation in generations(self.index)]
         try:
             manifest = describe(self._name, max(known, default=0) + 1, description, files)
             write_synced(self.folder / MANIFEST, manifest_bytes(manifest))
@@ -67,7 +85,7 @@ class Stage:
         return self._manifest
 
     def publish(self) -> Published:
-        """Make the sealed generation current, keep the one before it, remove the rest.
+        """Make the sealed generation current, keep as many before it as asked, remove the rest.
 
         If the current generation holds the same content and is sound, the stage is dropped instead.
 
@@ -78,26 +96,21 @@ class Stage:
         if before is not None:
             shutil.rmtree(self.folder, ignore_errors=True)
             return Published(before, changed=False)
-        for _ in self.publish_steps():
-            pass
+        through(self.publish_steps())
         return Published(self._sealed(), changed=True)
 
     def publish_steps(self) -> Iterator[str]:
         """Publish, pausing after each step with its name, so that a crash can be tried between any two."""
-        index, generation = self._root / self._name, self._sealed().generation
-        previous = _current_or_none(self._root, self._name)
-        self.folder.rename(index / "generations" / generation)
+        generation = self._sealed().generation
+        former = best_pointer(self._root, self._name)
+        self.folder.rename(self.index / "generations" / generation)
         yield "renamed"
-        sync_folder(index / "generations")
+        sync_folder(self.index / "generations")
         yield "generations synced"
-        write_synced(index / "CURRENT.tmp", generation.encode())
-        yield "CURRENT.tmp written"
-        (index / "CURRENT.tmp").rename(index / "CURRENT")
-        yield "CURRENT replaced"
-        sync_folder(index)
-        yield "published"
-        # The one that was current, not the last but one by number: that may be a crashed writer's.
-        remove_others(index, {generation, previous})
+        pointer = pointed(generation, former, self._keep, self.index)
+        yield from move_pointer(self.index, pointer)
+        # By the pointer, not by number: what a crashed writer left or was rolled back has high numbers too.
+        remove_others(self.index, {pointer.generation, *pointer.before})
         yield "collected"
 
     def _sealed(self) -> Manifest:
@@ -106,10 +119,13 @@ class Stage:
         return self._manifest
 
     def _sound_twin(self) -> Manifest | None:
-        generation = _current_or_none(self._root, self._name)
-        if generation is None or not generation.endswith(self._sealed().content_hash[:12]):
+        try:
+            pointer = read_pointer(self._root, self._name)
+        except ContextError:
             return None
-        folder = self._root / self._name / "generations" / generation
+        if not pointer.generation.endswith(self._sealed().content_hash[:12]):
+            return None
+        folder = self.index / "generations" / pointer.generation
         if problems(folder):
             return None
         manifest = read_manifest(folder)
@@ -117,80 +133,28 @@ class Stage:
 
 
 @contextmanager
-def stage(root: Path, name: str) -> Iterator[Stage]:
+def stage(root: Path, name: str, keep: int = KEEP) -> Iterator[Stage]:
     """Take the writer's lock and a fresh staging folder; whatever was not published is gone at the end.
 
+    Args:
+        root: Folder of the indexes.
+        name: The index.
+        keep: Generations that a publish leaves, the new one included; at least 1.
+
     Raises:
-        InvalidRequest: the name is none.
-        SettingError: the root cannot be written.
-        IndexBusy: another writer holds the lock.
-        Fault: the operating system failed while building, a full disk for one.
+        ContextError: as `locking.writing`.
     """
-    holder = root / check_name(name) / "generations"
-    try:
-        holder.mkdir(parents=True, exist_ok=True)
-        sync_folder(holder.parent)
-        sync_folder(root)
-        with suppress(PermissionError):
-            sync_folder(root.absolute().parent)
-        lock = (root / name / "LOCK").open("a+", encoding="utf-8")
-    except OSError as error:
-        raise SettingError(f"cannot write an index under {root}: {error}; set CONTEXTSVC_ROOT") from error
-    with lock:
-        _take_lock(lock, name)
+    with writing(root, name) as index:
+        holder = index / "generations"
         for leftover in holder.glob("staging-*"):
             shutil.rmtree(leftover, ignore_errors=True)
         # Named by hand: tempfile.mkdtemp would shut other users out of the published folder.
         folder = holder / f"staging-{os.getpid()}"
         try:
             folder.mkdir()
-            yield Stage(root, name, folder)
-        except OSError as error:
-            raise Fault(f"building index {name!r} failed: {error}") from error
+            yield Stage(root, name, folder, keep)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-
-
-def remove_others(index: Path, keep: set[str | None]) -> None:
-    """Remove the generations not named; one that resists is left for the next time."""
-    for generation in generations(index):
-        if generation not in keep:
-            shutil.rmtree(index / "generations" / generation, ignore_errors=True)
-
-
-def write_synced(path: Path, data: bytes) -> None:
-    """Write a file so that it survives a power cut (its name may not: sync the folder too)."""
-    with path.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _take_lock(lock: IO[str], name: str) -> None:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        lock.seek(0)
-        holder = lock.read(200) or "another process"
-        raise IndexBusy(f"index {name!r} is being built by {holder}; wait for it to end") from None
-    lock.truncate(0)
-    lock.write(f"process {os.getpid()} since {datetime.now(UTC).isoformat(timespec='seconds')}")
-    lock.flush()
-
-
-def _current_or_none(root: Path, name: str) -> str | None:
-    with suppress(ContextError):
-        return current(root, name)
-    return None
 
 
 def _sync_and_describe(path: Path) -> FileEntry:

@@ -40,11 +40,14 @@ class Embedder(Protocol):
 class VectorIndex(Protocol):
     """Nearest chunks by inner product."""
 
-    def search(self, queries: Float32Array, k: int, allowed: BoolArray | None = None) -> list[Ranking]:
+    def search(
+        self, queries: Float32Array, k: int, allowed: BoolArray | None = None, exact: bool = False
+    ) -> list[Ranking]:
         """One ranking a query: min(k, number allowed) ids with inner products.
 
-        Scores are rounded to 1e-6; best first, ties by id. `allowed` is (num_chunks,) and is
-        applied before the search.
+        Scores are the stored vectors', rounded to 1e-6; best first, ties by id. `allowed` is
+        (num_chunks,) and is applied before the search. An approximate index may miss a better chunk,
+        never with `exact`.
 
         Raises:
             ShapeError: queries are not (n, dim), k < 1, or `allowed` has another length.

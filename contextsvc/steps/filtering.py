@@ -7,54 +7,40 @@ metadata key or one of `doc_id`, `title`, `source`.
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
+
+from contextsvc.corpus.columns import Column, Columns
 from contextsvc.errors import InvalidRequest
+from contextsvc.records import BoolArray, Int64Array
 
-Fields = Mapping[str, object]
-Predicate = Callable[[Fields], bool]
-
-_MISSING = object()
-
-
-def _equal(found: object, wanted: object) -> bool:
-    # A list-valued field holds each of its values; True is not 1 here, as in JSON.
-    values = found if isinstance(found, (list, tuple)) else [found]
-    return any(value == wanted and isinstance(value, bool) == isinstance(wanted, bool) for value in values)
-
-
-def _ordered(compare: Callable[[Any, Any], bool]) -> Callable[[object, object], bool]:
-    def holds(found: object, wanted: object) -> bool:
-        numbers = isinstance(found, (int, float)) and isinstance(wanted, (int, float))
-        numbers = numbers and not isinstance(found, bool)
-        texts = isinstance(found, str) and isinstance(wanted, str)
-        return (numbers or texts) and compare(found, wanted)
-
-    return holds
-
-
-OPERATORS: Mapping[str, Callable[[object, Any], bool]] = {
-    "eq": _equal,
-    "in": lambda found, wanted: any(_equal(found, value) for value in wanted),
-    "gt": _ordered(lambda found, wanted: found > wanted),
-    "lt": _ordered(lambda found, wanted: found < wanted),
-    "exists": lambda found, wanted: (found is not _MISSING) == wanted,
+OPERATORS: Mapping[str, Callable[[Column, Any], Int64Array]] = {
+    "eq": lambda column, wanted: column.equal(wanted),
+    "in": lambda column, wanted: np.concatenate([*map(column.equal, wanted), np.zeros(0, dtype=np.int64)]),
+    "gt": lambda column, wanted: column.ordered("gt", wanted),
+    "lt": lambda column, wanted: column.ordered("lt", wanted),
+    "exists": lambda column, wanted: column.present(),  # noqa: ARG005 - false is turned round below
 }
 
 MAX_DEPTH = 16
 
 
-def compile_filter(spec: object, depth: int = 0) -> Predicate:
-    """A predicate over a document's fields.
+def matching(spec: object, columns: Columns) -> BoolArray:
+    """Which rows a filter holds for: (num_rows,).
 
-    A document without the field fails every operator but `exists: false`. Values of different
-    kinds are never equal nor ordered. An empty `and` holds for all, an empty `or` for none.
+    A row without the field fails every operator but `exists: false`. Values of different kinds are
+    never equal nor ordered. An empty `and` holds for all, an empty `or` for none.
 
-    >>> holds = compile_filter({"and": [{"field": "v", "gt": 3}, {"not": {"field": "lang", "eq": "de"}}]})
-    >>> holds({"v": 4}), holds({"v": 4, "lang": "de"}), holds({"lang": "en"})
-    (True, False, False)
+    >>> rows = Columns([{"v": 4}, {"v": 4, "lang": "de"}, {"lang": "en"}])
+    >>> matching({"and": [{"field": "v", "gt": 3}, {"not": {"field": "lang", "eq": "de"}}]}, rows).tolist()
+    [True, False, False]
 
     Raises:
         InvalidRequest: the filter is not of this form.
     """
+    return _matching(spec, columns, 0)
+
+
+def _matching(spec: object, columns: Columns, depth: int) -> BoolArray:
     if depth > MAX_DEPTH:
         raise InvalidRequest(f"a filter may nest {MAX_DEPTH} deep")
     if not isinstance(spec, Mapping):
@@ -62,16 +48,17 @@ def compile_filter(spec: object, depth: int = 0) -> Predicate:
     if len(spec) == 1:
         ((word, inner),) = spec.items()
         if word in ("and", "or") and isinstance(inner, list):
-            parts = [compile_filter(part, depth + 1) for part in inner]
-            join = all if word == "and" else any
-            return lambda fields: join(part(fields) for part in parts)
+            join: np.ufunc = np.logical_and if word == "and" else np.logical_or
+            holds = np.full(len(columns.owners), word == "and")
+            for part in inner:
+                join(holds, _matching(part, columns, depth + 1), out=holds)
+            return holds
         if word == "not":
-            negated = compile_filter(inner, depth + 1)
-            return lambda fields: not negated(fields)
-    return _comparison(spec)
+            return ~_matching(inner, columns, depth + 1)
+    return _comparison(spec, columns)
 
 
-def _comparison(spec: Mapping[str, Any]) -> Predicate:
+def _comparison(spec: Mapping[str, Any], columns: Columns) -> BoolArray:
     operators = sorted(set(spec) - {"field"})
     field = spec.get("field")
     if not isinstance(field, str) or len(operators) != 1 or operators[0] not in OPERATORS:
@@ -83,21 +70,21 @@ def _comparison(spec: Mapping[str, Any]) -> Predicate:
     (operator,) = operators
     wanted = spec[operator]
     _check_value(operator, wanted)
-    holds = OPERATORS[operator]
-
-    def predicate(fields: Fields) -> bool:
-        found = fields.get(field, _MISSING)
-        return holds(found, wanted) if found is not _MISSING or operator == "exists" else False
-
-    return predicate
+    holds = np.zeros(len(columns.owners), dtype=np.bool_)
+    holds[OPERATORS[operator](columns.column(field), wanted)] = True
+    return ~holds if operator == "exists" and not wanted else holds
 
 
 def _check_value(operator: str, wanted: object) -> None:
+    scalar = isinstance(wanted, (str, int, float))
     expected = {
-        "eq": ("a text, number or boolean", isinstance(wanted, (str, int, float, bool))),
-        "in": ("a list", isinstance(wanted, list)),
-        "gt": ("a text or number", isinstance(wanted, (str, int, float)) and not isinstance(wanted, bool)),
-        "lt": ("a text or number", isinstance(wanted, (str, int, float)) and not isinstance(wanted, bool)),
+        "eq": ("a text, number or boolean", scalar),
+        "in": (
+            "a list of texts, numbers or booleans",
+            isinstance(wanted, list) and all(isinstance(value, (str, int, float)) for value in wanted),
+        ),
+        "gt": ("a text or number", scalar and not isinstance(wanted, bool)),
+        "lt": ("a text or number", scalar and not isinstance(wanted, bool)),
         "exists": ("true or false", isinstance(wanted, bool)),
     }
     what, right = expected[operator]

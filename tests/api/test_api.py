@@ -10,6 +10,7 @@ from fastapi.testclient import TestClient
 
 from contextsvc.api import examples
 from contextsvc.api.app import create_app
+from contextsvc.api.document_schemas import Accepted, PublishedView
 from contextsvc.api.problems import STATUS
 from contextsvc.api.schemas import IndexList, IndexView, PackUtilization, PackView
 from contextsvc.errors import ContextError
@@ -52,6 +53,16 @@ def test_the_same_request_is_a_hit_with_the_same_bytes(client: TestClient) -> No
     assert (first["cache"]["pack"], second["cache"]["pack"]) == ("miss", "hit")
     same = ("pack_id", "text", "chunks", "num_tokens")
     assert [first[key] for key in same] == [second[key] for key in same]
+
+
+def test_an_exact_search_is_another_pack(client: TestClient) -> None:
+    found, exact = (
+        client.post("/v1/context", json={**ASK, "exact": exact}).json() for exact in (False, True)
+    )
+    assert (found["exact"], exact["exact"]) == (False, True)
+    assert found["text"] == exact["text"]
+    assert found["pack_id"] != exact["pack_id"]
+    assert exact["cache"]["pack"] == "miss"
 
 
 def test_explain_says_what_was_left_out(client: TestClient) -> None:
@@ -112,10 +123,17 @@ def test_indexes_are_listed_and_described(client: TestClient) -> None:
     assert (whole["embedder"], whole["dim"]) == ("fake-embedder:1:256", 256)
 
 
+def _damage(root: Path) -> None:
+    """No generation is left that could stand in, and the open one is not current any more."""
+    for texts in (root / "pages" / "generations").glob("*/texts.utf8"):
+        texts.write_bytes(b"x" * texts.stat().st_size)
+    (root / "pages" / "CURRENT").write_text("nonsense")
+
+
 def test_health(client: TestClient, tmp_path: Path) -> None:
     assert client.get("/livez").json() == {"status": "ok"}
     assert client.get("/readyz").status_code == 200
-    (tmp_path / "pages" / "CURRENT").write_text("nonsense")
+    _damage(tmp_path)
     ready = client.get("/readyz")
     assert (ready.status_code, ready.json()["status"]) == (503, "not_ready")
     assert "reason" in ready.json()["indexes"][0]
@@ -175,7 +193,7 @@ def test_an_index_of_another_embedder_is_409(client: TestClient, build: Build) -
 
 
 def test_a_damaged_index_is_500_without_a_trace(client: TestClient, tmp_path: Path) -> None:
-    (tmp_path / "pages" / "CURRENT").write_text("nonsense")
+    _damage(tmp_path)
     refused(client.post("/v1/context", json=ASK), 500, "corrupt_index")
 
 
@@ -208,12 +226,14 @@ def test_every_operation_has_an_example_that_fits_its_schema(client: TestClient)
             assert "example" in content, (method, path)
             if "requestBody" in operation:
                 schema = str(operation["requestBody"])
-                (name,) = {n for n in ("ContextBody", "UtilizationBody") if n in schema}
+                (name,) = {n for n in ("ContextBody", "UtilizationBody", "DocumentsBody") if n in schema}
                 assert "example" in document["components"]["schemas"][name]
     PackView.model_validate(examples.PACK)
     PackUtilization.model_validate(examples.UTILIZATION)
     IndexView.model_validate(examples.INDEX)
     IndexList.model_validate(examples.INDEXES)
+    Accepted.model_validate(examples.ACCEPTED)
+    PublishedView.model_validate(examples.PUBLISHED)
 
 
 def test_every_error_class_has_a_status() -> None:

@@ -1,6 +1,7 @@
 """The command line: what it prints, what it refuses, and its exit codes. Runs the real command functions."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +117,13 @@ def test_a_pack_is_printed_for_a_person(view: dict[str, Any], capsys: pytest.Cap
         '{"index": "pages", "query": "snapshot of the cluster", "budget_tokens": 200, "max_chunks": 2}',
     ):
         assert expected in said
+
+
+def test_the_request_for_the_service_says_exact(
+    view: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    print_pack(view, "http://127.0.0.1:8000", replace(ASK, exact=True))
+    assert '"max_chunks": 2, "exact": true}' in capsys.readouterr().out
 
 
 def test_a_grid_is_every_combination_widest_first() -> None:

@@ -17,7 +17,13 @@ class ExactVectorIndex:
         self._dim = vectors.shape[1]
         self._rows = [[Fraction(float(value)) for value in row] for row in vectors]
 
-    def search(self, queries: Float32Array, k: int, allowed: BoolArray | None = None) -> list[Ranking]:
+    def search(
+        self,
+        queries: Float32Array,
+        k: int,
+        allowed: BoolArray | None = None,
+        exact: bool = True,  # noqa: ARG002 - it always is
+    ) -> list[Ranking]:
         """As `VectorIndex.search` says."""
         if queries.ndim != 2 or queries.shape[1] != self._dim or k < 1:
             raise ShapeError(f"queries are {queries.shape}, k is {k}")

@@ -2,12 +2,15 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contextsvc.corpus.columns import Columns
 from contextsvc.errors import InvalidRequest
-from contextsvc.steps.filtering import compile_filter
+from contextsvc.steps.filtering import matching
+from tests.fakes.predicate import holds as holds_for
 
 PAGE = {"version": 3, "lang": "en", "draft": False, "tags": ["ops", "backup"], "doc_id": "a/b"}
 
@@ -38,7 +41,8 @@ PAGE = {"version": 3, "lang": "en", "draft": False, "tags": ["ops", "backup"], "
     ],
 )
 def test_a_filter_by_hand(spec: dict[str, Any], holds: bool) -> None:
-    assert compile_filter(spec)(PAGE) is holds
+    assert matching(spec, Columns([PAGE])).tolist() == [holds]
+    assert holds_for(spec, PAGE) is holds
 
 
 @pytest.mark.parametrize(
@@ -51,6 +55,9 @@ def test_a_filter_by_hand(spec: dict[str, Any], holds: bool) -> None:
         {"field": "a", "eq": 1, "gt": 2},
         {"field": "a", "like": "x"},
         {"field": "a", "in": "x"},
+        {"field": "a", "in": [None]},
+        {"field": "a", "in": [["x"]]},
+        {"field": "a", "eq": None},
         {"field": "a", "gt": True},
         {"field": "a", "eq": {"b": 1}},
         {"field": "a", "exists": 1},
@@ -60,7 +67,7 @@ def test_a_filter_by_hand(spec: dict[str, Any], holds: bool) -> None:
 )
 def test_a_malformed_filter_is_refused(spec: Any) -> None:
     with pytest.raises(InvalidRequest):
-        compile_filter(spec)
+        matching(spec, Columns([PAGE]))
 
 
 def test_nesting_is_bounded() -> None:
@@ -68,21 +75,48 @@ def test_nesting_is_bounded() -> None:
     for _ in range(20):
         spec = {"not": spec}
     with pytest.raises(InvalidRequest, match="nest 16 deep"):
-        compile_filter(spec)
+        matching(spec, Columns([PAGE]))
 
 
-leaves = st.builds(
-    lambda operator, value: {"field": "version", operator: value},
-    st.sampled_from(["eq", "gt", "lt"]),
-    st.integers(0, 6),
+values = st.one_of(
+    st.integers(0, 3), st.sampled_from([0.0, 1.0, 1.5, 2**53, 2**53 + 1, float("nan"), float("inf")]),
+    st.booleans(), st.sampled_from(["a", "b", "1", ""]),
+)  # fmt: skip
+found = st.one_of(values, st.lists(values, max_size=3))
+documents = st.lists(st.dictionaries(st.sampled_from("xyz"), found, max_size=3), max_size=8)
+fields = st.sampled_from("xyzw")
+orderable = values.filter(lambda value: not isinstance(value, bool))
+leaves = st.one_of(
+    st.fixed_dictionaries({"field": fields, "eq": values}),
+    st.fixed_dictionaries({"field": fields, "in": st.lists(values, max_size=3)}),
+    st.fixed_dictionaries({"field": fields, "gt": orderable}),
+    st.fixed_dictionaries({"field": fields, "lt": orderable}),
+    st.fixed_dictionaries({"field": fields, "exists": st.booleans()}),
 )
 filters = st.recursive(
-    leaves, lambda inner: st.builds(lambda a, b: {"and": [a, b]}, inner, inner), max_leaves=4
+    leaves,
+    lambda inner: st.one_of(
+        st.fixed_dictionaries({"and": st.lists(inner, max_size=3)}),
+        st.fixed_dictionaries({"or": st.lists(inner, max_size=3)}),
+        st.fixed_dictionaries({"not": inner}),
+    ),
+    max_leaves=6,
 )
 
 
-@given(filters, filters)
-def test_de_morgan(a: dict[str, Any], b: dict[str, Any]) -> None:
-    either = compile_filter({"or": [a, b]})
-    neither = compile_filter({"and": [{"not": a}, {"not": b}]})
-    assert either(PAGE) is not neither(PAGE)
+@given(filters, documents)
+def test_it_equals_a_predicate_asked_of_each_document(
+    spec: dict[str, Any], rows: list[dict[str, Any]]
+) -> None:
+    assert matching(spec, Columns(rows)).tolist() == [holds_for(spec, row) for row in rows]
+
+
+def test_no_rows_match_nothing_and_a_malformed_filter_is_refused_all_the_same() -> None:
+    assert matching({"and": []}, Columns([])).tolist() == []
+    with pytest.raises(InvalidRequest):
+        matching({"field": "a", "like": "x"}, Columns([]))
+
+
+def test_rows_may_share_an_owner() -> None:
+    columns = Columns([{"v": 1}, {"v": 2}, {"v": 3}], owners=np.array([0, 1, 0]))
+    assert columns.owners[matching({"field": "v", "gt": 1}, columns)].tolist() == [1, 0]

@@ -1,0 +1,96 @@
+"""Kill -9 and corruption, many times: `python -m benchmarks.crashes [--trials 1000] [--damages 1000]`."""
+
+import argparse
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks.rows import Row, write
+from contextsvc.errors import CorruptIndex
+from contextsvc.generation import open_manifest
+from contextsvc.indexing import Update, build_index, update_index
+from contextsvc.library import Library
+from contextsvc.wiring import open_search
+from tests.fakes.embedder import FakeEmbedder
+from tests.world import documents, fake_parts
+
+COMMAND = "python -m benchmarks.crashes"
+SEED = 7
+
+
+def killed(num_trials: int) -> list[Row]:
+    """Writers killed at random moments of build, update, publish, roll back and collect."""
+    with tempfile.TemporaryDirectory() as root:
+        command = [sys.executable, "-m", "tests.killed_writers", root, "--trials", str(num_trials)]
+        env = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+        run = subprocess.run([*command, "--seed", str(SEED)], env=env, stdout=subprocess.PIPE, check=True)
+    found = json.loads(run.stdout)
+    for fault in found["faults"]:
+        print(fault, file=sys.stderr)
+    figures = {
+        "kill -9: trials after which something acknowledged was missing or the index unsound": len(
+            found["faults"]
+        ),
+        "kill -9: operations acknowledged meanwhile": found["acknowledged"],
+    }
+    return [_row(figure, value, num_trials, found["killed_within"]) for figure, value in figures.items()]
+
+
+def damaged(num_damages: int) -> list[Row]:
+    """Every byte of CURRENT and manifest flipped, random flips and truncations of the other files."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        build_index(root, "pages", documents()[:4], fake_parts())
+        update_index(root, "pages", lambda _: Update(documents()), fake_parts())
+        generation, manifest = open_manifest(root, "pages")
+        draw = random.Random(SEED)
+        described = [root / "pages" / "CURRENT", generation / "manifest.json"]
+        places = [(path, at) for path in described for at in range(path.stat().st_size)]
+        files = [generation / name for name, entry in sorted(manifest.files.items()) if entry.num_bytes]
+        drawn = [draw.choice(files) for _ in range(num_damages)]
+        places += [(path, draw.randrange(path.stat().st_size)) for path in drawn]
+        missed = [
+            f"{path.name} at {at}" for number, (path, at) in enumerate(places)
+            if not _detected(root, path, at, draw, number >= len(places) - num_damages and number % 2 == 0)
+        ]  # fmt: skip
+    for place in missed:
+        print(f"not detected: {place}", file=sys.stderr)
+    figure = "corruption: share detected before an answer"
+    return [_row(figure, 1 - len(missed) / len(places), len(places), {"missed": missed})]
+
+
+def _detected(root: Path, path: Path, at: int, draw: random.Random, cut: bool) -> bool:
+    whole = path.read_bytes()
+    path.write_bytes(
+        whole[:at] if cut else whole[:at] + bytes([whole[at] ^ draw.randint(1, 255)]) + whole[at + 1 :]
+    )
+    try:
+        Library(root, FakeEmbedder().fingerprint, open_search, falls_back=False).get("pages")
+    except CorruptIndex:
+        return True
+    else:
+        return False
+    finally:
+        path.write_bytes(whole)
+
+
+def _row(figure: str, value: float, n: int, details: dict[str, object]) -> Row:
+    settings = {"embedder": "hashed words", "documents": "a few, made up"}
+    return Row("crashes", figure, float(value), None, n, "made up", settings, SEED, COMMAND, details)
+
+
+def main() -> None:
+    """Both, as rows."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--trials", type=int, default=1_000)
+    parser.add_argument("--damages", type=int, default=1_000)
+    given = parser.parse_args()
+    write([*killed(given.trials), *damaged(given.damages)])
+
+
+if __name__ == "__main__":
+    main()

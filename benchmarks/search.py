@@ -1,0 +1,211 @@
+"""Search without the encoder on 100,000 chunks of real text: `python -m benchmarks.search`.
+
+Chunks are runs of 2, 3, 4 and more sentences of SciFact abstracts, each a document of its own, with the
+pooled vectors of their real sentences: runs overlap, so that neighbours are closer together than in a real
+corpus, which is harder. Queries are SciFact's own.
+"""
+
+import argparse
+import json
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.latency import quantile
+from benchmarks.rows import Row, dataset, fingerprint, write
+from contextsvc import assets
+from contextsvc.adapters.faiss_building import recall
+from contextsvc.adapters.nltk import PunktSentenceSplitter
+from contextsvc.assembler import Assembler
+from contextsvc.corpus import Corpus, CorpusWriter
+from contextsvc.generation import Manifest
+from contextsvc.library import LoadedIndex
+from contextsvc.ports import Embedder
+from contextsvc.records import Chunk, Document, Float32Array, Float64Array, Sentence
+from contextsvc.requests import PackRequest
+from contextsvc.settings import Settings
+from contextsvc.steps.chunking import pooled_vectors
+from contextsvc.steps.statistics import bootstrap
+from contextsvc.wiring import build_assembler, build_embedder, open_search, write_search
+
+COMMAND = "python -m benchmarks.search"
+SEED, BUDGET = 17, 800
+
+
+@dataclass(frozen=True)
+class KnownQueries:
+    """Query vectors that were computed before: what is timed is the search."""
+
+    embedder: Embedder
+    vectors: dict[str, Float32Array]
+
+    fingerprint, dim, max_tokens = "known", 384, 0
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Not asked for here."""
+        return self.embedder.count_tokens(texts)
+
+    def embed_queries(self, texts: Sequence[str]) -> Float32Array:
+        """As computed before."""
+        return np.stack([self.vectors[text] for text in texts])
+
+    def embed_passages(self, texts: Sequence[str]) -> Float32Array:
+        """Not asked for here."""
+        return self.embedder.embed_passages(texts)
+
+
+def lines_of(path: Path) -> list[str]:
+    """The texts of a BEIR file."""
+    return [json.loads(line)["text"] for line in path.read_text("utf-8").splitlines()]
+
+
+def runs(sizes: Sequence[int], num_chunks: int) -> Iterator[tuple[int, int, int]]:
+    """(text, first sentence, end): runs of 2 sentences of every text, then of 3, and so on."""
+    left = num_chunks
+    for length in range(2, max(sizes) + 1):
+        for text, size in enumerate(sizes):
+            for first in range(max(0, size - length + 1)):
+                if left == 0:
+                    return
+                left -= 1
+                yield text, first, first + length
+    if left:
+        raise SystemExit(f"the texts give {num_chunks - left} chunks, {num_chunks} were asked for")
+
+
+def write_corpus(folder: Path, num_chunks: int, embedder: Embedder, home: Path) -> None:
+    """A corpus of so many one-chunk documents; as few texts as will do."""
+    texts = lines_of(dataset("scifact", "corpus.jsonl"))[: max(20, num_chunks // 15)]
+    splitter = PunktSentenceSplitter(assets.locate(home, "punkt_tab"))
+    spans = [splitter.split(text) for text in texts]
+    flat = [text[a:b] for text, found in zip(texts, spans, strict=True) for a, b in found]
+    vectors = embedder.embed_passages(flat).astype(np.float16).astype(np.float32)
+    firsts = np.cumsum([0, *map(len, spans)])
+    with CorpusWriter(folder, embedder.dim) as writer:
+        writer.add_vectors(vectors)
+        for number, (of, first, end) in enumerate(runs([len(found) for found in spans], num_chunks)):
+            start = spans[of][first][0]
+            within = [(a - start, b - start) for a, b in spans[of][first:end]]
+            document = Document(
+                f"doc-{number}", texts[of][start : spans[of][end - 1][1]], f"Abstract {of}", f"{of}",
+                metadata={"number": number, "group": number % 100},
+            )  # fmt: skip
+            rows = np.arange(firsts[of] + first, firsts[of] + end)
+            chunk = Chunk.cut(document, 0, len(document.text), len(document.text.split()))
+            bounds = [(0, end - first)]
+            writer.add_document(
+                document, [Sentence(a, b, 1) for a, b in within], rows, [chunk], bounds,
+                pooled_vectors(vectors[rows], bounds),
+            )  # fmt: skip
+
+
+def opened(folder: Path) -> tuple[LoadedIndex, float, float]:
+    """The index, seconds to open it, and MiB that opening left in memory; nothing is verified."""
+    before, started = resident_mib(), time.perf_counter()
+    corpus = Corpus.open(folder)
+    vectors, lexical = open_search("bench", folder, corpus)
+    seconds = time.perf_counter() - started
+    manifest = Manifest(0, "0", "bench", "", 384, 0, corpus.num_chunks, 0, 0, {}, "", {})
+    return (
+        LoadedIndex("bench", folder, manifest, corpus, vectors, lexical),
+        seconds,
+        resident_mib() - before,
+    )
+
+
+def resident_mib() -> float:
+    """Memory of this process that is resident now."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 2**20
+
+
+def searched(
+    assembler: Assembler,
+    index: LoadedIndex,
+    queries: Sequence[str],
+    spec: Callable[[int], object] | None = None,
+) -> tuple[Float64Array, list[set[str]]]:
+    """Milliseconds that each query took to be filtered and searched, and the documents it found."""
+    times, found = [], []
+    for number, query in enumerate(queries):
+        filters = json.dumps(spec(number)) if spec else ""
+        request = PackRequest("bench", query, BUDGET, 3, "o200k_base", "relevance", filters)
+        spent, last = 0.0, time.perf_counter()
+
+        def mark(stage: str) -> None:
+            nonlocal spent, last
+            now = time.perf_counter()
+            spent, last = spent + (now - last) * (stage != "pack"), now
+
+        pack = assembler.assemble(index, request, mark)
+        times.append(1000 * spent)
+        found.append({p.candidate.chunk.doc_id for p in pack.chunks} | {drop.doc_id for drop in pack.drops})
+    return np.array(times), found
+
+
+def main() -> None:
+    """Write the corpus, open it, search it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--chunks", type=int, default=100_000)
+    parser.add_argument("--queries", type=int, default=200)
+    asked = parser.parse_args()
+    settings = Settings.from_env()
+    settings = replace(settings, exact_up_to=min(settings.exact_up_to, asked.chunks - 1))
+    embedder = build_embedder(settings)
+    queries = lines_of(dataset("scifact", "queries.jsonl"))[: asked.queries]
+    vectors = {query: embedder.embed_queries([query])[0] for query in queries}
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        write_corpus(folder, asked.chunks, embedder, settings.home)
+        started = time.perf_counter()
+        said = write_search(folder, Corpus.open(folder), settings=settings)
+        details = {**said, "num_chunks": asked.chunks, "seconds_to_write": time.perf_counter() - started}
+        index, seconds, mib = opened(folder)
+        assembler = build_assembler(settings, KnownQueries(embedder, vectors))
+        write(rows_of(assembler, index, queries, vectors, details, seconds, mib))
+
+
+def rows_of(
+    assembler: Assembler, index: LoadedIndex, queries: list[str], vectors: dict[str, Float32Array],
+    details: dict[str, object], seconds: float, mib: float,
+) -> list[Row]:  # fmt: skip
+    """All figures."""
+    stacked = np.stack([vectors[query] for query in queries])
+    exact = index.vectors.search(stacked, 10, exact=True)
+    near = index.vectors.search(stacked, 10)
+    shares = np.array([recall([one], [best]) for one, best in zip(near, exact, strict=True)])
+    drawn = np.random.default_rng(SEED).integers(0, index.corpus.num_chunks, len(queries))
+    started = time.perf_counter()
+    searched(assembler, index, queries[:1], lambda _: {"field": "doc_id", "eq": "doc-0"})
+    first_filter = time.perf_counter() - started
+    searched(assembler, index, queries[:20])
+    plain, _ = searched(assembler, index, queries)
+    one, found = searched(assembler, index, queries, lambda n: {"field": "doc_id", "eq": f"doc-{drawn[n]}"})
+    half, _ = searched(assembler, index, queries, lambda _: {"field": "group", "lt": 50})
+    hits = np.array([found[n] == {f"doc-{row}"} for n, row in enumerate(drawn)], dtype=np.float64)
+    figures: list[tuple[str, float, tuple[float, float] | None]] = [
+        ("seconds to open, unverified", seconds, None),
+        ("memory that opening takes, MiB", mib, None),
+        ("seconds of the first filter", first_filter, None),
+        ("recall@10 against exact", float(shares.mean()), _interval(shares)),
+        ("one document of all allowed: it alone is found", float(hits.mean()), _interval(hits)),
+    ]
+    for name, times in (("", plain), (", one document allowed", one), (", half allowed", half)):
+        figures += [(f"search without encoder{name}, p{p}, ms", *quantile(times, p)) for p in (50, 95)]
+    data = fingerprint(dataset("scifact", "corpus.jsonl"))
+    chosen = {"vector_index": details["vector_index"], "num_candidates": 100, "rerank_depth": 50}
+    return [
+        Row("search", figure, value, around, len(queries), data, chosen, SEED, COMMAND, details)
+        for figure, value, around in figures
+    ]
+
+
+def _interval(values: Float64Array) -> tuple[float, float]:
+    return bootstrap(values, lambda samples: samples.mean(axis=1), SEED)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,163 @@
+"""Documents -> a finished part: parse, split, embed each sentence not yet known, chunk, write.
+
+A part is a small corpus in a folder of its own. A build makes one after the other and merges them at the
+end: what was finished survives an interruption, and an update is a build whose first part is there already.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from contextsvc.corpus import NOWHERE, Corpus, CorpusWriter, KnownSentences, Vectors, sentence_key
+from contextsvc.duplicates import LikenessIndex
+from contextsvc.library import OpenSearch
+from contextsvc.ports import BlockParser, Embedder, SentenceSplitter, TokenCounter
+from contextsvc.records import Chunk, Document, Float32Array, Format, Int64Array, Sentence
+from contextsvc.steps.chunking import chunk_bounds, pooled_vectors
+from contextsvc.steps.sentences import cut_sentences
+
+
+@dataclass(frozen=True, slots=True)
+class Former:
+    """What search structures may be made from instead of from nothing.
+
+    Attributes:
+        folder: A generation whose files were verified.
+        chunks: For each chunk of the new corpus its number in that generation, -1 for a new one.
+    """
+
+    folder: Path
+    chunks: Int64Array
+
+
+@dataclass(frozen=True, slots=True)
+class IndexParts:
+    """What an index is built with.
+
+    Attributes:
+        write_search: Writes the search structures of a corpus into its folder and tells what the
+            manifest is to say of them; what it makes of a former generation must answer as what it
+            makes from nothing.
+        open_search: Opens them.
+        make_likeness: Finds near-duplicates that are at least so much alike; None: none are looked for.
+    """
+
+    parsers: Mapping[Format, BlockParser]
+    splitter: SentenceSplitter
+    counter: TokenCounter
+    embedder: Embedder
+    write_search: Callable[[Path, Corpus, Former | None], Mapping[str, object]]
+    open_search: OpenSearch
+    min_tokens: int
+    max_tokens: int
+    make_likeness: Callable[[float], LikenessIndex | None] = lambda _: None
+
+    @property
+    def settings(self) -> dict[str, object]:
+        """What shapes chunks: parts and generations made with other settings do not mix."""
+        return {
+            "chunk_min_tokens": self.min_tokens,
+            "chunk_max_tokens": self.max_tokens,
+            "tokenizer": self.counter.name,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Documents cut into sentences.
+
+    Attributes:
+        numbers: For each document and sentence its place among the distinct ones.
+        keys: Of the distinct sentences, in order of first occurrence.
+        texts: Of the distinct sentences.
+    """
+
+    documents: Sequence[Document]
+    sentences: Sequence[Sequence[Sentence]]
+    numbers: Sequence[Int64Array]
+    keys: Sequence[bytes]
+    texts: Sequence[str]
+
+    @property
+    def num_sentences(self) -> int:
+        """Of all documents, each occurrence counted."""
+        return sum(map(len, self.sentences))
+
+
+def cut(documents: Sequence[Document], parts: IndexParts) -> Cut:
+    """Parse and split."""
+    distinct: dict[bytes, tuple[int, str]] = {}
+    sentences, numbers = [], []
+    for document in documents:
+        found = _sentences_of(document, parts)
+        texts = [document.text[sentence.start : sentence.end] for sentence in found]
+        own = [distinct.setdefault(sentence_key(text), (len(distinct), text))[0] for text in texts]
+        sentences.append(found)
+        numbers.append(np.array(own, dtype=np.int64))
+    texts = [text for _, text in distinct.values()]
+    return Cut(documents, sentences, numbers, list(distinct), texts)
+
+
+def embed(cut: Cut, known: KnownSentences, parts: IndexParts) -> tuple[Vectors, int]:
+    """Vectors of the distinct sentences, as they are stored, and how many had to be embedded."""
+    keys = np.array(cut.keys, dtype="S16")
+    places = known.places(keys)
+    missing = np.flatnonzero(places == NOWHERE)
+    there = np.flatnonzero(places != NOWHERE)
+    vectors = np.empty((len(keys), parts.embedder.dim), dtype="<f2")
+    vectors[there] = known.vectors_at(places[there], parts.embedder.dim)
+    vectors[missing] = parts.embedder.embed_passages([cut.texts[number] for number in missing.tolist()])
+    return Vectors(keys, vectors), len(missing)
+
+
+def write_part(folder: Path, cut: Cut, found: Vectors, parts: IndexParts) -> None:
+    """Chunk the documents and write them as a corpus."""
+    with CorpusWriter(folder, parts.embedder.dim) as writer:
+        writer.add_vectors(found.vectors, found.keys)
+        for document, sentences, numbers in zip(cut.documents, cut.sentences, cut.numbers, strict=True):
+            # As stored: chunk vectors must follow from what the generation holds.
+            vectors = found.vectors[numbers].astype(np.float32)
+            _add_document(document, sentences, numbers, vectors, writer, parts)
+
+
+def _sentences_of(document: Document, parts: IndexParts) -> list[Sentence]:
+    def fits(texts: Sequence[str]) -> list[bool]:
+        # A token is at least one byte, so that most texts need not be tokenised to know they fit.
+        limit = min(parts.max_tokens, parts.embedder.max_tokens)
+        verdicts = [len(text.encode("utf-8", "surrogatepass")) <= limit for text in texts]
+        long = [number for number, fit in enumerate(verdicts) if not fit]
+        counts = parts.counter.count([texts[number] for number in long])
+        pieces = parts.embedder.count_tokens([texts[number] for number in long])
+        for number, num_tokens, num_pieces in zip(long, counts, pieces, strict=True):
+            verdicts[number] = num_tokens <= parts.max_tokens and num_pieces <= parts.embedder.max_tokens
+        return verdicts
+
+    blocks = parts.parsers[document.format].parse(document.text)
+    return cut_sentences(document.text, blocks, parts.splitter.split, fits, parts.counter.count)
+
+
+def _add_document(
+    document: Document,
+    sentences: Sequence[Sentence],
+    numbers: Int64Array,
+    vectors: Float32Array,
+    writer: CorpusWriter,
+    parts: IndexParts,
+) -> None:
+    counted: dict[tuple[int, int], int] = {}
+
+    def count(first: int, end: int) -> int:
+        text = document.text[sentences[first].start : sentences[end - 1].end]
+        counted[first, end] = parts.counter.count([text])[0]
+        return counted[first, end]
+
+    bounds = chunk_bounds(sentences, vectors, parts.min_tokens, parts.max_tokens, count)
+    content_hash = document.content_hash
+    chunks = []
+    for first, end in bounds:
+        num_tokens = counted.get((first, end)) or count(first, end)
+        start, stop, section = sentences[first].start, sentences[end - 1].end, sentences[first].section
+        chunks.append(Chunk.cut(document, start, stop, num_tokens, section, content_hash))
+    writer.add_document(document, sentences, numbers, chunks, bounds, pooled_vectors(vectors, bounds))

@@ -1,0 +1,69 @@
+"""`check_index` names what is wrong, one sentence each."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from contextsvc.checking import check_index
+from contextsvc.errors import UnknownIndex
+from contextsvc.generation import append, open_manifest
+from contextsvc.library import LoadedIndex
+from contextsvc.probing import PROBES, changed_answers, record_probes
+from contextsvc.wiring import open_search
+from tests.conftest import Build
+
+
+def test_a_sound_index_has_nothing_wrong(build: Build, tmp_path: Path) -> None:
+    published = build().manifest
+    manifest, problems = check_index(tmp_path, "pages", open_search)
+    assert (problems, manifest) == ([], published)
+    with pytest.raises(UnknownIndex):
+        check_index(tmp_path, "nope", open_search)
+
+
+def _cut(index: Path) -> None:
+    (file,) = index.glob("generations/*/texts.utf8")
+    file.write_bytes(file.read_bytes()[:-1])
+
+
+def _journal(index: Path) -> None:
+    append(index, [b"{}", b"{}"])
+    data = (index / "journal").read_bytes()
+    (index / "journal").write_bytes(data.replace(b"{}", b"{ ", 1))
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda index: (index / "CURRENT").write_text("x"), "CURRENT: holds 'x'"),
+        (_cut, "texts.utf8: 528 bytes, expected 529"),
+        (_journal, "journal: the record before position"),
+    ],
+)
+def test_damage_is_named(build: Build, tmp_path: Path, damage: Callable[[Path], None], said: str) -> None:
+    build()
+    damage(tmp_path / "pages")
+    (problem,) = check_index(tmp_path, "pages", open_search)[1]
+    assert problem.startswith(said)
+
+
+def test_probes_are_answered_as_recorded_or_named(index: LoadedIndex, tmp_path: Path) -> None:
+    parts = (index.corpus, index.vectors, index.lexical)
+    record_probes(tmp_path, *parts)
+    recorded = json.loads((tmp_path / PROBES).read_text())
+    assert [probe["chunk"] for probe in recorded] == list(range(8))
+    # The first answer to a chunk's own sentence is that chunk, or its copy of a lower number.
+    assert [probe["lexical"][0][0] for probe in recorded] == [0, 1, 0, 3, 4, 5, 6, 7]
+    assert changed_answers(tmp_path, *parts) == []
+    recorded[1]["dense"][0][1] += 1e-3
+    recorded[4]["lexical"].reverse()
+    (tmp_path / PROBES).write_text(json.dumps(recorded))
+    assert changed_answers(tmp_path, *parts) == [
+        "dense search for the first sentence of chunk 1 answers not as recorded",
+        "lexical search for the first sentence of chunk 4 answers not as recorded",
+    ]
+    (tmp_path / PROBES).write_text("[1]")
+    assert "cannot be read" in changed_answers(tmp_path, *parts)[0]
+    assert open_manifest(tmp_path, "pages")[1].files[PROBES].num_bytes > 0
