@@ -109,8 +109,8 @@ def threshold_from(
         raise ShapeError(f"a threshold needs at least {FEWEST_PLACEBOS} placebos, found {len(effects)}")
     low, high = bootstrap(effects, _percentile, seed)
     eps = float(np.sort(effects)[_tolerance_rank(len(effects)) - 1])
-    ends = (eps, min(low, eps), max(high, eps))
-    return Threshold(*(max(0.0, end) for end in ends), len(effects), origin, calibrated)
+    eps, low, high = (max(0.0, end) for end in (eps, min(low, eps), max(high, eps)))
+    return Threshold(eps, low, high, len(effects), origin, calibrated)
 
 
 def _tolerance_rank(num: int) -> int:
