@@ -62,9 +62,9 @@ class Threshold:
     """When an effect counts, and how it was obtained.
 
     Attributes:
-        eps: Nats a token: the 95th percentile of the effect of placebos.
-        low: 2.5th percentile of eps under the bootstrap.
-        high: 97.5th percentile.
+        eps: Nats a token: what 95 % of placebos stay under, with 95 % confidence.
+        low: 2.5th percentile of the placebos' 95th percentile under the bootstrap; at most eps.
+        high: Its 97.5th percentile; at least eps.
         num_placebos: How many placebos it rests on.
         origin: Where the placebos were drawn, in words.
         calibrated: They were drawn in the generation that is measured (`contextsvc calibrate`).

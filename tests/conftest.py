@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from contextsvc.indexing import Built, build_index
 from contextsvc.library import Library, LoadedIndex
@@ -13,6 +14,10 @@ from tests.fakes.embedder import FakeEmbedder
 from tests.world import documents, fake_parts
 
 Build = Callable[..., Built]
+
+# How long an example takes says how busy the machine is.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.fixture

@@ -136,15 +136,15 @@ def test_live_chunks_do_not_count_where_others_undo_them(index: LoadedIndex, pac
 def test_the_interval_is_the_score_at_both_ends_of_the_threshold(
     index: LoadedIndex, pack: ContextPack
 ) -> None:
-    # 10 of 200 placebos at 0.5: the 95th percentile lies between the 190th (0) and the 191st (0.5), at
-    # 0.05 of the way, 0.025. Resamples have more or fewer than 10: 0 or 0.5.
+    # 10 of 200 placebos at 0.5, and the 196th is the threshold. The 95th percentile of resamples with
+    # fewer than 10 is 0.
     measurer = fake_measurer(FakeReader({"Restore": 0.3}))
     spread = replace(measurer, packaged=calibrations(measurer, [0.0] * 190 + [0.5] * 10))
     found = spread.measure(index, pack, BACKUP_ONLY)
     assert (found.threshold.low, found.threshold.high) == (0.0, 0.5)
-    assert found.threshold.eps == pytest.approx(0.025)
-    assert verdicts(found) == [("live", 2.0), ("live", 0.3)]
-    assert (found.score, found.interval) == (1.0, (0.5, 1.0))
+    assert found.threshold.eps == 0.5
+    assert verdicts(found) == [("live", 2.0), ("dead", 0.3)]
+    assert (found.score, found.interval) == (0.5, (0.5, 1.0))
 
 
 def test_a_placebo_that_helps_is_counted(index: LoadedIndex, pack: ContextPack) -> None:

@@ -21,7 +21,7 @@ from contextsvc.records import Cost
 
 COMMAND = "python -m benchmarks.ablation.controls"
 SEED, NUM_PAIRS, NUM_WRONG, NUM_TWICE = 31, 30, 30, 5
-NUM_DRAWN, NUM_ABSTRACTS = 24, 500
+NUM_DRAWN, NUM_ABSTRACTS = 40, 500
 COPY = "/copy"
 
 

@@ -1,5 +1,6 @@
 """Verdicts, what counts, and thresholds by hand."""
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -114,11 +115,26 @@ def test_live_units_count_and_one_at_most_of_a_redundant_group(found: list[tuple
 
 def test_the_threshold_is_what_95_of_100_placebos_stay_under() -> None:
     threshold = threshold_from([i / 100 for i in range(101)], "by hand", seed=0)
-    assert threshold.eps == pytest.approx(0.95)
-    assert threshold.low <= 0.95 <= threshold.high
+    # Of 101 at most 98 are below the 95th percentile in 93.6 % of draws, at most 99 in 97.4 %.
+    assert threshold.eps == pytest.approx(0.99)
+    assert threshold.low <= 0.95 <= threshold.eps <= threshold.high
     assert threshold.num_placebos == 101
     assert (threshold.origin, threshold.calibrated) == ("by hand", False)
     assert threshold_from([0.1] * 20, "here", seed=0, calibrated=True).calibrated
+
+
+def test_fewer_than_59_placebos_have_their_largest_as_the_threshold() -> None:
+    # .95 ** 59 = .048: only from there on is the largest of them beyond 95 % with 95 % confidence.
+    for num, expected in ((20, 19), (58, 57), (59, 58), (92, 91), (93, 91)):
+        assert threshold_from(list(map(float, range(num))), "", seed=0).eps == expected
+
+
+def test_one_fresh_placebo_in_twenty_passes_and_rarely_more() -> None:
+    # For uniform effects the share that passes is 1 - eps.
+    rng = np.random.default_rng(0)
+    passing = np.array([1 - threshold_from(rng.random(200).tolist(), "", seed=0).eps for _ in range(200)])
+    # one draw in twenty is to be above; four standard errors of sqrt(.05 * .95 / 200)
+    assert (passing > 0.05).mean() <= 0.05 + 0.062
 
 
 def test_a_threshold_is_never_negative() -> None:
