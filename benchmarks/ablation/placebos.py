@@ -1,0 +1,59 @@
+"""Whether the threshold that ships holds elsewhere: `python -m benchmarks.ablation.placebos`.
+
+It was drawn in the first 12 articles of SQuAD dev; these are default packs of the last 12, each with two
+placebos that no threshold has seen. (The 95th percentile of the placebos drawn called 11 % of fresh ones
+live in `benchmarks.ablation.modes`, whereupon the threshold became a tolerance limit.)
+"""
+
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.ablation.modes import bites, progress
+from benchmarks.ablation.packs import labelled_packs
+from benchmarks.rows import dataset, fingerprint, mean_row, write
+from benchmarks.squad import FILE, load_articles, sample
+from contextsvc.indexing import build_index
+from contextsvc.measurements import Target
+from contextsvc.settings import Settings
+from contextsvc.wiring import build_engine, build_index_parts
+
+COMMAND = "python -m benchmarks.ablation.placebos"
+SEED, NUM_PACKS = 43, 60
+
+
+def main() -> None:
+    """Measure packs with the response given, as a service would."""
+    documents, questions = load_articles(12, 24)
+    with tempfile.TemporaryDirectory() as folder:
+        settings = replace(Settings.from_env(), root=Path(folder), cache=False)
+        build_index(settings.root, "squad", documents, build_index_parts(settings))
+        engine = build_engine(settings)
+        index = engine.library.get("squad")
+        packs = labelled_packs(engine, index, sample(questions, 3 * NUM_PACKS, SEED), NUM_PACKS)
+        found = []
+        for number, labelled in enumerate(packs, start=1):
+            target = Target(labelled.question.answer, "response")
+            found.append(engine.measurer.measurer.measure(index, labelled.pack, target))
+            progress(f"{number}/{len(packs)} packs")
+    data, chosen = fingerprint(dataset(*FILE)), {"max_chunks": settings.max_chunks, "articles": "12 to 24"}
+    live = [
+        np.repeat([1.0, 0.0], [live, len(u.controls.placebo_effects) - live])
+        for u in found
+        for live in [u.controls.num_placebos_live]
+    ]
+    figures = {
+        "fresh placebos called live": np.concatenate(live),
+        "gold live where the answer is not known without context": np.array(bites(found, packs)),
+        "utilization": np.array([u.score or 0.0 for u in found]),
+    }
+    write([
+        mean_row("ablation_placebos", figure, values, data, chosen, SEED, COMMAND)
+        for figure, values in figures.items()
+    ])  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
