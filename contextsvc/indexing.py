@@ -17,6 +17,7 @@ from contextsvc.generation import (
     Manifest,
     Stage,
     applied,
+    claimed_manifest,
     current,
     open_manifest,
     stage,
@@ -292,6 +293,7 @@ def _check_fit(manifest: Manifest, parts: IndexParts) -> None:
 def _applied(root: Path, name: str) -> int:
     """How far into the journal the current generation goes; 0 where there is none to ask."""
     try:
-        return applied(open_manifest(root, name)[1])
+        manifest = claimed_manifest(root, name, current(root, name))
     except ContextError:
         return 0
+    return applied(manifest) if manifest else 0

@@ -12,7 +12,7 @@ from contextsvc.errors import CorruptIndex, IndexMismatch
 from contextsvc.generation import (
     Manifest,
     best_pointer,
-    claimed_embedder,
+    claimed_manifest,
     index_names,
     open_generation,
     read_pointer,
@@ -143,9 +143,9 @@ class Library:
 
     def _open_generation(self, name: str, generation: str) -> LoadedIndex:
         # Before every byte is hashed: a mismatch is asked for again and again, and must stay cheap.
-        built_with = claimed_embedder(self.root, name, generation)
-        if built_with not in ("", self._embedder):
-            raise IndexMismatch(name, built_with, self._embedder)
+        claimed = claimed_manifest(self.root, name, generation)
+        if claimed is not None and claimed.embedder != self._embedder:
+            raise IndexMismatch(name, claimed.embedder, self._embedder)
         folder, manifest = open_generation(self.root, name, generation)
         corpus = Corpus.open(folder, manifest)
         vectors, lexical = self._open_search(name, folder, corpus)

@@ -55,9 +55,7 @@ class Publisher:
         require_published(self._library.root, name)
         index = self._library.get(name)
         waiting = pending(self._index(name), applied(index.manifest)).records
-        aliases = {alias.doc_id for alias in index.corpus.aliases}
-        there = doc_id in waiting or doc_id in aliases
-        if not there and all(entry.doc_id != doc_id for entry in index.corpus.entries):
+        if doc_id not in waiting and not len(index.corpus.columns.column("doc_id").equal(doc_id)):
             raise UnknownDocument(name, doc_id)
         position = append(self._index(name), [encode_deletion(doc_id)])
         return {"index": name, "accepted": 1, "position": position}

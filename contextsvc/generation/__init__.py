@@ -27,7 +27,7 @@ from contextsvc.generation.pointer import (
     index_names,
     read_pointer,
 )
-from contextsvc.generation.reading import claimed_embedder, open_generation, open_manifest
+from contextsvc.generation.reading import claimed_manifest, open_generation, open_manifest
 from contextsvc.generation.staging import KEEP, Published, Stage, stage
 
 __all__ = [
@@ -44,7 +44,7 @@ __all__ = [
     "applied",
     "best_pointer",
     "check_name",
-    "claimed_embedder",
+    "claimed_manifest",
     "collect",
     "current",
     "drop_until",

@@ -49,9 +49,9 @@ def open_generation(root: Path, name: str, generation: str) -> tuple[Path, Manif
     raise CorruptIndex(name, found)
 
 
-def claimed_embedder(root: Path, name: str, generation: str) -> str:
-    """The embedder that a generation's manifest names, unverified; empty when it cannot be read."""
+def claimed_manifest(root: Path, name: str, generation: str) -> Manifest | None:
+    """What a generation says of itself, its files not looked at; None when that cannot be read."""
     try:
-        return read_manifest(root / name / "generations" / generation).embedder
+        return read_manifest(root / name / "generations" / generation)
     except (OSError, ValueError, RecursionError):
-        return ""
+        return None
