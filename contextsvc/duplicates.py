@@ -1,26 +1,14 @@
 """Documents that say the same as one read before: found while they are read, before anything is embedded."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator
-from typing import Protocol
 
 from contextsvc.corpus import Corpus
 from contextsvc.corpus.aliases import Alias
+from contextsvc.ports import LikenessIndex
 from contextsvc.records import Document, digest
 
 DEDUPE = "dedupe"
 """Setting of a generation: it keeps one of its copies; how alike near ones are."""
-
-
-class LikenessIndex(Protocol):
-    """Finds a text that is much like one given before."""
-
-    def match(self, text: str) -> tuple[int, float] | None:
-        """The kept text most like this one and how much, 0 to 1; None where none is enough alike.
-
-        On None, and only then, the text itself is kept; kept texts are numbered from 0. Ties go to the
-        lower number. What is enough alike is chosen when the index is made.
-        """
-        ...
 
 
 class DuplicateWatch:

@@ -11,9 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from contextsvc.corpus import NOWHERE, Corpus, CorpusWriter, KnownSentences, Vectors, sentence_key
-from contextsvc.duplicates import LikenessIndex
 from contextsvc.library import OpenSearch
-from contextsvc.ports import BlockParser, Embedder, SentenceSplitter, TokenCounter
+from contextsvc.ports import BlockParser, Embedder, LikenessIndex, SentenceSplitter, TokenCounter
 from contextsvc.records import Chunk, Document, Float32Array, Format, Int64Array, Sentence
 from contextsvc.steps.chunking import chunk_bounds, pooled_vectors
 from contextsvc.steps.sentences import cut_sentences

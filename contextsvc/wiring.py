@@ -13,7 +13,6 @@ from contextsvc.caching import CachedAssembler, CachedEmbedder, CachedMeasurer
 from contextsvc.comparisons import Comparison
 from contextsvc.corpus import Corpus
 from contextsvc.corpus.held_out import held_out_sentences
-from contextsvc.duplicates import LikenessIndex
 from contextsvc.engine import Engine
 from contextsvc.errors import SettingError
 from contextsvc.indexing import Former, IndexParts
@@ -24,6 +23,7 @@ from contextsvc.ports import (
     Embedder,
     JobQueue,
     LexicalIndex,
+    LikenessIndex,
     Limits,
     Reader,
     Reranker,

@@ -1,4 +1,4 @@
-"""Reading text: structure, sentences, tokens."""
+"""Reading text: structure, sentences, tokens, likeness."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -46,5 +46,17 @@ class TokenCounter(Protocol):
         """One exact count a text, order kept, special tokens never added; "" counts 0.
 
         Text that looks like a special token is counted as ordinary text.
+        """
+        ...
+
+
+class LikenessIndex(Protocol):
+    """Finds a text that is much like one given before."""
+
+    def match(self, text: str) -> tuple[int, float] | None:
+        """The kept text most like this one and how much, 0 to 1; None where none is enough alike.
+
+        On None, and only then, the text itself is kept; kept texts are numbered from 0. Ties go to the
+        lower number. What is enough alike is chosen when the index is made.
         """
         ...

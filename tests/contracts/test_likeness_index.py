@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contextsvc.adapters.datasketch import MinHashLikeness
-from contextsvc.duplicates import LikenessIndex
+from contextsvc.ports import LikenessIndex
 from tests.fakes.likeness import PlainLikeness
 
 Build = Callable[[float], LikenessIndex]
