@@ -39,7 +39,7 @@ def thresholds_for(
     """The threshold of each kind of target: drawn in this generation, else the one that ships, else none.
 
     A reader borrows nothing: name, weights, way of scoring and prompt layout are those of the
-    calibration. Another precision or answer length moves effects far less than placebos differ.
+    calibration. Precision and answer length may be others: they are the machine's and the caller's.
     """
     kinds: tuple[TargetKind, ...] = ("response", "answer")
     found: dict[TargetKind, Threshold] = {}

@@ -20,8 +20,8 @@ from contextsvc.records import BoolArray, Float32Array, Float64Array, Int64Array
 
 DECIMALS = 6
 FEW = 20_000
-"""So many allowed chunks are scored exactly, whatever the index: of 100,000 it takes 1 ms for 2,000 and 8 ms
-for 20,000, no more than lists that have to be read nearly all for the few that a filter leaves."""
+"""So many allowed chunks are scored exactly, whatever the index: that is no slower than lists that have to be
+read nearly all for the few that a filter leaves (`benchmarks.search`)."""
 _BLOCK_ROWS = 8192
 # The limit on allocations is a global of the library; the stubs give the C++ signatures.
 _deserialising = threading.Lock()

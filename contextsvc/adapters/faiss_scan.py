@@ -1,8 +1,8 @@
 """Exact inner products by FAISS's scalar quantiser, straight from the stored float16 rows.
 
 Half precision is a quantiser to FAISS whose codes are the rows themselves, so a memory-mapped array is
-scanned where it lies: nothing is copied, nothing further is stored, opening costs nothing. numpy takes
-twelve times as long, because it converts one number at a time.
+scanned where it lies: nothing is copied, nothing further is stored, opening costs nothing. numpy would
+convert one number at a time.
 """
 
 import threading
