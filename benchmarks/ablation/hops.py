@@ -24,7 +24,7 @@ from contextsvc.records import ContextPack, Float64Array
 from contextsvc.wiring import build_embedder
 
 COMMAND = "python -m benchmarks.ablation.hops"
-SEED, FIRST, NUM_QUESTIONS, NUM_SENTENCES, NUM_PEER = 17, 70, 20, 6, 1
+SEED, FIRST, NUM_QUESTIONS, NUM_SENTENCES, NUM_PEER = 17, 70, 40, 12, 3
 """The first 70 questions were looked at while prompt, outcome and masks were chosen."""
 
 
