@@ -72,7 +72,7 @@ class Library:
         return index_names(self.root)
 
     def get(self, name: str) -> LoadedIndex:
-        """The current generation of an index, verified when it is first opened.
+        """The current generation of an index, verified when it is first opened (`generation.verified`).
 
         While one thread opens a new generation the others go on with the one before it. Where the
         current one is damaged, the last good one stands in, said in `instead_of`, in the log and in
@@ -146,7 +146,7 @@ class Library:
         claimed = claimed_manifest(self.root, name, generation)
         if claimed is not None and claimed.embedder != self._embedder:
             raise IndexMismatch(name, claimed.embedder, self._embedder)
-        folder, manifest = open_generation(self.root, name, generation)
+        folder, manifest = open_generation(self.root, name, generation, trust_seen=True)
         corpus = Corpus.open(folder, manifest)
         vectors, lexical = self._open_search(name, folder, corpus)
         return LoadedIndex(name, folder, manifest, corpus, vectors, lexical)

@@ -87,7 +87,7 @@ def show(
     as_json: Annotated[bool, JsonFlag] = False,
 ) -> None:
     """An index: what it was built with, how large it is, its last measured utilization, its aliases."""
-    folder, manifest = open_manifest(root or Settings.from_env().root, name)
+    folder, manifest = open_manifest(root or Settings.from_env().root, name, trust_seen=True)
     view = index_view(name, folder, manifest)
     aliases = Corpus.open(folder, manifest).aliases
     if as_json:
@@ -128,7 +128,7 @@ def check(
 
 def _row(root: Path, name: str) -> Json:
     try:
-        _, manifest = open_manifest(root, name)
+        _, manifest = open_manifest(root, name, trust_seen=True)
     except ContextError as error:
         return {"name": name, "state": str(error)}
     return {

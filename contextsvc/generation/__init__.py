@@ -6,6 +6,7 @@ not meanings.
     ROOT/NAME/generations/ID/         plain files, and manifest.json, which is written last
     ROOT/NAME/generations/staging-*   a generation being built; a dead writer's is removed by the next
     ROOT/NAME/parts/                  finished parts of a build, for `--resume`
+    ROOT/NAME/verified.json          which files were hashed since they were last touched
     ROOT/NAME/journal                 changes that wait for the next publish
 
 A reader sees one whole generation or another, never a mixture: CURRENT changes by one rename, and a

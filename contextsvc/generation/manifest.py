@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
+from contextsvc.generation.verified import Seen, as_seen, is_settled
+
 FORMAT = 2
 _THREADS = 4
 _FEW_BYTES = 4_000_000
@@ -100,8 +102,14 @@ def read_manifest(folder: Path) -> Manifest:
         raise ValueError("its list of files cannot be read") from error
 
 
-def problems(folder: Path) -> list[str]:
-    """What is wrong with a generation's folder, one sentence each; empty when sound. Reads every byte."""
+def problems(folder: Path, seen: Seen | None = None) -> list[str]:
+    """What is wrong with a generation's folder, one sentence each; empty when sound.
+
+    Args:
+        folder: The generation.
+        seen: Files that were hashed before (`verified`) are not read where they are as they were then,
+            and those hashed now are put in. None: every byte is read.
+    """
     if not folder.is_dir():
         return [f"{folder.name}: there is no such generation"]
     try:
@@ -113,7 +121,7 @@ def problems(folder: Path) -> list[str]:
         found.append(f"{MANIFEST}: describes generation {manifest.generation}, the folder is {folder.name}")
     num_bytes = sum(entry.num_bytes for entry in manifest.files.values())
     faults = side_by_side(
-        lambda file: _file_problems(folder, *file), sorted(manifest.files.items()), num_bytes
+        lambda file: _file_problems(folder, *file, seen), sorted(manifest.files.items()), num_bytes
     )
     found += [fault for one in faults for fault in one]
     extra = {path.name for path in folder.iterdir()} - set(manifest.files) - {MANIFEST}
@@ -129,7 +137,7 @@ def side_by_side(work: Callable[[Item], Made], items: Sequence[Item], num_bytes:
         return list(pool.map(work, items))
 
 
-def _file_problems(folder: Path, name: str, expected: FileEntry) -> list[str]:
+def _file_problems(folder: Path, name: str, expected: FileEntry, seen: Seen | None) -> list[str]:
     if Path(name).name != name:
         return [f"{name!r}: lies outside the generation"]
     path = folder / name
@@ -137,11 +145,17 @@ def _file_problems(folder: Path, name: str, expected: FileEntry) -> list[str]:
         return [f"{name}: missing"]
     try:
         with path.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            if size != expected.num_bytes:
-                return [f"{name}: {size} bytes, expected {expected.num_bytes}"]
+            status = os.fstat(file.fileno())
+            if status.st_size != expected.num_bytes:
+                return [f"{name}: {status.st_size} bytes, expected {expected.num_bytes}"]
+            now = as_seen(expected.sha256, status)
+            if seen is not None and seen.get(name) == now:
+                return []
+            settled = is_settled(status)  # before the bytes are read
             if hashlib.file_digest(file, "sha256").hexdigest() != expected.sha256:
                 return [f"{name}: changed since the index was built"]
+            if seen is not None and settled:
+                seen[name] = now
     except OSError as error:
         return [f"{name}: {error.strerror}"]
     return []
