@@ -195,8 +195,12 @@ class TransformersReader:
             sums: dict[int, int] = {}
             for block, length in zip(prompt.blocks or range(len(lengths)), lengths, strict=True):
                 sums[block] = sums.get(block, 0) + length
-            lengths = [max(sums.values(), default=0)]
-        return len(tokens.head) + sum(lengths) + len(tokens.own) + 1
+            return len(tokens.head) + max(sums.values(), default=0) + len(tokens.own) + 1
+        asides = [length for length, apart in zip(lengths, prompt.asides, strict=False) if apart]
+        text = (
+            len(tokens.head) + sum(lengths) - sum(asides)
+        )  # an aside is read in the place of what follows it
+        return text + max(len(tokens.own) + 1, *asides, 0)
 
     def _states(self, prompt: Prompt, tokens: PromptTokens) -> States:
         if self._mode == "masked":

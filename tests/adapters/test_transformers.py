@@ -2,6 +2,7 @@
 
 import math
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -147,6 +148,18 @@ def test_the_window_holds_to_the_last_token(tmp_path: Path, mode: str) -> None:
     assert np.isfinite(reader.score(PROMPT, ALL, "x" * room).values).all()
     with pytest.raises(InvalidRequest, match=f"have {LLAMA_WINDOW_TOKENS + 1} tokens.*{LLAMA_WINDOW_TOKENS}"):
         reader.score(PROMPT, ALL, "x" * (room + 1))
+
+
+def test_placebos_beside_a_text_take_no_room_in_the_window(tmp_path: Path) -> None:
+    reader = tiny(save_reader(tmp_path), "masked")
+    beside = ("A placebo.\n\n",) * LLAMA_WINDOW_TOKENS  # a token a character: far more than the window
+    asides = (False,) * len(PROMPT.units) + (True,) * len(beside)
+    prompt = replace(PROMPT, units=(*PROMPT.units, *beside), asides=asides)
+    pack = np.array([[not aside for aside in asides]])
+    room = LLAMA_WINDOW_TOKENS - CHAT_TOKENS
+    assert np.isfinite(reader.score(prompt, pack, "x" * room).values).all()
+    with pytest.raises(InvalidRequest, match=f"have {LLAMA_WINDOW_TOKENS + 1} tokens"):
+        reader.score(prompt, pack, "x" * (room + 1))
 
 
 def test_a_model_without_a_template_continues_a_text(tmp_path: Path) -> None:
