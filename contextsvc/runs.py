@@ -85,9 +85,15 @@ def serves(settings: Settings, configuration: Configuration) -> bool:
 
 
 def calibrate(
-    engine: Engine, index_name: str, questions: Sequence[Question], report: Report = lambda _: None
+    engine: Engine,
+    index_name: str,
+    questions: Sequence[Question],
+    report: Report = lambda _: None,
+    enough: int = ENOUGH_PLACEBOS,
 ) -> list[Calibration]:
     """Placebo effects of each kind of target the questions have, stored with the generation.
+
+    Stops drawing for a kind that has `enough`.
 
     Raises:
         UserError: the questions gave fewer than 20 placebos of a kind.
@@ -101,7 +107,7 @@ def calibrate(
     asks = [Ask(index_name, q.query, BUDGET, response=q.response) for q in questions]
     for ask, pack in _packs(engine, index, asks, report):
         kind: TargetKind = "answer" if ask.response is None else "response"
-        if len(drawn.setdefault(kind, [])) >= ENOUGH_PLACEBOS:
+        if len(drawn.setdefault(kind, [])) >= enough:
             continue
         target = None if ask.response is None else Target(ask.response, "response")
         try:

@@ -75,10 +75,12 @@ def test_each_kind_of_target_has_its_own(engine: Engine) -> None:
     assert [c.target_kind for c in calibrate(engine, "pages", questions)] == ["answer", "response"]
 
 
-def test_200_placebos_are_enough(engine: Engine) -> None:
+def test_200_placebos_are_enough_unless_said_otherwise(engine: Engine) -> None:
     told: list[Json] = []
     (stored,) = calibrate(engine, "pages", [IN_SECOND] * 53, told.append)
     assert (len(stored.placebo_effects), len(told)) == (200, 50)
+    (stored,) = calibrate(engine, "pages", [IN_SECOND] * 53, enough=208)
+    assert len(stored.placebo_effects) == 208
 
 
 @pytest.mark.parametrize("questions", [[IN_SECOND] * 4, [Question(QUERY)] * 5 + [IN_SECOND] * 4])
