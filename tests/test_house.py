@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.report import updated
+from benchmarks.report import ALL, page, updated
+from benchmarks.rows import read
 from contextsvc.api.problems import STATUS
 from contextsvc.settings import documented
 from contextsvc.steps.ordering import ORDERINGS
@@ -60,6 +61,7 @@ def test_the_readme_has_every_route_ordering_and_error_code() -> None:
 
 def test_the_readmes_figures_come_from_the_rows() -> None:
     assert updated(README) == README, "run: python -m benchmarks.report"
+    assert ALL.read_text("utf-8") == page(read()), "run: python -m benchmarks.report"
 
 
 def test_decisions_are_numbered_without_gaps() -> None:

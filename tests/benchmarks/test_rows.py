@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.report import END, START, table, updated
 from benchmarks.rows import dataset, fingerprint, mean_row
 from contextsvc.errors import ShapeError
 
@@ -26,24 +25,6 @@ def test_absent_data_is_said_to_be(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     monkeypatch.setenv("CONTEXTSVC_DATA", str(tmp_path))
     with pytest.raises(SystemExit, match="skipped: no data set nowhere; name its folder in CONTEXTSVC_DATA"):
         dataset("nowhere")
-
-
-def test_a_table_holds_every_row() -> None:
-    row = {
-        "benchmark": "b", "figure": "f, ms", "value": 1.23456, "interval": [1.0, 2.0], "n": 3,
-        "dataset": "d@1", "command": "c", "machine": "m", "commit": "abc",
-    }  # fmt: skip
-    found = table([row, {**row, "interval": None}])
-    assert "| b | f, ms | 1.235 | 1 to 2 | 3 | d@1 | `c` |" in found
-    assert "| b | f, ms | 1.235 |  | 3 | d@1 | `c` |" in found
-    assert found.endswith("Machine: m; commit abc.")
-
-
-def test_only_the_marked_part_of_the_readme_changes() -> None:
-    text = f"before\n{START}\nstale line\n{END}\nafter"
-    assert updated(text).startswith(f"before\n{START}\n")
-    assert updated(text).endswith(f"{END}\nafter")
-    assert "stale line" not in updated(text)
 
 
 def test_a_mean_row_has_mean_interval_and_number() -> None:

@@ -1,0 +1,97 @@
+"""What was asked for and by which row it is answered: the README's table of figures."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A line of the README's table.
+
+    Attributes:
+        what: In words.
+        asked: The limit, in words; empty: none was set.
+        benchmark: Of the row.
+        figure: Of the row.
+        unit: `%` for shares, printed as percent; else put behind the number.
+    """
+
+    what: str
+    asked: str
+    benchmark: str
+    figure: str
+    unit: str = ""
+
+
+CLAIMS = (
+    Claim("SQuAD: the gold paragraph has the largest effect", "at least 90 %",
+          "ablation_modes", "blocks: gold chunk has the largest effect", "%"),
+    Claim("the same in mode `exact`", "",
+          "ablation_modes", "exact: gold chunk has the largest effect", "%"),
+    Claim("SQuAD: area under ROC, gold against others", "at least .955",
+          "ablation_modes", "blocks: area under ROC, gold chunk against others"),
+    Claim("tokens with the verdict of `exact`", "at least 90 %",
+          "ablation_modes", "blocks: share of tokens with the verdict of exact", "%"),
+    Claim("fresh placebos called live", "at most 5 %",
+          "ablation_placebos", "fresh placebos called live", "%"),
+    Claim("gold live where the answer is not known without context", "at least 90 %",
+          "ablation_placebos", "gold live where the answer is not known without context", "%"),
+    Claim("two copies of gold: both redundant", "at least 90 %",
+          "ablation_controls", "two copies of gold: both redundant", "%"),
+    Claim("two copies of gold: utilization counts one", "at least 90 %",
+          "ablation_controls", "two copies of gold: utilization counts one of them", "%"),
+    Claim("leave-one-out calls both copies useless", "", "ablation_controls",
+          "two copies of gold: leave-one-out calls both useless", "%"),
+    Claim("a question asked of the wrong index says so", "",
+          "ablation_controls", "wrong index: says that the answer does not depend on the context", "%"),
+    Claim("measured twice, equal bit for bit", "all",
+          "ablation_controls", "measured twice by readers loaded anew: equal bit for bit", "%"),
+    Claim("HotpotQA: both supporting paragraphs in the top two", "at least 55 %",
+          "ablation_hops", "ours: both supporting paragraphs in the top two", "%"),
+    Claim("the same by embedding similarity", "",
+          "ablation_hops", "embedding similarity: both supporting paragraphs in the top two", "%"),
+    Claim("six chunks measured cold, share of exact leave-one-out", "at most .24 (1.0 s of 4.2)",
+          "ablation_speed", "blocks, whole measurement: seconds as a share of exact, leave-one-out"),
+    Claim("the same, in seconds", "at most 1.0 s",
+          "ablation_speed", "blocks, whole measurement: seconds", "s"),
+    Claim("six chunks measured before, share of exact", "at most .10 (.4 s)",
+          "ablation_speed", "blocks, chunks measured before: seconds as a share of exact, leave-one-out"),
+    Claim("32 subset masks, share of exact", "at most .38 (1.6 s)",
+          "ablation_speed", "masked, 32 subset masks: seconds as a share of exact, leave-one-out"),
+    Claim("exact leave-one-out in that run", "4.2 s when the limits were set",
+          "ablation_speed", "exact, leave-one-out: seconds", "s"),
+    Claim("cold, share of context-cite with 64 masks", "",
+          "ablation_speed", "blocks, whole measurement: seconds as a share of context-cite, 64 masks"),
+    Claim("packs over their budget when counted again", "none",
+          "budget", "packs over their budget when counted again"),
+    Claim("packs that differ on a second run", "none",
+          "budget", "packs that differ on a second run, cache off"),
+    Claim("uncached pack over HTTP, p50", "under 60 ms", "latency", "uncached p50, ms", "ms"),
+    Claim("cached pack over HTTP, p50", "under 5 ms", "latency", "cached p50, ms", "ms"),
+)  # fmt: skip
+
+
+def claim_table(rows: Sequence[dict[str, Any]]) -> str:
+    """The claims as a Markdown table, in order; one whose row was never made says so."""
+    by_key = {(row["benchmark"], row["figure"]): row for row in rows}
+    lines = ["| what | asked | measured | 95 % interval | n | command |", "|---|---|---:|---|---:|---|"]
+    for claim in CLAIMS:
+        row = by_key.get((claim.benchmark, claim.figure))
+        if row is None:
+            lines.append(f"| {claim.what} | {claim.asked} | no row yet | | | `{claim.benchmark}` |")
+            continue
+        around = ""
+        if row["interval"] is not None:
+            around = " to ".join(shown(end, claim.unit) for end in row["interval"])
+        value = shown(row["value"], claim.unit, named=True)
+        lines.append(
+            f"| {claim.what} | {claim.asked} | {value} | {around} | {row['n']} | `{row['command']}` |"
+        )
+    return "\n".join(lines)
+
+
+def shown(value: float, unit: str, named: bool = False) -> str:
+    """Three digits; percent as whole numbers or with one decimal."""
+    number = f"{100 * value:.3g}" if unit == "%" else f"{value:.3g}"
+    return f"{number} {unit}".rstrip() if named else number
