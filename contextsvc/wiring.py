@@ -249,16 +249,14 @@ def draw_pictures(comparison: Comparison) -> Mapping[str, str]:
 def write_search(
     folder: Path, corpus: Corpus, former: Former | None = None, settings: Settings | None = None
 ) -> Mapping[str, object]:
-    """Write the search structures of a corpus into its folder; what the manifest is to say of them.
-
-    Words of former chunks are not read again.
-    """
+    """Write the search structures of a corpus into its folder; what the manifest is to say of them."""
     from contextsvc.adapters.bm25s import Bm25sLexicalIndex
-    from contextsvc.adapters.faiss_building import VectorPlan, write_vector_index
+    from contextsvc.adapters.faiss_building import FormerVectors, VectorPlan, write_vector_index
 
     s = settings or Settings()
     plan = VectorPlan(s.exact_up_to, s.approximate_index, s.approximate_recall)
-    said = write_vector_index(folder, corpus.chunk_vectors, held_out_sentences(corpus), plan)
+    before = FormerVectors(former.folder, former.chunks) if former else None
+    said = write_vector_index(folder, corpus.chunk_vectors, held_out_sentences(corpus), plan, before)
 
     def text(number: int) -> str:
         chunk = corpus.chunk(number)

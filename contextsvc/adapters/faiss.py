@@ -14,7 +14,7 @@ from typing import Any
 import faiss
 import numpy as np
 
-from contextsvc.adapters.faiss_scan import Float16Array, HalfPrecisionScan
+from contextsvc.adapters.faiss_scan import Float16Array, HalfPrecisionScan, scan_many
 from contextsvc.errors import CorruptIndex, ShapeError
 from contextsvc.records import BoolArray, Float32Array, Float64Array, Int64Array, Ranking
 
@@ -22,6 +22,8 @@ DECIMALS = 6
 FEW = 20_000
 """So many allowed chunks are scored exactly, whatever the index: that is no slower than lists that have to be
 read nearly all for the few that a filter leaves (`benchmarks.search`)."""
+MANY = 8
+"""So many queries at once are searched exactly by a product of matrices."""
 _BLOCK_ROWS = 8192
 # The limit on allocations is a global of the library; the stubs give the C++ signatures.
 _deserialising = threading.Lock()
@@ -87,6 +89,8 @@ class FaissVectorIndex:
             raise ShapeError(f"allowed is {allowed.shape}, expected ({self._size},)")
         if not np.isfinite(queries).all():
             raise ShapeError("a query holds a value that is not finite")
+        if len(queries) >= MANY and allowed is None and (exact or self._approximate is None):
+            return self._exactly_many(queries, k)
         eligible = None if allowed is None else np.flatnonzero(allowed)
         return [self._search_one(query, k, allowed, eligible, exact) for query in queries]
 
@@ -118,17 +122,33 @@ class FaissVectorIndex:
     ) -> Ranking:
         num_eligible = self._size if eligible is None else len(eligible)
         num_fetched = max(4 * k, k + 32)
-        # |fl(x.y) - x.y| <= g |x| |y| with g = dim u / (1 - dim u), u = 2^-24, whatever the order of sums.
-        # Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., section 3.1. Twice, for safety.
-        error = self._dim * 2.0**-23 * self._longest * float(np.linalg.norm(query.astype(np.float64)))
         while num_fetched < num_eligible:
             ids, scores = self._scan.search(query, num_fetched, allowed)
             ranking, last = self._ranked(query, ids, k)
-            # What was not fetched scores at most the least + error; half a rounding step more can tie.
-            if last > float(scores.min()) + error + 10.0**-DECIMALS:
+            if last > self._most_missed(query, scores):
                 return ranking
             num_fetched *= 4
         return self._ranked(query, np.arange(self._size) if eligible is None else eligible, k)[0]
+
+    def _exactly_many(self, queries: Float32Array, k: int) -> list[Ranking]:
+        num_fetched = max(4 * k, k + 32)
+        if num_fetched >= self._size:
+            return [self._exactly(query, k, None, None) for query in queries]
+        found = []
+        for query, ids, scores in zip(queries, *scan_many(self._vectors, queries, num_fetched), strict=True):
+            ranking, last = self._ranked(query, ids, k)
+            if last <= self._most_missed(query, scores):
+                ranking = self._exactly(query, k, None, None)
+            found.append(ranking)
+        return found
+
+    def _most_missed(self, query: Float32Array, scores: Float32Array) -> float:
+        """What those can score that were not fetched, where these were, and tie by rounding."""
+        # |fl(x.y) - x.y| <= g |x| |y| with g = dim u / (1 - dim u), u = 2^-24, whatever the order of sums.
+        # Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., section 3.1. Twice, for safety.
+        error: float = self._dim * 2.0**-23 * self._longest * float(np.linalg.norm(query.astype(np.float64)))
+        # What was not fetched scores at most the least + error; half a rounding step more can tie.
+        return float(scores.min()) + error + 10.0**-DECIMALS
 
     def _ranked(self, query: Float32Array, ids: Int64Array, k: int) -> tuple[Ranking, float]:
         """The k best of the ids, and the last one's score."""
@@ -149,7 +169,9 @@ class FaissVectorIndex:
         return rounded
 
 
-def read_approximate(path: Path, shape: tuple[int, int], effort: int, name: str) -> ApproximateSearch:
+def read_approximate(
+    path: Path, shape: tuple[int, int], effort: int, name: str, mapped: bool = True
+) -> ApproximateSearch:
     """The index in a file whose SHA-256 was verified, memory-mapped: opening reads little of it.
 
     FAISS reads damaged files without complaint, so nothing unverified may come here.
@@ -159,6 +181,7 @@ def read_approximate(path: Path, shape: tuple[int, int], effort: int, name: str)
         shape: Number and length of the vectors it must hold.
         effort: As `ApproximateSearch`.
         name: The index's name, for the error.
+        mapped: False reads it into memory, where it may be changed.
 
     Raises:
         CorruptIndex: FAISS cannot read it, or it is no index of lists or neighbours of such vectors.
@@ -166,7 +189,8 @@ def read_approximate(path: Path, shape: tuple[int, int], effort: int, name: str)
     try:
         with _deserialising:
             _library.set_deserialization_vector_byte_limit(path.stat().st_size)
-            index = _library.read_index(str(path), _library.IO_FLAG_MMAP_IFC | _library.IO_FLAG_READ_ONLY)
+            flags = _library.IO_FLAG_MMAP_IFC | _library.IO_FLAG_READ_ONLY if mapped else 0
+            index = _library.read_index(str(path), flags)
     except (OSError, RuntimeError) as error:
         raise CorruptIndex(name, [f"FAISS cannot read the vector index: {error}"]) from error
     found = (type(index).__name__, index.metric_type, index.ntotal, index.d)

@@ -10,6 +10,7 @@ from typing import Any
 
 import faiss
 import numpy as np
+from faiss.contrib.exhaustive_search import knn_ground_truth
 from numpy.typing import NDArray
 
 from contextsvc.records import BoolArray, Float32Array, Int64Array
@@ -17,6 +18,7 @@ from contextsvc.records import BoolArray, Float32Array, Int64Array
 Float16Array = NDArray[np.float16]
 # The stubs give the C++ signatures, the wrapper takes arrays and keywords.
 _library: Any = faiss
+_BLOCK_ROWS = 8192
 
 
 class HalfPrecisionScan:
@@ -62,3 +64,18 @@ class HalfPrecisionScan:
             self._of_thread.tools = (scanner, selector)
         tools: tuple[Any, Any] = self._of_thread.tools
         return tools
+
+
+def scan_many(rows: Float16Array, queries: Float32Array, k: int) -> tuple[Int64Array, Float32Array]:
+    """For each query the rows with the k largest inner products in float32, and these: (n, k) each.
+
+    k is at most the number of rows. Of some dozens of queries a matrix product reads the rows once, not once
+    each: several times faster, where `HalfPrecisionScan` is faster for a single one.
+    """
+    wanted = np.ascontiguousarray(queries, dtype=np.float32)
+    blocks = (
+        np.ascontiguousarray(rows[start : start + _BLOCK_ROWS], dtype=np.float32)
+        for start in range(0, len(rows), _BLOCK_ROWS)
+    )
+    scores, ids = knn_ground_truth(wanted, blocks, k, _library.METRIC_INNER_PRODUCT, ngpu=0)
+    return ids, scores
