@@ -8,6 +8,8 @@ miss some, but what it returns has its true score, in order.
 
 import math
 import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,8 @@ DECIMALS = 6
 FEW = 20_000
 """So many allowed chunks are scored exactly, whatever the index: that is no slower than lists that have to be
 read nearly all for the few that a filter leaves (`benchmarks.search`)."""
+SPARE = 32
+"""So many more than asked for are fetched at the least, for those that tie."""
 MANY = 8
 """So many queries at once are searched exactly by a product of matrices."""
 _BLOCK_ROWS = 8192
@@ -94,15 +98,41 @@ class FaissVectorIndex:
         eligible = None if allowed is None else np.flatnonzero(allowed)
         return [self._search_one(query, k, allowed, eligible, exact) for query in queries]
 
+    def search_at_depths(self, queries: Float32Array, depths: Sequence[int]) -> list[list[Ranking]]:
+        """For each k of `depths` what the approximate search finds, from one look at its lists a query.
+
+        In as many threads as FAISS may use: for measuring, when nobody else waits.
+
+        Raises:
+            ShapeError: the index has no approximate search.
+        """
+        search = self._approximate
+        if search is None:
+            raise ShapeError("an exact index was asked what its approximate search finds")
+        with ThreadPoolExecutor(_library.omp_get_max_threads()) as pool:
+            found = list(pool.map(lambda query: self._at_depths(search, query, depths), queries))
+        return [[rankings[place] for rankings in found] for place in range(len(depths))]
+
     def _search_one(
         self, query: Float32Array, k: int, allowed: BoolArray | None, eligible: Int64Array | None, exact: bool
     ) -> Ranking:
         num_eligible = self._size if eligible is None else len(eligible)
         if self._approximate is not None and not exact and num_eligible > self._few:
             ids = self._approximately(self._approximate, query, k, allowed, num_eligible / self._size)
-            if len(ids) >= min(k + 32, num_eligible):
+            if len(ids) >= min(k + SPARE, num_eligible):
                 return self._ranked(query, ids, k)[0]
         return self._exactly(query, k, allowed, eligible)
+
+    def _at_depths(
+        self, search: ApproximateSearch, query: Float32Array, depths: Sequence[int]
+    ) -> list[Ranking]:
+        ids = search.fetch(query, _num_fetched(max(depths)), 1.0)
+        return [
+            self._ranked(query, ids[: _num_fetched(k)], k)[0]
+            if len(ids) >= min(k + SPARE, self._size)
+            else self._exactly(query, k, None, None)
+            for k in depths
+        ]
 
     def _approximately(
         self, search: ApproximateSearch, query: Float32Array, k: int, allowed: BoolArray | None, share: float
@@ -110,7 +140,7 @@ class FaissVectorIndex:
         # The allowed ones among the nearest of all, and half as many more for chance. Not FAISS's own
         # selection while it searches: where a filter allows what is far from the query, that returns
         # enough, but not the best. Here too few are left then, and the caller searches exactly.
-        num_fetched = max(4 * k, k + 32)
+        num_fetched = _num_fetched(k)
         if allowed is None:
             return search.fetch(query, num_fetched, 1.0)
         ids = search.fetch(query, num_fetched, share / 1.5)
@@ -121,7 +151,7 @@ class FaissVectorIndex:
         self, query: Float32Array, k: int, allowed: BoolArray | None, eligible: Int64Array | None
     ) -> Ranking:
         num_eligible = self._size if eligible is None else len(eligible)
-        num_fetched = max(4 * k, k + 32)
+        num_fetched = _num_fetched(k)
         while num_fetched < num_eligible:
             ids, scores = self._scan.search(query, num_fetched, allowed)
             ranking, last = self._ranked(query, ids, k)
@@ -131,7 +161,7 @@ class FaissVectorIndex:
         return self._ranked(query, np.arange(self._size) if eligible is None else eligible, k)[0]
 
     def _exactly_many(self, queries: Float32Array, k: int) -> list[Ranking]:
-        num_fetched = max(4 * k, k + 32)
+        num_fetched = k + SPARE
         if num_fetched >= self._size:
             return [self._exactly(query, k, None, None) for query in queries]
         found = []
@@ -167,6 +197,10 @@ class FaissVectorIndex:
         # Plus zero, for -0.0 is printed otherwise.
         rounded: Float64Array = np.round(scores, DECIMALS) + 0.0
         return rounded
+
+
+def _num_fetched(k: int) -> int:
+    return max(4 * k, k + SPARE)
 
 
 def read_approximate(

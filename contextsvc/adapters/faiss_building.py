@@ -120,7 +120,8 @@ def write_vector_index(
     """
     if vectors.ndim != 2:
         raise ShapeError(f"vectors are (n, dim), found shape {vectors.shape}")
-    longest = _longest(vectors)
+    is_exact = len(vectors) <= plan.exact_up_to
+    longest = _longest(vectors) if is_exact or former is None else _upper_bound(vectors, former)
     about: dict[str, Any] = {
         "shape": list(vectors.shape),
         "longest": longest,
@@ -129,7 +130,7 @@ def write_vector_index(
         "num_bytes": 0,
     }
     said: dict[str, object] = {"vector_index": "exact"}
-    if len(vectors) > plan.exact_up_to:
+    if not is_exact:
         judge = _Judge(vectors, longest, held_out, plan.recall)
         made = _taken_over(former, vectors, judge, plan) if former else None
         made = made or _learned(vectors, judge, plan)
@@ -193,30 +194,30 @@ def _taken_over(
     former: FormerVectors, vectors: Float16Array, judge: "_Judge", plan: VectorPlan
 ) -> _Made | None:
     """The former index with these vectors; None where it does not suit them."""
-    found = _read_former(former.folder, vectors.shape[1])
-    if found is None:
+    about = _former_about(former.folder)
+    try:
+        training, shape = Training(**about["training"]), (int(about["shape"][0]), vectors.shape[1])
+        path, effort = former.folder / APPROXIMATE, int(about["effort"])
+        index = read_approximate(path, shape, effort, former.folder.name, mapped=False).index
+    except (KeyError, TypeError, ValueError, CorruptIndex):
         return None
-    index, factory, training = found
     growth = len(vectors) / training.num_vectors
-    suits = factory == factory_for(plan.factory, training.num_vectors)
+    suits = about["factory"] == factory_for(plan.factory, training.num_vectors)
     if not suits or not 1 / MOST_GROWTH <= growth <= MOST_GROWTH or not can_take_over(index):
         return None
     take_over(index, vectors, former.rows)
-    tuned = judge.tuned(index, training.effort, MOST_EFFORT_GROWTH * training.effort)
+    tuned = judge.tuned(index, effort, MOST_EFFORT_GROWTH * training.effort)
     since = replace(training, generation=training.generation or former.folder.name)
-    return _Made(index, factory, tuned, since) if tuned.suffices else None
+    return _Made(index, about["factory"], tuned, since) if tuned.suffices else None
 
 
-def _read_former(folder: Path, dim: int) -> tuple[Any, str, Training] | None:
-    """Its index in memory, the factory string and when it learned; None where it is exact."""
+def _former_about(folder: Path) -> dict[str, Any]:
     # Its files were verified: what cannot be read of it another version wrote, and then it is learned anew.
     try:
         about = json.loads((folder / ABOUT).read_bytes())
-        training, shape = Training(**about["training"]), (int(about["shape"][0]), dim)
-        read = read_approximate(folder / APPROXIMATE, shape, training.effort, folder.name, mapped=False)
-        return read.index, about["factory"], training
-    except (OSError, ValueError, KeyError, TypeError, CorruptIndex):
-        return None
+    except (OSError, ValueError):
+        return {}
+    return about if isinstance(about, dict) else {}
 
 
 class _Judge:
@@ -236,23 +237,23 @@ class _Judge:
             return _Tuned(most, {}, True)
         effort = min(first, most)
         while True:
-            share = self._recall(index, effort, DEPTHS[0])
-            suffices = share >= self._wanted or effort == most
+            shares = self._recalls(index, effort)
+            suffices = shares[0] >= self._wanted or effort == most
             if suffices or (last is not None and effort >= last):
                 break
             effort = min(2 * effort, most)
-        shares = (share, self._recall(index, effort, DEPTHS[1]))
         recalls = {f"recall_at_{k}": round(s, 4) for k, s in zip(DEPTHS, shares, strict=True)}
         return _Tuned(effort, recalls, suffices)
 
-    def _recall(self, index: Any, effort: int, k: int) -> float:
-        tried = FaissVectorIndex(self._vectors, self._longest, ApproximateSearch(index, effort), few=0)
-        return recall(tried.search(self._held_out, k), self._best[k])
+    def _recalls(self, index: Any, effort: int) -> list[float]:
+        tried = FaissVectorIndex(self._vectors, self._longest, ApproximateSearch(index, effort))
+        found = tried.search_at_depths(self._held_out, DEPTHS)
+        return [recall(one, best) for one, best in zip(found, self._best, strict=True)]
 
     @cached_property
-    def _best(self) -> dict[int, list[Ranking]]:
+    def _best(self) -> list[list[Ranking]]:
         deepest = FaissVectorIndex(self._vectors, self._longest).search(self._held_out, max(DEPTHS))
-        return {k: [Ranking(found.ids[:k], found.scores[:k]) for found in deepest] for k in DEPTHS}
+        return [[Ranking(found.ids[:k], found.scores[:k]) for found in deepest] for k in DEPTHS]
 
 
 def _longest(vectors: Float16Array) -> float:
@@ -263,3 +264,11 @@ def _longest(vectors: Float16Array) -> float:
             raise ShapeError("a vector holds a value that is not finite")
         longest = max(longest, float(np.linalg.norm(block, axis=1).max()))
     return longest
+
+
+def _upper_bound(vectors: Float16Array, former: FormerVectors) -> float:
+    """Of their lengths, where those that stay need not be read."""
+    known = _former_about(former.folder).get("longest")
+    if not isinstance(known, float):
+        return _longest(vectors)
+    return max(known, _longest(vectors[np.flatnonzero(former.rows < 0)]))
