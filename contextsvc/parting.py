@@ -40,7 +40,7 @@ class IndexParts:
     Attributes:
         write_search: Writes the search structures of a corpus into its folder and tells what the
             manifest is to say of them; what it makes of a former generation must answer as what it
-            makes from nothing.
+            makes from nothing, an approximate index as well as that.
         open_search: Opens them.
         make_likeness: Finds near-duplicates that are at least so much alike; None: none are looked for.
     """

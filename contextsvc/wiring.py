@@ -18,6 +18,7 @@ from contextsvc.errors import SettingError
 from contextsvc.indexing import Former, IndexParts
 from contextsvc.library import Library
 from contextsvc.measuring import Measurer
+from contextsvc.pipeline import behind
 from contextsvc.ports import (
     Cache,
     Embedder,
@@ -249,26 +250,27 @@ def draw_pictures(comparison: Comparison) -> Mapping[str, str]:
 def write_search(
     folder: Path, corpus: Corpus, former: Former | None = None, settings: Settings | None = None
 ) -> Mapping[str, object]:
-    """Write the search structures of a corpus into its folder; what the manifest is to say of them.
-
-    Words of former chunks are not read again.
-    """
+    """Write the search structures of a corpus into its folder; what the manifest is to say of them."""
     from contextsvc.adapters.bm25s import Bm25sLexicalIndex
-    from contextsvc.adapters.faiss_building import VectorPlan, write_vector_index
+    from contextsvc.adapters.faiss_building import FormerVectors, VectorPlan, write_vector_index
 
     s = settings or Settings()
     plan = VectorPlan(s.exact_up_to, s.approximate_index, s.approximate_recall)
-    said = write_vector_index(folder, corpus.chunk_vectors, held_out_sentences(corpus), plan)
+    before = FormerVectors(former.folder, former.chunks) if former else None
 
     def text(number: int) -> str:
         chunk = corpus.chunk(number)
         return "\n".join((chunk.title, *chunk.section, chunk.text))
 
-    if former is None:
-        Bm25sLexicalIndex.build(map(text, range(corpus.num_chunks))).save(folder)
-    else:
-        Bm25sLexicalIndex.rebuild(former.folder, former.chunks, text).save(folder)
-    return said
+    def write_lexical() -> None:
+        if former:
+            Bm25sLexicalIndex.rebuild(former.folder, former.chunks, text).save(folder)
+        else:
+            Bm25sLexicalIndex.build(map(text, range(corpus.num_chunks))).save(folder)
+
+    with behind() as beside:
+        beside(write_lexical)
+        return write_vector_index(folder, corpus.chunk_vectors, held_out_sentences(corpus), plan, before)
 
 
 def open_search(name: str, folder: Path, corpus: Corpus) -> tuple[VectorIndex, LexicalIndex]:
@@ -276,10 +278,7 @@ def open_search(name: str, folder: Path, corpus: Corpus) -> tuple[VectorIndex, L
     from contextsvc.adapters.bm25s import Bm25sLexicalIndex
     from contextsvc.adapters.faiss_building import open_vector_index
 
-    return (
-        open_vector_index(folder, corpus.chunk_vectors, name),
-        Bm25sLexicalIndex.load(folder, name),
-    )
+    return open_vector_index(folder, corpus.chunk_vectors, name), Bm25sLexicalIndex.load(folder, name)
 
 
 def pull_asset(settings: Settings, name: str, report: Callable[[str], None]) -> assets.Pulled:
