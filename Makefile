@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 QUERY ?= What happens to a return statement in try when finally also returns?
 
-.PHONY: setup demo test serve lint bench clean
+.PHONY: setup demo test serve lint bench peers clean
 .DEFAULT_GOAL := help
 
 help:
@@ -13,6 +13,7 @@ help:
 	@echo "make serve   the HTTP service on 127.0.0.1:8000 over indexes/"
 	@echo "make setup   .venv, pinned install, assets: what the others share"
 	@echo "make bench   the benchmarks that the README quotes (needs the data sets)"
+	@echo "make peers   .venv-peers: what the benchmarks run beside us, apart from our own packages"
 
 # The stamp is newer than what it was made from, so a second run installs nothing.
 .venv/installed: pyproject.toml constraints.txt
@@ -41,15 +42,23 @@ lint: .venv/installed
 test: setup lint
 	$(BIN)/pytest
 
-bench: setup
+.venv-peers/installed: Makefile
+	@$(PYTHON) -m venv .venv-peers
+	@.venv-peers/bin/pip install --quiet --disable-pip-version-check 'langchain-text-splitters>=1.1' 'tiktoken>=0.12'
+	@touch $@
+
+peers: .venv-peers/installed
+
+bench: setup peers
 	$(BIN)/python -m benchmarks.build
 	$(BIN)/python -m benchmarks.crashes
 	$(BIN)/python -m benchmarks.updates
 	$(BIN)/python -m benchmarks.budget
 	$(BIN)/python -m benchmarks.latency
 	$(BIN)/python -m benchmarks.search
+	$(BIN)/python -m benchmarks.chunking
 	$(BIN)/python -m benchmarks.ablation
 	$(BIN)/python -m benchmarks.report
 
 clean:
-	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-peers build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

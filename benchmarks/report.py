@@ -11,7 +11,11 @@ START, END = "<!-- figures: made by python -m benchmarks.report -->", "<!-- end 
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    """Rows as a Markdown table, then the machine and commits they were made with."""
+    """Rows as a Markdown table, then the machine and commits they were made with.
+
+    A row whose details say `breakdown` is a part of another one, and stays in the results.
+    """
+    rows = [row for row in rows if not row.get("details", {}).get("breakdown")]
     lines = [
         "| benchmark | figure | value | 95 % interval | n | data | command |",
         "|---|---|---:|---|---:|---|---|",

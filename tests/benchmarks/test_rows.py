@@ -37,6 +37,7 @@ def test_a_table_holds_every_row() -> None:
     assert "| b | f, ms | 1.235 | 1 to 2 | 3 | d@1 | `c` |" in found
     assert "| b | f, ms | 1.235 |  | 3 | d@1 | `c` |" in found
     assert found.endswith("Machine: m; commit abc.")
+    assert table([row, {**row, "figure": "of a part", "details": {"breakdown": True}}]) == table([row])
 
 
 def test_only_the_marked_part_of_the_readme_changes() -> None:
