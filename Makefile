@@ -44,7 +44,7 @@ test: setup lint
 
 .venv-peers/installed: Makefile
 	@$(PYTHON) -m venv .venv-peers
-	@.venv-peers/bin/pip install --quiet --disable-pip-version-check 'langchain-text-splitters>=1.1' 'tiktoken>=0.12'
+	@.venv-peers/bin/pip install --quiet --disable-pip-version-check 'langchain-text-splitters>=1.1' 'tiktoken>=0.12' 'tokenizers>=0.22'
 	@touch $@
 
 peers: .venv-peers/installed

@@ -6,9 +6,10 @@ of progress a chunker, on standard error.
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 
-from benchmarks.chunking.chunkers import Chunked, ours, peers
+from benchmarks.chunking.chunkers import EMBEDDER, Chunked, ours, peers
 from benchmarks.chunking.corpora import LICENCE, PARTS, SOURCE, load, published
 from benchmarks.chunking.figures import Scored, beside_published, compared, rows, scored
 from benchmarks.chunking.keeping import KeptPassages
@@ -46,7 +47,7 @@ def arguments() -> argparse.Namespace:
 
 def main() -> None:
     """Chunk, ask, score, compare."""
-    asked, settings = arguments(), Settings.from_env()
+    asked, settings = arguments(), replace(Settings.from_env(), embedder=EMBEDDER)
     collection = load()
     questions = collection.of_part(asked.part)
     cache = DiskcacheCache(asked.cache or settings.home / "cache", settings.cache_bytes)

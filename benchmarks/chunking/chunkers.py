@@ -25,6 +25,9 @@ from contextsvc.settings import Settings
 from contextsvc.wiring import build_engine, build_index_parts, read_sources
 
 INDEX = "chunking"
+EMBEDDER = "all-MiniLM-L6-v2"
+"""Of the published rows: this benchmark takes no other."""
+
 PEER_ENVIRONMENT = Path(__file__).parents[2] / ".venv-peers" / "bin" / "python"
 
 Search = Callable[[Sequence[str], int], list[list[int]]]
@@ -63,12 +66,12 @@ def peers(
 
     Args:
         python: Interpreter of the environment that has them; None: `.venv-peers`, else this one.
-        home: Where the asset `tiktoken` is.
+        home: Where the assets are.
     """
     interpreter = python or (PEER_ENVIRONMENT if PEER_ENVIRONMENT.exists() else Path(sys.executable))
-    ranks = assets.locate(home, "tiktoken")
+    ranks, model = assets.locate(home, "tiktoken"), assets.locate(home, EMBEDDER)
     ran = subprocess.run(
-        [interpreter, peer_splitters.__file__, str(size), str(ranks)],
+        [interpreter, peer_splitters.__file__, str(size), str(ranks), str(model / "tokenizer.json")],
         input=json.dumps(dict(collection.texts)), capture_output=True, text=True, check=False,
     )  # fmt: skip
     if "No module named 'langchain_text_splitters'" in ran.stderr:
@@ -80,7 +83,7 @@ def peers(
     for name, by_corpus in json.loads(ran.stdout).items():
         pieces = [(Passage(corpus, a, b), text) for corpus, cut in by_corpus.items() for a, b, text in cut]
         vectors = embedder.embed_passages([text for _, text in pieces])
-        chosen = {"chunk_size": size, "chunk_overlap": 0, "encoding": peer_splitters.ENCODING}
+        chosen = {"chunk_size": size, "chunk_overlap": 0, "counted_in": peer_splitters.COUNTED_IN[name]}
         found.append(
             Chunked(f"{name} {size}/0", [p for p, _ in pieces], by_vectors(embedder, vectors), chosen)
         )

@@ -7,8 +7,9 @@ precision when every chunk that holds a part of an excerpt is retrieved.
 https://research.trychroma.com/evaluating-chunking
 
 The report speaks of tokens, its program counts characters, and so does this. What is retrieved twice, because
-chunks overlap, counts twice in |t_r| and once in what is found. One thing differs from the program: there a
-chunk that ends where an excerpt starts belongs to it, with nothing in common; here it does not.
+chunks overlap, counts twice in |t_r| and once in what is found. As in the program, a chunk that only touches
+an excerpt, ending where it starts or starting where it ends, counts as one that holds a part of it: the
+published precision-omega of RecursiveCharacter is met with this and missed without.
 """
 
 from collections.abc import Iterable, Sequence
@@ -67,7 +68,9 @@ def scores(corpus: str, excerpts: Sequence[Span], retrieved: Sequence[Passage]) 
 
 
 def precision_omega(excerpts: Sequence[Span], chunks: Iterable[Span]) -> float:
-    """Precision when all chunks that hold a part of an excerpt are retrieved, characters counted once.
+    """Precision when all chunks that hold a part of an excerpt, or touch one, are retrieved.
+
+    Characters count once.
 
     What no chunk holds counts against it, too: a chunker that loses text is not rewarded for it.
 
@@ -79,7 +82,7 @@ def precision_omega(excerpts: Sequence[Span], chunks: Iterable[Span]) -> float:
     0.4
     """
     needed = union(excerpts)
-    touched = union(chunk for chunk in chunks if common(needed, [chunk]))
+    touched = union((a, b) for a, b in chunks if any(a <= end and b >= start for start, end in needed))
     whole = length(union([*touched, *needed]))
     return length(common(needed, touched)) / whole if whole else 0.0
 

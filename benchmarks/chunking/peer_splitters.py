@@ -13,6 +13,15 @@ ENCODING = "cl100k_base"
 SEPARATORS = ["\n\n", "\n", ".", "?", "!", " ", ""]
 """Of the published run; LangChain's default has no sentence ends."""
 
+COUNTED_IN = {
+    "RecursiveCharacter": "all-MiniLM-L6-v2, special tokens included",
+    "TokenText": ENCODING,
+}
+"""What a chunk's size is counted in. The first is how the published MiniLM rows must have been made: counted
+in cl100k_base, as in the rows of OpenAI's embedder, chunks meet neither their mean size nor their
+precision-omega.
+"""
+
 BROKEN = "\N{REPLACEMENT CHARACTER}"
 """What a decoder writes where a cut went through a character."""
 
@@ -36,28 +45,31 @@ def located(text: str, pieces: Iterable[str]) -> list[tuple[int, int, str]]:
     return found
 
 
-def splitters(size: int) -> dict[str, object]:
+def splitters(size: int, tokenizer: str) -> dict[str, object]:
     """The published rows' two, without overlap."""
     from langchain_text_splitters import RecursiveCharacterTextSplitter, TokenTextSplitter
+    from tokenizers import Tokenizer
 
+    pieces = Tokenizer.from_file(tokenizer)
+    pieces.no_truncation()
+    pieces.no_padding()
     return {
-        "RecursiveCharacter": RecursiveCharacterTextSplitter.from_tiktoken_encoder(
-            ENCODING, chunk_size=size, chunk_overlap=0, separators=SEPARATORS, disallowed_special=()
+        "RecursiveCharacter": RecursiveCharacterTextSplitter(
+            SEPARATORS, chunk_size=size, chunk_overlap=0,
+            length_function=lambda text: len(pieces.encode(text).ids),
         ),
-        "TokenText": TokenTextSplitter(
-            ENCODING, chunk_size=size, chunk_overlap=0, disallowed_special=()
-        ),
+        "TokenText": TokenTextSplitter(ENCODING, chunk_size=size, chunk_overlap=0, disallowed_special=()),
     }  # fmt: skip
 
 
 def main() -> None:
-    """Chunk sizes in tokens come as the first argument, the folder of tiktoken's files as the second."""
-    size, ranks = int(sys.argv[1]), sys.argv[2]
+    """Arguments: size of a chunk in tokens, folder of tiktoken's files, the embedder's `tokenizer.json`."""
+    size, ranks, tokenizer = int(sys.argv[1]), sys.argv[2], sys.argv[3]
     os.environ["TIKTOKEN_CACHE_DIR"] = ranks
     texts = json.load(sys.stdin)
     made = {
         name: {corpus: located(text, splitter.split_text(text)) for corpus, text in texts.items()}  # type: ignore[attr-defined]
-        for name, splitter in splitters(size).items()
+        for name, splitter in splitters(size, tokenizer).items()
     }
     json.dump(made, sys.stdout)
 

@@ -51,8 +51,13 @@ def test_a_question_without_an_excerpt_is_refused() -> None:
 
 
 def test_omega_takes_every_chunk_that_holds_a_part_and_no_other() -> None:
-    # 20 needed; chunks of 15 and 15 hold them, the third touches without holding.
-    assert precision_omega([(10, 30)], [(0, 15), (15, 30), (30, 99)]) == 20 / 30
+    # 20 needed; chunks of 15 and 15 hold them, the third lies beyond.
+    assert precision_omega([(10, 30)], [(0, 15), (15, 30), (31, 99)]) == 20 / 30
+
+
+def test_omega_takes_a_chunk_that_touches_as_the_published_program_does() -> None:
+    assert precision_omega([(10, 30)], [(0, 15), (15, 30), (30, 40)]) == 20 / 40
+    assert precision_omega([(10, 30)], [(0, 10), (10, 30)]) == 20 / 30
 
 
 def test_omega_counts_what_no_chunk_holds() -> None:
