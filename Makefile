@@ -51,13 +51,14 @@ lint: .venv/installed
 test: setup lint
 	$(BIN)/pytest
 
-bench: setup
+bench: setup peers
 	$(BIN)/python -m benchmarks.build
 	$(BIN)/python -m benchmarks.crashes
 	$(BIN)/python -m benchmarks.updates
 	$(BIN)/python -m benchmarks.budget
 	$(BIN)/python -m benchmarks.latency
 	$(BIN)/python -m benchmarks.search
+	$(BIN)/python -m benchmarks.chunking
 	$(BIN)/python -m benchmarks.ablation
 	$(BIN)/python -m benchmarks.report
 

@@ -131,13 +131,14 @@ def commit() -> str:
     return git("rev-parse", "--short=12", "HEAD") + ("+" if changed else "")
 
 
-def write(rows: list[Row]) -> None:
-    """Replace this benchmark's rows in `results/<benchmark>.jsonl` and print them."""
+def write(rows: list[Row], keep: bool = True) -> None:
+    """Replace this benchmark's rows in `results/<benchmark>.jsonl`, unless not to keep, and print them."""
     RESULTS.mkdir(exist_ok=True)
     name = rows[0].benchmark
     where = {"commit": commit(), "machine": machine()}
     lines = [json.dumps({**asdict(row), **where}, sort_keys=True) for row in rows]
-    (RESULTS / f"{name}.jsonl").write_text("\n".join(lines) + "\n", "utf-8")
+    if keep:
+        (RESULTS / f"{name}.jsonl").write_text("\n".join(lines) + "\n", "utf-8")
     for row in rows:
         around = f" [{row.interval[0]:.4g}, {row.interval[1]:.4g}]" if row.interval else ""
         print(f"{name}: {row.figure} = {row.value:.4g}{around} (n = {row.n}, {row.dataset})")
