@@ -46,12 +46,12 @@ class Measured:
     @property
     def documents_per_second(self) -> float:
         """By the median."""
-        return float(self.built["num_documents"]) / median(self.seconds)
+        return int(self.built["num_documents"]) / median(self.seconds)
 
     @property
     def tokens_per_second(self) -> float:
         """Tokens of the texts that it embedded, as the model counts them, by the median."""
-        return float(self.embedded["num_tokens"]) / median(self.seconds)
+        return int(self.embedded["num_tokens"]) / median(self.seconds)
 
     @property
     def share_cut(self) -> float:

@@ -1,13 +1,12 @@
 """Ours and the peers' chunkers on a small corpus, with the real model."""
 
-import importlib.util
-import sys
 from pathlib import Path
 
 import pytest
 
 from benchmarks.chunking.chunkers import ours, peers
 from benchmarks.chunking.corpora import Collection
+from benchmarks.peers.running import peers_python
 from contextsvc.settings import Settings
 from contextsvc.wiring import build_embedder
 
@@ -42,10 +41,10 @@ def test_peers_run_where_they_are_installed_and_say_so_where_not(
     collection: Collection, capsys: pytest.CaptureFixture[str]
 ) -> None:
     settings = Settings.from_env()
-    found = peers(collection, build_embedder(settings), 60, Path(sys.executable), settings.home)
-    if importlib.util.find_spec("langchain_text_splitters") is None:
+    found = peers(collection, build_embedder(settings), 60, settings.home)
+    if peers_python() is None:
         assert found == []
-        assert "skipped: langchain-text-splitters is not installed; make peers" in capsys.readouterr().out
+        assert "need the peers' environment; make it: make peers" in capsys.readouterr().out
     else:
         assert [one.name for one in found] == ["RecursiveCharacter 60/0", "TokenText 60/0"]
         assert all(0 <= p.start < p.end <= len(TEXT) for one in found for p in one.passages)
