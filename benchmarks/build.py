@@ -56,7 +56,7 @@ class Measured:
     @property
     def share_cut(self) -> float:
         """Of the tokens of what it embedded, the share past the model's window."""
-        return float(self.embedded["num_cut_tokens"]) / max(1, self.embedded["num_tokens"])
+        return int(self.embedded["num_cut_tokens"]) / max(1, int(self.embedded["num_tokens"]))
 
     @property
     def details(self) -> dict[str, Any]:
