@@ -44,6 +44,7 @@ class Ours:
         self._embedder.embed_queries(["warm"])
         self._library = Library(self._root, self._embedder.fingerprint, open_search)
         self._assembler = build_assembler(self._settings, self._embedder)
+        self._texts: tuple[str, dict[str, str]] = "", {}  # of a generation, by document
 
     def build(self, documents: Iterable[Text]) -> int:
         """As the `Side` says; documents are read one by one."""
@@ -67,12 +68,19 @@ class Ours:
                     yield document.text[start:end]
 
     def ask(self, query: str, k: int) -> list[Passage]:
-        """A pack of k chunks with room for all of them."""
+        """Candidates by rank, whether they went into the pack or were left out."""
+        index = self._library.get(_NAME)
         request = PackRequest(_NAME, query, MAX_BUDGET_TOKENS, k, INDEX_TOKENIZER, "relevance")
-        pack = self._assembler.assemble(self._library.get(_NAME), request, lambda _: None)
-        found = [(packed.candidate.chunk, packed.candidate.score) for packed in pack.chunks]
+        pack = self._assembler.assemble(index, request, lambda _: None)
+        packed = [packed.candidate for packed in pack.chunks]
+        found = [(c.rank, c.chunk.doc_id, c.chunk.start, c.chunk.end, c.score) for c in packed]
+        found += [(d.rank, d.doc_id, d.start, d.end, d.score) for d in pack.drops]
+        if self._texts[0] != index.generation:
+            self._texts = index.generation, {d.doc_id: d.text for d in index.corpus.documents()}
+        texts = self._texts[1]
         return [
-            Passage(chunk.doc_id, chunk.text, float(score), chunk.start, chunk.end) for chunk, score in found
+            Passage(doc_id, texts[doc_id][start:end], float(score), start, end)
+            for _, doc_id, start, end, score in sorted(found)[:k]
         ]
 
 
