@@ -19,6 +19,7 @@ from benchmarks.retrieval.collections import SOURCES, Collection, load
 from benchmarks.retrieval.metrics import by_document, ndcg, recall, reciprocal_rank
 from benchmarks.rows import Row, commit, mean_row, write
 from contextsvc import assets
+from contextsvc.records import Document
 from contextsvc.settings import Settings
 
 COMMAND = "python -m benchmarks.retrieval"
@@ -41,7 +42,7 @@ def rankings(side: str, collection: Collection, model: Path, keep: Path) -> Rank
             found: Rankings = json.loads(path.read_text("utf-8"))
             return found
         texts = Path(folder) / "documents.jsonl"
-        write_texts(texts, (Text(d.doc_id, d.text, d.title) for d in collection.documents))
+        write_texts(texts, (_given(document, side) for document in collection.documents))
         running.build(texts)
         answers = running.ask([query.text for query in collection.queries], NUM_PASSAGES)["answers"]
         found = {
@@ -51,6 +52,13 @@ def rankings(side: str, collection: Collection, model: Path, keep: Path) -> Rank
         keep.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(found), "utf-8")
         return found
+
+
+def _given(document: Document, side: str) -> Text:
+    """Ours takes titles by themselves; the others get them as the first line, as is usual."""
+    apart = side == OURS or document.text.startswith(document.title)
+    text = document.text if apart else f"{document.title}\n\n{document.text}"
+    return Text(document.doc_id, text, document.title)
 
 
 def rows(collection: Collection, found: Mapping[str, Rankings], part: str) -> list[Row]:
