@@ -17,7 +17,7 @@ from benchmarks.peers.protocol import Text, write_texts
 from benchmarks.peers.running import OWN, Running, peers_python
 from benchmarks.retrieval.collections import SOURCES, Collection, load
 from benchmarks.retrieval.metrics import by_document, ndcg, recall, reciprocal_rank
-from benchmarks.rows import Row, commit, mean_row, write
+from benchmarks.rows import STARTED_AT, Row, mean_row, write
 from contextsvc import assets
 from contextsvc.records import Document
 from contextsvc.settings import Settings
@@ -35,7 +35,7 @@ Rankings = Mapping[str, Sequence[str]]
 def rankings(side: str, collection: Collection, model: Path, keep: Path) -> Rankings:
     """What a side finds, from `keep` where this version of it was asked before."""
     with tempfile.TemporaryDirectory() as folder, Running(side, model) as running:
-        made_by = json.dumps([running.about["versions"], commit() if side in OWN else ""], sort_keys=True)
+        made_by = json.dumps([running.about["versions"], STARTED_AT if side in OWN else ""], sort_keys=True)
         key = hashlib.sha256(f"{collection.fingerprint} {side} {made_by}".encode()).hexdigest()[:16]
         path = keep / f"{collection.name}-{side}-{key}.json"
         if path.exists():
