@@ -48,7 +48,7 @@ def test_a_changed_package_is_marked(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def git(command: list[str], **_: object) -> SimpleNamespace:
         asked.append(command)
-        return SimpleNamespace(stdout=" M contextsvc/records.py\n" if "status" in command else "0123456789ab\n")
+        return SimpleNamespace(stdout=" M contextsvc/x.py\n" if "status" in command else "0123456789ab\n")
 
     monkeypatch.setattr(subprocess, "run", git)
     assert commit() == "0123456789ab+"
