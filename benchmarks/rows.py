@@ -138,9 +138,14 @@ def write(rows: list[Row]) -> None:
     where = {"commit": commit(), "machine": machine()}
     lines = [json.dumps({**asdict(row), **where}, sort_keys=True) for row in rows]
     (RESULTS / f"{name}.jsonl").write_text("\n".join(lines) + "\n", "utf-8")
+    show(rows)
+
+
+def show(rows: list[Row]) -> None:
+    """Print them."""
     for row in rows:
         around = f" [{row.interval[0]:.4g}, {row.interval[1]:.4g}]" if row.interval else ""
-        print(f"{name}: {row.figure} = {row.value:.4g}{around} (n = {row.n}, {row.dataset})")
+        print(f"{row.benchmark}: {row.figure} = {row.value:.4g}{around} (n = {row.n}, {row.dataset})")
 
 
 def read() -> list[dict[str, Any]]:

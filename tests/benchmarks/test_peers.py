@@ -30,7 +30,7 @@ def model(tmp_path: Path) -> Path:
 class Words:
     """A side: every document a chunk, the best the one with most words of the query."""
 
-    packages = ("pytest",)
+    packages: tuple[str, ...] = ("pytest",)
 
     def build(self, documents: Iterable[Text]) -> int:
         """Keep them."""
