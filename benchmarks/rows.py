@@ -135,17 +135,21 @@ STARTED_AT = commit()
 """What is run: asked when it starts, for a benchmark may write files of the package, or run for an hour."""
 
 
-def write(rows: list[Row], keep: bool = True) -> None:
-    """Replace this benchmark's rows in `results/<benchmark>.jsonl`, unless not to keep, and print them."""
+def write(rows: list[Row]) -> None:
+    """Replace this benchmark's rows in `results/<benchmark>.jsonl` and print them."""
     RESULTS.mkdir(exist_ok=True)
     name = rows[0].benchmark
     where = {"commit": STARTED_AT, "machine": machine()}
     lines = [json.dumps({**asdict(row), **where}, sort_keys=True) for row in rows]
-    if keep:
-        (RESULTS / f"{name}.jsonl").write_text("\n".join(lines) + "\n", "utf-8")
+    (RESULTS / f"{name}.jsonl").write_text("\n".join(lines) + "\n", "utf-8")
+    show(rows)
+
+
+def show(rows: list[Row]) -> None:
+    """Print them."""
     for row in rows:
         around = f" [{row.interval[0]:.4g}, {row.interval[1]:.4g}]" if row.interval else ""
-        print(f"{name}: {row.figure} = {row.value:.4g}{around} (n = {row.n}, {row.dataset})")
+        print(f"{row.benchmark}: {row.figure} = {row.value:.4g}{around} (n = {row.n}, {row.dataset})")
 
 
 def read() -> list[dict[str, Any]]:

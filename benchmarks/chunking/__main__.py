@@ -13,7 +13,7 @@ from benchmarks.chunking.chunkers import EMBEDDER, Chunked, ours, peers
 from benchmarks.chunking.corpora import LICENCE, PARTS, SOURCE, load, published
 from benchmarks.chunking.figures import Scored, beside_published, compared, rows, scored
 from benchmarks.chunking.keeping import KeptPassages
-from benchmarks.rows import Row, write
+from benchmarks.rows import Row, show, write
 from contextsvc.adapters.diskcache import DiskcacheCache
 from contextsvc.settings import Settings
 from contextsvc.wiring import build_embedder
@@ -72,7 +72,7 @@ def main() -> None:
             made += beside_published(chunked.name, table, questions, said, chunked.settings, common)
     for mine in found[len(theirs) :]:
         made += [row for other in found[: len(theirs)] for row in compared(mine, other, common)]
-    write(made, keep=not asked.dry)
+    (show if asked.dry else write)(made)
 
 
 if __name__ == "__main__":

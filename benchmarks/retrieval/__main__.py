@@ -17,7 +17,7 @@ from benchmarks.peers.protocol import Text, write_texts
 from benchmarks.peers.running import OWN, Running, peers_python
 from benchmarks.retrieval.collections import SOURCES, Collection, load
 from benchmarks.retrieval.metrics import by_document, ndcg, recall, reciprocal_rank
-from benchmarks.rows import STARTED_AT, Row, mean_row, write
+from benchmarks.rows import STARTED_AT, Row, mean_row, show, write
 from contextsvc import assets
 from contextsvc.records import Document
 from contextsvc.settings import Settings
@@ -115,7 +115,7 @@ def main() -> None:
             print(f"{name}: {side}", file=sys.stderr, flush=True)
             found[side] = rankings(side, collection, model, keep)
         made += rows(collection, found, asked.part)
-    write(made, keep=not asked.dry)
+    (show if asked.dry else write)(made)
 
 
 if __name__ == "__main__":
