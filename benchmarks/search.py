@@ -79,15 +79,29 @@ def runs(sizes: Sequence[int], num_chunks: int) -> Iterator[tuple[int, int, int]
         raise SystemExit(f"the texts give {num_chunks - left} chunks, {num_chunks} were asked for")
 
 
-def write_corpus(folder: Path, num_chunks: int, embedder: Embedder, home: Path) -> None:
-    """A corpus of so many one-chunk documents; as few texts as will do."""
-    texts = lines_of(dataset("scifact", "corpus.jsonl"))[: max(20, num_chunks // 15)]
-    splitter = PunktSentenceSplitter(assets.locate(home, "punkt_tab"))
-    spans = [splitter.split(text) for text in texts]
-    flat = [text[a:b] for text, found in zip(texts, spans, strict=True) for a, b in found]
-    vectors = embedder.embed_passages(flat).astype(np.float16).astype(np.float32)
+@dataclass(frozen=True)
+class Abstracts:
+    """Texts, their sentences' spans, and these one after another as vectors as an index stores them."""
+
+    texts: list[str]
+    spans: list[list[tuple[int, int]]]
+    vectors: Float32Array
+
+    @classmethod
+    def embedded(cls, num_chunks: int, embedder: Embedder, home: Path) -> "Abstracts":
+        """As few texts as give so many chunks."""
+        texts = lines_of(dataset("scifact", "corpus.jsonl"))[: max(20, num_chunks // 15)]
+        splitter = PunktSentenceSplitter(assets.locate(home, "punkt_tab"))
+        spans = [splitter.split(text) for text in texts]
+        flat = [text[a:b] for text, found in zip(texts, spans, strict=True) for a, b in found]
+        return cls(texts, spans, embedder.embed_passages(flat).astype(np.float16).astype(np.float32))
+
+
+def write_corpus(folder: Path, num_chunks: int, abstracts: Abstracts) -> None:
+    """A corpus of so many one-chunk documents."""
+    texts, spans, vectors = abstracts.texts, abstracts.spans, abstracts.vectors
     firsts = np.cumsum([0, *map(len, spans)])
-    with CorpusWriter(folder, embedder.dim) as writer:
+    with CorpusWriter(folder, vectors.shape[1]) as writer:
         writer.add_vectors(vectors)
         for number, (of, first, end) in enumerate(runs([len(found) for found in spans], num_chunks)):
             start = spans[of][first][0]
@@ -106,11 +120,11 @@ def write_corpus(folder: Path, num_chunks: int, embedder: Embedder, home: Path) 
 
 
 def published(
-    root: Path, name: str, num_chunks: int, embedder: Embedder, settings: Settings
+    root: Path, name: str, num_chunks: int, abstracts: Abstracts, embedder: Embedder, settings: Settings
 ) -> dict[str, object]:
     """Write and publish an index; what is to be said of it."""
     with stage(root, name) as staged:
-        write_corpus(staged.folder, num_chunks, embedder, settings.home)
+        write_corpus(staged.folder, num_chunks, abstracts)
         started = time.perf_counter()
         corpus = Corpus.open(staged.folder)
         said = write_search(staged.folder, corpus, settings=settings)
@@ -184,9 +198,10 @@ def main() -> None:
     queries = lines_of(dataset("scifact", "queries.jsonl"))[: asked.queries]
     vectors = {query: embedder.embed_queries([query])[0] for query in queries}
     with tempfile.TemporaryDirectory() as place:
-        published(Path(place), "twice", 2 * asked.chunks, embedder, settings)
+        abstracts = Abstracts.embedded(2 * asked.chunks, embedder, settings.home)
+        published(Path(place), "twice", 2 * asked.chunks, abstracts, embedder, settings)
         _, took = opened(Path(place), "twice", embedder)
-        details = published(Path(place), "bench", asked.chunks, embedder, settings)
+        details = published(Path(place), "bench", asked.chunks, abstracts, embedder, settings)
         index, also = opened(Path(place), "bench", embedder)
         assembler = build_assembler(settings, KnownQueries(embedder, vectors))
         write(rows_of(assembler, index, queries, vectors, details, took | also))
