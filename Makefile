@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 QUERY ?= What happens to a return statement in try when finally also returns?
 
-.PHONY: setup demo test serve lint bench clean
+.PHONY: setup demo test serve lint bench peers clean
 .DEFAULT_GOAL := help
 
 help:
@@ -13,6 +13,7 @@ help:
 	@echo "make serve   the HTTP service on 127.0.0.1:8000 over indexes/"
 	@echo "make setup   .venv, pinned install, assets: what the others share"
 	@echo "make bench   the benchmarks that the README quotes (needs the data sets)"
+	@echo "make peers   .venv-peers, the pipelines that benchmarks compare with"
 
 # The stamp is newer than what it was made from, so a second run installs nothing.
 .venv/installed: pyproject.toml constraints.txt
@@ -21,6 +22,15 @@ help:
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[html,gguf,report,endpoint,dev,serving]'
 	@touch $@
+
+# Apart from .venv: peers pin libraries of ours to other versions.
+.venv-peers/installed: benchmarks/peers/requirements.txt benchmarks/peers/constraints.txt
+	@echo "installing the peers into .venv-peers (some minutes)"
+	@$(PYTHON) -m venv .venv-peers
+	@.venv-peers/bin/pip install --quiet --disable-pip-version-check -c benchmarks/peers/constraints.txt -r benchmarks/peers/requirements.txt
+	@touch $@
+
+peers: .venv-peers/installed
 
 setup: .venv/installed
 	@$(BIN)/contextsvc assets pull
@@ -41,15 +51,16 @@ lint: .venv/installed
 test: setup lint
 	$(BIN)/pytest
 
-bench: setup
+bench: setup peers
 	$(BIN)/python -m benchmarks.build
 	$(BIN)/python -m benchmarks.crashes
 	$(BIN)/python -m benchmarks.updates
 	$(BIN)/python -m benchmarks.budget
 	$(BIN)/python -m benchmarks.latency
 	$(BIN)/python -m benchmarks.search
+	$(BIN)/python -m benchmarks.chunking
 	$(BIN)/python -m benchmarks.ablation
 	$(BIN)/python -m benchmarks.report
 
 clean:
-	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-peers build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

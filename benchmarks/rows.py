@@ -127,20 +127,29 @@ def commit() -> str:
         return subprocess.run(["git", *arguments], capture_output=True, text=True, check=False,
                               cwd=RESULTS.parent).stdout.strip()  # fmt: skip
 
-    changed = git("status", "--porcelain", "--", "contextsvc", "benchmarks/*.py")
+    changed = git("status", "--porcelain", "--", ":/contextsvc", ":/benchmarks/*.py")
     return git("rev-parse", "--short=12", "HEAD") + ("+" if changed else "")
+
+
+STARTED_AT = commit()
+"""What is run: asked when it starts, for a benchmark may write files of the package, or run for an hour."""
 
 
 def write(rows: list[Row]) -> None:
     """Replace this benchmark's rows in `results/<benchmark>.jsonl` and print them."""
     RESULTS.mkdir(exist_ok=True)
     name = rows[0].benchmark
-    where = {"commit": commit(), "machine": machine()}
+    where = {"commit": STARTED_AT, "machine": machine()}
     lines = [json.dumps({**asdict(row), **where}, sort_keys=True) for row in rows]
     (RESULTS / f"{name}.jsonl").write_text("\n".join(lines) + "\n", "utf-8")
+    show(rows)
+
+
+def show(rows: list[Row]) -> None:
+    """Print them."""
     for row in rows:
         around = f" [{row.interval[0]:.4g}, {row.interval[1]:.4g}]" if row.interval else ""
-        print(f"{name}: {row.figure} = {row.value:.4g}{around} (n = {row.n}, {row.dataset})")
+        print(f"{row.benchmark}: {row.figure} = {row.value:.4g}{around} (n = {row.n}, {row.dataset})")
 
 
 def read() -> list[dict[str, Any]]:

@@ -130,7 +130,7 @@ class Assembler:
         if self.reranker is not None:
             texts = [index.corpus.chunk(int(number)).text for number in ids]
             return self.reranker.score(text, texts).astype(np.float64)
-        return as_share(np.array([_best_sentence(index, int(number), query) for number in ids]))
+        return as_share(_best_sentences(index, ids, query))
 
     def _keep_strong(self, found: list[Candidate]) -> tuple[list[Candidate], list[Drop]]:
         floor = self.settings.score_floor * found[0].score if found else 0.0
@@ -191,9 +191,16 @@ def _chunk_similarity(index: LoadedIndex, ids: Int64Array, query: Float32Array) 
     return as_share(np.round(vectors @ query.astype(np.float64), 6))
 
 
-def _best_sentence(index: LoadedIndex, number: int, query: Float32Array) -> float:
-    vectors = index.corpus.sentence_vectors[index.corpus.sentence_rows(number)]
-    return round(float((vectors.astype(np.float64) @ query.astype(np.float64)).max()), 6)
+def _best_sentences(index: LoadedIndex, ids: Int64Array, query: Float32Array) -> Float64Array:
+    """Similarity of each chunk's best sentence; all read at once, for they are few and short."""
+    rows = [index.corpus.sentence_rows(number) for number in ids.tolist()]
+    if not rows:
+        return np.zeros(0)
+    vectors = index.corpus.sentence_vectors[np.concatenate(rows)].astype(np.float64)
+    firsts = np.cumsum([0, *map(len, rows[:-1])])
+    # Not a matrix product: its order of sums depends on the number of rows; equal sentences could differ.
+    products = (vectors * query.astype(np.float64)).sum(axis=1)
+    return np.array(np.round(np.maximum.reduceat(products, firsts), 6), dtype=np.float64)
 
 
 def _ranked(

@@ -23,7 +23,7 @@ from contextsvc.generation import (
     stage,
 )
 from contextsvc.generation.parts import drop_parts, finish_part, finished_parts, part_folder
-from contextsvc.parting import Cut, Former, IndexParts, cut, embed, write_part
+from contextsvc.parting import Cut, Former, IndexParts, Seen, cut, embed, write_part
 from contextsvc.pipeline import ahead, behind
 from contextsvc.planning import Plan
 from contextsvc.probing import record_probes
@@ -134,7 +134,7 @@ class _Work:
         base: tuple[Path, Corpus] | None = None,
         watch: DuplicateWatch | None = None,
     ) -> None:
-        self.plan, self.progress = Plan(), Progress()
+        self.plan, self.progress, self._seen = Plan(), Progress(), Seen()
         self._staged, self._parts, self._report, self._base = staged, parts, report, base
         self._watch = watch or DuplicateWatch(1.0, None, keep_one=False)
         self._known, self._corpora = KnownSentences(), list[Corpus]()
@@ -151,7 +151,7 @@ class _Work:
 
     def take(self, documents: Iterable[Document]) -> None:
         """Make parts of the documents that are not there already."""
-        cuts = (cut(batch, self._parts) for batch in _batches(filter(self._is_new, documents)))
+        cuts = (cut(batch, self._parts, self._seen) for batch in _batches(filter(self._is_new, documents)))
         with closing(ahead(cuts)) as made, behind() as after:
             for batch in made:
                 started = time.perf_counter()
@@ -230,7 +230,7 @@ class _Work:
     def _finish(self, batch: Cut, found: Vectors, number: int) -> None:
         self._num_parts += 1
         folder = part_folder(self._staged.index, self._num_parts)
-        write_part(folder, batch, found, self._parts)
+        write_part(folder, batch, found, self._parts, self._seen)
         finish_part(folder, self._made_with)
         corpus = Corpus.open(folder)
         self._corpora.append(corpus)

@@ -6,6 +6,7 @@ end: what was finished survives an interruption, and an update is a build whose 
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,8 @@ from contextsvc.corpus import NOWHERE, Corpus, CorpusWriter, KnownSentences, Vec
 from contextsvc.library import OpenSearch
 from contextsvc.ports import BlockParser, Embedder, LikenessIndex, SentenceSplitter, TokenCounter
 from contextsvc.records import Chunk, Document, Float32Array, Format, Int64Array, Sentence
-from contextsvc.steps.chunking import chunk_bounds, pooled_vectors
+from contextsvc.repeats import Repeats
+from contextsvc.steps.chunking import Bounds, chunk_bounds, pooled_vectors
 from contextsvc.steps.sentences import cut_sentences
 
 
@@ -38,7 +40,7 @@ class IndexParts:
     Attributes:
         write_search: Writes the search structures of a corpus into its folder and tells what the
             manifest is to say of them; what it makes of a former generation must answer as what it
-            makes from nothing.
+            makes from nothing, an approximate index as well as that.
         open_search: Opens them.
         make_likeness: Finds near-duplicates that are at least so much alike; None: none are looked for.
     """
@@ -85,12 +87,26 @@ class Cut:
         return sum(map(len, self.sentences))
 
 
-def cut(documents: Sequence[Document], parts: IndexParts) -> Cut:
+class Seen:
+    """What a build remembers of the documents before: what is equal is cut, counted and chunked once.
+
+    Equal texts have equal sentences, and in one build these have equal vectors, so that their chunks are
+    equal, too.
+    """
+
+    def __init__(self) -> None:
+        # Apart, for they are filled in two threads.
+        self.sentences = Repeats[list[Sentence]]()
+        self.fits, self.counts = Repeats[bool](), Repeats[int]()
+        self.chunks = Repeats[list[tuple[Bounds, int]]]()
+
+
+def cut(documents: Sequence[Document], parts: IndexParts, seen: Seen) -> Cut:
     """Parse and split."""
     distinct: dict[bytes, tuple[int, str]] = {}
     sentences, numbers = [], []
     for document in documents:
-        found = _sentences_of(document, parts)
+        found = seen.sentences.of(document, partial(_sentences_of, document, parts, seen))
         texts = [document.text[sentence.start : sentence.end] for sentence in found]
         own = [distinct.setdefault(sentence_key(text), (len(distinct), text))[0] for text in texts]
         sentences.append(found)
@@ -111,18 +127,19 @@ def embed(cut: Cut, known: KnownSentences, parts: IndexParts) -> tuple[Vectors, 
     return Vectors(keys, vectors), len(missing)
 
 
-def write_part(folder: Path, cut: Cut, found: Vectors, parts: IndexParts) -> None:
+def write_part(folder: Path, cut: Cut, found: Vectors, parts: IndexParts, seen: Seen) -> None:
     """Chunk the documents and write them as a corpus."""
     with CorpusWriter(folder, parts.embedder.dim) as writer:
         writer.add_vectors(found.vectors, found.keys)
         for document, sentences, numbers in zip(cut.documents, cut.sentences, cut.numbers, strict=True):
             # As stored: chunk vectors must follow from what the generation holds.
             vectors = found.vectors[numbers].astype(np.float32)
-            _add_document(document, sentences, numbers, vectors, writer, parts)
+            chunks = seen.chunks.of(document, partial(_chunks_of, document, sentences, vectors, parts))
+            _add_document(document, sentences, numbers, vectors, chunks, writer)
 
 
-def _sentences_of(document: Document, parts: IndexParts) -> list[Sentence]:
-    def fits(texts: Sequence[str]) -> list[bool]:
+def _sentences_of(document: Document, parts: IndexParts, seen: Seen) -> list[Sentence]:
+    def fit(texts: Sequence[str]) -> list[bool]:
         # A token is at least one byte, so that most texts need not be tokenised to know they fit.
         limit = min(parts.max_tokens, parts.embedder.max_tokens)
         verdicts = [len(text.encode("utf-8", "surrogatepass")) <= limit for text in texts]
@@ -134,17 +151,16 @@ def _sentences_of(document: Document, parts: IndexParts) -> list[Sentence]:
         return verdicts
 
     blocks = parts.parsers[document.format].parse(document.text)
-    return cut_sentences(document.text, blocks, parts.splitter.split, fits, parts.counter.count)
+    return cut_sentences(
+        document.text, blocks, parts.splitter.split, lambda texts: seen.fits.each(texts, fit),
+        lambda texts: seen.counts.each(texts, parts.counter.count),
+    )  # fmt: skip
 
 
-def _add_document(
-    document: Document,
-    sentences: Sequence[Sentence],
-    numbers: Int64Array,
-    vectors: Float32Array,
-    writer: CorpusWriter,
-    parts: IndexParts,
-) -> None:
+def _chunks_of(
+    document: Document, sentences: Sequence[Sentence], vectors: Float32Array, parts: IndexParts
+) -> list[tuple[Bounds, int]]:
+    """Bounds of the chunks, in sentences, and tokens of each."""
     counted: dict[tuple[int, int], int] = {}
 
     def count(first: int, end: int) -> int:
@@ -153,10 +169,21 @@ def _add_document(
         return counted[first, end]
 
     bounds = chunk_bounds(sentences, vectors, parts.min_tokens, parts.max_tokens, count)
+    return [((first, end), counted.get((first, end)) or count(first, end)) for first, end in bounds]
+
+
+def _add_document(
+    document: Document,
+    sentences: Sequence[Sentence],
+    numbers: Int64Array,
+    vectors: Float32Array,
+    found: Sequence[tuple[Bounds, int]],
+    writer: CorpusWriter,
+) -> None:
     content_hash = document.content_hash
     chunks = []
-    for first, end in bounds:
-        num_tokens = counted.get((first, end)) or count(first, end)
+    for (first, end), num_tokens in found:
         start, stop, section = sentences[first].start, sentences[end - 1].end, sentences[first].section
         chunks.append(Chunk.cut(document, start, stop, num_tokens, section, content_hash))
+    bounds = [of for of, _ in found]
     writer.add_document(document, sentences, numbers, chunks, bounds, pooled_vectors(vectors, bounds))

@@ -49,9 +49,10 @@ class Plan:
     def start_from(self, base: Corpus) -> None:
         """Keep all documents of a corpus, which is number 0, unless they are changed or deleted."""
         self._base = base
-        for number, entry in enumerate(base.entries):
-            self._positions[entry.doc_id] = number
-            self._hashes.append(bytes.fromhex(entry.content_hash))
+        # By line, not by entry: an update of one document reads the lines of all.
+        for number, line in enumerate(map(base.entries.line, range(base.num_documents))):
+            self._positions[line["doc_id"]] = number
+            self._hashes.append(bytes.fromhex(line["content_hash"]))
             self._places.append((0, number))
 
     def add_finished(self, number: int, corpus: Corpus) -> None:

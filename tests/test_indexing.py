@@ -1,5 +1,6 @@
 """Indexing, with a fake model and everything else real."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from contextsvc.indexing import Progress, build_index
 from contextsvc.records import Document
 from tests.conftest import Build
 from tests.fakes.embedder import FakeEmbedder
+from tests.fakes.sentence_splitter import FakeSentenceSplitter
 from tests.world import documents, fake_parts
 
 
@@ -28,6 +30,29 @@ def test_a_sentence_that_occurs_twice_is_embedded_once(build: Build) -> None:
     progress = build().progress
     # 16 sentences, of which the two of "copy" are those of "backup"
     assert (progress.num_sentences, progress.num_vectors) == (16, 14)
+
+
+def test_equal_documents_are_cut_once_and_chunked_alike(tmp_path: Path) -> None:
+    texts = ["First one. Then two. Then three more words.", "Another page. It says little."]
+    repeated = [
+        Document(f"{version}/{number}", text) for version in "ab" for number, text in enumerate(texts)
+    ]
+    split: list[str] = []
+
+    class Noting(FakeSentenceSplitter):
+        def split(self, text: str) -> list[tuple[int, int]]:
+            split.append(text)
+            return super().split(text)
+
+    build_index(tmp_path, "manual", repeated, replace(fake_parts(), splitter=Noting()))
+    corpus = Corpus.open(open_manifest(tmp_path, "manual")[0])
+    assert split == texts
+    versions = [
+        [(c.start, c.end, c.num_tokens) for n in pages for c in map(corpus.chunk, corpus.chunks_of(n))]
+        for pages in ((0, 1), (2, 3))
+    ]
+    assert versions[0] == versions[1] != []
+    assert {corpus.chunk(n).doc_id for n in range(corpus.num_chunks)} == {d.doc_id for d in repeated}
 
 
 def test_limits_hold_for_a_sentence_without_end(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """An update is worth a rebuild: what did not change is copied, the rest is as if built anew."""
 
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,8 @@ from contextsvc.errors import CorruptIndex, IndexMismatch, InvalidRequest, Setti
 from contextsvc.generation import open_manifest
 from contextsvc.indexing import Built, Update, build_index, update_index
 from contextsvc.records import Document
-from contextsvc.wiring import open_search
+from contextsvc.settings import Settings
+from contextsvc.wiring import open_search, write_search
 from tests.conftest import Build
 from tests.fakes.embedder import FakeEmbedder
 from tests.world import documents, fake_parts
@@ -66,6 +69,26 @@ def test_an_update_comes_to_what_a_build_of_the_result_comes_to(build: Build, tm
         found = [lexical.search([query], 9)[0] for _, lexical in searches]
         assert found[0].ids.tolist() == found[1].ids.tolist()
         assert found[0].scores.tolist() == found[1].scores.tolist()
+
+
+def test_an_update_keeps_what_an_approximate_index_learned_and_a_build_learns_anew(tmp_path: Path) -> None:
+    search = partial(write_search, settings=Settings(exact_up_to=4))
+    parts = replace(fake_parts(), write_search=search)
+
+    def learned_in(built: Built) -> str:
+        assert check_index(tmp_path, "pages", open_search)[1] == []
+        return str(built.manifest.settings["vector_index_learned_in"])
+
+    first = build_index(tmp_path, "pages", documents(), parts)
+    assert learned_in(first) == "this generation, from 8 chunks"
+    second = update_index(tmp_path, "pages", lambda _: Update([CHANGED, NEW], ["stars"]), parts)
+    assert learned_in(second) == f"{first.manifest.generation}, from 8 chunks"
+    third = update_index(tmp_path, "pages", lambda _: Update(delete=["pears"]), parts)
+    assert learned_in(third) == f"{first.manifest.generation}, from 8 chunks"
+    result = list(opened(tmp_path).documents())
+    builds = [build_index(tmp_path, name, result, parts).manifest for name in ("pages", "anew")]
+    assert builds[0].settings["vector_index_learned_in"] == "this generation, from 7 chunks"
+    assert builds[0].files == builds[1].files
 
 
 def test_where_nothing_changes_there_is_no_generation(build: Build, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from contextsvc.measuring import Measurer
 from contextsvc.records import Cost
 
 COMMAND = "python -m benchmarks.ablation.controls"
-SEED, NUM_PAIRS, NUM_WRONG, NUM_TWICE = 31, 20, 30, 3
+SEED, NUM_PAIRS, NUM_WRONG, NUM_TWICE = 31, 20, 30, 20
 NUM_DRAWN, NUM_ABSTRACTS = 30, 500
 COPY = "/copy"
 

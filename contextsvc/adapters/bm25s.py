@@ -100,8 +100,9 @@ class Bm25sLexicalIndex:
         """
         try:
             about = json.loads((folder / TERMS).read_bytes())
+            # As plain arrays: the memmap subclass does bookkeeping on every slice.
             weights, chunks, offsets, counts = (
-                np.load(folder / file, mmap_mode="r", allow_pickle=False)
+                np.load(folder / file, mmap_mode="r", allow_pickle=False).view(np.ndarray)
                 for file in (WEIGHTS, CHUNKS, OFFSETS, COUNTS)
             )
             sound = (
@@ -126,23 +127,38 @@ class Bm25sLexicalIndex:
         return [self._search_one(query, k, allowed) for query in queries]
 
     def _search_one(self, query: str, k: int, allowed: BoolArray | None) -> Ranking:
-        scores = np.zeros(self.num_chunks, dtype=np.float64)
-        for term, count in self._known_terms(query):
-            start, end = self._offsets[term], self._offsets[term + 1]
-            # A chunk occurs once in a column, so that no addition is lost.
-            scores[self._chunks[start:end]] += count * self._weights[start:end].astype(np.float64)
+        scores = self._scores(query)
         if allowed is not None:
             scores[~allowed] = 0.0
         # Compared first: looking for what is not 0 among floats takes five times as long.
         ids = np.flatnonzero(scores > 0)
-        found: Float64Array = np.round(scores[ids], DECIMALS)
-        least = 10.0**-DECIMALS
+        found = scores[ids]
+        step = least = 10.0**-DECIMALS
         if len(found) > k:
-            # All that tie with the k-th stay, for the sort to decide.
-            least = max(least, float(np.partition(found, len(found) - k)[len(found) - k]))
+            # All that tie with the k-th once they are rounded stay, for the sort to decide.
+            kth = np.partition(found, len(found) - k)[len(found) - k]
+            least = max(least, float(np.round(kth, DECIMALS)))
+        # Rounded last, and few: that takes as long as all the rest.
+        near = found > least - step
+        ids, found = ids[near], np.round(found[near], DECIMALS)
         ids, found = ids[found >= least], found[found >= least]
         best = np.lexsort((ids, -found))[:k]
         return Ranking(ids[best].astype(np.int64), found[best].astype(np.float32))
+
+    def _scores(self, query: str) -> Float64Array:
+        """Of every chunk, not rounded: (num_chunks,)."""
+        columns = [
+            (count, slice(int(self._offsets[term]), int(self._offsets[term + 1])))
+            for term, count in self._known_terms(query)
+        ]
+        if not columns:
+            return np.zeros(self.num_chunks)
+        chunks = np.concatenate([self._chunks[column] for _, column in columns])
+        weights = np.concatenate(
+            [count * self._weights[column].astype(np.float64) for count, column in columns]
+        )
+        # Adds in this order, term by term.
+        return np.bincount(chunks, weights, self.num_chunks)  # type: ignore[return-value]  # weighted: float64
 
     def _known_terms(self, query: str) -> list[tuple[int, int]]:
         """(number, count) of the query's known terms, by term: sums depend neither on the order of words

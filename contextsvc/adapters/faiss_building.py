@@ -1,32 +1,37 @@
 """Writing a vector index and measuring what it misses, when a generation is sealed.
 
 `vectors.json` says how the chunk vectors are searched; `vectors.faiss` is there where that is not exactly.
-An exact search reads the stored vectors themselves.
+An exact search reads the stored vectors themselves. An index that follows another goes on with what that one
+learned, as long as that is good enough: recall is measured either way.
 """
 
 import json
-import math
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import faiss
 import numpy as np
 
-from contextsvc.adapters.faiss import ApproximateSearch, FaissVectorIndex, is_approximate, read_approximate
+from contextsvc.adapters.faiss import ApproximateSearch, FaissVectorIndex, read_approximate
+from contextsvc.adapters.faiss_lists import can_take_over, factory_for, learned, take_over
 from contextsvc.adapters.faiss_scan import Float16Array
-from contextsvc.errors import CorruptIndex, SettingError, ShapeError
-from contextsvc.records import Float32Array, Ranking
+from contextsvc.errors import CorruptIndex, ShapeError
+from contextsvc.records import Float32Array, Int64Array, Ranking
 
 ABOUT = "vectors.json"
 APPROXIMATE = "vectors.faiss"
 LEAST_EFFORT = 8
 DEPTHS = (10, 100)
 """Recall is measured at both: 10 is what people compare, 100 is what a request takes by default."""
+MOST_GROWTH = 1.5
+"""Of so many times the vectors that lists were learned from, or so many times fewer, they are learned anew:
+there are as many as the square root of the vectors asks for."""
+MOST_EFFORT_GROWTH = 2
+"""Nor are lists kept that must be tried more than so many times harder than when they were learned. Once is
+allowed for: over 200 questions, a recall near the one that is asked for falls to either side by chance."""
 _BLOCK_ROWS = 8192
-_TRAINING_ROWS_A_LIST = 64
 _library: Any = faiss
 
 
@@ -39,10 +44,60 @@ class VectorPlan:
     recall: float
 
 
+@dataclass(frozen=True, slots=True)
+class FormerVectors:
+    """A generation whose files were verified.
+
+    Attributes:
+        folder: Its folder, named by its id.
+        rows: (n,), for each vector to be indexed its row there, no row twice; -1 for a new one.
+    """
+
+    folder: Path
+    rows: Int64Array
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """When lists, or a graph, were learned; `vectors.json` keeps it for the generations that go on with them.
+
+    Attributes:
+        generation: Id of the generation that learned; empty where it is the one that says so.
+        num_vectors: What it learned from.
+        effort: What sufficed then.
+    """
+
+    generation: str
+    num_vectors: int
+    effort: int
+
+    @property
+    def said(self) -> str:
+        """For a person."""
+        return f"{self.generation or 'this generation'}, from {self.num_vectors} chunks"
+
+
+class _Tuned(NamedTuple):
+    effort: int
+    recalls: dict[str, float]
+    suffices: bool
+
+
+class _Made(NamedTuple):
+    index: Any
+    factory: str
+    tuned: _Tuned
+    training: Training
+
+
 def write_vector_index(
-    folder: Path, vectors: Float16Array, held_out: Float32Array, plan: VectorPlan
+    folder: Path,
+    vectors: Float16Array,
+    held_out: Float32Array,
+    plan: VectorPlan,
+    former: FormerVectors | None = None,
 ) -> dict[str, object]:
-    """Write the index of (n, dim) vectors into a folder; the same vectors and plan give the same bytes.
+    """Write the index of (n, dim) vectors into a folder; the same arguments give the same bytes.
 
     An approximate index tries as hard as it must for `plan.recall` at 10 over the held-out queries, in
     steps of two; if nothing suffices it tries as hard as it can, and the figure says so.
@@ -52,9 +107,12 @@ def write_vector_index(
         vectors: float16, C-contiguous; n = 0 is legal.
         held_out: (m, dim) queries that no chunk is made to match; of m = 0 it tries as hard as it can.
         plan: Chosen by settings.
+        former: What it may go on with instead of learning anew; it does while the lists suit the number of
+            vectors (`MOST_GROWTH`) and suffice (`MOST_EFFORT_GROWTH`).
 
     Returns:
-        What the manifest says: `vector_index`, and of an approximate one `recall_at_10` and `recall_at_100`.
+        What the manifest says: `vector_index`, and of an approximate one `vector_index_learned_in`,
+        `recall_at_10` and `recall_at_100`.
 
     Raises:
         ShapeError: not (n, dim), or a value is not finite.
@@ -62,7 +120,8 @@ def write_vector_index(
     """
     if vectors.ndim != 2:
         raise ShapeError(f"vectors are (n, dim), found shape {vectors.shape}")
-    longest = _longest(vectors)
+    is_exact = len(vectors) <= plan.exact_up_to
+    longest = _longest(vectors) if is_exact or former is None else _upper_bound(vectors, former)
     about: dict[str, Any] = {
         "shape": list(vectors.shape),
         "longest": longest,
@@ -71,14 +130,16 @@ def write_vector_index(
         "num_bytes": 0,
     }
     said: dict[str, object] = {"vector_index": "exact"}
-    if len(vectors) > plan.exact_up_to:
-        factory = plan.factory.replace("{lists}", str(max(1, round(2 * math.sqrt(len(vectors))))))
+    if not is_exact:
+        judge = _Judge(vectors, longest, held_out, plan.recall)
+        made = _taken_over(former, vectors, judge, plan) if former else None
+        made = made or _learned(vectors, judge, plan)
         # Serialised, not written by FAISS: its own writer leaves a partial file on a full disk.
-        index = _trained(factory, vectors)
-        num_bytes = (folder / APPROXIMATE).write_bytes(_library.serialize_index(index))
-        effort, recalls = _tuned(FaissVectorIndex(vectors, longest), index, vectors, longest, held_out, plan)
-        about |= {"factory": factory, "effort": effort, "num_bytes": num_bytes}
-        said = {"vector_index": f"{factory} at effort {effort}", **recalls}
+        num_bytes = (folder / APPROXIMATE).write_bytes(_library.serialize_index(made.index))
+        about |= {"factory": made.factory, "effort": made.tuned.effort, "num_bytes": num_bytes}
+        about["training"] = asdict(made.training)
+        said = {"vector_index": f"{made.factory} at effort {made.tuned.effort}", **made.tuned.recalls}
+        said["vector_index_learned_in"] = made.training.said
     (folder / ABOUT).write_text(json.dumps(about, sort_keys=True), "utf-8")
     return said
 
@@ -122,58 +183,77 @@ def recall(found: list[Ranking], exact: list[Ranking]) -> float:
     return float(np.mean(shares)) if shares else 1.0
 
 
-def _trained(factory: str, vectors: Float16Array) -> Any:
-    try:
-        index = _library.index_factory(vectors.shape[1], factory, _library.METRIC_INNER_PRODUCT)
-    except RuntimeError as error:
-        raise SettingError(f"CONTEXTSVC_APPROXIMATE_INDEX {factory!r} is no FAISS index: {error}") from error
-    if not is_approximate(index):
-        raise SettingError(
-            f"CONTEXTSVC_APPROXIMATE_INDEX {factory!r} is a {type(index).__name__}; expected inverted lists "
-            "or a graph of neighbours, such as IVF{lists},SQ8 or HNSW32,SQ8"
-        )
-    num_rows = len(vectors)
-    if isinstance(index, _library.IndexIVF):
-        index.cp.min_points_per_centroid = 1  # a warning on standard error otherwise
-        index.cp.max_points_per_centroid = _TRAINING_ROWS_A_LIST
-        num_rows = max(1, min(num_rows, _TRAINING_ROWS_A_LIST * index.nlist))
-    # Evenly spaced: a corpus is in order of its documents, so that its first rows are about few things.
-    chosen = np.linspace(0, len(vectors) - 1, num_rows).round().astype(np.int64)
-    try:
-        with _one_thread():
-            index.train(np.ascontiguousarray(vectors[chosen], dtype=np.float32))
-            for start in range(0, len(vectors), _BLOCK_ROWS):
-                index.add(np.ascontiguousarray(vectors[start : start + _BLOCK_ROWS], dtype=np.float32))
-    except RuntimeError as error:
-        raise SettingError(
-            f"CONTEXTSVC_APPROXIMATE_INDEX {factory!r} does not fit {len(vectors)} chunks: {error}"
-        ) from error
-    return index
+def _learned(vectors: Float16Array, judge: "_Judge", plan: VectorPlan) -> _Made:
+    factory = factory_for(plan.factory, len(vectors))
+    index = learned(factory, vectors)
+    tuned = judge.tuned(index, LEAST_EFFORT)
+    return _Made(index, factory, tuned, Training("", len(vectors), tuned.effort))
 
 
-def _tuned(
-    exact: FaissVectorIndex,
-    index: Any,
-    vectors: Float16Array,
-    longest: float,
-    held_out: Float32Array,
-    plan: VectorPlan,
-) -> tuple[int, Mapping[str, float]]:
-    """The least effort that suffices, and the recall it has at each depth."""
-    most = ApproximateSearch(index, 0).most_effort
-    if len(held_out) == 0:
-        return most, {}
-    deepest = exact.search(held_out, max(DEPTHS))
-    best = {k: [Ranking(found.ids[:k], found.scores[:k]) for found in deepest] for k in DEPTHS}
-    effort = min(LEAST_EFFORT, most)
-    while True:
-        search = ApproximateSearch(index, effort)
-        tried = FaissVectorIndex(vectors, longest, search, few=0)
-        if effort >= most or recall(tried.search(held_out, DEPTHS[0]), best[DEPTHS[0]]) >= plan.recall:
-            break
-        effort = min(2 * effort, most)
-    reached = {k: recall(tried.search(held_out, k), best[k]) for k in DEPTHS}
-    return effort, {f"recall_at_{k}": round(share, 4) for k, share in reached.items()}
+def _taken_over(
+    former: FormerVectors, vectors: Float16Array, judge: "_Judge", plan: VectorPlan
+) -> _Made | None:
+    """The former index with these vectors; None where it does not suit them."""
+    about = _former_about(former.folder)
+    try:
+        training, shape = Training(**about["training"]), (int(about["shape"][0]), vectors.shape[1])
+        path, effort = former.folder / APPROXIMATE, int(about["effort"])
+        index = read_approximate(path, shape, effort, former.folder.name, mapped=False).index
+    except (KeyError, TypeError, ValueError, CorruptIndex):
+        return None
+    growth = len(vectors) / training.num_vectors
+    suits = about["factory"] == factory_for(plan.factory, training.num_vectors)
+    if not suits or not 1 / MOST_GROWTH <= growth <= MOST_GROWTH or not can_take_over(index):
+        return None
+    take_over(index, vectors, former.rows)
+    tuned = judge.tuned(index, effort, MOST_EFFORT_GROWTH * training.effort)
+    since = replace(training, generation=training.generation or former.folder.name)
+    return _Made(index, about["factory"], tuned, since) if tuned.suffices else None
+
+
+def _former_about(folder: Path) -> dict[str, Any]:
+    # Its files were verified: what cannot be read of it another version wrote, and then it is learned anew.
+    try:
+        about = json.loads((folder / ABOUT).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return about if isinstance(about, dict) else {}
+
+
+class _Judge:
+    """Measures recall over held-out queries; what an exact search finds is asked for once."""
+
+    def __init__(self, vectors: Float16Array, longest: float, held_out: Float32Array, wanted: float) -> None:
+        self._vectors, self._longest = vectors, longest
+        self._held_out, self._wanted = held_out, wanted
+
+    def tuned(self, index: Any, first: int, last: int | None = None) -> _Tuned:
+        """The least effort of first, 2 first, ... that suffices, or the one of them that reaches `last`.
+
+        The greatest there is counts as sufficient, for nothing is better.
+        """
+        most = ApproximateSearch(index, 0).most_effort
+        if len(self._held_out) == 0:
+            return _Tuned(most, {}, True)
+        effort = min(first, most)
+        while True:
+            shares = self._recalls(index, effort)
+            suffices = shares[0] >= self._wanted or effort == most
+            if suffices or (last is not None and effort >= last):
+                break
+            effort = min(2 * effort, most)
+        recalls = {f"recall_at_{k}": round(s, 4) for k, s in zip(DEPTHS, shares, strict=True)}
+        return _Tuned(effort, recalls, suffices)
+
+    def _recalls(self, index: Any, effort: int) -> list[float]:
+        tried = FaissVectorIndex(self._vectors, self._longest, ApproximateSearch(index, effort))
+        found = tried.search_at_depths(self._held_out, DEPTHS)
+        return [recall(one, best) for one, best in zip(found, self._best, strict=True)]
+
+    @cached_property
+    def _best(self) -> list[list[Ranking]]:
+        deepest = FaissVectorIndex(self._vectors, self._longest).search(self._held_out, max(DEPTHS))
+        return [[Ranking(found.ids[:k], found.scores[:k]) for found in deepest] for k in DEPTHS]
 
 
 def _longest(vectors: Float16Array) -> float:
@@ -186,12 +266,9 @@ def _longest(vectors: Float16Array) -> float:
     return longest
 
 
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    # A graph comes out otherwise each time when several threads build it, sums may when several add.
-    before = _library.omp_get_max_threads()
-    _library.omp_set_num_threads(1)
-    try:
-        yield
-    finally:
-        _library.omp_set_num_threads(before)
+def _upper_bound(vectors: Float16Array, former: FormerVectors) -> float:
+    """Of their lengths, where those that stay need not be read."""
+    known = _former_about(former.folder).get("longest")
+    if not isinstance(known, float):
+        return _longest(vectors)
+    return max(known, _longest(vectors[np.flatnonzero(former.rows < 0)]))

@@ -81,10 +81,14 @@ class Entries(Sequence[Entry]):
     def __getitem__(self, number: int | slice) -> Entry | list[Entry]:
         if isinstance(number, slice):
             return [self[one] for one in range(*number.indices(len(self)))]
-        row = self._table[number].tolist()
-        return Entry(
-            **json.loads(decode(self._lines[row[0] : row[1]])), **dict(zip(_BOUNDS, row[2:], strict=True))
-        )
+        bounds = zip(_BOUNDS, self._table[number].item()[2:], strict=True)
+        return Entry(**self.line(number), **dict(bounds))
+
+    def line(self, number: int) -> dict[str, Any]:
+        """What documents.jsonl says of a document: the fields of an `Entry` up to `content_hash`."""
+        row = self._table[number]
+        found: dict[str, Any] = json.loads(decode(self._lines[row["first_line"] : row["end_line"]]))
+        return found
 
 
 _BOUNDS = DOCUMENT.names[2:] if DOCUMENT.names else ()

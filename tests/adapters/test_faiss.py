@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from contextsvc.adapters.faiss import ApproximateSearch, FaissVectorIndex, read_approximate
+from contextsvc.adapters.faiss import MANY, ApproximateSearch, FaissVectorIndex, read_approximate
 from contextsvc.adapters.faiss_building import VectorPlan, open_vector_index, recall, write_vector_index
 from contextsvc.errors import CorruptIndex, SettingError, ShapeError
 from contextsvc.records import BoolArray, Float32Array, Ranking
@@ -42,14 +42,15 @@ def best_scores(vectors: Vectors, query: Float32Array, k: int, allowed: BoolArra
 
 @given(
     num_distinct=st.integers(1, 30), num_rows=st.integers(1, 250), k=st.integers(1, 20),
-    share_allowed=st.sampled_from([None, 0.02, 0.5, 1.0]), seed=st.integers(0, 2**16),
+    share_allowed=st.sampled_from([None, 0.02, 0.5, 1.0]), num_queries=st.sampled_from([2, MANY]),
+    seed=st.integers(0, 2**16),
 )  # fmt: skip
 def test_it_equals_brute_force_however_many_duplicates(
-    num_distinct: int, num_rows: int, k: int, share_allowed: float | None, seed: int
+    num_distinct: int, num_rows: int, k: int, share_allowed: float | None, num_queries: int, seed: int
 ) -> None:
     random = np.random.default_rng(seed)
     vectors = unit_rows(num_distinct, 5, seed)[random.integers(0, num_distinct, num_rows)]
-    queries = unit_rows(2, 5, seed + 1).astype(np.float32)
+    queries = unit_rows(num_queries, 5, seed + 1).astype(np.float32)
     allowed = None if share_allowed is None else random.random(num_rows) < share_allowed
     found = exact_index(vectors).search(queries, k, allowed)
     expected = ExactVectorIndex(vectors).search(queries, k, allowed)
@@ -65,6 +66,8 @@ def test_ties_across_the_border_of_what_is_fetched_are_by_id() -> None:
     allowed = np.arange(405) % 3 == 2
     (found,) = exact_index(vectors).search(np.array([[0, 1]], dtype=np.float32), k=3, allowed=allowed)
     assert found.ids.tolist() == [2, 5, 8]
+    many = exact_index(vectors).search(np.array([[0, 1]] * MANY, dtype=np.float32), k=10)
+    assert [found.ids.tolist() for found in many] == [list(range(10))] * MANY
 
 
 @pytest.fixture(scope="module", params=[LISTS, GRAPH], ids=["lists", "graph"])
@@ -166,7 +169,8 @@ def test_up_to_its_size_an_index_is_exact_and_writes_no_copy(tmp_path: Path) -> 
     }
     assert [path.name for path in tmp_path.iterdir()] == ["vectors.json"]
     said = write_vector_index(tmp_path, vectors, NOBODY, VectorPlan(99, "IVF4,SQ8", 0.9))
-    assert said == {"vector_index": "IVF4,SQ8 at effort 4"}
+    learned = {"vector_index_learned_in": "this generation, from 100 chunks"}
+    assert said == {"vector_index": "IVF4,SQ8 at effort 4", **learned}
 
 
 def test_what_is_far_from_the_query_is_found_when_a_filter_allows_nothing_else(

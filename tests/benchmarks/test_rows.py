@@ -1,11 +1,13 @@
 """Rows: what a figure is kept with."""
 
+import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from benchmarks.rows import dataset, fingerprint, mean_row
+from benchmarks.rows import commit, dataset, fingerprint, mean_row
 from contextsvc.errors import ShapeError
 
 
@@ -39,3 +41,16 @@ def test_a_mean_row_has_mean_interval_and_number() -> None:
 def test_a_mean_of_nothing_is_refused() -> None:
     with pytest.raises(ShapeError, match="at least one value"):
         mean_row("b", "share", [], "d@1", {}, 3, "c")
+
+
+def test_a_changed_package_is_marked(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[list[str]] = []
+
+    def git(command: list[str], **_: object) -> SimpleNamespace:
+        asked.append(command)
+        return SimpleNamespace(stdout=" M contextsvc/x.py\n" if "status" in command else "0123456789ab\n")
+
+    monkeypatch.setattr(subprocess, "run", git)
+    assert commit() == "0123456789ab+"
+    # from the top, wherever it is run
+    assert asked[0][-2:] == [":/contextsvc", ":/benchmarks/*.py"]

@@ -1,0 +1,141 @@
+"""Chunkers side by side, each ready to be asked: where its chunks lie and which answer a question best."""
+
+import json
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.chunking import peer_splitters
+from benchmarks.chunking.corpora import Collection
+from benchmarks.chunking.metrics import Passage, Span
+from benchmarks.peers.running import peers_python
+from contextsvc import assets
+from contextsvc.engine import Ask, Engine
+from contextsvc.indexing import build_index
+from contextsvc.library import LoadedIndex
+from contextsvc.ports import Embedder
+from contextsvc.records import Float32Array, Int64Array
+from contextsvc.requests import MAX_BUDGET_TOKENS
+from contextsvc.settings import Settings
+from contextsvc.wiring import build_engine, build_index_parts, read_sources
+
+INDEX = "chunking"
+EMBEDDER = "all-MiniLM-L6-v2"
+"""Of the published rows: this benchmark takes no other."""
+
+Search = Callable[[Sequence[str], int], list[list[int]]]
+"""(questions, how many) -> numbers of the best chunks of each, best first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chunked:
+    """All corpora cut by one chunker and searched in one way.
+
+    Attributes:
+        passages: Of all corpora; a question is asked of all of them, as in the published run.
+        search: Finds numbers of passages.
+        settings: What was chosen.
+    """
+
+    name: str
+    passages: Sequence[Passage]
+    search: Search
+    settings: Mapping[str, object]
+
+    def spans(self, corpus: str) -> list[Span]:
+        """Chunks of one corpus."""
+        return [(p.start, p.end) for p in self.passages if p.corpus == corpus]
+
+    @property
+    def mean_chars(self) -> float:
+        """Mean length of a chunk."""
+        return sum(p.end - p.start for p in self.passages) / len(self.passages)
+
+
+def peers(collection: Collection, embedder: Embedder, size: int, home: Path) -> list[Chunked]:
+    """LangChain's splitters, chunk texts embedded whole; [] and one line said where there is no environment.
+
+    `home` is where the assets are.
+    """
+    interpreter = peers_python()
+    if interpreter is None:
+        print("skipped: LangChain's splitters need the peers' environment; make it: make peers")
+        return []
+    ranks, model = assets.locate(home, "tiktoken"), assets.locate(home, EMBEDDER)
+    ran = subprocess.run(
+        [interpreter, peer_splitters.__file__, str(size), str(ranks), str(model / "tokenizer.json")],
+        input=json.dumps(dict(collection.texts)), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if ran.returncode:
+        raise SystemExit(f"{interpreter} failed: {ran.stderr.strip()}")
+    found = []
+    for name, by_corpus in json.loads(ran.stdout).items():
+        pieces = [(Passage(corpus, a, b), text) for corpus, cut in by_corpus.items() for a, b, text in cut]
+        vectors = embedder.embed_passages([text for _, text in pieces])
+        chosen = {"chunk_size": size, "chunk_overlap": 0, "counted_in": peer_splitters.COUNTED_IN[name]}
+        found.append(
+            Chunked(f"{name} {size}/0", [p for p, _ in pieces], by_vectors(embedder, vectors), chosen)
+        )
+    return found
+
+
+@contextmanager
+def ours(collection: Collection, settings: Settings, embedder: Embedder) -> Iterator[list[Chunked]]:
+    """Our chunks as the service indexes these files, found in three ways.
+
+    By the chunk vectors that the index keeps, the means of their sentences'; by vectors of the chunks'
+    texts, as the peers' are; and by all that the service scores with. The index is gone afterwards.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        settings = replace(settings, root=Path(folder), cache=False, score_floor=0.0, diversity_weight=0.0,
+                           near_duplicate_similarity=1.0)  # fmt: skip
+        names = {path.name: corpus for corpus, path in collection.paths.items()}
+        sources = [str(path) for path in collection.paths.values()]
+        documents = read_sources(settings, sources, lambda *_: None)
+        build_index(settings.root, INDEX, documents, build_index_parts(settings, embedder))
+        engine = build_engine(settings)
+        index = engine.library.get(INDEX)
+        chunks = [index.corpus.chunk(number) for number in range(index.corpus.num_chunks)]
+        passages = [Passage(names[chunk.doc_id], chunk.start, chunk.end) for chunk in chunks]
+        whole = embedder.embed_passages([chunk.text for chunk in chunks])
+        pooled = index.corpus.chunk_vectors[:].astype(np.float32)
+        chosen = {
+            "chunk_min_tokens": settings.chunk_min_tokens,
+            "chunk_max_tokens": settings.chunk_max_tokens,
+        }
+        weights = {name: getattr(settings, f"{name}_weight") for name in ("lexical", "dense", "second_stage")}
+        yield [
+            Chunked("ours, dense", passages, by_vectors(embedder, pooled), chosen),
+            Chunked("ours, dense, texts embedded", passages, by_vectors(embedder, whole), chosen),
+            Chunked("ours, hybrid", passages, by_engine(engine, index), {**chosen, **weights}),
+        ]
+
+
+def by_vectors(embedder: Embedder, vectors: Float32Array) -> Search:
+    """Every vector compared with the question's; ties go to the smaller number."""
+
+    def search(questions: Sequence[str], k: int) -> list[list[int]]:
+        similarity = embedder.embed_queries(questions) @ vectors.T
+        order: Int64Array = np.argsort(-similarity, axis=1, kind="stable")[:, :k]
+        return [[int(number) for number in row] for row in order]
+
+    return search
+
+
+def by_engine(engine: Engine, index: LoadedIndex) -> Search:
+    """Packs that hold the best chunks, whatever their tokens."""
+
+    def search(questions: Sequence[str], k: int) -> list[list[int]]:
+        found = []
+        for question in questions:
+            ask = Ask(index.name, question, MAX_BUDGET_TOKENS, max_chunks=k)
+            pack, _ = engine.assembler.assemble(index, engine.request(ask))
+            found.append([packed.candidate.number for packed in pack.chunks])
+        return found
+
+    return search

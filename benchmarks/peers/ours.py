@@ -1,0 +1,113 @@
+"""Ours as a side, set up by the environment as the command line is; and the encoder with nothing round it."""
+
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+
+from benchmarks.peers.protocol import Passage, Text
+from contextsvc.corpus import Corpus
+from contextsvc.duplicates import DuplicateWatch
+from contextsvc.generation import open_manifest
+from contextsvc.indexing import build_index
+from contextsvc.library import Library
+from contextsvc.records import Document, Float32Array, Format
+from contextsvc.requests import MAX_BUDGET_TOKENS, PackRequest
+from contextsvc.settings import Settings
+from contextsvc.wiring import (
+    INDEX_TOKENIZER,
+    build_assembler,
+    build_embedder,
+    build_index_parts,
+    make_likeness,
+    open_search,
+)
+
+PACKAGES = ("sentence-transformers", "torch")
+_NAME = "side"
+
+
+class Ours:
+    """`contextsvc index build` on a temporary folder: durable, with both searches, copies looked for."""
+
+    packages = PACKAGES
+
+    def __init__(self, model: Path) -> None:
+        self._settings = replace(Settings.from_env(), embedder=str(model), cache=False)
+        self._place = tempfile.TemporaryDirectory()
+        self._root = Path(self._place.name)
+        self._embedder = build_embedder(self._settings)
+        self._parts = build_index_parts(self._settings, self._embedder)
+        self._embedder.embed_queries(["warm"])
+        self._library = Library(self._root, self._embedder.fingerprint, open_search)
+        self._assembler = build_assembler(self._settings, self._embedder)
+        self._texts: tuple[str, dict[str, str]] = "", {}  # of a generation, by document
+
+    def build(self, documents: Iterable[Text]) -> int:
+        """As the `Side` says; documents are read one by one."""
+        least = self._settings.duplicate_likeness
+        watch = DuplicateWatch(least, make_likeness(least), keep_one=False)
+        read = (
+            Document(text.doc_id, text.text, text.title, text.doc_id, cast(Format, text.format))
+            for text in documents
+        )
+        return build_index(self._root, _NAME, read, self._parts, watch=watch).manifest.num_chunks
+
+    def embedded(self) -> Iterator[str]:
+        """Every distinct sentence once, in order of first occurrence."""
+        corpus = Corpus.open(*open_manifest(self._root, _NAME))
+        told = np.zeros(len(corpus.sentence_vectors), dtype=bool)
+        for entry, document in zip(corpus.document_table, corpus.documents(), strict=True):
+            sentences = corpus.sentence_table[entry["first_sentence"] : entry["end_sentence"]]
+            for start, end, row in sentences[["start", "end", "row"]].tolist():
+                if not told[row]:
+                    told[row] = True
+                    yield document.text[start:end]
+
+    def ask(self, query: str, k: int) -> list[Passage]:
+        """Candidates by rank, whether they went into the pack or were left out."""
+        index = self._library.get(_NAME)
+        request = PackRequest(_NAME, query, MAX_BUDGET_TOKENS, k, INDEX_TOKENIZER, "relevance")
+        pack = self._assembler.assemble(index, request, lambda _: None)
+        packed = [packed.candidate for packed in pack.chunks]
+        found = [(c.rank, c.chunk.doc_id, c.chunk.start, c.chunk.end, c.score) for c in packed]
+        found += [(d.rank, d.doc_id, d.start, d.end, d.score) for d in pack.drops]
+        if self._texts[0] != index.generation:
+            self._texts = index.generation, {d.doc_id: d.text for d in index.corpus.documents()}
+        texts = self._texts[1]
+        return [
+            Passage(doc_id, texts[doc_id][start:end], float(score), start, end)
+            for _, doc_id, start, end, score in sorted(found)[:k]
+        ]
+
+
+class BareEncoder:
+    """The embedder alone: every text is a chunk, batches are sorted by length over all of them."""
+
+    packages = PACKAGES
+
+    def __init__(self, model: Path) -> None:
+        self._embedder = build_embedder(replace(Settings.from_env(), embedder=str(model)))
+        self._embedder.embed_queries(["warm"])
+        self._texts: list[Text] = []
+        self._vectors: Float32Array = np.zeros((0, self._embedder.dim), np.float32)
+
+    def build(self, documents: Iterable[Text]) -> int:
+        """Vectors in memory and nothing else."""
+        self._texts = list(documents)
+        self._vectors = self._embedder.embed_passages([text.text for text in self._texts])
+        return len(self._texts)
+
+    def embedded(self) -> Iterator[str]:
+        """The texts."""
+        return (text.text for text in self._texts)
+
+    def ask(self, query: str, k: int) -> list[Passage]:
+        """By cosine; equal ones in order."""
+        scores = self._vectors @ self._embedder.embed_queries([query])[0]
+        best = np.argsort(-scores, kind="stable")[:k]
+        texts = [(self._texts[row], float(scores[row])) for row in best]
+        return [Passage(text.doc_id, text.text, score, 0, len(text.text)) for text, score in texts]

@@ -1,0 +1,71 @@
+"""What is asked of a side and what it answers: one JSON object a line, over its standard input and output.
+
+    {"do": "build", "documents": PATH}      -> {"seconds", "num_documents", "num_chunks", "peak_mib"}
+    {"do": "embedded", "into": PATH}        -> {"num_texts", "num_tokens", "num_cut_tokens"}
+    {"do": "ask", "queries": [..], "k": 5}  -> {"seconds": [..], "answers": [[passage, ..], ..]}
+
+The first line, unasked, is {"name", "load_seconds", "versions"}; an answer {"error": ...} is the last one. A
+document is a line {"doc_id", "text", "title", "format"} of the file, a passage {"doc_id", "text", "score",
+"start", "end"}: best first; the span counts characters of the document, null where a side does not tell.
+
+Python's own library alone is imported here, for both environments read it.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class Text:
+    """A document as every side gets it."""
+
+    doc_id: str
+    text: str
+    title: str = ""
+    format: str = "plain"
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A piece of an answer; `start` and `end` are None where the side does not tell."""
+
+    doc_id: str
+    text: str
+    score: float
+    start: int | None = None
+    end: int | None = None
+
+
+class Side(Protocol):
+    """A pipeline, its model loaded; made from the folder of the embedding model."""
+
+    packages: tuple[str, ...]
+    """Distributions whose versions are kept with the figures."""
+
+    def build(self, documents: Iterable[Text]) -> int:
+        """Index the documents, from their texts to what can be searched; how many chunks there are."""
+
+    def embedded(self) -> Iterable[str]:
+        """Every text that went through the model to be in the index, as it was given to the model."""
+
+    def ask(self, query: str, k: int) -> list[Passage]:
+        """At most k passages of the index, best first."""
+
+
+def write_texts(path: Path, texts: Iterable[Text]) -> int:
+    """Documents as lines; how many."""
+    number = 0
+    with path.open("w", encoding="utf-8") as file:
+        for number, text in enumerate(texts, start=1):  # noqa: B007
+            file.write(json.dumps(asdict(text)) + "\n")
+    return number
+
+
+def read_texts(path: Path) -> Iterator[Text]:
+    """One in memory at a time."""
+    with path.open(encoding="utf-8") as file:
+        for line in file:
+            yield Text(**json.loads(line))

@@ -1,0 +1,95 @@
+"""Starts a side in a process of its own and asks it."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+HERE = Path(__file__).parents[2]
+PEERS_PYTHON = HERE / ".venv-peers" / "bin" / "python"
+VARIABLE = "PEERS_PYTHON"
+OWN = ("ours", "bare")
+
+
+def peers_python() -> Path | None:
+    """The interpreter of the peers' environment: `PEERS_PYTHON`, else `.venv-peers`; None: absent."""
+    place = Path(os.environ.get(VARIABLE) or PEERS_PYTHON)
+    return place if place.is_file() else None
+
+
+class Running:
+    """A side at work; use it in a `with` block.
+
+    Args:
+        name: One of `worker.SIDES`.
+        model: Folder of the embedding model, the same for every side.
+        environment: Added to this process's own.
+
+    Attributes:
+        about: What it said of itself once it was loaded.
+
+    Raises:
+        SystemExit: a peer is asked for and there is no environment for it; says how to make one.
+        RuntimeError: from any call: what the side said before it ended.
+    """
+
+    def __init__(self, name: str, model: Path, environment: Mapping[str, str] | None = None) -> None:
+        python = Path(sys.executable) if name in OWN else peers_python()
+        if python is None:
+            raise SystemExit(f"skipped: {name} needs the peers' environment; make it: make peers")
+        self._name = name
+        self._process = subprocess.Popen(
+            [str(python), "-m", "benchmarks.peers.worker", name, str(model)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8", cwd=HERE,
+            env={**os.environ, "HF_HUB_OFFLINE": "1", **(environment or {})},
+        )  # fmt: skip
+        self.about: dict[str, Any] = {}
+
+    def __enter__(self) -> "Running":
+        try:
+            self.about = self._answer()
+        except BaseException:
+            self._end()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is not None:
+            self._process.kill()
+        self._end()
+
+    def build(self, documents: Path) -> dict[str, Any]:
+        """Index the documents of a file; the answer as `protocol` says it."""
+        return self._request(do="build", documents=str(documents))
+
+    def embedded(self, into: Path) -> dict[str, Any]:
+        """Write what went through its model into a file; the answer as `protocol` says it."""
+        return self._request(do="embedded", into=str(into))
+
+    def ask(self, queries: Sequence[str], k: int) -> dict[str, Any]:
+        """Passages and seconds of each query."""
+        return self._request(do="ask", queries=list(queries), k=k)
+
+    def _end(self) -> None:
+        with self._process:  # closes its input, which ends it, and waits
+            pass
+
+    def _request(self, **request: Any) -> dict[str, Any]:
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(request) + "\n")
+        self._process.stdin.flush()
+        return self._answer()
+
+    def _answer(self) -> dict[str, Any]:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        answer: dict[str, Any] = json.loads(line) if line else {"error": "ended without an answer"}
+        if "error" in answer:
+            raise RuntimeError(f"{self._name}: {answer['error']}")
+        return answer

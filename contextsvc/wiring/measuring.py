@@ -1,0 +1,67 @@
+"""Settings -> what measures, waits and draws."""
+
+from collections.abc import Mapping
+
+from contextsvc.comparisons import Comparison
+from contextsvc.measuring import Measurer
+from contextsvc.ports import JobQueue, Limits, Reader
+from contextsvc.settings import Settings
+from contextsvc.steps.attribution import Fit, necessity_and_sufficiency
+from contextsvc.thresholds import packaged_calibrations
+from contextsvc.wiring.assets import model_place
+
+
+def build_measurer(settings: Settings) -> Measurer:
+    """The reader and how it is asked."""
+    fit: Fit = necessity_and_sufficiency
+    if settings.num_subsets:
+        from contextsvc.adapters.scikit_learn import lasso_contributions
+
+        fit = lasso_contributions
+    return Measurer(
+        build_reader(settings),
+        fit,
+        packaged_calibrations(),
+        settings.num_placebos,
+        settings.num_subsets,
+        settings.near_duplicate_similarity,
+        Limits(settings.measure_max_calls, settings.measure_max_tokens, settings.measure_max_seconds),
+        settings.seed,
+    )
+
+
+def build_reader(settings: Settings) -> Reader:
+    """The model that measures: behind an endpoint where one is set, else in this process."""
+    if settings.reader_url:
+        from contextsvc.adapters.openai_endpoint import OpenAiEndpointReader
+
+        return OpenAiEndpointReader(
+            settings.reader_url, settings.reader, settings.reader_api_key, settings.reader_outcome,
+            settings.answer_max_tokens, settings.reader_timeout_seconds,
+        )  # fmt: skip
+    from contextsvc.adapters.transformers import TransformersReader
+
+    return TransformersReader(
+        model_place(settings, settings.reader), settings.precision, settings.num_threads,
+        settings.answer_max_tokens, settings.reader_mode, settings.reader_state_bytes,
+    )  # fmt: skip
+
+
+def build_jobs(settings: Settings) -> JobQueue | None:
+    """Measurements that wait, or None when measuring in the background is off."""
+    if not settings.background_jobs:
+        return None
+    from contextsvc.adapters.sqlite import SqliteJobQueue
+
+    return SqliteJobQueue(settings.home / "measuring.sqlite3", settings.background_jobs)
+
+
+def draw_pictures(comparison: Comparison) -> Mapping[str, str]:
+    """Pictures of a comparison as SVG, by name.
+
+    Raises:
+        MissingExtra: the extra `report` is not installed.
+    """
+    from contextsvc.adapters.matplotlib import draw
+
+    return draw(comparison)

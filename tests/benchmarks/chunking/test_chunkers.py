@@ -1,0 +1,122 @@
+"""Where a peer's chunks lie, vectors that are kept, and how chunks are found and scored."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from benchmarks.chunking.chunkers import Chunked, by_vectors
+from benchmarks.chunking.corpora import ExcerptQuestion, Published
+from benchmarks.chunking.figures import beside_published, compared, rows, scored
+from benchmarks.chunking.keeping import KeptPassages
+from benchmarks.chunking.metrics import Passage
+from benchmarks.chunking.peer_splitters import located
+from contextsvc.records import Float32Array
+from tests.fakes.cache import MemoryCache
+from tests.fakes.embedder import FakeEmbedder
+
+COMMON = {"benchmark": "chunking", "dataset": "d@1", "settings": {"part": "all"}, "command": "c"}
+
+
+def test_a_peers_chunks_are_found_in_order_and_broken_characters_left_out() -> None:
+    text = "ab 日本 ab"
+    assert located(text, ["ab", " \N{REPLACEMENT CHARACTER}", "\N{REPLACEMENT CHARACTER}本", " ab"]) == [
+        (0, 2, "ab"),
+        (2, 3, " \N{REPLACEMENT CHARACTER}"),
+        (4, 5, "\N{REPLACEMENT CHARACTER}本"),
+        (5, 8, " ab"),
+    ]
+    with pytest.raises(SystemExit, match="not in its text from 2 on: 'no'"):
+        located(text, ["ab", "no"])
+
+
+def test_what_was_embedded_once_is_kept_and_progress_told() -> None:
+    inner, cache = FakeEmbedder(), MemoryCache()
+    told: list[tuple[int, int]] = []
+    embedder = KeptPassages(inner, cache, lambda done, total: told.append((done, total)))
+    first = embedder.embed_passages(["a cat", "one dog there"])
+    again = KeptPassages(inner, cache, lambda *_: None).embed_passages(["one dog there", "a bird", "a cat"])
+    np.testing.assert_array_equal(again[[2, 0]], first)
+    np.testing.assert_array_equal(again[1], inner.embed_passages(["a bird"])[0])
+    assert inner.calls == [2, 1, 1]
+    assert told == [(2, 2)]
+
+
+def test_an_interrupted_run_keeps_the_batches_before() -> None:
+    class Stopped(FakeEmbedder):
+        def embed_passages(self, texts: Sequence[str]) -> Float32Array:
+            if len(self.calls) == 1:
+                raise KeyboardInterrupt
+            return super().embed_passages(texts)
+
+    texts, cache, after = [f"word{n}" for n in range(100)], MemoryCache(), FakeEmbedder()
+    with pytest.raises(KeyboardInterrupt):
+        KeptPassages(Stopped(), cache, lambda *_: None).embed_passages(texts)
+    KeptPassages(after, cache, lambda *_: None).embed_passages(texts)
+    assert after.calls == [100 - 64]
+
+
+def test_queries_and_passages_are_kept_apart() -> None:
+    inner, cache = FakeEmbedder(), MemoryCache()
+    embedder = KeptPassages(inner, cache, lambda *_: None)
+    embedder.embed_queries(["cat"])
+    embedder.embed_passages(["cat"])
+    assert inner.calls == [1, 1]
+
+
+PASSAGES = [Passage("a", 0, 10), Passage("a", 11, 30), Passage("b", 0, 10)]
+QUESTIONS = [ExcerptQuestion("cat", "a", ((0, 10),)), ExcerptQuestion("dog", "b", ((5, 10),))]
+
+
+def chunked(texts: list[str], name: str = "x") -> Chunked:
+    embedder = FakeEmbedder()
+    return Chunked(name, PASSAGES, by_vectors(embedder, embedder.embed_passages(texts)), {"size": 3})
+
+
+def test_the_nearest_chunks_are_found_and_ties_go_to_the_first() -> None:
+    assert chunked(["cat", "dog", "dog"]).search(["dog", "cat"], 2) == [[1, 2], [0, 1]]
+
+
+def test_scores_are_percents_of_each_question() -> None:
+    # "cat" finds its excerpt alone; "dog" finds one chunk of the wrong corpus.
+    found = scored(chunked(["cat", "dog", "bird"]), QUESTIONS, 1)
+    assert found == {
+        "recall": [100.0, 0.0], "precision": [100.0, 0.0], "precision omega": [100.0, 50.0],
+        "IoU": [100.0, 0.0],
+    }  # fmt: skip
+
+
+def test_rows_are_over_all_and_each_corpus_that_is_asked() -> None:
+    one = chunked(["cat", "dog", "bird"])
+    made = rows(one, scored(one, QUESTIONS, 1), QUESTIONS, COMMON)
+    assert [(row.figure, row.value, row.n) for row in made] == [
+        ("x, all three corpora: recall, %", 50.0, 2), ("x, all three corpora: precision, %", 50.0, 2),
+        ("x, all three corpora: precision omega, %", 75.0, 2), ("x, all three corpora: IoU, %", 50.0, 2),
+    ]  # fmt: skip
+    assert made[0].details == {"mean_chars": 13.0, "scores": [100.0, 0.0]}
+    assert made[0].settings == {"part": "all", "size": 3}
+
+
+def test_a_published_row_is_subtracted_where_its_corpus_is_here() -> None:
+    one = Chunked("x", [Passage("pubmed", 0, 10)], lambda questions, _: [[0]] * len(questions), {})
+    asked = [ExcerptQuestion(text, "pubmed", ((0, 5),)) for text in ("a", "b", "c", "d")]
+    table = [
+        Published("pubmed", (90.0, 50.0, 50.0, 50.0), (40.0, 1.0, 1.0, 1.0)),
+        Published("finance", (1.0, 1.0, 1.0, 1.0), (1.0, 1.0, 1.0, 1.0)),
+    ]
+    made = beside_published("x", scored(one, asked, 1), asked, table, {}, COMMON)
+    assert [(row.figure, row.value) for row in made[:2]] == [
+        ("x, pubmed: recall minus published, points", 10.0),
+        ("x, pubmed: precision minus published, points", 0.0),
+    ]
+    assert len(made) == 4
+    assert made[0].details == {"published": 90.0, "published_standard_error": 20.0, "breakdown": True}
+
+
+def test_two_chunkers_are_compared_question_by_question() -> None:
+    first, second = chunked(["cat", "bird", "dog"], "x"), chunked(["dog", "bird", "cat"], "y")
+    tables = [(one, scored(one, QUESTIONS, 1)) for one in (first, second)]
+    made = compared(tables[0], tables[1], COMMON)
+    # Both questions right against both wrong: 100 points; of 4 ways to sign them 2 are as far.
+    assert (made[0].figure, made[0].value) == ("x minus y: recall, points (p 0.5000)", 100.0)
+    assert made[0].details == {"p": 0.5}

@@ -1,0 +1,47 @@
+"""The chunking data set, on the data itself."""
+
+import hashlib
+
+import pytest
+
+from benchmarks.chunking.corpora import CORPORA, ExcerptQuestion, load, published
+from benchmarks.rows import data_root
+
+pytestmark = [
+    pytest.mark.data,
+    pytest.mark.skipif(
+        not (data_root() and data_root().joinpath("chunking", "questions.csv").exists()),  # type: ignore[union-attr]
+        reason="no chunking data; name its folder in CONTEXTSVC_DATA",
+    ),
+]
+
+
+def test_every_question_of_the_three_corpora_is_there() -> None:
+    collection = load()
+    assert sorted(collection.texts) == list(CORPORA)
+    counts = {corpus: sum(q.corpus == corpus for q in collection.questions) for corpus in CORPORA}
+    assert counts == {"pubmed": 99, "state_of_the_union": 76, "wikitexts": 144}
+    assert collection.data.startswith("chunking@")
+
+
+def test_the_parts_are_disjoint_whole_and_near_halves() -> None:
+    collection = load()
+    tune, report = (set(collection.of_part(part)) for part in ("tune", "report"))
+    assert not tune & report
+    assert tune | report == set(collection.of_part("all")) == set(collection.questions)
+    assert 0.4 < len(tune) / len(collection.questions) < 0.6
+
+
+def test_a_questions_part_follows_from_its_text_alone() -> None:
+    first_byte = hashlib.sha256(b"who?").digest()[0]
+    expected = "report" if first_byte % 2 else "tune"
+    assert ExcerptQuestion("who?", "a", ((0, 1),)).part == expected
+    assert ExcerptQuestion("who?", "b", ((5, 9),)).part == expected
+
+
+def test_published_rows_are_read_by_chunker_size_and_overlap() -> None:
+    rows = {row.corpus: row for row in published("Recursive", 200, 0)}
+    assert rows["pubmed"].means == (61.0, 7.9, 38.1, 7.8)
+    assert rows["pubmed"].deviations == (45.7, 8.0, 21.5, 7.9)
+    assert {"all", "chatlogs", *CORPORA} <= set(rows)
+    assert published("Recursive", 201, 0) == []

@@ -1,0 +1,30 @@
+"""Two ways on the same questions."""
+
+import pytest
+
+from benchmarks.pairs import difference
+from contextsvc.errors import ShapeError
+
+
+def test_few_pairs_are_tried_with_every_sign() -> None:
+    # Of the eight ways to sign 1, 1, 1 two are as far from 0 as 3: p = 2/8.
+    found = difference([2.0, 3.0, 4.0], [1.0, 2.0, 3.0], seed=1)
+    assert (found.mean, found.interval, found.p) == (1.0, (1.0, 1.0), 0.25)
+
+
+def test_differences_that_cancel_are_no_evidence() -> None:
+    assert difference([1.0, 0.0], [0.0, 1.0], seed=1).p == 1.0
+
+
+def test_many_pairs_in_one_direction_are_strong_evidence_and_drawn_by_seed() -> None:
+    better, worse = [float(n % 7) + 1 for n in range(60)], [float(n % 7) for n in range(60)]
+    found = difference(better, worse, seed=1)
+    assert found.p < 0.001
+    assert found == difference(better, worse, seed=1)
+
+
+def test_pairs_must_be_pairs() -> None:
+    with pytest.raises(ShapeError, match="found 2 and 1"):
+        difference([1.0, 2.0], [1.0], seed=1)
+    with pytest.raises(ShapeError, match="found 0 and 0"):
+        difference([], [], seed=1)
