@@ -193,6 +193,15 @@ def test_few_allowed_chunks_are_scored_exactly_without_touching_the_lists(tmp_pa
     assert index.search(query, 9)[0].ids.tolist() == exact_index(vectors).search(query, 9)[0].ids.tolist()
 
 
+def test_one_look_at_the_lists_gives_what_a_search_at_each_depth_gives(approximate: FaissVectorIndex) -> None:
+    ten, hundred = approximate.search_at_depths(QUERIES, (10, 100))
+    for found, k in ((ten, 10), (hundred, 100)):
+        expected = approximate.search(QUERIES, k)
+        assert [one.scores.tolist() for one in found] == [one.scores.tolist() for one in expected]
+    with pytest.raises(ShapeError, match="approximate search"):
+        exact_index(CLUSTERED).search_at_depths(QUERIES, (10,))
+
+
 def test_recall_counts_what_is_equally_near() -> None:
     def ranking(*scores: float) -> Ranking:
         return Ranking(np.arange(len(scores)), np.array(scores, dtype=np.float32))
