@@ -253,6 +253,13 @@ def test_it_stays_readable_when_the_folder_is_gone(tmp_path: Path) -> None:
     assert [ranking.ids.tolist() for ranking in after] == [ranking.ids.tolist() for ranking in before]
 
 
+@pytest.mark.parametrize("factory", ["IVF32,PQ8x6", "IVF4,PQ2x4fs", "IVF4,SQ8", "HNSW8,SQ8"])
+def test_what_was_written_can_be_opened_whatever_the_factory(factory: str, tmp_path: Path) -> None:
+    write_vector_index(tmp_path, CLUSTERED, QUERIES, VectorPlan(0, factory, 0.5))
+    found = open_vector_index(tmp_path, CLUSTERED).search(QUERIES[:1], 5)[0]
+    assert len(found.ids) == 5
+
+
 @pytest.mark.parametrize("plan", [EXACT, LISTS, GRAPH])
 def test_the_same_vectors_make_the_same_bytes(plan: VectorPlan, tmp_path: Path) -> None:
     for name in ("x", "y"):
