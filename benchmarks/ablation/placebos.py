@@ -21,7 +21,7 @@ from contextsvc.settings import Settings
 from contextsvc.wiring import build_engine, build_index_parts
 
 COMMAND = "python -m benchmarks.ablation.placebos"
-SEED, NUM_PACKS = 43, 60
+SEED, NUM_PACKS = 43, 200
 
 
 def main() -> None:

@@ -41,20 +41,24 @@ class Ours:
         self._root = Path(self._place.name)
         self._embedder = build_embedder(self._settings)
         self._parts = build_index_parts(self._settings, self._embedder)
-        self._embedder.embed_queries(["warm"])
+        # Libraries of the searches load at first use; the peers' have loaded by now, too.
+        self._build("warm", [Document("warm", "Libraries load at first use.")])
         self._library = Library(self._root, self._embedder.fingerprint, open_search)
         self._assembler = build_assembler(self._settings, self._embedder)
         self._texts: tuple[str, dict[str, str]] = "", {}  # of a generation, by document
 
     def build(self, documents: Iterable[Text]) -> int:
         """As the `Side` says; documents are read one by one."""
-        least = self._settings.duplicate_likeness
-        watch = DuplicateWatch(least, make_likeness(least), keep_one=False)
         read = (
             Document(text.doc_id, text.text, text.title, text.doc_id, cast(Format, text.format))
             for text in documents
         )
-        return build_index(self._root, _NAME, read, self._parts, watch=watch).manifest.num_chunks
+        return self._build(_NAME, read)
+
+    def _build(self, name: str, documents: Iterable[Document]) -> int:
+        least = self._settings.duplicate_likeness
+        watch = DuplicateWatch(least, make_likeness(least), keep_one=False)
+        return build_index(self._root, name, documents, self._parts, watch=watch).manifest.num_chunks
 
     def embedded(self) -> Iterator[str]:
         """Every distinct sentence once, in order of first occurrence."""

@@ -29,6 +29,8 @@ SPARE = 32
 MANY = 8
 """So many queries at once are searched exactly by a product of matrices."""
 _BLOCK_ROWS = 8192
+_TABLE_BYTES = (1 << 31) + 1
+"""Most that FAISS computes beside product codes (`precomputed_table_max_bytes`), and counts as read."""
 # The limit on allocations is a global of the library; the stubs give the C++ signatures.
 _deserialising = threading.Lock()
 _library: Any = faiss
@@ -222,7 +224,7 @@ def read_approximate(
     """
     try:
         with _deserialising:
-            _library.set_deserialization_vector_byte_limit(path.stat().st_size)
+            _library.set_deserialization_vector_byte_limit(path.stat().st_size + _TABLE_BYTES)
             flags = _library.IO_FLAG_MMAP_IFC | _library.IO_FLAG_READ_ONLY if mapped else 0
             index = _library.read_index(str(path), flags)
     except (OSError, RuntimeError) as error:

@@ -193,6 +193,15 @@ def test_few_allowed_chunks_are_scored_exactly_without_touching_the_lists(tmp_pa
     assert index.search(query, 9)[0].ids.tolist() == exact_index(vectors).search(query, 9)[0].ids.tolist()
 
 
+def test_one_look_at_the_lists_gives_what_a_search_at_each_depth_gives(approximate: FaissVectorIndex) -> None:
+    ten, hundred = approximate.search_at_depths(QUERIES, (10, 100))
+    for found, k in ((ten, 10), (hundred, 100)):
+        expected = approximate.search(QUERIES, k)
+        assert [one.scores.tolist() for one in found] == [one.scores.tolist() for one in expected]
+    with pytest.raises(ShapeError, match="approximate search"):
+        exact_index(CLUSTERED).search_at_depths(QUERIES, (10,))
+
+
 def test_recall_counts_what_is_equally_near() -> None:
     def ranking(*scores: float) -> Ranking:
         return Ranking(np.arange(len(scores)), np.array(scores, dtype=np.float32))
@@ -242,6 +251,13 @@ def test_it_stays_readable_when_the_folder_is_gone(tmp_path: Path) -> None:
     shutil.rmtree(folder)
     after = FaissVectorIndex(CLUSTERED, 1.01, opened._approximate, few=0).search(QUERIES, 10)
     assert [ranking.ids.tolist() for ranking in after] == [ranking.ids.tolist() for ranking in before]
+
+
+@pytest.mark.parametrize("factory", ["IVF32,PQ8x6", "IVF4,PQ2x4fs", "IVF4,SQ8", "HNSW8,SQ8"])
+def test_what_was_written_can_be_opened_whatever_the_factory(factory: str, tmp_path: Path) -> None:
+    write_vector_index(tmp_path, CLUSTERED, QUERIES, VectorPlan(0, factory, 0.5))
+    found = open_vector_index(tmp_path, CLUSTERED).search(QUERIES[:1], 5)[0]
+    assert len(found.ids) == 5
 
 
 @pytest.mark.parametrize("plan", [EXACT, LISTS, GRAPH])
