@@ -1,9 +1,8 @@
 """HotpotQA paragraphs as documents, its questions with their answers, paragraphs and supporting sentences."""
 
-import json
 from dataclasses import dataclass
 
-from benchmarks.rows import dataset
+from benchmarks.rows import dataset, read_lines
 from contextsvc.records import Document
 
 FILE = ("hotpotqa", "dev200.jsonl")
@@ -30,8 +29,7 @@ class HopQuestion:
 
 def load() -> list[HopQuestion]:
     """All of them, in order of the file; doc ids are unique over questions."""
-    lines = dataset(*FILE).read_text("utf-8").splitlines()
-    return [_question(json.loads(line)) for line in lines]
+    return [_question(entry) for entry in read_lines(dataset(*FILE))]
 
 
 def _question(entry: dict) -> HopQuestion:  # type: ignore[type-arg]

@@ -95,6 +95,11 @@ def dataset(*parts: str) -> Path:
     return path
 
 
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """The objects of a file of JSON lines, in order."""
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+
+
 def fingerprint(path: Path) -> str:
     """Name and the first 16 hex digits of a SHA-256 over the files' names and contents."""
     state = hashlib.sha256()
@@ -154,7 +159,4 @@ def show(rows: list[Row]) -> None:
 
 def read() -> list[dict[str, Any]]:
     """Every stored row, by file name."""
-    lines = [
-        line for file in sorted(RESULTS.glob("*.jsonl")) for line in file.read_text("utf-8").splitlines()
-    ]
-    return [json.loads(line) for line in lines]
+    return [row for file in sorted(RESULTS.glob("*.jsonl")) for row in read_lines(file)]

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.latency import quantile
-from benchmarks.rows import Row, dataset, fingerprint, write
+from benchmarks.rows import Row, dataset, fingerprint, read_lines, write
 from contextsvc import assets
 from contextsvc.adapters.faiss_building import recall
 from contextsvc.adapters.nltk import PunktSentenceSplitter
@@ -60,9 +60,9 @@ class KnownQueries:
         return self.embedder.embed_passages(texts)
 
 
-def lines_of(path: Path) -> list[str]:
-    """The texts of a BEIR file."""
-    return [json.loads(line)["text"] for line in path.read_text("utf-8").splitlines()]
+def texts_of(file: str) -> list[str]:
+    """The texts of a file of SciFact."""
+    return [entry["text"] for entry in read_lines(dataset("scifact", file))]
 
 
 def runs(sizes: Sequence[int], num_chunks: int) -> Iterator[tuple[int, int, int]]:
@@ -90,7 +90,7 @@ class Abstracts:
     @classmethod
     def embedded(cls, num_chunks: int, embedder: Embedder, home: Path) -> "Abstracts":
         """As few texts as give so many chunks."""
-        texts = lines_of(dataset("scifact", "corpus.jsonl"))[: max(20, num_chunks // 15)]
+        texts = texts_of("corpus.jsonl")[: max(20, num_chunks // 15)]
         splitter = PunktSentenceSplitter(assets.locate(home, "punkt_tab"))
         spans = [splitter.split(text) for text in texts]
         flat = [text[a:b] for text, found in zip(texts, spans, strict=True) for a, b in found]
@@ -195,7 +195,7 @@ def main() -> None:
     settings = Settings.from_env()
     settings = replace(settings, exact_up_to=min(settings.exact_up_to, asked.chunks - 1))
     embedder = build_embedder(settings)
-    queries = lines_of(dataset("scifact", "queries.jsonl"))[: asked.queries]
+    queries = texts_of("queries.jsonl")[: asked.queries]
     vectors = {query: embedder.embed_queries([query])[0] for query in queries}
     with tempfile.TemporaryDirectory() as place:
         abstracts = Abstracts.embedded(2 * asked.chunks, embedder, settings.home)

@@ -6,13 +6,13 @@ stay those of real text, and every sentence has to be embedded, as in a real col
 Repeating the abstracts instead would measure copying: a sentence that occurs twice is embedded once.
 """
 
-import json
 import re
 from collections.abc import Iterator, Sequence
 from itertools import count, takewhile
 from pathlib import Path
 
 from benchmarks.peers.protocol import Text
+from benchmarks.rows import read_lines
 
 STEP = 101
 """How many abstracts further on the second halves are taken, a round; a prime, so that rounds differ."""
@@ -39,7 +39,7 @@ def texts(abstracts: Path) -> Iterator[Text]:
     Args:
         abstracts: SciFact's `corpus.jsonl`.
     """
-    read = [json.loads(line) for line in abstracts.read_text("utf-8").splitlines()]
+    read = read_lines(abstracts)
     for record in read:
         yield Text(record["_id"], record["text"], record["title"])
     sentences = [_END.split(record["text"].strip()) for record in read]

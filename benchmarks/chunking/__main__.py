@@ -10,9 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.chunking.chunkers import EMBEDDER, Chunked, ours, peers
-from benchmarks.chunking.corpora import LICENCE, PARTS, SOURCE, load, published
+from benchmarks.chunking.corpora import LICENCE, SOURCE, load, published
 from benchmarks.chunking.figures import Scored, beside_published, compared, rows, scored
 from benchmarks.chunking.keeping import KeptPassages
+from benchmarks.parts import PARTS
 from benchmarks.rows import Row, show, write
 from contextsvc.adapters.diskcache import DiskcacheCache
 from contextsvc.settings import Settings

@@ -6,24 +6,19 @@ are in the repository brandonstarxel/chunking_evaluation at commit d451fc4, wher
 """
 
 import csv
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from benchmarks.chunking.metrics import FIGURES, Span
+from benchmarks.parts import Part, part_of
 from benchmarks.rows import dataset, fingerprint
 from contextsvc.errors import SpanError
 
 FOLDER = ("chunking",)
 CORPORA = ("pubmed", "state_of_the_union", "wikitexts")
 LICENCE, SOURCE = "MIT", "https://github.com/brandonstarxel/chunking_evaluation at d451fc4"
-
-Part = Literal["tune", "report", "all"]
-PARTS: tuple[Part, ...] = ("tune", "report", "all")
-"""Choices are made on `tune` and quoted on `report`; the published rows are over `all`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +31,8 @@ class ExcerptQuestion:
 
     @property
     def part(self) -> Part:
-        """`tune` or `report`, about half each, by a hash of the text: no choice of ours can move it."""
-        return PARTS[hashlib.sha256(self.text.encode()).digest()[0] % 2]
+        """`tune` or `report`; the published rows are over all."""
+        return part_of(self.text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.pairs import difference
+from benchmarks.parts import PARTS
 from benchmarks.peers.protocol import Text, write_texts
 from benchmarks.peers.running import OWN, Running, peers_python
 from benchmarks.retrieval.collections import SOURCES, Collection, load
@@ -98,7 +99,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.retrieval", description=__doc__)
     parser.add_argument("--collections", nargs="*", default=list(SOURCES), choices=list(SOURCES))
     parser.add_argument("--sides", nargs="*", default=list(SIDES), choices=list(SIDES))
-    parser.add_argument("--part", choices=("all", "tune", "report"), default="all", help="of the queries")
+    parser.add_argument("--part", choices=PARTS, default="all", help="of the queries")
     parser.add_argument(
         "--keep", type=Path, help="folder of rankings; CONTEXTSVC_HOME/benchmarks if not named"
     )

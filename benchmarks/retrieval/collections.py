@@ -1,12 +1,11 @@
 """Test collections in BEIR's layout: `corpus.jsonl`, `queries.jsonl`, `qrels/*.tsv`."""
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.rows import dataset, fingerprint
+from benchmarks.parts import Part, part_of
+from benchmarks.rows import dataset, fingerprint, read_lines
 from contextsvc.records import Document
 
 
@@ -46,9 +45,9 @@ class Query:
     gains: Mapping[str, int]
 
     @property
-    def part(self) -> str:
-        """`tune` or `report`, half each by a hash of the text: a choice is made on one, told of the other."""
-        return "report" if hashlib.sha256(self.text.encode()).digest()[0] % 2 else "tune"
+    def part(self) -> Part:
+        """`tune` or `report`."""
+        return part_of(self.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +72,14 @@ def load(name: str) -> Collection:
     gains = _judgments(folder / "qrels" / f"{SOURCES[name].judgments}.tsv")
     queries = [
         Query(entry["_id"], entry["text"], gains[entry["_id"]])
-        for entry in _lines(folder / "queries.jsonl")
+        for entry in read_lines(folder / "queries.jsonl")
         if entry["_id"] in gains
     ]
     return Collection(name, fingerprint(folder), tuple(_documents(folder)), tuple(queries))
 
 
 def _documents(folder: Path) -> list[Document]:
-    entries = [entry for entry in _lines(folder / "corpus.jsonl") if entry["text"] or entry["title"]]
+    entries = [entry for entry in read_lines(folder / "corpus.jsonl") if entry["text"] or entry["title"]]
     return [
         Document(e["_id"], e["text"] or e["title"], e["title"], f"{folder.name}:{e['_id']}") for e in entries
     ]
@@ -93,7 +92,3 @@ def _judgments(path: Path) -> dict[str, dict[str, int]]:
         if int(grade) > 0:
             gains.setdefault(query_id, {})[doc_id] = int(grade)
     return gains
-
-
-def _lines(path: Path) -> list[dict[str, str]]:
-    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
