@@ -1,7 +1,8 @@
 """The README's table and the page of all rows."""
 
-from benchmarks.claims import CLAIMS, Claim, claim_table, shown
+from benchmarks.claims import CLAIMS, claim_table, shown
 from benchmarks.report import END, START, page, updated
+from benchmarks.rows import read
 
 ROW = {
     "benchmark": "b", "figure": "f, ms", "value": 1.23456, "interval": [1.0, 2.0], "n": 3,
@@ -51,4 +52,9 @@ def test_numbers_are_shown_in_their_unit() -> None:
 def test_a_claim_names_one_row() -> None:
     keys = [(claim.benchmark, claim.figure) for claim in CLAIMS]
     assert len(keys) == len(set(keys))
-    assert all(isinstance(claim, Claim) for claim in CLAIMS)
+
+
+def test_a_claim_finds_its_figure_where_its_benchmark_has_rows() -> None:
+    figures = {(row["benchmark"], row["figure"]) for row in read()}
+    made = {benchmark for benchmark, _ in figures}
+    assert [c for c in CLAIMS if c.benchmark in made and (c.benchmark, c.figure) not in figures] == []

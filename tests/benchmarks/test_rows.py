@@ -2,11 +2,11 @@
 
 import subprocess
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from benchmarks import rows
 from benchmarks.rows import commit, dataset, fingerprint, mean_row
 from contextsvc.errors import ShapeError
 
@@ -43,14 +43,24 @@ def test_a_mean_of_nothing_is_refused() -> None:
         mean_row("b", "share", [], "d@1", {}, 3, "c")
 
 
-def test_a_changed_package_is_marked(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[list[str]] = []
+def test_a_changed_package_is_marked_wherever_it_is_run(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def git(*arguments: str) -> None:
+        subprocess.run(
+            ["git", "-c", "user.name=a", "-c", "user.email=a@b", *arguments], cwd=tmp_path, check=True
+        )
 
-    def git(command: list[str], **_: object) -> SimpleNamespace:
-        asked.append(command)
-        return SimpleNamespace(stdout=" M contextsvc/x.py\n" if "status" in command else "0123456789ab\n")
-
-    monkeypatch.setattr(subprocess, "run", git)
-    assert commit() == "0123456789ab+"
-    # from the top, wherever it is run
-    assert asked[0][-2:] == [":/contextsvc", ":/benchmarks/*.py"]
+    for folder in ("contextsvc", "benchmarks/results"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "a.py").write_text("1\n")
+    git("init", "-q")
+    git("add", ".")
+    git("commit", "-q", "-m", "first")
+    monkeypatch.setattr(rows, "RESULTS", tmp_path / "benchmarks" / "results")
+    clean = commit()
+    assert len(clean) == 12
+    (tmp_path / "benchmarks" / "results" / "a.jsonl").write_text("{}")
+    assert commit() == clean
+    (tmp_path / "contextsvc" / "a.py").write_text("2\n")
+    assert commit() == clean + "+"
