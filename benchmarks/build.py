@@ -177,7 +177,7 @@ def keep(
 ) -> None:
     """As rows."""
     settings = {"repeats": asked.repeats, "embedder": Settings.from_env().embedder}
-    command = f"{COMMAND} {run}"
+    command = f"{COMMAND} {run} --repeats {asked.repeats}"
     number = ours.built["num_documents"]
     rows = [
         Row(name, figure, value, None, number, data, settings, 0, command, ours.details)
