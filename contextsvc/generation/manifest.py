@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from contextsvc.generation.verified import Seen, as_seen, is_settled
+from contextsvc.generation.verified import FileStates, as_seen, is_settled
 
 FORMAT = 2
 _THREADS = 4
@@ -102,7 +102,7 @@ def read_manifest(folder: Path) -> Manifest:
         raise ValueError("its list of files cannot be read") from error
 
 
-def problems(folder: Path, seen: Seen | None = None) -> list[str]:
+def problems(folder: Path, seen: FileStates | None = None) -> list[str]:
     """What is wrong with a generation's folder, one sentence each; empty when sound.
 
     Args:
@@ -137,7 +137,7 @@ def side_by_side(work: Callable[[Item], Made], items: Sequence[Item], num_bytes:
         return list(pool.map(work, items))
 
 
-def _file_problems(folder: Path, name: str, expected: FileEntry, seen: Seen | None) -> list[str]:
+def _file_problems(folder: Path, name: str, expected: FileEntry, seen: FileStates | None) -> list[str]:
     if Path(name).name != name:
         return [f"{name!r}: lies outside the generation"]
     path = folder / name

@@ -22,7 +22,7 @@ SETTLED_NS = 2_000_000_000
 """A file changed less than this before it was hashed is hashed again next time: a later change could bear
 the same time, which some systems count in steps of up to two seconds."""
 
-Seen = dict[str, list[int | str]]
+FileStates = dict[str, list[int | str]]
 """By file name, its SHA-256 and what the system said of it."""
 
 
@@ -43,7 +43,7 @@ def is_settled(status: os.stat_result) -> bool:
     return time.time_ns() - max(status.st_ctime_ns, status.st_mtime_ns) > SETTLED_NS
 
 
-def read_seen(index: Path, generation: str) -> Seen:
+def read_seen(index: Path, generation: str) -> FileStates:
     """What is known of a generation's files; nothing where that cannot be read."""
     found = _read(index).get(generation)
     return dict(found) if isinstance(found, dict) else {}
