@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 from contextsvc.records import Document, digest
 
 MAX_CHARS = 4_000_000
-"""Of the texts whose results are kept: several versions of a manual, some tens of MB of results."""
+"""Of the texts whose results are kept: several versions of a manual."""
 
 Made = TypeVar("Made")
 

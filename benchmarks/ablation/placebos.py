@@ -1,8 +1,7 @@
 """Whether the threshold that ships holds elsewhere: `python -m benchmarks.ablation.placebos`.
 
 It was drawn in the first 12 articles of SQuAD dev; these are default packs of the last 12, each with two
-placebos that no threshold has seen. (The 95th percentile of the placebos drawn called 11 % of fresh ones
-live in `benchmarks.ablation.modes`, whereupon the threshold became a tolerance limit.)
+placebos that no threshold has seen.
 """
 
 import tempfile

@@ -130,7 +130,7 @@ class Bm25sLexicalIndex:
         scores = self._scores(query)
         if allowed is not None:
             scores[~allowed] = 0.0
-        # Compared first: looking for what is not 0 among floats takes five times as long.
+        # Compared first: looking for what is not 0 among floats takes longer.
         ids = np.flatnonzero(scores > 0)
         found = scores[ids]
         step = least = 10.0**-DECIMALS

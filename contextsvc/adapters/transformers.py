@@ -197,9 +197,8 @@ class TransformersReader:
                 sums[block] = sums.get(block, 0) + length
             return len(tokens.head) + max(sums.values(), default=0) + len(tokens.own) + 1
         asides = [length for length, apart in zip(lengths, prompt.asides, strict=False) if apart]
-        text = (
-            len(tokens.head) + sum(lengths) - sum(asides)
-        )  # an aside is read in the place of what follows it
+        # An aside is read in the place of what follows it.
+        text = len(tokens.head) + sum(lengths) - sum(asides)
         return text + max(len(tokens.own) + 1, *asides, 0)
 
     def _states(self, prompt: Prompt, tokens: PromptTokens) -> States:
