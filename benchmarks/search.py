@@ -31,6 +31,7 @@ from contextsvc.records import Chunk, Document, Float32Array, Float64Array, Sent
 from contextsvc.requests import PackRequest
 from contextsvc.settings import Settings
 from contextsvc.steps.chunking import pooled_vectors
+from contextsvc.steps.context import context_norms
 from contextsvc.steps.statistics import bootstrap
 from contextsvc.wiring import build_assembler, build_embedder, open_search, write_search
 
@@ -114,8 +115,8 @@ def write_corpus(folder: Path, num_chunks: int, abstracts: Abstracts) -> None:
             chunk = Chunk.cut(document, 0, len(document.text), len(document.text.split()))
             bounds = [(0, end - first)]
             writer.add_document(
-                document, [Sentence(a, b, 1) for a, b in within], rows, [chunk], bounds,
-                pooled_vectors(vectors[rows], bounds),
+                document, [Sentence(a, b, 1) for a, b in within], rows, context_norms(vectors[rows]), [chunk],
+                bounds, pooled_vectors(vectors[rows], bounds),
             )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from functools import partial
 
 import numpy as np
 
+from contextsvc.corpus import Corpus, windows_of
 from contextsvc.errors import SettingError
 from contextsvc.library import LoadedIndex
 from contextsvc.ports import Embedder, Reranker, TokenCounter
@@ -22,6 +23,7 @@ from contextsvc.records import (
     digest,
 )
 from contextsvc.requests import PackRequest
+from contextsvc.steps.context import REACH, SHARE, SIGMA, context_similarity
 from contextsvc.steps.filtering import matching
 from contextsvc.steps.fusion import (
     as_share,
@@ -34,6 +36,8 @@ from contextsvc.steps.fusion import (
 from contextsvc.steps.ordering import ordering_named
 from contextsvc.steps.packing import Limits, Packed, pack_greedily
 from contextsvc.steps.rendering import unit_tokens
+
+_SENTENCES = f"sentences in context:{SHARE}:{SIGMA}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,7 @@ class Assembler:
 
     Attributes:
         counters: Token counters by the name that requests use.
-        reranker: Second stage; None: the best sentence's similarity.
+        reranker: Second stage; None: the similarity of the best sentence in its context.
     """
 
     embedder: Embedder
@@ -67,7 +71,7 @@ class Assembler:
     @property
     def configuration(self) -> str:
         """A digest of all that shapes a pack besides request and generation."""
-        reranker = self.reranker.fingerprint if self.reranker else "best-sentence"
+        reranker = self.reranker.fingerprint if self.reranker else _SENTENCES
         encodings = sorted(counter.fingerprint for counter in self.counters.values())
         return digest(self.embedder.fingerprint, reranker, repr(self.settings), *encodings)
 
@@ -130,7 +134,7 @@ class Assembler:
         if self.reranker is not None:
             texts = [index.corpus.chunk(int(number)).text for number in ids]
             return self.reranker.score(text, texts).astype(np.float64)
-        return as_share(_best_sentences(index, ids, query))
+        return as_share(_best_sentences(index.corpus, ids, query))
 
     def _keep_strong(self, found: list[Candidate]) -> tuple[list[Candidate], list[Drop]]:
         floor = self.settings.score_floor * found[0].score if found else 0.0
@@ -191,16 +195,17 @@ def _chunk_similarity(index: LoadedIndex, ids: Int64Array, query: Float32Array) 
     return as_share(np.round(vectors @ query.astype(np.float64), 6))
 
 
-def _best_sentences(index: LoadedIndex, ids: Int64Array, query: Float32Array) -> Float64Array:
-    """Similarity of each chunk's best sentence; all read at once, for they are few and short."""
-    rows = [index.corpus.sentence_rows(number) for number in ids.tolist()]
-    if not rows:
+def _best_sentences(corpus: Corpus, ids: Int64Array, query: Float32Array) -> Float64Array:
+    """Similarity of each chunk's best sentence in its context; all are read at once, for they are few."""
+    if not len(ids):
         return np.zeros(0)
-    vectors = index.corpus.sentence_vectors[np.concatenate(rows)].astype(np.float64)
-    firsts = np.cumsum([0, *map(len, rows[:-1])])
+    windows = windows_of(corpus, ids, REACH)
+    # Candidates share neighbours: each vector is read once.
+    rows, places = np.unique(windows.rows, return_inverse=True)
     # Not a matrix product: its order of sums depends on the number of rows; equal sentences could differ.
-    products = (vectors * query.astype(np.float64)).sum(axis=1)
-    return np.array(np.round(np.maximum.reduceat(products, firsts), 6), dtype=np.float64)
+    products = (corpus.sentence_vectors[rows].astype(np.float32) * query).sum(axis=1)
+    similarity = context_similarity(products.astype(np.float64)[places], windows.norms)
+    return np.array(np.round(np.maximum.reduceat(similarity, windows.firsts), 6), dtype=np.float64)
 
 
 def _ranked(

@@ -2,19 +2,26 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from contextsvc.corpus import Corpus, broken_invariants
 from contextsvc.errors import CorruptIndex
 from contextsvc.generation import Manifest, open_manifest, read_journal
 from contextsvc.library import OpenSearch
 from contextsvc.probing import changed_answers
+from contextsvc.steps.context import context_norms
+
+NORM_TOLERANCE = 1e-2
+"""Not 0: in a part that a resumed build took up, a vector may differ in its last bits from the one that now
+stands for it."""
 
 
 def check_index(root: Path, name: str, open_search: OpenSearch) -> tuple[Manifest | None, list[str]]:
     """The current generation's manifest, where it can be read, and what is wrong, one sentence each.
 
     Checked are: CURRENT's checksum, every byte of every file against the manifest, the invariants of the
-    corpus, that the searches answer the probe queries as they did when the generation was sealed, and
-    every record of the journal.
+    corpus, that the norms of sentences in context follow from their vectors, that the searches answer the
+    probe queries as they did when the generation was sealed, and every record of the journal.
 
     Raises:
         InvalidRequest: the name is none.
@@ -34,9 +41,24 @@ def _check_generation(root: Path, name: str, open_search: OpenSearch) -> tuple[M
     try:
         folder, manifest = open_manifest(root, name)
         corpus = Corpus.open(folder, manifest)
-        found = broken_invariants(corpus)
+        found = broken_invariants(corpus) or _wrong_norms(corpus)
         if not found:
             found = changed_answers(folder, corpus, *open_search(name, folder, corpus))
     except CorruptIndex as error:
         return manifest, list(error.problems)
     return manifest, found
+
+
+def _wrong_norms(corpus: Corpus) -> list[str]:
+    found = []
+    bounds = (corpus.document_table[f"{edge}_sentence"].tolist() for edge in ("first", "end"))
+    for number, (first, end) in enumerate(zip(*bounds, strict=True)):
+        sentences = corpus.sentence_table[first:end]
+        apart = np.abs(sentences["context_norm"] - context_norms(corpus.sentence_vectors[sentences["row"]]))
+        # Negated, so that NaN counts as wrong.
+        wrong = int((~(apart <= NORM_TOLERANCE)).sum())
+        if wrong:
+            found.append(
+                f"document {number}: the norms of {wrong} sentences in context are not those of their vectors"
+            )
+    return found

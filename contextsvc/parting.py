@@ -17,6 +17,7 @@ from contextsvc.ports import BlockParser, Embedder, LikenessIndex, SentenceSplit
 from contextsvc.records import Chunk, Document, Float32Array, Format, Int64Array, Sentence
 from contextsvc.repeats import Repeats
 from contextsvc.steps.chunking import Bounds, chunk_bounds, pooled_vectors
+from contextsvc.steps.context import context_norms
 from contextsvc.steps.sentences import cut_sentences
 
 
@@ -186,4 +187,5 @@ def _add_document(
         start, stop, section = sentences[first].start, sentences[end - 1].end, sentences[first].section
         chunks.append(Chunk.cut(document, start, stop, num_tokens, section, content_hash))
     bounds = [of for of, _ in found]
-    writer.add_document(document, sentences, numbers, chunks, bounds, pooled_vectors(vectors, bounds))
+    norms = context_norms(vectors)
+    writer.add_document(document, sentences, numbers, norms, chunks, bounds, pooled_vectors(vectors, bounds))

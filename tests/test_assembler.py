@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from contextsvc.assembler import Assembler
@@ -11,6 +12,7 @@ from contextsvc.errors import BudgetTooSmall, InvalidRequest, SettingError
 from contextsvc.library import Library, LoadedIndex
 from contextsvc.records import Document
 from contextsvc.requests import PackRequest
+from contextsvc.steps.context import KERNEL, REACH
 from contextsvc.wiring import open_search
 from tests.conftest import Build
 from tests.fakes.embedder import FakeEmbedder
@@ -32,10 +34,44 @@ def test_signals_add_up_to_the_score(index: LoadedIndex) -> None:
     best = fake_assembler().assemble(index, ASK).chunks[0].candidate
     assert best.signals["lexical"] == 1.0
     # "snapshot of the cluster": 4 words; the sentence "Take a snapshot of the cluster every night."
-    # has 8, 4 of them shared: 4 / sqrt(4 * 8)
-    assert best.signals["second_stage"] == pytest.approx(0.5**0.5, abs=1e-3)
+    # has 8, 4 of them shared: 4 / sqrt(4 * 8). Its neighbour "A snapshot holds all keys." has 5, 1 of them
+    # shared with the query, 2 with the sentence. Before the sentence there is only itself, so half of the
+    # neighbours' weight is its own: .3 + .7 / 2 against .7 / 2.
+    similarity = 0.65 * 4 / 32**0.5 + 0.35 * 1 / 20**0.5
+    norm = (0.65**2 + 0.35**2 + 2 * 0.65 * 0.35 * 2 / 40**0.5) ** 0.5
+    assert best.signals["second_stage"] == pytest.approx(similarity / norm, abs=1e-3)
     expected = 0.3 * 1 + 0.35 * best.signals["dense"] + 0.35 * best.signals["second_stage"]
     assert best.score == pytest.approx(expected, abs=1e-6)
+
+
+def test_the_second_stage_is_the_best_of_the_sentences_vectors_in_context(
+    build: Build, tmp_path: Path
+) -> None:
+    texts = [" ".join(f"Word{n * n % 23} and word{n % 7} of {name}." for n in range(40)) for name in "ab"]
+    build([Document(name, text) for name, text in zip("ab", texts, strict=True)])
+    index = Library(tmp_path, FakeEmbedder().fingerprint, open_search).get("pages")
+    corpus, query = index.corpus, FakeEmbedder().embed_queries(["word3 and word6"])[0]
+    pack = fake_assembler().assemble(index, replace(ASK, query="word3 and word6", max_chunks=64))
+    assert len(pack.chunks) >= 5
+    for candidate in (packed.candidate for packed in pack.chunks):
+        document = corpus.document_table[corpus.chunk_table[candidate.number]["doc"]]
+        own = corpus.sentence_table[document["first_sentence"] : document["end_sentence"]]
+        vectors = corpus.sentence_vectors[own["row"]].astype(np.float64)
+        padded = np.concatenate([vectors[:1].repeat(REACH, 0), vectors, vectors[-1:].repeat(REACH, 0)])
+        chunk = corpus.chunk_table[candidate.number]
+        scores = []
+        for number in range(
+            *(chunk[f"{edge}_sentence"] - document["first_sentence"] for edge in ("first", "end"))
+        ):
+            combined = KERNEL @ padded[number : number + len(KERNEL)]
+            scores.append(combined @ query / np.linalg.norm(combined))
+        assert candidate.signals["second_stage"] == pytest.approx(max(scores), abs=2e-6)
+
+
+def test_equal_chunks_in_equal_contexts_are_equally_good(index: LoadedIndex) -> None:
+    pack = fake_assembler().assemble(index, ASK)
+    (copy,) = [drop for drop in pack.drops if drop.doc_id == "copy"]
+    assert copy.score == pack.chunks[0].candidate.score
 
 
 def test_the_text_is_what_was_counted(index: LoadedIndex) -> None:

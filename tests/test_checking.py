@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from contextsvc.checking import check_index
@@ -11,6 +12,8 @@ from contextsvc.errors import UnknownIndex
 from contextsvc.generation import append, open_manifest
 from contextsvc.library import LoadedIndex
 from contextsvc.probing import PROBES, changed_answers, record_probes
+from contextsvc.records import Document
+from contextsvc.steps.context import context_norms
 from contextsvc.wiring import open_search
 from tests.conftest import Build
 
@@ -47,6 +50,19 @@ def test_damage_is_named(build: Build, tmp_path: Path, damage: Callable[[Path], 
     damage(tmp_path / "pages")
     (problem,) = check_index(tmp_path, "pages", open_search)[1]
     assert problem.startswith(said)
+
+
+@pytest.mark.parametrize("norm", [0.5, np.nan])
+def test_norms_that_do_not_follow_from_the_vectors_are_named(
+    build: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, norm: float
+) -> None:
+    made = context_norms(np.eye(2, dtype=np.float32))
+    monkeypatch.setattr("contextsvc.parting.context_norms", lambda _: np.array([norm, made[1]]))
+    # They share no word, so they are orthogonal and the second norm is right.
+    build([Document("a", "Apples ripen. Stars shine.")])
+    assert check_index(tmp_path, "pages", open_search)[1] == [
+        "document 0: the norms of 1 sentences in context are not those of their vectors"
+    ]
 
 
 def test_probes_are_answered_as_recorded_or_named(index: LoadedIndex, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contextsvc.corpus import Corpus, CorpusWriter, broken_invariants
+from contextsvc.corpus import Corpus, CorpusWriter, broken_invariants, windows_of
 from contextsvc.errors import CorruptIndex, ShapeError, SpanError
 from contextsvc.generation import open_manifest, stage
 from contextsvc.records import Chunk, Document, Sentence
@@ -20,6 +20,8 @@ EMPTY = Document("b", "")
 LAST = Document("c", "One 🙂. \ud83d\ude00 lone.\nEnd.", metadata={"odd": "\ud83d\ude00\u2028"})
 # Unit vectors that float16 holds exactly enough: two axes and 0.6 / 0.8.
 AXES = np.array([[1, 0], [0, 1], [0.6, 0.8]], dtype=np.float32)
+# Norms in context; that they fit the vectors is for `index check` to say.
+NORMS = np.array([1, 0.5, 0.25], dtype=np.float32)
 
 
 def cut(document: Document, start: int, end: int, section: tuple[str, ...] = ()) -> Chunk:
@@ -31,11 +33,12 @@ def write(folder: Path) -> None:
         assert writer.add_vectors(AXES[:2]) == 0
         spans = [Sentence(0, 9, 3), Sentence(10, 14, 1), Sentence(15, 21, 2)]
         chunks = [cut(FIRST, 0, 14, ("Top", "Deep")), cut(FIRST, 15, 21)]
-        assert writer.add_document(FIRST, spans, [0, 1, 1], chunks, [(0, 2), (2, 3)], AXES[[2, 1]]) == 0
-        assert writer.add_document(EMPTY, [], [], [], [], np.empty((0, 2), np.float32)) == 1
+        bounds = [(0, 2), (2, 3)]
+        assert writer.add_document(FIRST, spans, [0, 1, 1], NORMS, chunks, bounds, AXES[[2, 1]]) == 0
+        assert writer.add_document(EMPTY, [], [], NORMS[:0], [], [], AXES[:0]) == 1
         spans = [Sentence(0, 6, 3), Sentence(7, 15, 1), Sentence(16, 20, 2)]
         whole = [cut(LAST, 0, 20, ("Top", "Deep"))]
-        assert writer.add_document(LAST, spans, [0, 2, 0], whole, [(0, 3)], AXES[:1]) == 2
+        assert writer.add_document(LAST, spans, [0, 2, 0], NORMS[::-1], whole, [(0, 3)], AXES[:1]) == 2
         assert writer.add_vectors(AXES[2:]) == 2
         np.testing.assert_allclose(writer.vectors(np.array([2, 0, 2])), AXES[[2, 0, 2]], atol=5e-4)
         assert writer.vectors(np.array([], dtype=np.int64)).shape == (0, 2)
@@ -85,6 +88,21 @@ def test_sentences_and_vectors_lie_by_chunk(corpus: Corpus) -> None:
     assert corpus.chunk_vectors.dtype == corpus.sentence_vectors.dtype == np.float16
     np.testing.assert_allclose(corpus.chunk_vectors, AXES[[2, 1, 0]], atol=5e-4)
     np.testing.assert_allclose(corpus.sentence_vectors, AXES, atol=5e-4)
+
+
+def test_windows_are_of_one_document_and_repeat_its_edges(corpus: Corpus) -> None:
+    # Sentences 0 to 2 are FIRST's, with vectors 0, 1, 1; 3 to 5 are LAST's, with vectors 0, 2, 0.
+    windows = windows_of(corpus, np.array([2, 0]), reach=2)
+    assert windows.rows.tolist() == [
+        [0, 0, 0, 2, 0], [0, 0, 2, 0, 0], [0, 2, 0, 0, 0], [0, 0, 0, 1, 1], [0, 0, 1, 1, 1],
+    ]  # fmt: skip
+    assert windows.norms.tolist() == [0.25, 0.5, 1, 1, 0.5]
+    assert windows.firsts.tolist() == [0, 3]
+    none = windows_of(corpus, np.zeros(0, dtype=np.int64), reach=2)
+    assert (none.rows.shape, none.norms.shape, none.firsts.shape) == ((0, 5), (0,), (0,))
+    for number in (-1, 3):
+        with pytest.raises(ShapeError, match=f"chunks {number} to {number} were asked for; there are 3"):
+            windows_of(corpus, np.array([number]), reach=2)
 
 
 def test_a_whole_corpus_breaks_no_invariant(corpus: Corpus) -> None:
@@ -138,7 +156,8 @@ def test_any_text_cut_anywhere_is_kept(pieces: list[str], data: st.DataObject) -
         with CorpusWriter(Path(folder), dim=2) as writer:
             writer.add_vectors(AXES[:1])
             sentences = [Sentence(start, end, 1) for start, end in spans]
-            writer.add_document(document, sentences, [0] * len(spans), chunks, bounds, vectors)
+            norms = np.ones(len(spans), dtype=np.float32)
+            writer.add_document(document, sentences, [0] * len(spans), norms, chunks, bounds, vectors)
         corpus = Corpus.open(Path(folder))
         assert list(corpus.documents()) == [document]
         assert [corpus.chunk(number) for number in range(len(chunks))] == chunks
@@ -147,8 +166,8 @@ def test_any_text_cut_anywhere_is_kept(pieces: list[str], data: st.DataObject) -
 
 def _add(folder: Path, **changes: object) -> None:
     given: dict[str, object] = {
-        "document": FIRST, "sentences": [Sentence(0, 9, 3)], "vector_rows": [0], "chunks": [cut(FIRST, 0, 9)],
-        "chunk_bounds": [(0, 1)], "chunk_vectors": AXES[:1],
+        "document": FIRST, "sentences": [Sentence(0, 9, 3)], "vector_rows": [0], "context_norms": NORMS[:1],
+        "chunks": [cut(FIRST, 0, 9)], "chunk_bounds": [(0, 1)], "chunk_vectors": AXES[:1],
     }  # fmt: skip
     with CorpusWriter(folder, dim=2) as writer:
         writer.add_vectors(AXES[:1])
@@ -158,7 +177,8 @@ def _add(folder: Path, **changes: object) -> None:
 @pytest.mark.parametrize(
     ("changes", "error", "message"),
     [
-        ({"vector_rows": []}, ShapeError, "1 sentences with 0 rows"),
+        ({"vector_rows": []}, ShapeError, "1 sentences with 0 rows and 1 norms"),
+        ({"context_norms": NORMS}, ShapeError, "1 sentences with 1 rows and 3 norms"),
         ({"vector_rows": [1]}, ShapeError, "names vector 1 of 1"),
         ({"vector_rows": [-1]}, ShapeError, "names vector row -1"),
         ({"chunk_bounds": [(0, 2)]}, ShapeError, "holds sentences 0-2 of 1"),

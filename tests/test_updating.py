@@ -11,7 +11,7 @@ import pytest
 from contextsvc.checking import check_index
 from contextsvc.corpus import Corpus
 from contextsvc.errors import CorruptIndex, IndexMismatch, InvalidRequest, SettingError, UnknownIndex
-from contextsvc.generation import open_manifest
+from contextsvc.generation import FORMAT, open_manifest
 from contextsvc.indexing import Built, Update, build_index, update_index
 from contextsvc.records import Document
 from contextsvc.settings import Settings
@@ -55,6 +55,7 @@ def test_an_update_comes_to_what_a_build_of_the_result_comes_to(build: Build, tm
     assert list(one.documents()) == list(other.documents()) == [*result, NEW]
     assert [one.chunk(n) for n in range(one.num_chunks)] == [other.chunk(n) for n in range(other.num_chunks)]
     np.testing.assert_array_equal(one.chunk_vectors, other.chunk_vectors)
+    np.testing.assert_array_equal(one.sentence_table["context_norm"], other.sentence_table["context_norm"])
     for number in range(one.num_chunks):
         np.testing.assert_array_equal(
             one.sentence_vectors[one.sentence_rows(number)],
@@ -199,6 +200,18 @@ def test_parts_are_used_only_whole_and_only_where_they_fit(
     with pytest.raises(KeyboardInterrupt):
         build_index(tmp_path, "pages", failing(7), fake_parts())
     assert build_index(tmp_path, "pages", documents(), fake_parts()).progress.num_reused == 0
+
+
+def test_parts_of_another_format_are_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("contextsvc.indexing.BATCH_CHARS", 100)
+    with monkeypatch.context() as before:
+        before.setattr("contextsvc.generation.parts.FORMAT", FORMAT - 1)
+        with pytest.raises(KeyboardInterrupt):
+            build_index(tmp_path, "pages", failing(7), fake_parts())
+    assert len(list((tmp_path / "pages" / "parts").iterdir())) == 3
+    built = build_index(tmp_path, "pages", documents(), fake_parts(), resume=True)
+    assert built.progress.num_reused == 0
+    assert check_index(tmp_path, "pages", open_search)[1] == []
 
 
 def test_a_sentence_of_another_part_is_not_embedded_again(

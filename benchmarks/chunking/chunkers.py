@@ -15,6 +15,7 @@ from benchmarks.chunking.corpora import Collection
 from benchmarks.chunking.metrics import Passage, Span
 from benchmarks.peers.running import peers_python
 from contextsvc import assets
+from contextsvc.corpus import Corpus, windows_of
 from contextsvc.engine import Ask, Engine
 from contextsvc.indexing import build_index
 from contextsvc.library import LoadedIndex
@@ -22,11 +23,16 @@ from contextsvc.ports import Embedder
 from contextsvc.records import Float32Array, Int64Array
 from contextsvc.requests import MAX_BUDGET_TOKENS
 from contextsvc.settings import Settings
+from contextsvc.steps.context import REACH, context_similarity
 from contextsvc.wiring import build_engine, build_index_parts, read_sources
 
-INDEX = "chunking"
+INDEX, FINER_INDEX = "chunking", "chunking-finer"
+CONTEXTUAL = "ours, dense, contextual sentences"
 EMBEDDER = "all-MiniLM-L6-v2"
 """Of the published rows: this benchmark takes no other."""
+
+FINER = (48, 160)
+"""Fewest and most tokens of a chunk that are tried beside those that ship."""
 
 Search = Callable[[Sequence[str], int], list[list[int]]]
 """(questions, how many) -> numbers of the best chunks of each, best first."""
@@ -86,34 +92,45 @@ def peers(collection: Collection, embedder: Embedder, size: int, home: Path) -> 
 
 @contextmanager
 def ours(collection: Collection, settings: Settings, embedder: Embedder) -> Iterator[list[Chunked]]:
-    """Our chunks as the service indexes these files, found in three ways.
+    """Our chunks as the service indexes these files, found in four ways.
 
     By the chunk vectors that the index keeps, the means of their sentences'; by vectors of the chunks'
-    texts, as the peers' are; and by all that the service scores with. The index is gone afterwards.
+    texts, as the peers' are; by their best sentence in context, alone; and by all that the service scores
+    with. By their best sentence once more in chunks of `FINER` sizes. The indexes are gone afterwards.
     """
     with tempfile.TemporaryDirectory() as folder:
         settings = replace(settings, root=Path(folder), cache=False, score_floor=0.0, diversity_weight=0.0,
                            near_duplicate_similarity=1.0)  # fmt: skip
-        names = {path.name: corpus for corpus, path in collection.paths.items()}
-        sources = [str(path) for path in collection.paths.values()]
-        documents = read_sources(settings, sources, lambda *_: None)
-        build_index(settings.root, INDEX, documents, build_index_parts(settings, embedder))
+        finer = replace(settings, chunk_min_tokens=FINER[0], chunk_max_tokens=FINER[1])
+        for name, sizes in ((INDEX, settings), (FINER_INDEX, finer)):
+            sources = [str(path) for path in collection.paths.values()]
+            documents = read_sources(sizes, sources, lambda *_: None)
+            build_index(settings.root, name, documents, build_index_parts(sizes, embedder))
         engine = build_engine(settings)
-        index = engine.library.get(INDEX)
-        chunks = [index.corpus.chunk(number) for number in range(index.corpus.num_chunks)]
-        passages = [Passage(names[chunk.doc_id], chunk.start, chunk.end) for chunk in chunks]
-        whole = embedder.embed_passages([chunk.text for chunk in chunks])
-        pooled = index.corpus.chunk_vectors[:].astype(np.float32)
-        chosen = {
-            "chunk_min_tokens": settings.chunk_min_tokens,
-            "chunk_max_tokens": settings.chunk_max_tokens,
-        }
+        index, fine = engine.library.get(INDEX).corpus, engine.library.get(FINER_INDEX).corpus
+        passages, chosen = _passages(collection, index), _sizes(settings)
+        whole = embedder.embed_passages([index.chunk(number).text for number in range(index.num_chunks)])
+        pooled = index.chunk_vectors[:].astype(np.float32)
         weights = {name: getattr(settings, f"{name}_weight") for name in ("lexical", "dense", "second_stage")}
         yield [
             Chunked("ours, dense", passages, by_vectors(embedder, pooled), chosen),
             Chunked("ours, dense, texts embedded", passages, by_vectors(embedder, whole), chosen),
-            Chunked("ours, hybrid", passages, by_engine(engine, index), {**chosen, **weights}),
-        ]
+            Chunked(CONTEXTUAL, passages, by_sentences(embedder, index), chosen),
+            Chunked(f"{CONTEXTUAL}, {FINER[0]}-{FINER[1]} tokens", _passages(collection, fine),
+                    by_sentences(embedder, fine), _sizes(finer)),
+            Chunked("ours, hybrid", passages, by_engine(engine, engine.library.get(INDEX)),
+                    {**chosen, **weights}),
+        ]  # fmt: skip
+
+
+def _passages(collection: Collection, corpus: Corpus) -> list[Passage]:
+    names = {path.name: name for name, path in collection.paths.items()}
+    chunks = map(corpus.chunk, range(corpus.num_chunks))
+    return [Passage(names[chunk.doc_id], chunk.start, chunk.end) for chunk in chunks]
+
+
+def _sizes(settings: Settings) -> dict[str, object]:
+    return {name: getattr(settings, name) for name in ("chunk_min_tokens", "chunk_max_tokens")}
 
 
 def by_vectors(embedder: Embedder, vectors: Float32Array) -> Search:
@@ -123,6 +140,23 @@ def by_vectors(embedder: Embedder, vectors: Float32Array) -> Search:
         similarity = embedder.embed_queries(questions) @ vectors.T
         order: Int64Array = np.argsort(-similarity, axis=1, kind="stable")[:, :k]
         return [[int(number) for number in row] for row in order]
+
+    return search
+
+
+def by_sentences(embedder: Embedder, corpus: Corpus) -> Search:
+    """Every chunk as near as its nearest sentence in context; ties go to the smaller number."""
+    windows = windows_of(corpus, np.arange(corpus.num_chunks), REACH)
+    vectors = corpus.sentence_vectors.astype(np.float32)
+
+    def search(questions: Sequence[str], k: int) -> list[list[int]]:
+        found = []
+        for query in embedder.embed_queries(questions):
+            similarity = (vectors @ query).astype(np.float64)[windows.rows]
+            sentences = context_similarity(similarity, windows.norms)
+            best = np.round(np.maximum.reduceat(sentences, windows.firsts), 6)
+            found.append([int(number) for number in np.argsort(-best, kind="stable")[:k]])
+        return found
 
     return search
 

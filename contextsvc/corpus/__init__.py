@@ -5,7 +5,8 @@
     documents.npy          one row a document (`files.DOCUMENT`): where its line, text, chunks, sentences lie
     sections.json          the distinct heading paths
     chunks.npy             one row a chunk (`files.CHUNK`): document, span, bytes, sentences, tokens, section
-    sentences.npy          one row a sentence (`files.SENTENCE`): span in its document, row of its vector
+    sentences.npy          one row a sentence (`files.SENTENCE`): span in its document, row of its vector,
+                           norm of its vector in context (`steps.context`)
     sentence_vectors.npy   (num_vectors, dim) float16, unit rows; equal sentences may share one
     sentence_keys.npy      (num_vectors,) a digest of each sentence that has a vector
     chunk_vectors.npy      (num_chunks, dim) float16, unit rows
@@ -20,6 +21,7 @@ from contextsvc.corpus.invariants import broken_invariants
 from contextsvc.corpus.known import NOWHERE, KnownSentences, Vectors
 from contextsvc.corpus.merging import Merger, Place
 from contextsvc.corpus.view import Corpus
+from contextsvc.corpus.windows import Windows, windows_of
 from contextsvc.corpus.writing import CorpusWriter
 
 __all__ = [
@@ -30,6 +32,8 @@ __all__ = [
     "Merger",
     "Place",
     "Vectors",
+    "Windows",
     "broken_invariants",
     "sentence_key",
+    "windows_of",
 ]

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from contextsvc.errors import ShapeError
+from contextsvc.records import Document
 
 TEXTS = "texts.utf8"
 DOCUMENT_LINES = "documents.jsonl"
@@ -41,7 +42,7 @@ DOCUMENT = np.dtype(
 )
 KEY = np.dtype("S16")
 NO_KEY = b""
-SENTENCE = np.dtype([("start", "<i8"), ("end", "<i8"), ("row", "<i8")])
+SENTENCE = np.dtype([("start", "<i8"), ("end", "<i8"), ("row", "<i8"), ("context_norm", "<f4")])
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,30 @@ def encode(text: str) -> bytes:
 def decode(data: bytes) -> str:
     """The inverse of `encode`."""
     return data.decode("utf-8", "surrogatepass")
+
+
+def document_line(document: Document) -> bytes:
+    """A document's line of documents.jsonl.
+
+    Raises:
+        ShapeError: its metadata is not JSON.
+    """
+    fields = ("doc_id", "title", "source", "format")
+    content = {
+        **{field: getattr(document, field) for field in fields},
+        "metadata": dict(document.metadata),
+        "content_hash": document.content_hash,
+    }
+    return json_line(content, document.doc_id)
+
+
+def json_line(content: object, of: str) -> bytes:
+    """JSON and a line end; ShapeError where it cannot be written, which names what it is `of`."""
+    # Not ASCII: escaped, two lone surrogates side by side would be read back as one character.
+    try:
+        return encode(json.dumps(content, ensure_ascii=False) + "\n")
+    except (TypeError, ValueError) as error:
+        raise ShapeError(f"the metadata of {of!r} cannot be kept as JSON: {error}") from error
 
 
 class RowFile:

@@ -124,6 +124,6 @@ def _misnamed_vectors(corpus: Corpus, doc: int, text: str) -> Iterator[str]:
     row = corpus.document_table[doc]
     sentences = corpus.sentence_table[row["first_sentence"] : row["end_sentence"]]
     keys = corpus.sentence_keys[sentences["row"]].tolist()
-    for (start, end, number), key in zip(sentences.tolist(), keys, strict=True):
+    for (start, end, number), key in zip(sentences[["start", "end", "row"]].tolist(), keys, strict=True):
         if key != NO_KEY and key != sentence_key(text[start:end]):
             yield f"sentence {start}-{end} of document {doc} names vector {number}, which is another's"

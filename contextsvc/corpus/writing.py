@@ -1,6 +1,5 @@
 """Writing the corpus files, one document at a time, in memory bounded by the largest document."""
 
-import json
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -27,7 +26,9 @@ from contextsvc.corpus.files import (
     TEXTS,
     VECTOR,
     RowFile,
+    document_line,
     encode,
+    json_line,
 )
 from contextsvc.corpus.view import Corpus
 from contextsvc.errors import ShapeError, SpanError
@@ -130,6 +131,7 @@ class CorpusWriter:
         document: Document,
         sentences: Sequence[Sentence],
         vector_rows: Sequence[int] | Int64Array,
+        context_norms: Float32Array,
         chunks: Sequence[Chunk],
         chunk_bounds: Sequence[tuple[int, int]],
         chunk_vectors: Float32Array,
@@ -140,6 +142,7 @@ class CorpusWriter:
             document: Its metadata must be JSON.
             sentences: In order.
             vector_rows: One a sentence: the row of its vector, which may be added later.
+            context_norms: One a sentence, of `steps.context`: what a query divides by.
             chunks: Cut from this document.
             chunk_bounds: One a chunk: its sentences, counted within the document, end exclusive.
             chunk_vectors: (number of chunks, dim), unit rows.
@@ -148,16 +151,18 @@ class CorpusWriter:
             ShapeError: the lengths disagree, a bound or row is out of range, or metadata is not JSON.
             SpanError: a chunk's text is not what its span holds.
         """
-        if len(vector_rows) != len(sentences) or len(chunk_bounds) != len(chunks):
+        agree = len(vector_rows) == len(context_norms) == len(sentences) and len(chunk_bounds) == len(chunks)
+        if not agree:
             raise ShapeError(
-                f"{len(sentences)} sentences with {len(vector_rows)} rows, "
+                f"{len(sentences)} sentences with {len(vector_rows)} rows and {len(context_norms)} norms, "
                 f"{len(chunks)} chunks with {len(chunk_bounds)} bounds"
             )
         vectors = self._fitting(chunk_vectors, len(chunks))
         data = encode(document.text)
-        line = _line_of(document)
+        line = document_line(document)
         chunk_rows = self._chunk_rows(document, chunks, chunk_bounds, len(sentences))
-        spans = [(s.start, s.end, row) for s, row in zip(sentences, vector_rows, strict=True)]
+        told = zip(sentences, vector_rows, context_norms, strict=True)
+        sentence_rows = [(sentence.start, sentence.end, row, norm) for sentence, row, norm in told]
         lowest, highest = min(vector_rows, default=0), max(vector_rows, default=0)
         if lowest < 0:
             raise ShapeError(f"document {document.doc_id!r} names vector row {lowest}")
@@ -167,7 +172,7 @@ class CorpusWriter:
         self._texts.write(data)
         self._lines.write(line)
         self._chunks.append(np.array(chunk_rows, dtype=CHUNK))
-        self._sentences.append(np.array(spans, dtype=SENTENCE))
+        self._sentences.append(np.array(sentence_rows, dtype=SENTENCE))
         self._chunk_vectors.append(vectors)
         self._num_text_bytes += len(data)
         self._num_line_bytes += len(line)
@@ -223,7 +228,7 @@ class CorpusWriter:
         with self._files:
             if self._highest_row >= self.num_vectors:
                 raise ShapeError(f"a sentence names vector {self._highest_row} of {self.num_vectors}")
-            (self._folder / SECTIONS).write_bytes(_json_line(list(self._sections), "sections"))
+            (self._folder / SECTIONS).write_bytes(json_line(list(self._sections), "sections"))
 
     def _chunk_rows(
         self,
@@ -278,21 +283,3 @@ def _byte_offsets(text: str, edges: Iterable[int]) -> dict[int, int]:
         position = edge
         offsets[edge] = num_bytes
     return offsets
-
-
-def _line_of(document: Document) -> bytes:
-    fields = ("doc_id", "title", "source", "format")
-    content = {
-        **{field: getattr(document, field) for field in fields},
-        "metadata": dict(document.metadata),
-        "content_hash": document.content_hash,
-    }
-    return _json_line(content, document.doc_id)
-
-
-def _json_line(content: object, of: str) -> bytes:
-    # Not ASCII: escaped, two lone surrogates side by side would be read back as one character.
-    try:
-        return encode(json.dumps(content, ensure_ascii=False) + "\n")
-    except (TypeError, ValueError) as error:
-        raise ShapeError(f"the metadata of {of!r} cannot be kept as JSON: {error}") from error

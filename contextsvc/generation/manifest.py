@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from contextsvc.generation.verified import FileStates, as_seen, is_settled
 
-FORMAT = 2
+FORMAT = 3
 _THREADS = 4
 _FEW_BYTES = 4_000_000
 

@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from contextsvc.generation.manifest import FORMAT
+
 PARTS = "parts"
 _ABOUT = "part.json"
 
@@ -24,7 +26,7 @@ def part_folder(index: Path, number: int) -> Path:
 
 def finish_part(folder: Path, made_with: Mapping[str, Any]) -> None:
     """Say what a part holds, in a file that is there whole or not at all."""
-    about = {"made_with": made_with, "files": _digests(folder)}
+    about = {"format": FORMAT, "made_with": made_with, "files": _digests(folder)}
     partial = folder / f"{_ABOUT}.tmp"
     partial.write_text(json.dumps(about, sort_keys=True), encoding="utf-8")
     partial.rename(folder / _ABOUT)
@@ -35,7 +37,8 @@ def finished_parts(index: Path, made_with: Mapping[str, Any]) -> Iterator[Path]:
     for folder in sorted((index / PARTS).glob("*")):
         try:
             about = json.loads((folder / _ABOUT).read_bytes())
-            sound = about["made_with"] == json.loads(json.dumps(made_with))
+            # A part of another format cannot be opened, though it is whole.
+            sound = about["format"] == FORMAT and about["made_with"] == json.loads(json.dumps(made_with))
             sound = sound and about["files"] == _digests(folder)
         except (OSError, ValueError, TypeError, KeyError):
             sound = False

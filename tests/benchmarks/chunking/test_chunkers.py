@@ -1,19 +1,25 @@
 """Where a peer's chunks lie, vectors that are kept, and how chunks are found and scored."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from benchmarks.chunking.chunkers import Chunked, by_vectors
+from benchmarks.chunking.chunkers import Chunked, by_sentences, by_vectors
 from benchmarks.chunking.corpora import ExcerptQuestion, Published
 from benchmarks.chunking.figures import beside_published, compared, rows, scored
 from benchmarks.chunking.keeping import KeptPassages
 from benchmarks.chunking.metrics import Passage
 from benchmarks.chunking.peer_splitters import located
-from contextsvc.records import Float32Array
+from contextsvc.corpus import Corpus
+from contextsvc.generation import open_manifest
+from contextsvc.indexing import build_index
+from contextsvc.records import Document, Float32Array
 from tests.fakes.cache import MemoryCache
 from tests.fakes.embedder import FakeEmbedder
+from tests.world import fake_parts
 
 COMMON = {"benchmark": "chunking", "dataset": "d@1", "settings": {"part": "all"}, "command": "c"}
 
@@ -75,6 +81,21 @@ def chunked(texts: list[str], name: str = "x") -> Chunked:
 
 def test_the_nearest_chunks_are_found_and_ties_go_to_the_first() -> None:
     assert chunked(["cat", "dog", "dog"]).search(["dog", "cat"], 2) == [[1, 2], [0, 1]]
+
+
+def test_a_chunk_is_as_near_as_its_best_sentence_in_context(tmp_path: Path) -> None:
+    pages = [
+        Document("dogs", "The dog sleeps well. Its kennel is warm."),
+        Document("cats", "The cat sleeps well."),
+    ]
+    build_index(tmp_path, "pages", pages, replace(fake_parts(), max_tokens=6))
+    corpus = Corpus.open(open_manifest(tmp_path, "pages")[0])
+    texts = [corpus.chunk(number).text for number in range(corpus.num_chunks)]
+    assert texts == ["The dog sleeps well.", "Its kennel is warm.", "The cat sleeps well."]
+    search = by_sentences(FakeEmbedder(), corpus)
+    # "kennel": its own sentence, then the one beside it, then the one of another document.
+    assert search(["kennel", "cat"], 3) == [[1, 0, 2], [2, 0, 1]]
+    assert search(["kennel"], 1) == [[1]]
 
 
 def test_scores_are_percents_of_each_question() -> None:
