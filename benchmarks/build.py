@@ -92,25 +92,32 @@ class Bench:
         print(f"{name}: {into.seconds[-1]:.1f} s, peak {into.peaks[-1]:.0f} MiB", flush=True)
         return texts
 
-    def against_the_encoder(self, repeats: int) -> tuple[Measured, Measured]:
+    def against_the_encoder(
+        self, repeats: int, environment: Mapping[str, str] = {}
+    ) -> tuple[Measured, Measured]:
         """Ours, and the encoder on the distinct sentences that ours found, in turn."""
         ours, bare = Measured(), Measured()
         for _ in range(repeats):
-            sentences = self.run("ours", ours, self.documents)
-            self.run("bare", bare, sentences)
+            sentences = self.run("ours", ours, self.documents, environment)
+            self.run("bare", bare, sentences, environment)
         return ours, bare
+
+
+def share_of_speed(ours: Measured, bare: Measured) -> float:
+    """Seconds of the encoder alone over those of the whole build, the median of the turns."""
+    pairs = zip(bare.seconds, ours.seconds, strict=True)
+    return median(alone / whole for alone, whole in pairs)
 
 
 def own_figures(ours: Measured, bare: Measured) -> dict[str, float]:
     """What a build of ours is judged by."""
-    pairs = zip(bare.seconds, ours.seconds, strict=True)
     return {
         "seconds to build": median(ours.seconds),
         "peak memory, MiB": max(ours.peaks),
         "documents/s": ours.documents_per_second,
         "tokens/s of distinct sentences, end to end": ours.tokens_per_second,
         "tokens/s of the bare encoder on the same sentences": bare.tokens_per_second,
-        "share of the bare encoder's speed": median(alone / whole for alone, whole in pairs),
+        "share of the bare encoder's speed": share_of_speed(ours, bare),
         "peak memory of the bare encoder, MiB": max(bare.peaks),
         "share of tokens cut by the model's window": ours.share_cut,
     }
@@ -139,9 +146,9 @@ def peers(bench: Callable[[Iterable[Text]], Bench], asked: argparse.Namespace) -
     place = bench(texts_of(pages))
     ours, bare = place.against_the_encoder(asked.repeats)
     figures = own_figures(ours, bare)
-    plain = Measured()
-    place.run("ours", plain, place.documents, FLOAT32)
+    plain, plain_bare = place.against_the_encoder(asked.repeats, FLOAT32)
     figures["documents/s in float32, as the peers compute"] = plain.documents_per_second
+    figures["share of the bare encoder's speed, both in float32"] = share_of_speed(plain, plain_bare)
     versions = {**ours.versions}
     if peers_python() is None:
         print("the peers are left out, for they have no environment; make it: make peers")

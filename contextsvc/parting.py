@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from contextsvc.corpus import NOWHERE, Corpus, CorpusWriter, KnownSentences, Vectors, sentence_key
 from contextsvc.library import OpenSearch
@@ -88,6 +89,23 @@ class Cut:
         return sum(map(len, self.sentences))
 
 
+@dataclass(frozen=True, slots=True)
+class Chunked:
+    """What a document's text and its sentences' vectors give.
+
+    Attributes:
+        bounds: Of the chunks, in sentences.
+        num_tokens: Of each chunk.
+        vectors: (num_chunks, dim) pooled.
+        norms: (num_sentences,) of the sentences in context.
+    """
+
+    bounds: Sequence[Bounds]
+    num_tokens: Sequence[int]
+    vectors: Float32Array
+    norms: Float32Array
+
+
 class Seen:
     """What a build remembers of the documents before: what is equal is cut, counted and chunked once.
 
@@ -99,7 +117,7 @@ class Seen:
         # Apart, for they are filled in two threads.
         self.sentences = Repeats[list[Sentence]]()
         self.fits, self.counts = Repeats[bool](), Repeats[int]()
-        self.chunks = Repeats[list[tuple[Bounds, int]]]()
+        self.chunks = Repeats[Chunked]()
 
 
 def cut(documents: Sequence[Document], parts: IndexParts, seen: Seen) -> Cut:
@@ -133,23 +151,25 @@ def write_part(folder: Path, cut: Cut, found: Vectors, parts: IndexParts, seen: 
     with CorpusWriter(folder, parts.embedder.dim) as writer:
         writer.add_vectors(found.vectors, found.keys)
         for document, sentences, numbers in zip(cut.documents, cut.sentences, cut.numbers, strict=True):
-            # As stored: chunk vectors must follow from what the generation holds.
-            vectors = found.vectors[numbers].astype(np.float32)
-            chunks = seen.chunks.of(document, partial(_chunks_of, document, sentences, vectors, parts))
-            _add_document(document, sentences, numbers, vectors, chunks, writer)
+            make = partial(_chunked, document, sentences, found.vectors, numbers, parts)
+            _add_document(document, sentences, numbers, seen.chunks.of(document, make), writer)
 
 
 def _sentences_of(document: Document, parts: IndexParts, seen: Seen) -> list[Sentence]:
     def fit(texts: Sequence[str]) -> list[bool]:
-        # A token is at least one byte, so that most texts need not be tokenised to know they fit.
-        limit = min(parts.max_tokens, parts.embedder.max_tokens)
-        verdicts = [len(text.encode("utf-8", "surrogatepass")) <= limit for text in texts]
-        long = [number for number, fit in enumerate(verdicts) if not fit]
-        counts = parts.counter.count([texts[number] for number in long])
-        pieces = parts.embedder.count_tokens([texts[number] for number in long])
-        for number, num_tokens, num_pieces in zip(long, counts, pieces, strict=True):
-            verdicts[number] = num_tokens <= parts.max_tokens and num_pieces <= parts.embedder.max_tokens
-        return verdicts
+        # A token is at least one byte: most texts need not be tokenised to know that they fit.
+        sizes = np.array([len(text.encode("utf-8", "surrogatepass")) for text in texts])
+        verdicts = np.ones(len(texts), dtype=bool)
+        counts = (
+            (parts.counter.count, parts.max_tokens),
+            (parts.embedder.count_tokens, parts.embedder.max_tokens),
+        )
+        for count, limit in counts:
+            long = np.flatnonzero(verdicts & (sizes > limit))
+            verdicts[long] = (
+                np.array(count([texts[number] for number in long.tolist()]), dtype=np.int64) <= limit
+            )
+        return verdicts.tolist()
 
     blocks = parts.parsers[document.format].parse(document.text)
     return cut_sentences(
@@ -158,34 +178,37 @@ def _sentences_of(document: Document, parts: IndexParts, seen: Seen) -> list[Sen
     )  # fmt: skip
 
 
-def _chunks_of(
-    document: Document, sentences: Sequence[Sentence], vectors: Float32Array, parts: IndexParts
-) -> list[tuple[Bounds, int]]:
-    """Bounds of the chunks, in sentences, and tokens of each."""
-    counted: dict[tuple[int, int], int] = {}
+def _chunked(
+    document: Document,
+    sentences: Sequence[Sentence],
+    stored: NDArray[np.float16],
+    numbers: Int64Array,
+    parts: IndexParts,
+) -> Chunked:
+    counted: dict[Bounds, int] = {}
 
     def count(first: int, end: int) -> int:
         text = document.text[sentences[first].start : sentences[end - 1].end]
         counted[first, end] = parts.counter.count([text])[0]
         return counted[first, end]
 
+    # As stored: chunk vectors must follow from what the generation holds.
+    vectors = stored[numbers].astype(np.float32)
     bounds = chunk_bounds(sentences, vectors, parts.min_tokens, parts.max_tokens, count)
-    return [((first, end), counted.get((first, end)) or count(first, end)) for first, end in bounds]
+    num_tokens = [counted.get(of) or count(*of) for of in bounds]
+    return Chunked(bounds, num_tokens, pooled_vectors(vectors, bounds), context_norms(vectors))
 
 
 def _add_document(
     document: Document,
     sentences: Sequence[Sentence],
     numbers: Int64Array,
-    vectors: Float32Array,
-    found: Sequence[tuple[Bounds, int]],
+    found: Chunked,
     writer: CorpusWriter,
 ) -> None:
     content_hash = document.content_hash
     chunks = []
-    for (first, end), num_tokens in found:
+    for (first, end), num_tokens in zip(found.bounds, found.num_tokens, strict=True):
         start, stop, section = sentences[first].start, sentences[end - 1].end, sentences[first].section
         chunks.append(Chunk.cut(document, start, stop, num_tokens, section, content_hash))
-    bounds = [of for of, _ in found]
-    norms = context_norms(vectors)
-    writer.add_document(document, sentences, numbers, norms, chunks, bounds, pooled_vectors(vectors, bounds))
+    writer.add_document(document, sentences, numbers, found.norms, chunks, found.bounds, found.vectors)

@@ -3,6 +3,7 @@
 import sys
 import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,9 @@ BATCH_TOKENS = 4096
 """Tokens of a batch, padding included. Throughput rises up to about here and then stays; on a busy
 machine small batches lose most, for every call waits for all threads several times a layer."""
 
+AT_ONCE = 2
+"""Batches in the model at a time: while one waits for its threads to meet, or is being tokenised, the other
+has the cores. Each batch is as it would be alone, so vectors are the same."""
 
 PAD_TOKENS = 8
 """Lengths are multiples of it: every new shape costs torch memory that it keeps, and a build of 8,000
@@ -114,8 +118,16 @@ class SentenceTransformersEmbedder:
     def _embed(self, texts: Sequence[str], prompt: str | None, task: str) -> Float32Array:
         distinct = list(dict.fromkeys(texts))
         vectors = np.empty((len(distinct), self._dim), dtype=np.float32)
-        for rows in self._batches(distinct):
+
+        def fill(rows: list[int]) -> None:
             vectors[rows] = self._forward([distinct[row] for row in rows], prompt, task)
+
+        batches = self._batches(distinct)
+        if len(batches) == 1:
+            fill(batches[0])
+        elif batches:
+            with ThreadPoolExecutor(AT_ONCE) as pool:
+                list(pool.map(fill, batches))  # a list: what a batch raises is raised here
         if len(distinct) == len(texts):
             return vectors
         row_of = {text: row for row, text in enumerate(distinct)}

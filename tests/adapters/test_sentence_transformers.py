@@ -81,6 +81,15 @@ def test_several_threads_may_embed_and_count(tmp_path: Path) -> None:
         assert set(map(str, pool.map(work, range(40)))) == {str((expected, [6, 2, 60]))}
 
 
+def test_batches_at_once_give_what_each_gives_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    embedder = SentenceTransformersEmbedder(save_embedder(tmp_path), "bfloat16")
+    texts = ["the cat " * number for number in range(1, 30)]
+    monkeypatch.setattr("contextsvc.adapters.sentence_transformers.BATCH_TOKENS", 64)
+    together = embedder.embed_passages(texts)
+    monkeypatch.setattr("contextsvc.adapters.sentence_transformers.AT_ONCE", 1)
+    assert np.array_equal(together, embedder.embed_passages(texts))
+
+
 def test_loading_and_embedding_write_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     folder = save_embedder(tmp_path)
     capfd.readouterr()
