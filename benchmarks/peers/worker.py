@@ -14,15 +14,23 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
-from benchmarks.peers.protocol import Side, Text, read_texts, write_texts
+from benchmarks.peers.protocol import Passage, Side, Text, placed, read_texts, write_texts
 
 SIDES: Mapping[str, tuple[str, str]] = {
     "ours": ("benchmarks.peers.ours", "Ours"),
     "bare": ("benchmarks.peers.ours", "BareEncoder"),
     "llamaindex-semantic": ("benchmarks.peers.llamaindex", "Semantic"),
     "llamaindex-plain": ("benchmarks.peers.llamaindex", "Plain"),
+    "llamaindex-hybrid": ("benchmarks.peers.llamaindex", "Hybrid"),
     "langchain-semantic": ("benchmarks.peers.langchain", "Semantic"),
     "langchain-plain": ("benchmarks.peers.langchain", "Plain"),
+    "langchain-hybrid": ("benchmarks.peers.langchain", "Hybrid"),
+    "haystack": ("benchmarks.peers.haystack", "Dense"),
+    "haystack-hybrid": ("benchmarks.peers.haystack", "Hybrid"),
+    "txtai": ("benchmarks.peers.txtai", "Dense"),
+    "txtai-hybrid": ("benchmarks.peers.txtai", "Hybrid"),
+    "chonkie": ("benchmarks.peers.chonkie", "Recursive"),
+    "chonkie-semantic": ("benchmarks.peers.chonkie", "Semantic"),
 }
 """By name: the module that is imported in the side's own environment, and the class in it."""
 
@@ -34,10 +42,13 @@ class Desk:
 
     def __init__(self, side: Side, model: Path) -> None:
         self._side, self._model = side, model
+        self._documents: Path | None = None
+        self._texts: dict[str, str] = {}  # by document, read at the first question
 
     def build(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Timed from the documents' lines to the index; reading them is in it."""
-        counted = Counted(read_texts(Path(request["documents"])))
+        self._documents, self._texts = Path(request["documents"]), {}
+        counted = Counted(read_texts(self._documents))
         started = time.perf_counter()
         num_chunks = self._side.build(counted)
         seconds = time.perf_counter() - started
@@ -56,14 +67,19 @@ class Desk:
         return {"num_texts": number, "num_tokens": num_tokens, "num_cut_tokens": num_cut}
 
     def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Each query by itself, as a service would get it."""
+        """Each query by itself, as a service would get it; spans are looked up when it has been timed."""
         seconds, answers = [], []
         for query in request["queries"]:
             started = time.perf_counter()
             found = self._side.ask(query, request["k"])
             seconds.append(time.perf_counter() - started)
-            answers.append([asdict(passage) for passage in found])
+            answers.append([asdict(self._placed(passage)) for passage in found])
         return {"seconds": seconds, "answers": answers}
+
+    def _placed(self, passage: Passage) -> Passage:
+        if not self._texts and self._documents is not None:
+            self._texts = {text.doc_id: text.text for text in read_texts(self._documents)}
+        return placed(passage, self._texts[passage.doc_id])
 
 
 class Counted:

@@ -24,7 +24,12 @@ from contextsvc.records import Document
 from contextsvc.settings import Settings
 
 COMMAND = "python -m benchmarks.retrieval"
-SIDES = ("ours", "bare", "langchain-plain", "llamaindex-plain")
+SIDES = (
+    "ours", "bare",
+    "llamaindex-plain", "llamaindex-hybrid", "langchain-plain", "langchain-hybrid",
+    "haystack", "haystack-hybrid", "txtai", "txtai-hybrid", "chonkie", "chonkie-semantic",
+)  # fmt: skip
+"""Each peer's default and the best of what its documentation has for no further model."""
 OURS, NUM_PASSAGES, SEED = "ours", 50, 23
 EMBEDDER = "all-MiniLM-L6-v2"
 """Of every side."""
