@@ -7,13 +7,14 @@ from functools import partial
 
 import numpy as np
 
-from contextsvc.corpus import Corpus, windows_of
+from contextsvc.corpus import Corpus, chunks_around, windows_of
 from contextsvc.errors import SettingError
 from contextsvc.library import LoadedIndex
 from contextsvc.ports import Embedder, Reranker, TokenCounter
 from contextsvc.records import (
     BoolArray,
     Candidate,
+    Chunk,
     ContextPack,
     Drop,
     Float32Array,
@@ -23,21 +24,32 @@ from contextsvc.records import (
     digest,
 )
 from contextsvc.requests import PackRequest
-from contextsvc.steps.context import REACH, SHARE, SIGMA, context_similarity
+from contextsvc.steps.context import (
+    REACH,
+    SHARE,
+    SIGMA,
+    TERMS_REACH,
+    TERMS_SHARE,
+    TERMS_SIGMA,
+    TITLE_SHARE,
+    context_similarity,
+    context_terms,
+)
 from contextsvc.steps.filtering import matching
 from contextsvc.steps.fusion import (
     as_share,
     best_first,
     convex_fusion,
     pool_candidates,
-    scores_for,
     share_of_best,
 )
+from contextsvc.steps.linking import DEPTH, linked
 from contextsvc.steps.ordering import ordering_named
 from contextsvc.steps.packing import Limits, Packed, pack_greedily
 from contextsvc.steps.rendering import unit_tokens
 
-_SENTENCES = f"sentences in context:{SHARE}:{SIGMA}"
+_SENTENCES = f"sentences in context:{SHARE}:{SIGMA}:{TITLE_SHARE}"
+_TERMS = f"terms in context:{TERMS_SHARE}:{TERMS_SIGMA}, links:{DEPTH}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +59,8 @@ class RetrievalSettings:
     num_candidates: int
     rerank_depth: int
     lexical_weight: float
-    dense_weight: float
-    second_stage_weight: float
+    semantic_weight: float
+    link_weight: float
     score_floor: float
     near_duplicate_similarity: float
     diversity_weight: float
@@ -73,7 +85,7 @@ class Assembler:
         """A digest of all that shapes a pack besides request and generation."""
         reranker = self.reranker.fingerprint if self.reranker else _SENTENCES
         encodings = sorted(counter.fingerprint for counter in self.counters.values())
-        return digest(self.embedder.fingerprint, reranker, repr(self.settings), *encodings)
+        return digest(self.embedder.fingerprint, reranker, _TERMS, repr(self.settings), *encodings)
 
     def count(self, tokenizer: str) -> Callable[[Sequence[str]], list[int]]:
         """Counts tokens in a named encoding.
@@ -113,27 +125,31 @@ class Assembler:
     def _retrieve(
         self, index: LoadedIndex, request: PackRequest, query: Float32Array, allowed: BoolArray | None
     ) -> list[Candidate]:
-        """Both searches, fused; then the best of them scored again with the second stage."""
+        """Both searches, fused; the best of them scored again by the second stage, then by their links."""
         s, text = self.settings, request.query
         dense = index.vectors.search(query, s.num_candidates, allowed, request.exact)[0]
         lexical = index.lexical.search([text], s.num_candidates, allowed)[0]
         ids = pool_candidates([dense, lexical])
-        similarity = _chunk_similarity(index, ids, query[0])
-        terms = share_of_best(scores_for(ids, lexical, missing=0.0))
-        first = convex_fusion([terms, similarity], [s.lexical_weight, s.dense_weight])
+        terms = share_of_best(_terms_in_context(index, ids, text))
+        weights = [s.lexical_weight, s.semantic_weight]
+        first = convex_fusion([terms, _chunk_similarity(index, ids, query[0])], weights)
         rows = best_first(first, ids)[: s.rerank_depth]
-        ids, similarity, terms = ids[rows], similarity[rows], terms[rows]
-        second = self._second_stage(index, text, query[0], ids)
-        signals = {"lexical": terms, "dense": similarity, "second_stage": second}
-        weights = [s.lexical_weight, s.dense_weight, s.second_stage_weight]
-        return _ranked(index, ids, convex_fusion(list(signals.values()), weights), signals)
+        ids, terms = ids[rows], terms[rows]
+        chunks = [index.corpus.chunk(number) for number in ids.tolist()]
+        second = self._second_stage(index, text, query[0], ids, chunks)
+        links = linked(
+            convex_fusion([terms, second], weights), index.corpus.document_of(ids),
+            [chunk.title for chunk in chunks], [chunk.text for chunk in chunks],
+        )  # fmt: skip
+        signals = {"lexical": terms, "semantic": second, "links": links}
+        scores = convex_fusion(list(signals.values()), [*weights, s.link_weight])
+        return _ranked(ids, chunks, scores, signals)
 
     def _second_stage(
-        self, index: LoadedIndex, text: str, query: Float32Array, ids: Int64Array
+        self, index: LoadedIndex, text: str, query: Float32Array, ids: Int64Array, chunks: Sequence[Chunk]
     ) -> Float64Array:
         if self.reranker is not None:
-            texts = [index.corpus.chunk(int(number)).text for number in ids]
-            return self.reranker.score(text, texts).astype(np.float64)
+            return self.reranker.score(text, [chunk.text for chunk in chunks]).astype(np.float64)
         return as_share(_best_sentences(index.corpus, ids, query))
 
     def _keep_strong(self, found: list[Candidate]) -> tuple[list[Candidate], list[Drop]]:
@@ -195,25 +211,35 @@ def _chunk_similarity(index: LoadedIndex, ids: Int64Array, query: Float32Array) 
     return as_share(np.round(vectors @ query.astype(np.float64), 6))
 
 
+def _terms_in_context(index: LoadedIndex, ids: Int64Array, query: str) -> Float64Array:
+    # Also for chunks that only the dense search found, and their neighbours: each is scored once.
+    around = chunks_around(index.corpus, ids, TERMS_REACH)
+    numbers, places = np.unique(around, return_inverse=True)
+    return context_terms(index.lexical.scores(query, numbers)[places.reshape(around.shape)])
+
+
 def _best_sentences(corpus: Corpus, ids: Int64Array, query: Float32Array) -> Float64Array:
     """Similarity of each chunk's best sentence in its context; all are read at once, for they are few."""
     if not len(ids):
         return np.zeros(0)
     windows = windows_of(corpus, ids, REACH)
-    # Candidates share neighbours: each vector is read once.
-    rows, places = np.unique(windows.rows, return_inverse=True)
+    # Candidates share neighbours and titles: each vector is read once.
+    named = np.concatenate([windows.rows, windows.titles[:, None]], axis=1)
+    rows, places = np.unique(named, return_inverse=True)
     # Not a matrix product: its order of sums depends on the number of rows; equal sentences could differ.
     products = (corpus.sentence_vectors[rows].astype(np.float32) * query).sum(axis=1)
-    similarity = context_similarity(products.astype(np.float64)[places], windows.norms)
+    found = products.astype(np.float64)[places.reshape(named.shape)]
+    titles = np.where(windows.titles >= 0, found[:, -1], np.nan)
+    similarity = context_similarity(found[:, :-1], titles, windows.norms)
     return np.array(np.round(np.maximum.reduceat(similarity, windows.firsts), 6), dtype=np.float64)
 
 
 def _ranked(
-    index: LoadedIndex, ids: Int64Array, scores: Float64Array, signals: Mapping[str, Float64Array]
+    ids: Int64Array, chunks: Sequence[Chunk], scores: Float64Array, signals: Mapping[str, Float64Array]
 ) -> list[Candidate]:
     return [
         Candidate(
-            int(ids[row]), index.corpus.chunk(int(ids[row])), float(scores[row]), rank,
+            int(ids[row]), chunks[row], float(scores[row]), rank,
             {name: float(signal[row]) for name, signal in signals.items()},
         )
         for rank, row in enumerate(best_first(scores, ids), start=1)

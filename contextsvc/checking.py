@@ -54,7 +54,11 @@ def _wrong_norms(corpus: Corpus) -> list[str]:
     bounds = (corpus.document_table[f"{edge}_sentence"].tolist() for edge in ("first", "end"))
     for number, (first, end) in enumerate(zip(*bounds, strict=True)):
         sentences = corpus.sentence_table[first:end]
-        apart = np.abs(sentences["context_norm"] - context_norms(corpus.sentence_vectors[sentences["row"]]))
+        title = int(corpus.document_table[number]["title_row"])
+        norms = context_norms(
+            corpus.sentence_vectors[sentences["row"]], corpus.sentence_vectors[title] if title >= 0 else None
+        )
+        apart = np.abs(sentences["context_norm"] - norms)
         # Negated, so that NaN counts as wrong.
         wrong = int((~(apart <= NORM_TOLERANCE)).sum())
         if wrong:

@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from contextsvc.corpus import NOWHERE, Corpus, CorpusWriter, KnownSentences, Vectors, sentence_key
 from contextsvc.library import OpenSearch
@@ -73,6 +72,7 @@ class Cut:
 
     Attributes:
         numbers: For each document and sentence its place among the distinct ones.
+        titles: For each document that of its title, -1 where it has none.
         keys: Of the distinct sentences, in order of first occurrence.
         texts: Of the distinct sentences.
     """
@@ -80,6 +80,7 @@ class Cut:
     documents: Sequence[Document]
     sentences: Sequence[Sequence[Sentence]]
     numbers: Sequence[Int64Array]
+    titles: Sequence[int]
     keys: Sequence[bytes]
     texts: Sequence[str]
 
@@ -123,15 +124,19 @@ class Seen:
 def cut(documents: Sequence[Document], parts: IndexParts, seen: Seen) -> Cut:
     """Parse and split."""
     distinct: dict[bytes, tuple[int, str]] = {}
-    sentences, numbers = [], []
+    sentences, numbers, titles = [], [], []
+
+    def number_of(text: str) -> int:
+        return distinct.setdefault(sentence_key(text), (len(distinct), text))[0]
+
     for document in documents:
         found = seen.sentences.of(document, partial(_sentences_of, document, parts, seen))
         texts = [document.text[sentence.start : sentence.end] for sentence in found]
-        own = [distinct.setdefault(sentence_key(text), (len(distinct), text))[0] for text in texts]
         sentences.append(found)
-        numbers.append(np.array(own, dtype=np.int64))
+        numbers.append(np.array([number_of(text) for text in texts], dtype=np.int64))
+        titles.append(number_of(document.title) if document.title.strip() else -1)
     texts = [text for _, text in distinct.values()]
-    return Cut(documents, sentences, numbers, list(distinct), texts)
+    return Cut(documents, sentences, numbers, titles, list(distinct), texts)
 
 
 def embed(cut: Cut, known: KnownSentences, parts: IndexParts) -> tuple[Vectors, int]:
@@ -150,9 +155,14 @@ def write_part(folder: Path, cut: Cut, found: Vectors, parts: IndexParts, seen: 
     """Chunk the documents and write them as a corpus."""
     with CorpusWriter(folder, parts.embedder.dim) as writer:
         writer.add_vectors(found.vectors, found.keys)
-        for document, sentences, numbers in zip(cut.documents, cut.sentences, cut.numbers, strict=True):
-            make = partial(_chunked, document, sentences, found.vectors, numbers, parts)
-            _add_document(document, sentences, numbers, seen.chunks.of(document, make), writer)
+        of_each = zip(cut.documents, cut.sentences, cut.numbers, cut.titles, strict=True)
+        for document, sentences, numbers, title in of_each:
+            # As stored: what is made of vectors must follow from what the generation holds.
+            vectors = found.vectors[numbers].astype(np.float32)
+            title_vector = found.vectors[title].astype(np.float32) if title >= 0 else None
+            make = partial(_chunked, document, sentences, vectors, title_vector, parts)
+            chunked = seen.chunks.of(document, make, document.title)
+            _add_document(document, sentences, numbers, title, chunked, writer)
 
 
 def _sentences_of(document: Document, parts: IndexParts, seen: Seen) -> list[Sentence]:
@@ -181,8 +191,8 @@ def _sentences_of(document: Document, parts: IndexParts, seen: Seen) -> list[Sen
 def _chunked(
     document: Document,
     sentences: Sequence[Sentence],
-    stored: NDArray[np.float16],
-    numbers: Int64Array,
+    vectors: Float32Array,
+    title: Float32Array | None,
     parts: IndexParts,
 ) -> Chunked:
     counted: dict[Bounds, int] = {}
@@ -192,17 +202,16 @@ def _chunked(
         counted[first, end] = parts.counter.count([text])[0]
         return counted[first, end]
 
-    # As stored: chunk vectors must follow from what the generation holds.
-    vectors = stored[numbers].astype(np.float32)
     bounds = chunk_bounds(sentences, vectors, parts.min_tokens, parts.max_tokens, count)
     num_tokens = [counted.get(of) or count(*of) for of in bounds]
-    return Chunked(bounds, num_tokens, pooled_vectors(vectors, bounds), context_norms(vectors))
+    return Chunked(bounds, num_tokens, pooled_vectors(vectors, bounds), context_norms(vectors, title))
 
 
 def _add_document(
     document: Document,
     sentences: Sequence[Sentence],
     numbers: Int64Array,
+    title: int,
     found: Chunked,
     writer: CorpusWriter,
 ) -> None:
@@ -211,4 +220,4 @@ def _add_document(
     for (first, end), num_tokens in zip(found.bounds, found.num_tokens, strict=True):
         start, stop, section = sentences[first].start, sentences[end - 1].end, sentences[first].section
         chunks.append(Chunk.cut(document, start, stop, num_tokens, section, content_hash))
-    writer.add_document(document, sentences, numbers, found.norms, chunks, found.bounds, found.vectors)
+    writer.add_document(document, sentences, numbers, found.norms, chunks, found.bounds, found.vectors, title)

@@ -25,9 +25,12 @@ class Repeats(Generic[Made]):
         self._max_chars, self._num_chars = max_chars, 0
         self._made: OrderedDict[str, tuple[Made, int]] = OrderedDict()
 
-    def of(self, document: Document, make: Callable[[], Made]) -> Made:
-        """What was made of an equal text in the same format; else what `make` gives. Not to be changed."""
-        key = digest(document.format, document.text)
+    def of(self, document: Document, make: Callable[[], Made], *also: str) -> Made:
+        """What was made of an equal text in the same format; else what `make` gives. Not to be changed.
+
+        `also` names what else `make` looks at.
+        """
+        key = digest(document.format, document.text, *also)
         known = self._made.get(key)
         if known is not None:
             self._made.move_to_end(key)

@@ -50,7 +50,7 @@ class Settings:
     num_threads: int = setting(0, "threads of the models; 0: one a core")
 
     chunk_min_tokens: int = setting(48, "smallest chunk, in o200k_base tokens, where avoidable")
-    chunk_max_tokens: int = setting(192, "largest chunk, in o200k_base tokens, always")
+    chunk_max_tokens: int = setting(160, "largest chunk, in o200k_base tokens, always")
     duplicate_likeness: float = setting(
         0.95, "documents at least this alike are near-duplicates; 1: equal ones"
     )
@@ -65,9 +65,9 @@ class Settings:
 
     num_candidates: int = setting(100, "candidates taken from each of dense and lexical search")
     rerank_depth: int = setting(50, "candidates that the second stage scores")
-    lexical_weight: float = setting(0.3, "weight of BM25 in the score")
-    dense_weight: float = setting(0.35, "weight of the chunk vector's similarity in the score")
-    second_stage_weight: float = setting(0.35, "weight of the best sentence or cross-encoder")
+    lexical_weight: float = setting(0.35, "weight of BM25 in the score")
+    semantic_weight: float = setting(0.65, "weight of the best sentence, or the cross-encoder, in the score")
+    link_weight: float = setting(0.2, "weight of documents that name each other's title in the score")
     score_floor: float = setting(0.6, "candidates scoring below this share of the best are dropped")
     near_duplicate_similarity: float = setting(0.95, "chunks at least this alike are duplicates")
     diversity_weight: float = setting(0.3, "how much likeness to what is packed lowers the gain")
@@ -99,7 +99,7 @@ class Settings:
                  "at least 1 and at most chunk_max_tokens")  # fmt: skip
         _require(0.5 <= self.duplicate_likeness <= 1, "duplicate_likeness", self, "between 0.5 and 1")
         _require(self.chunk_max_tokens >= 16, "chunk_max_tokens", self, "at least 16")
-        weights = (self.lexical_weight, self.dense_weight, self.second_stage_weight)
+        weights = (self.lexical_weight, self.semantic_weight)
         _require(min(weights) >= 0 and sum(weights) > 0, "lexical_weight", self,
                  "weights not negative, at least one positive")  # fmt: skip
         for name in ("score_floor", "near_duplicate_similarity", "diversity_weight", "measure_share",
@@ -110,7 +110,7 @@ class Settings:
                      "cache_bytes", "measure_max_calls", "measure_max_tokens"):  # fmt: skip
             _require(getattr(self, name) >= 1, name, self, "at least 1")
         for name in ("num_threads", "num_placebos", "max_waiting", "wait_seconds", "num_subsets",
-                     "reader_state_bytes", "background_jobs", "exact_up_to"):  # fmt: skip
+                     "reader_state_bytes", "background_jobs", "exact_up_to", "link_weight"):  # fmt: skip
             _require(getattr(self, name) >= 0, name, self, "not negative")
         for name in ("measure_max_seconds", "reader_timeout_seconds"):
             _require(getattr(self, name) > 0, name, self, "more than 0")

@@ -37,11 +37,34 @@ def test_signals_add_up_to_the_score(index: LoadedIndex) -> None:
     # has 8, 4 of them shared: 4 / sqrt(4 * 8). Its neighbour "A snapshot holds all keys." has 5, 1 of them
     # shared with the query, 2 with the sentence. Before the sentence there is only itself, so half of the
     # neighbours' weight is its own: .3 + .7 / 2 against .7 / 2.
-    similarity = 0.65 * 4 / 32**0.5 + 0.35 * 1 / 20**0.5
-    norm = (0.65**2 + 0.35**2 + 2 * 0.65 * 0.35 * 2 / 40**0.5) ** 0.5
-    assert best.signals["second_stage"] == pytest.approx(similarity / norm, abs=1e-3)
-    expected = 0.3 * 1 + 0.35 * best.signals["dense"] + 0.35 * best.signals["second_stage"]
+    # .7 of that, .3 of the title "Backup", a word that nothing here shares.
+    similarity = 0.7 * (0.65 * 4 / 32**0.5 + 0.35 * 1 / 20**0.5)
+    around = 0.65**2 + 0.35**2 + 2 * 0.65 * 0.35 * 2 / 40**0.5
+    norm = (0.49 * around + 0.09) ** 0.5
+    assert best.signals["semantic"] == pytest.approx(similarity / norm, abs=1e-3)
+    # No text names another's title.
+    assert best.signals["links"] == 0.0
+    expected = (0.35 * 1 + 0.65 * best.signals["semantic"]) / (0.35 + 0.65 + 0.2)
     assert best.score == pytest.approx(expected, abs=1e-6)
+
+
+def test_documents_that_name_each_other_lend_each_other_of_their_score(build: Build, tmp_path: Path) -> None:
+    build(
+        [
+            Document("bridge", "Old Bridge was drawn by Ada Stone in spring.", "Old Bridge"),
+            Document("stone", "She kept bees near Leeds.", "Ada Stone (architect)"),
+            Document("bees", "Bees kept near Leeds make honey.", "Bees"),
+        ]
+    )
+    index = Library(tmp_path, FakeEmbedder().fingerprint, open_search).get("pages")
+    pack = fake_assembler().assemble(index, replace(ASK, query="who drew old bridge", max_chunks=8))
+    found = {p.candidate.chunk.doc_id: p.candidate for p in pack.chunks}
+    assert list(found)[:2] == ["bridge", "stone"]
+    signals = found["bridge"].signals
+    # What "bridge" lends is its score without links.
+    lent = 0.35 * signals["lexical"] + 0.65 * signals["semantic"]
+    assert found["stone"].signals["links"] == pytest.approx(lent, abs=1e-6)
+    assert "bees" not in found or found["bees"].signals["links"] == 0.0
 
 
 def test_the_second_stage_is_the_best_of_the_sentences_vectors_in_context(
@@ -65,7 +88,21 @@ def test_the_second_stage_is_the_best_of_the_sentences_vectors_in_context(
         ):
             combined = KERNEL @ padded[number : number + len(KERNEL)]
             scores.append(combined @ query / np.linalg.norm(combined))
-        assert candidate.signals["second_stage"] == pytest.approx(max(scores), abs=2e-6)
+        assert candidate.signals["semantic"] == pytest.approx(max(scores), abs=2e-6)
+
+
+def test_a_chunk_counts_the_terms_of_those_beside_it(build: Build, tmp_path: Path) -> None:
+    texts = [f"Filler{n} has filler{n * 7} beside filler{n * 11} always there." for n in range(24)]
+    texts[8] = "Zebras graze where rivers bend around hills."
+    build([Document("long", " ".join(texts)), Document("other", "Zebras sleep while standing up quietly.")])
+    index = Library(tmp_path, FakeEmbedder().fingerprint, open_search).get("pages")
+    pack = fake_assembler().assemble(index, replace(ASK, query="zebras", max_chunks=64))
+    signals = {p.candidate.number: p.candidate.signals["lexical"] for p in pack.chunks}
+    (within,) = [n for n in index.corpus.chunks_of(0) if "Zebras" in index.corpus.chunk(n).text]
+    assert len(index.corpus.chunks_of(0)) >= 5
+    # "other" has no neighbours, so it keeps its whole score; a chunk keeps .6 of its own and lends some.
+    assert signals[index.corpus.chunks_of(1)[0]] == 1.0
+    assert 0 < signals[within - 1] == signals[within + 1] < signals[within] < 1
 
 
 def test_equal_chunks_in_equal_contexts_are_equally_good(index: LoadedIndex) -> None:
@@ -152,7 +189,7 @@ def test_a_cross_encoder_takes_the_second_stage(index: LoadedIndex) -> None:
     assembler = Assembler(plain.embedder, plain.counters, FakeReranker(), plain.settings)
     best = assembler.assemble(index, replace(ASK, query="yeast")).chunks[0].candidate
     assert best.chunk.doc_id == "bread"
-    assert best.signals["second_stage"] == pytest.approx(1.0)
+    assert best.signals["semantic"] == pytest.approx(1.0)
     assert assembler.configuration != plain.configuration
 
 

@@ -8,14 +8,16 @@ import numpy as np
 import pytest
 
 from contextsvc.checking import check_index
+from contextsvc.corpus import broken_invariants, sentence_key
 from contextsvc.errors import UnknownIndex
 from contextsvc.generation import append, open_manifest
-from contextsvc.library import LoadedIndex
+from contextsvc.library import Library, LoadedIndex
 from contextsvc.probing import PROBES, changed_answers, record_probes
 from contextsvc.records import Document
 from contextsvc.steps.context import context_norms
 from contextsvc.wiring import open_search
 from tests.conftest import Build
+from tests.fakes.embedder import FakeEmbedder
 
 
 def test_a_sound_index_has_nothing_wrong(build: Build, tmp_path: Path) -> None:
@@ -57,12 +59,23 @@ def test_norms_that_do_not_follow_from_the_vectors_are_named(
     build: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, norm: float
 ) -> None:
     made = context_norms(np.eye(2, dtype=np.float32))
-    monkeypatch.setattr("contextsvc.parting.context_norms", lambda _: np.array([norm, made[1]]))
+    monkeypatch.setattr("contextsvc.parting.context_norms", lambda *_: np.array([norm, made[1]]))
     # They share no word, so they are orthogonal and the second norm is right.
     build([Document("a", "Apples ripen. Stars shine.")])
     assert check_index(tmp_path, "pages", open_search)[1] == [
         "document 0: the norms of 1 sentences in context are not those of their vectors"
     ]
+
+
+def test_a_title_that_names_the_vector_of_something_else_is_named(build: Build, tmp_path: Path) -> None:
+    build([Document("a", "Apples ripen. Stars shine.", "Orchards")])
+    assert check_index(tmp_path, "pages", open_search)[1] == []
+    corpus = Library(tmp_path, FakeEmbedder().fingerprint, open_search).get("pages").corpus
+    assert corpus.sentence_keys[corpus.document_table["title_row"][0]] == sentence_key("Orchards")
+    table = corpus.document_table.copy()
+    table["title_row"] = corpus.sentence_table["row"][0]
+    corpus.document_table = table
+    assert broken_invariants(corpus) == ["the title of document 0 names vector 0, which is another's"]
 
 
 def test_probes_are_answered_as_recorded_or_named(index: LoadedIndex, tmp_path: Path) -> None:

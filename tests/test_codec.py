@@ -47,7 +47,7 @@ def test_a_view_shows_drops_and_signals_when_asked(measured: tuple[ContextPack, 
     plain, explained = pack_view(pack), pack_view(pack, explain=True)
     assert "drops" not in plain
     assert "signals" not in plain["chunks"][0]
-    assert set(explained["chunks"][0]["signals"]) == {"lexical", "dense", "second_stage"}
+    assert set(explained["chunks"][0]["signals"]) == {"lexical", "semantic", "links"}
     assert {drop["reason"] for drop in explained["drops"]} >= {"near_duplicate", "max_chunks"}
 
 

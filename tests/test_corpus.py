@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contextsvc.corpus import Corpus, CorpusWriter, broken_invariants, windows_of
+from contextsvc.corpus import Corpus, CorpusWriter, broken_invariants, chunks_around, windows_of
 from contextsvc.errors import CorruptIndex, ShapeError, SpanError
 from contextsvc.generation import open_manifest, stage
 from contextsvc.records import Chunk, Document, Sentence
@@ -38,7 +38,8 @@ def write(folder: Path) -> None:
         assert writer.add_document(EMPTY, [], [], NORMS[:0], [], [], AXES[:0]) == 1
         spans = [Sentence(0, 6, 3), Sentence(7, 15, 1), Sentence(16, 20, 2)]
         whole = [cut(LAST, 0, 20, ("Top", "Deep"))]
-        assert writer.add_document(LAST, spans, [0, 2, 0], NORMS[::-1], whole, [(0, 3)], AXES[:1]) == 2
+        last = (LAST, spans, [0, 2, 0], NORMS[::-1], whole, [(0, 3)], AXES[:1])
+        assert writer.add_document(*last, title_row=2) == 2
         assert writer.add_vectors(AXES[2:]) == 2
         np.testing.assert_allclose(writer.vectors(np.array([2, 0, 2])), AXES[[2, 0, 2]], atol=5e-4)
         assert writer.vectors(np.array([], dtype=np.int64)).shape == (0, 2)
@@ -97,12 +98,22 @@ def test_windows_are_of_one_document_and_repeat_its_edges(corpus: Corpus) -> Non
         [0, 0, 0, 2, 0], [0, 0, 2, 0, 0], [0, 2, 0, 0, 0], [0, 0, 0, 1, 1], [0, 0, 1, 1, 1],
     ]  # fmt: skip
     assert windows.norms.tolist() == [0.25, 0.5, 1, 1, 0.5]
+    assert windows.titles.tolist() == [2, 2, 2, -1, -1]
     assert windows.firsts.tolist() == [0, 3]
     none = windows_of(corpus, np.zeros(0, dtype=np.int64), reach=2)
     assert (none.rows.shape, none.norms.shape, none.firsts.shape) == ((0, 5), (0,), (0,))
     for number in (-1, 3):
         with pytest.raises(ShapeError, match=f"chunks {number} to {number} were asked for; there are 3"):
             windows_of(corpus, np.array([number]), reach=2)
+
+
+def test_chunks_around_are_of_one_document_and_repeat_its_edges(corpus: Corpus) -> None:
+    # Chunks 0 and 1 are FIRST's, 2 is LAST's.
+    around = chunks_around(corpus, np.array([2, 0, 1]), reach=2)
+    assert around.tolist() == [[2, 2, 2, 2, 2], [0, 0, 0, 1, 1], [0, 0, 1, 1, 1]]
+    assert chunks_around(corpus, np.zeros(0, dtype=np.int64), reach=2).shape == (0, 5)
+    with pytest.raises(ShapeError, match="chunks 3 to 3 were asked for; there are 3"):
+        chunks_around(corpus, np.array([3]), reach=2)
 
 
 def test_a_whole_corpus_breaks_no_invariant(corpus: Corpus) -> None:
@@ -228,7 +239,15 @@ def _vectors_doubled(folder: Path) -> None:
         (_rows_changed("chunks.npy", "section", 9), "chunk 0 cannot be cut from its document"),
         (_rows_changed("chunks.npy", "doc", 2), "chunk 0 is not what its span holds in 'a'"),
         (_rows_changed("chunks.npy", "end_sentence", 3), "chunk 0 (0-14) does not hold its sentence 15-21"),
-        (_rows_changed("sentences.npy", "row", 3), "sentences name vectors up to 3, there are 3"),
+        (_rows_changed("sentences.npy", "row", 3), "sentences and titles name vectors 0 to 3, there are 3"),
+        (
+            _rows_changed("documents.npy", "title_row", 3),
+            "sentences and titles name vectors 0 to 3, there are 3",
+        ),
+        (
+            _rows_changed("documents.npy", "title_row", -2),
+            "sentences and titles name vectors -2 to 2, there are 3",
+        ),
         (_vectors_doubled, "3 chunk vectors are not of length 1"),
     ],
 )

@@ -152,8 +152,9 @@ def by_sentences(embedder: Embedder, corpus: Corpus) -> Search:
     def search(questions: Sequence[str], k: int) -> list[list[int]]:
         found = []
         for query in embedder.embed_queries(questions):
-            similarity = (vectors @ query).astype(np.float64)[windows.rows]
-            sentences = context_similarity(similarity, windows.norms)
+            similarity = (vectors @ query).astype(np.float64)
+            titles = np.where(windows.titles >= 0, similarity[windows.titles], np.nan)
+            sentences = context_similarity(similarity[windows.rows], titles, windows.norms)
             best = np.round(np.maximum.reduceat(sentences, windows.firsts), 6)
             found.append([int(number) for number in np.argsort(-best, kind="stable")[:k]])
         return found

@@ -61,10 +61,14 @@ class Ours:
         return build_index(self._root, name, documents, self._parts, watch=watch).manifest.num_chunks
 
     def embedded(self) -> Iterator[str]:
-        """Every distinct sentence once, in order of first occurrence."""
+        """Every distinct sentence and title once, in order of first occurrence."""
         corpus = Corpus.open(*open_manifest(self._root, _NAME))
         told = np.zeros(len(corpus.sentence_vectors), dtype=bool)
         for entry, document in zip(corpus.document_table, corpus.documents(), strict=True):
+            title = int(entry["title_row"])
+            if title >= 0 and not told[title]:
+                told[title] = True
+                yield document.title
             sentences = corpus.sentence_table[entry["first_sentence"] : entry["end_sentence"]]
             for start, end, row in sentences[["start", "end", "row"]].tolist():
                 if not told[row]:

@@ -21,7 +21,7 @@ from contextsvc.corpus.invariants import broken_invariants
 from contextsvc.corpus.known import NOWHERE, KnownSentences, Vectors
 from contextsvc.corpus.merging import Merger, Place
 from contextsvc.corpus.view import Corpus
-from contextsvc.corpus.windows import Windows, windows_of
+from contextsvc.corpus.windows import Windows, chunks_around, windows_of
 from contextsvc.corpus.writing import CorpusWriter
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "Vectors",
     "Windows",
     "broken_invariants",
+    "chunks_around",
     "sentence_key",
     "windows_of",
 ]

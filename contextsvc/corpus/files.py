@@ -5,7 +5,7 @@ import io
 import json
 import mmap
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, overload
@@ -39,6 +39,7 @@ DOCUMENT = np.dtype(
         for kind in ("line", "byte", "chunk", "sentence")
         for field in ("first", "end")
     ]
+    + [("title_row", "<i8")]
 )
 KEY = np.dtype("S16")
 NO_KEY = b""
@@ -49,7 +50,8 @@ SENTENCE = np.dtype([("start", "<i8"), ("end", "<i8"), ("row", "<i8"), ("context
 class Entry:
     """A document without its text: its line of documents.jsonl and its row of documents.npy.
 
-    Ends are exclusive, bytes lie in texts.utf8.
+    Ends are exclusive, bytes lie in texts.utf8; `title_row` is the row of the title's vector among those of
+    sentences, -1 for a document without one.
     """
 
     doc_id: str
@@ -64,6 +66,7 @@ class Entry:
     end_chunk: int
     first_sentence: int
     end_sentence: int
+    title_row: int
 
 
 class Entries(Sequence[Entry]):
@@ -111,6 +114,17 @@ def encode(text: str) -> bytes:
 def decode(data: bytes) -> str:
     """The inverse of `encode`."""
     return data.decode("utf-8", "surrogatepass")
+
+
+def byte_offsets(text: str, edges: Iterable[int]) -> dict[int, int]:
+    """Bytes before each character position, in one pass: cutting at every edge anew would be quadratic."""
+    offsets = {}
+    position = num_bytes = 0
+    for edge in sorted(set(edges)):
+        num_bytes += len(encode(text[position:edge]))
+        position = edge
+        offsets[edge] = num_bytes
+    return offsets
 
 
 def document_line(document: Document) -> bytes:

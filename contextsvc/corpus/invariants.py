@@ -25,9 +25,13 @@ def broken_invariants(corpus: Corpus, manifest: Manifest | None = None) -> list[
     if len(corpus.chunk_vectors) != corpus.num_chunks:
         found.append(f"{len(corpus.chunk_vectors)} chunk vectors for {corpus.num_chunks} chunks")
     found += _uneven(corpus.chunk_vectors, "chunk") + _uneven(corpus.sentence_vectors, "sentence")
-    rows = corpus.sentence_table["row"]
+    titles = corpus.document_table["title_row"]
+    rows = np.concatenate([corpus.sentence_table["row"], titles[titles != -1]])
     if len(rows) and not 0 <= int(rows.min()) <= int(rows.max()) < len(corpus.sentence_vectors):
-        found.append(f"sentences name vectors up to {rows.max()}, there are {len(corpus.sentence_vectors)}")
+        found.append(
+            f"sentences and titles name vectors {rows.min()} to {rows.max()}, "
+            f"there are {len(corpus.sentence_vectors)}"
+        )
     if len(corpus.sentence_keys) != len(corpus.sentence_vectors):
         found.append(f"{len(corpus.sentence_keys)} sentence keys for {len(corpus.sentence_vectors)} vectors")
     found += _untiled(corpus)
@@ -94,7 +98,7 @@ def _document_faults(corpus: Corpus, doc: int, seen: set[str], doc_ids: set[str]
     if entry.doc_id in doc_ids:
         yield f"document {entry.doc_id!r} is there twice"
     doc_ids.add(entry.doc_id)
-    yield from _misnamed_vectors(corpus, doc, document.text)
+    yield from _misnamed_vectors(corpus, doc, document)
     if document.content_hash != entry.content_hash:
         yield f"document {entry.doc_id!r} differs from its content hash"
     yield from _chunk_faults(corpus, doc, document, seen)
@@ -119,8 +123,11 @@ def _chunk_faults(corpus: Corpus, doc: int, document: Document, seen: set[str]) 
             position = end
 
 
-def _misnamed_vectors(corpus: Corpus, doc: int, text: str) -> Iterator[str]:
-    """A sentence's vector must be that of its text."""
+def _misnamed_vectors(corpus: Corpus, doc: int, document: Document) -> Iterator[str]:
+    """A sentence's vector must be that of its text, a title's that of the title."""
+    text, title = document.text, int(corpus.document_table[doc]["title_row"])
+    if title >= 0 and bytes(corpus.sentence_keys[title]) not in (NO_KEY, sentence_key(document.title)):
+        yield f"the title of document {doc} names vector {title}, which is another's"
     row = corpus.document_table[doc]
     sentences = corpus.sentence_table[row["first_sentence"] : row["end_sentence"]]
     keys = corpus.sentence_keys[sentences["row"]].tolist()

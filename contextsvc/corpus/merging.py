@@ -51,8 +51,9 @@ class Merger:
     def _add_run(self, number: int, first: int, end: int) -> None:
         corpus = self._corpora[number]
         low, high = corpus.document_table[first], corpus.document_table[end - 1]
+        titles = corpus.document_table["title_row"][first:end]
         used = corpus.sentence_table["row"][low["first_sentence"] : high["end_sentence"]]
-        self._take_vectors(number, used)
+        self._take_vectors(number, np.concatenate([used, titles[titles >= 0]]))
         self._writer.add_run(corpus, first, end, self._rows[number], self._sections[number])
         num_chunks = int(high["end_chunk"] - low["first_chunk"])
         self._origins.append((number, int(low["first_chunk"]), num_chunks))

@@ -1,8 +1,10 @@
-"""The sentences of some chunks, each with its neighbours in the document: found by number, all at once."""
+"""Some chunks, and their sentences, each with its neighbours in the document: by number, all at once."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from contextsvc.corpus.view import Corpus
 from contextsvc.errors import ShapeError
@@ -17,12 +19,27 @@ class Windows:
         rows: (num sentences, 2 * reach + 1), rows in `sentence_vectors`: of the sentences from `reach` places
             before to `reach` places after; past an edge of the document that of its first or last sentence.
         norms: (num sentences,) what the index holds as `context_norm`.
+        titles: (num sentences,) row of the vector of the document's title, -1 where it has none.
         firsts: (num chunks,) where in these each chunk's sentences begin, ascending.
     """
 
     rows: Int64Array
     norms: Float32Array
+    titles: Int64Array
     firsts: Int64Array
+
+
+def chunks_around(corpus: Corpus, numbers: Int64Array, reach: int) -> Int64Array:
+    """(num chunks, 2 * reach + 1): numbers from `reach` before to `reach` after each chunk in its document.
+
+    Past an edge of the document that of its first or last chunk.
+
+    Raises:
+        ShapeError: there is no such chunk.
+    """
+    documents = corpus.document_table[_chunk_rows(corpus, numbers)["doc"]]
+    around = numbers[:, None] + np.arange(-reach, reach + 1)
+    return np.clip(around, documents["first_chunk"][:, None], documents["end_chunk"][:, None] - 1)
 
 
 def windows_of(corpus: Corpus, numbers: Int64Array, reach: int) -> Windows:
@@ -31,11 +48,7 @@ def windows_of(corpus: Corpus, numbers: Int64Array, reach: int) -> Windows:
     Raises:
         ShapeError: there is no such chunk.
     """
-    if len(numbers) and not 0 <= int(numbers.min()) <= int(numbers.max()) < corpus.num_chunks:
-        raise ShapeError(
-            f"chunks {numbers.min()} to {numbers.max()} were asked for; there are {corpus.num_chunks}, from 0"
-        )
-    chunks = corpus.chunk_table[numbers]
+    chunks = _chunk_rows(corpus, numbers)
     documents = corpus.document_table[chunks["doc"]]
     sizes = chunks["end_sentence"] - chunks["first_sentence"]
     firsts = np.cumsum(sizes) - sizes
@@ -45,5 +58,14 @@ def windows_of(corpus: Corpus, numbers: Int64Array, reach: int) -> Windows:
     around = sentences[:, None] + np.arange(-reach, reach + 1)
     around = np.clip(around, lowest[:, None], highest[:, None])
     return Windows(
-        corpus.sentence_table["row"][around], corpus.sentence_table["context_norm"][sentences], firsts
-    )
+        corpus.sentence_table["row"][around], corpus.sentence_table["context_norm"][sentences],
+        np.repeat(documents["title_row"], sizes), firsts,
+    )  # fmt: skip
+
+
+def _chunk_rows(corpus: Corpus, numbers: Int64Array) -> NDArray[Any]:
+    if len(numbers) and not 0 <= int(numbers.min()) <= int(numbers.max()) < corpus.num_chunks:
+        raise ShapeError(
+            f"chunks {numbers.min()} to {numbers.max()} were asked for; there are {corpus.num_chunks}, from 0"
+        )
+    return corpus.chunk_table[numbers]

@@ -1,6 +1,6 @@
 """Writing the corpus files, one document at a time, in memory bounded by the largest document."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -26,6 +26,7 @@ from contextsvc.corpus.files import (
     TEXTS,
     VECTOR,
     RowFile,
+    byte_offsets,
     document_line,
     encode,
     json_line,
@@ -135,6 +136,7 @@ class CorpusWriter:
         chunks: Sequence[Chunk],
         chunk_bounds: Sequence[tuple[int, int]],
         chunk_vectors: Float32Array,
+        title_row: int = -1,
     ) -> int:
         """Append a document with its sentences and chunks; its number.
 
@@ -146,6 +148,7 @@ class CorpusWriter:
             chunks: Cut from this document.
             chunk_bounds: One a chunk: its sentences, counted within the document, end exclusive.
             chunk_vectors: (number of chunks, dim), unit rows.
+            title_row: The row of the title's vector; -1 for no title.
 
         Raises:
             ShapeError: the lengths disagree, a bound or row is out of range, or metadata is not JSON.
@@ -164,11 +167,11 @@ class CorpusWriter:
         told = zip(sentences, vector_rows, context_norms, strict=True)
         sentence_rows = [(sentence.start, sentence.end, row, norm) for sentence, row, norm in told]
         lowest, highest = min(vector_rows, default=0), max(vector_rows, default=0)
-        if lowest < 0:
-            raise ShapeError(f"document {document.doc_id!r} names vector row {lowest}")
-        self._highest_row = max(self._highest_row, int(highest)) if sentences else self._highest_row
+        if lowest < 0 or title_row < -1:
+            raise ShapeError(f"document {document.doc_id!r} names vector row {min(lowest, title_row)}")
+        self._highest_row = max(self._highest_row, int(highest) if sentences else -1, title_row)
         lengths = (len(line), len(data), len(chunks), len(sentences))
-        self._add_rows([lengths])
+        self._add_rows([lengths], [title_row])
         self._texts.write(data)
         self._lines.write(line)
         self._chunks.append(np.array(chunk_rows, dtype=CHUNK))
@@ -203,7 +206,9 @@ class CorpusWriter:
         sentences = np.array(corpus.sentence_table[low["first_sentence"] : high["end_sentence"]])
         sentences["row"] = rows[sentences["row"]]
         kinds = ("line", "byte", "chunk", "sentence")
-        self._add_rows(np.stack([table[f"end_{kind}"] - table[f"first_{kind}"] for kind in kinds], axis=1))
+        lengths = np.stack([table[f"end_{kind}"] - table[f"first_{kind}"] for kind in kinds], axis=1)
+        titles = np.where(table["title_row"] >= 0, rows[table["title_row"]], -1)
+        self._add_rows(lengths, titles)
         self._lines.write(corpus.lines[low["first_line"] : high["end_line"]])
         self._texts.write(corpus.texts[low["first_byte"] : high["end_byte"]])
         self._num_line_bytes += int(high["end_line"] - low["first_line"])
@@ -214,7 +219,9 @@ class CorpusWriter:
             self._chunk_vectors.append(
                 corpus.chunk_vectors[start : min(start + _BLOCK_ROWS, int(high["end_chunk"]))]
             )
-        self._highest_row = max(self._highest_row, int(sentences["row"].max(initial=-1)))
+        self._highest_row = max(
+            self._highest_row, int(sentences["row"].max(initial=-1)), int(titles.max(initial=-1))
+        )
 
     def close(self) -> None:
         """Write what is written last and close the files; calling it again does nothing.
@@ -238,7 +245,7 @@ class CorpusWriter:
         num_sentences: int,
     ) -> list[tuple[int, ...]]:
         content_hash = document.content_hash
-        at = _byte_offsets(document.text, (edge for chunk in chunks for edge in (chunk.start, chunk.end)))
+        at = byte_offsets(document.text, (edge for chunk in chunks for edge in (chunk.start, chunk.end)))
         rows: list[tuple[int, ...]] = []
         for chunk, (first, end) in zip(chunks, bounds, strict=True):
             if not 0 <= first < end <= num_sentences:
@@ -260,26 +267,18 @@ class CorpusWriter:
             rows.append((self.num_documents, *span, *within, chunk.num_tokens, section))
         return rows
 
-    def _add_rows(self, lengths: Sequence[tuple[int, ...]] | Int64Array) -> None:
+    def _add_rows(
+        self, lengths: Sequence[tuple[int, ...]] | Int64Array, titles: Sequence[int] | Int64Array
+    ) -> None:
         """Rows of documents.npy from each document's number of line bytes, text bytes, chunks, sentences."""
         before = (self._num_line_bytes, self._num_text_bytes, self.num_chunks, self.num_sentences)
         ends = np.cumsum(np.asarray(lengths, dtype=np.int64), axis=0) + np.array(before)
         starts = np.concatenate([[before], ends[:-1]])
         both = np.stack([starts, ends], axis=2).reshape(len(ends), -1)
-        self._documents.append_bytes(both.astype("<i8").tobytes(), len(ends))
+        rows = np.concatenate([both, np.asarray(titles, dtype=np.int64)[:, None]], axis=1)
+        self._documents.append_bytes(rows.astype("<i8").tobytes(), len(ends))
 
     def _fitting(self, vectors: Vectors, num_rows: int) -> Vectors:
         if vectors.shape != (num_rows, self.dim):
             raise ShapeError(f"vectors have shape {vectors.shape}, expected ({num_rows}, {self.dim})")
         return vectors
-
-
-def _byte_offsets(text: str, edges: Iterable[int]) -> dict[int, int]:
-    """Bytes before each character position, in one pass: cutting at every edge anew would be quadratic."""
-    offsets = {}
-    position = num_bytes = 0
-    for edge in sorted(set(edges)):
-        num_bytes += len(encode(text[position:edge]))
-        position = edge
-        offsets[edge] = num_bytes
-    return offsets

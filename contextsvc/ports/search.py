@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from contextsvc.records import BoolArray, Float32Array, Ranking
+from contextsvc.records import BoolArray, Float32Array, Float64Array, Int64Array, Ranking
 
 
 class Embedder(Protocol):
@@ -70,6 +70,16 @@ class LexicalIndex(Protocol):
 
         Raises:
             ShapeError: k < 1 or `allowed` has another length.
+        """
+        ...
+
+    def scores(self, query: str, ids: Int64Array) -> Float64Array:
+        """Of the chunks that are named, in their order, what `search` would give: (len(ids),).
+
+        0 where no term is shared.
+
+        Raises:
+            ShapeError: there is no such chunk.
         """
         ...
 

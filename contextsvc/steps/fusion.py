@@ -14,17 +14,6 @@ def pool_candidates(rankings: Sequence[Ranking]) -> Int64Array:
     return np.unique(np.concatenate(found)) if found else np.empty(0, dtype=np.int64)
 
 
-def scores_for(ids: Int64Array, ranking: Ranking, missing: float) -> Float64Array:
-    """A ranking's scores in the order of `ids`; ids it did not find get `missing`."""
-    scores = np.full(len(ids), missing)
-    places = {int(chunk): place for place, chunk in enumerate(ranking.ids)}
-    for row, chunk in enumerate(ids):
-        place = places.get(int(chunk))
-        if place is not None:
-            scores[row] = ranking.scores[place]
-    return scores
-
-
 def share_of_best(scores: Float64Array) -> Float64Array:
     """Scores divided by the greatest, for scores that are not negative and have no known bound.
 

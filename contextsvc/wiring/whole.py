@@ -56,7 +56,7 @@ def build_assembler(settings: Settings, embedder: Embedder, extra_tokenizer: str
         build_reranker(settings),
         RetrievalSettings(
             settings.num_candidates, settings.rerank_depth, settings.lexical_weight,
-            settings.dense_weight, settings.second_stage_weight, settings.score_floor,
+            settings.semantic_weight, settings.link_weight, settings.score_floor,
             settings.near_duplicate_similarity, settings.diversity_weight,
         ),
     )  # fmt: skip

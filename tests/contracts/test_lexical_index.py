@@ -83,6 +83,24 @@ def test_an_index_without_words_finds_nothing(build: Build) -> None:
     assert build(["", "pear"]).search(["pear"], 3)[0].ids.tolist() == [1]
 
 
+def test_named_chunks_are_scored_as_the_search_scores_them(build: Build) -> None:
+    index = build(TEXTS)
+    red, apple = IN_ONE / 2.5, IN_TWO / 2.5
+    found = index.scores("apple red red", np.array([3, 0, 1, 0]))
+    np.testing.assert_allclose(found, [0, 2 * red + apple, apple, 2 * red + apple], atol=1e-6)
+    assert found.dtype == np.float64
+    (ranking,) = index.search(["apple red red"], k=4)
+    assert index.scores("apple red red", ranking.ids).astype(np.float32).tolist() == ranking.scores.tolist()
+    assert index.scores("the zebra", np.array([0, 1])).tolist() == [0, 0]
+    assert index.scores("apple", np.zeros(0, dtype=np.int64)).tolist() == []
+
+
+def test_scores_of_a_chunk_that_is_not_there_are_refused(build: Build) -> None:
+    for number in (-1, len(TEXTS)):
+        with pytest.raises(ShapeError):
+            build(TEXTS).scores("apple", np.array([0, number]))
+
+
 def test_shapes_that_do_not_fit_are_refused(build: Build) -> None:
     with pytest.raises(ShapeError):
         build(TEXTS).search(["pear"], 0)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from contextsvc.errors import ShapeError
-from contextsvc.records import BoolArray, Ranking
+from contextsvc.records import BoolArray, Float64Array, Int64Array, Ranking
 
 _STOP_WORDS = frozenset(["a", "an", "and", "is", "it", "of", "on", "the", "to"])
 
@@ -32,6 +32,14 @@ class PlainLexicalIndex:
         if k < 1 or (allowed is not None and allowed.shape != (len(self._counts),)):
             raise ShapeError(f"k is {k}, {len(self._counts)} texts")
         return [self._search_one(_terms(query), k, allowed) for query in queries]
+
+    def scores(self, query: str, ids: Int64Array) -> Float64Array:
+        """As `LexicalIndex.scores` says."""
+        if any(not 0 <= number < len(self._counts) for number in ids.tolist()):
+            raise ShapeError(f"{ids.tolist()} of {len(self._counts)} texts")
+        terms = _terms(query)
+        found = [sum(self._weight(term, number) for term in terms) for number in ids.tolist()]
+        return np.round(np.array(found, dtype=np.float64), 6)
 
     def _search_one(self, terms: Sequence[str], k: int, allowed: BoolArray | None) -> Ranking:
         found = []

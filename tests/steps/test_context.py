@@ -8,7 +8,18 @@ from hypothesis import strategies as st
 from contextsvc.errors import ShapeError
 from contextsvc.records import Float32Array, Float64Array, Int64Array
 from contextsvc.steps import context
-from contextsvc.steps.context import KERNEL, REACH, SHARE, SIGMA, context_norms, context_similarity
+from contextsvc.steps.context import (
+    KERNEL,
+    REACH,
+    SHARE,
+    SIGMA,
+    TERMS_KERNEL,
+    TERMS_REACH,
+    TERMS_SHARE,
+    context_norms,
+    context_similarity,
+    context_terms,
+)
 
 A, B = [1.0, 0.0], [0.0, 1.0]
 
@@ -21,7 +32,8 @@ def windows(num: int) -> Int64Array:
 
 def similarity(vectors: Float32Array, query: Float64Array) -> Float64Array:
     products: Float64Array = (vectors * query).sum(axis=1)
-    return context_similarity(products[windows(len(vectors))], context_norms(vectors))
+    untitled = np.full(len(vectors), np.nan)
+    return context_similarity(products[windows(len(vectors))], untitled, context_norms(vectors))
 
 
 def test_a_sentence_keeps_its_share_and_near_neighbours_get_more_than_far_ones() -> None:
@@ -43,6 +55,17 @@ def test_two_sentences_by_hand() -> None:
     np.testing.assert_allclose(similarity(vectors, np.array(A)), [0.65 / length, 0.35 / length], rtol=1e-6)
 
 
+def test_a_title_has_its_share_of_every_sentence() -> None:
+    # The sum is .7 A + .3 B: its length and its products can be read off.
+    vectors, length = np.array([A, A], dtype=np.float32), (0.7**2 + 0.3**2) ** 0.5
+    norms = context_norms(vectors, np.array(B))
+    np.testing.assert_allclose(norms, [length, length], rtol=1e-6)
+    for query, own, title, expected in ((A, 1.0, 0.0, 0.7), (B, 0.0, 1.0, 0.3)):
+        assert np.array(query) @ np.array(A) == own
+        found = context_similarity(np.full((2, len(KERNEL)), own), np.full(2, title), norms)
+        np.testing.assert_allclose(found, [expected / length] * 2, rtol=1e-6)
+
+
 def test_a_sentence_far_from_a_change_does_not_feel_it() -> None:
     vectors = np.array([A] * (REACH + 1) + [B], dtype=np.float32)
     assert context_norms(vectors)[0] == 1.0
@@ -51,7 +74,7 @@ def test_a_sentence_far_from_a_change_does_not_feel_it() -> None:
 
 def test_a_document_without_sentences_has_no_norms() -> None:
     assert context_norms(np.zeros((0, 2), dtype=np.float32)).shape == (0,)
-    none = context_similarity(np.zeros((0, len(KERNEL))), np.zeros(0, dtype=np.float32))
+    none = context_similarity(np.zeros((0, len(KERNEL))), np.zeros(0), np.zeros(0, dtype=np.float32))
     assert none.shape == (0,)
 
 
@@ -64,10 +87,12 @@ def test_vectors_without_a_direction_are_like_nothing() -> None:
 def test_shapes_must_agree() -> None:
     with pytest.raises(ShapeError, match=r"shape \(n, dim\), found \(3,\)"):
         context_norms(np.zeros(3, dtype=np.float32))
-    with pytest.raises(ShapeError, match=r"shape \(2, 25\), found \(2, 24\)"):
-        context_similarity(np.zeros((2, 24)), np.ones(2, dtype=np.float32))
-    with pytest.raises(ShapeError, match=r"shape \(3, 25\), found \(2, 25\)"):
-        context_similarity(np.zeros((2, 25)), np.ones(3, dtype=np.float32))
+    with pytest.raises(ShapeError, match=r"shape \(2, 25\).* found \(2, 24\)"):
+        context_similarity(np.zeros((2, 24)), np.zeros(2), np.ones(2, dtype=np.float32))
+    with pytest.raises(ShapeError, match=r"shape \(3, 25\).* found \(2, 25\)"):
+        context_similarity(np.zeros((2, 25)), np.zeros(2), np.ones(3, dtype=np.float32))
+    with pytest.raises(ShapeError):
+        context_similarity(np.zeros((2, 25)), np.zeros(3), np.ones(2, dtype=np.float32))
 
 
 def test_norms_do_not_depend_on_the_block_they_are_worked_on_in(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,5 +151,26 @@ def test_equal_sentences_in_equal_contexts_are_equal_to_the_last_bit(
     chosen = data.draw(st.lists(st.integers(0, len(both) - 1), min_size=1, max_size=9))
     products = (both * query).sum(axis=1)[windows(len(both))[chosen]]
     np.testing.assert_array_equal(
-        context_similarity(products, context_norms(both)[chosen]), similarity(both, query)[chosen]
+        context_similarity(products, np.full(len(chosen), np.nan), context_norms(both)[chosen]),
+        similarity(both, query)[chosen],
     )
+
+
+def test_a_chunk_keeps_its_share_of_terms_and_gets_of_its_neighbours() -> None:
+    assert (TERMS_REACH, TERMS_KERNEL.sum()) == (3, pytest.approx(1))
+    # Distances 1, 2, 3 weigh as exp(-1/2), exp(-2), exp(-9/2) on each side and make up .4 together.
+    near, mid, far = np.exp(-0.5), np.exp(-2), np.exp(-4.5)
+    beside = (1 - TERMS_SHARE) * near / (2 * (near + mid + far))
+    assert context_terms(np.array([[0.0, 0, 0, 5, 5, 0, 0]])) == pytest.approx(5 * (TERMS_SHARE + beside))
+
+
+@given(st.floats(0, 100))
+def test_a_document_of_one_chunk_keeps_its_score(score: float) -> None:
+    assert context_terms(np.full((1, len(TERMS_KERNEL)), score)) == pytest.approx(score)
+
+
+def test_scores_of_another_shape_are_refused() -> None:
+    assert context_terms(np.zeros((0, len(TERMS_KERNEL)))).shape == (0,)
+    for shape in ((1, 6), (7,)):
+        with pytest.raises(ShapeError, match="expected scores of shape"):
+            context_terms(np.zeros(shape))

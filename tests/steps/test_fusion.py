@@ -12,7 +12,6 @@ from contextsvc.steps.fusion import (
     best_first,
     convex_fusion,
     pool_candidates,
-    scores_for,
     share_of_best,
 )
 
@@ -25,11 +24,6 @@ def test_candidates_are_pooled_once_each() -> None:
     found = pool_candidates([ranking([7, 2], [0.9, 0.1]), ranking([2, 5], [3.0, 1.0])])
     assert found.tolist() == [2, 5, 7]
     assert pool_candidates([]).tolist() == []
-
-
-def test_a_missing_chunk_gets_the_given_score() -> None:
-    ids = np.array([2, 5, 7])
-    assert scores_for(ids, ranking([7, 2], [0.5, 0.25]), missing=0.0).tolist() == [0.25, 0.0, 0.5]
 
 
 def test_signals_lie_in_0_to_1() -> None:
