@@ -90,6 +90,9 @@ class Asking:
         passages = [Passage(**passage) for passage in said["passages"]]
         locator = Locator(texts, self.split)
         places = [locator.places(passage) for passage in passages]
+        lost = sum(num_lost > 0 for _, num_lost in places)
+        if lost:
+            self.told(f"{collection.name}: {side}, {lost} of {len(places)} passages lie partly nowhere")
         packs: dict[int, list[Pack]] = {}
         for budget in self.budgets:
             self.told(f"{collection.name}: {side}, packs of {budget} tokens")
@@ -130,7 +133,7 @@ def once_each(answers: Iterable[Sequence[Mapping[str, Any]]]) -> dict[str, list[
 
 
 def best_pack(question: PackQuestion, budget_tokens: int, count: Callable[[str], int]) -> Pack:
-    """The evidence and nothing else, sentence by sentence, shortest first.
+    """The evidence and nothing else, sentence by sentence, shortest first; what is between them is left out.
 
     The shortest of each document go first: no pack of sentences has one of each where this one has not.
     """
