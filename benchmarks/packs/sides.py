@@ -10,7 +10,7 @@ from benchmarks.packs.collections import Collection, Excerpt, PackQuestion
 from benchmarks.packs.evidence import Pack
 from benchmarks.packs.locating import Given, Locator, Place
 from benchmarks.packs.packing import packed
-from benchmarks.peers.asking import NUM_PASSAGES, OURS, build, given, kept
+from benchmarks.peers.asking import NUM_PASSAGES, OURS, given, kept
 from benchmarks.peers.protocol import Passage
 from benchmarks.peers.running import Running
 from benchmarks.peers.worker import SIDES
@@ -61,7 +61,6 @@ class Asking:
         queries = [question.text for question in questions]
 
         def ask(running: Running) -> list[Any]:
-            build(running, texts)
             found = []
             for budget in self.budgets:
                 self.told(f"{collection.name}: {OURS}, packs of {budget} tokens")
@@ -71,7 +70,7 @@ class Asking:
             return found
 
         asked = ["packs", collection.data, *map(str, self.budgets), *queries]
-        said = kept(OURS, self.model, self.keep, f"packs-{collection.name}", asked, ask)
+        said = kept(OURS, self.model, self.keep, f"packs-{collection.name}", texts, asked, ask)
         return {
             budget: [Pack(tuple(Place(*span) for span in spans), took) for spans, took in packs]
             for budget, packs in zip(self.budgets, said, strict=True)
@@ -82,11 +81,11 @@ class Asking:
         queries = [question.text for question in questions]
 
         def ask(running: Running) -> dict[str, list[Any]]:
-            build(running, (one.text for one in texts))
             return once_each(running.ask(queries, NUM_PASSAGES)["answers"])
 
         asked = ["passages", collection.data, str(NUM_PASSAGES), *queries]
-        said = kept(side, self.model, self.keep, f"packs-{collection.name}", asked, ask)
+        given_texts = (one.text for one in texts)
+        said = kept(side, self.model, self.keep, f"packs-{collection.name}", given_texts, asked, ask)
         passages = [Passage(**passage) for passage in said["passages"]]
         locator = Locator(texts, self.split)
         places = [locator.places(passage) for passage in passages]

@@ -26,16 +26,14 @@ def given(document: Document, side: str) -> Text:
     return Text(document.doc_id, text, document.title, document.format)
 
 
-def build(running: Running, texts: Iterable[Text]) -> None:
-    """Have a side index these."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "documents.jsonl"
-        write_texts(path, texts)
-        running.build(path)
-
-
 def kept(
-    side: str, model: Path, keep: Path, name: str, asked: Sequence[str], ask: Callable[[Running], Any]
+    side: str,
+    model: Path,
+    keep: Path,
+    name: str,
+    texts: Iterable[Text],
+    asked: Sequence[str],
+    ask: Callable[[Running], Any],
 ) -> Any:
     """What `ask` gets from a side, from `keep` where this version of it was asked the same before.
 
@@ -44,21 +42,30 @@ def kept(
         model: Folder of the embedding model.
         keep: Folder, made if it is not there.
         name: What the file's name begins with.
+        texts: What the side indexes; read if it has to be asked.
         asked: All that the answer depends on besides the side: data, queries, how many.
-        ask: Builds and asks; what it gives goes through JSON.
+        ask: Asks the side once it has indexed the texts; what it gives goes through JSON.
     """
     with Running(side, model) as running:
         by = made_by(side, running.about["versions"], STARTED_AT)
         if by is None:
-            return ask(running)
+            return _answer(running, texts, ask)
         key = hashlib.sha256(json.dumps([side, by, *asked]).encode()).hexdigest()[:16]
         path = keep / f"{name}-{side}-{key}.json"
         if not path.exists():
             keep.mkdir(parents=True, exist_ok=True)
             half = path.with_suffix(".part")
-            half.write_text(json.dumps(ask(running)), "utf-8")
+            half.write_text(json.dumps(_answer(running, texts, ask)), "utf-8")
             half.replace(path)
         return json.loads(path.read_text("utf-8"))
+
+
+def _answer(running: Running, texts: Iterable[Text], ask: Callable[[Running], Any]) -> Any:
+    with tempfile.TemporaryDirectory() as folder:  # stays while questions are asked: sides look passages up
+        path = Path(folder) / "documents.jsonl"
+        write_texts(path, texts)
+        running.build(path)
+        return ask(running)
 
 
 def made_by(side: str, versions: Mapping[str, str], commit: str) -> list[object] | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchmarks.pairs import difference_row
 from benchmarks.parts import PARTS, Part, of_part
-from benchmarks.peers.asking import EMBEDDER, NUM_PASSAGES, OURS, build, given, kept
+from benchmarks.peers.asking import EMBEDDER, NUM_PASSAGES, OURS, given, kept
 from benchmarks.peers.running import OWN, Running, peers_python
 from benchmarks.retrieval.collections import SOURCES, Collection, load
 from benchmarks.retrieval.metrics import by_document, ndcg, recall, reciprocal_rank
@@ -32,16 +32,15 @@ def rankings(side: str, collection: Collection, model: Path, keep: Path) -> Rank
     queries = [query.text for query in collection.queries]
 
     def ask(running: Running) -> Rankings:
-        build(running, (given(document, side) for document in collection.documents))
         answers = running.ask(queries, NUM_PASSAGES)["answers"]
         return {
             query.query_id: by_document([passage["doc_id"] for passage in answer])
             for query, answer in zip(collection.queries, answers, strict=True)
         }
 
-    found: Rankings = kept(
-        side, model, keep, collection.name, [collection.fingerprint, str(NUM_PASSAGES)], ask
-    )
+    texts = (given(document, side) for document in collection.documents)
+    asked = [collection.fingerprint, str(NUM_PASSAGES)]
+    found: Rankings = kept(side, model, keep, collection.name, texts, asked, ask)
     return found
 
 

@@ -52,11 +52,12 @@ def test_a_second_run_reads_what_the_first_one_kept(tmp_path: Path, monkeypatch:
 
     def ask(running: Running) -> Any:
         calls.append(running.about["name"])
-        asking.build(running, [given(Document("d", "Text."), "bare")])
         return running.ask(["text"], 1)["answers"]
 
     def again(*asked: str) -> Any:
-        return kept("bare", model, tmp_path / "keep", "name", asked, ask)
+        return kept(
+            "bare", model, tmp_path / "keep", "name", [given(Document("d", "Text."), "bare")], asked, ask
+        )
 
     monkeypatch.setattr(asking, "STARTED_AT", "abc")
     first = again("one")
