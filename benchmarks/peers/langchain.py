@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from langchain_classic.retrievers import EnsembleRetriever
+from langchain_community.retrievers import BM25Retriever
 from langchain_community.vectorstores import FAISS
 from langchain_core.documents import Document
 from langchain_experimental.text_splitter import SemanticChunker
@@ -14,7 +16,7 @@ from benchmarks.peers.protocol import Passage, Text
 
 
 class _LangChain:
-    packages = (
+    packages: tuple[str, ...] = (
         "langchain-core", "langchain-community", "langchain-experimental", "langchain-huggingface",
         "sentence-transformers", "torch",
     )  # fmt: skip
@@ -69,3 +71,36 @@ class Plain(_LangChain):
 
     def _splitter(self) -> Any:
         return RecursiveCharacterTextSplitter(chunk_size=1000, chunk_overlap=200, add_start_index=True)
+
+
+class Hybrid(Plain):
+    """The same chunks, BM25 and vectors, each half of an ensemble that fuses them by reciprocal rank.
+
+    Each is asked for k. The ensemble takes chunks with equal text for one, and tells no scores: minus the
+    rank stands for them.
+
+    Source: https://python.langchain.com/docs/how_to/ensemble_retriever/
+    """
+
+    packages = (*_LangChain.packages, "langchain-classic", "rank-bm25")
+
+    def __init__(self, model: Path) -> None:
+        super().__init__(model)
+        self._words: Any = None
+
+    def build(self, documents: Iterable[Text]) -> int:
+        """As the `Side` says, BM25 included, its words whatever stands between spaces."""
+        number = super().build(documents)
+        self._words = BM25Retriever.from_documents(self._pieces)
+        return number
+
+    def ask(self, query: str, k: int) -> list[Passage]:
+        """By the sum of .5 / (60 + rank), ranks from one."""
+        self._words.k = k
+        vectors = self._store.as_retriever(search_kwargs={"k": k})
+        both = EnsembleRetriever(retrievers=[self._words, vectors], weights=[0.5, 0.5])
+        found = both.invoke(query)[:k]
+        return [
+            Passage(piece.metadata["source"], piece.page_content, -float(rank), *_span(piece))
+            for rank, piece in enumerate(found, start=1)
+        ]

@@ -6,16 +6,22 @@ from typing import Any
 
 import faiss
 from llama_index.core import Document, StorageContext, VectorStoreIndex
+from llama_index.core.llms import MockLLM
 from llama_index.core.node_parser import SemanticSplitterNodeParser, SentenceSplitter
+from llama_index.core.retrievers import QueryFusionRetriever
 from llama_index.core.schema import MetadataMode
 from llama_index.embeddings.huggingface import HuggingFaceEmbedding
+from llama_index.retrievers.bm25 import BM25Retriever
 from llama_index.vector_stores.faiss import FaissVectorStore
 
 from benchmarks.peers.protocol import Passage, Text
 
 
 class _LlamaIndex:
-    packages = ("llama-index-core", "llama-index-embeddings-huggingface", "sentence-transformers", "torch")
+    packages: tuple[str, ...] = (
+        "llama-index-core", "llama-index-embeddings-huggingface", "sentence-transformers", "torch",
+    )  # fmt: skip
+    _flat: Any = faiss.IndexFlatL2
 
     def __init__(self, model: Path) -> None:
         self._model = HuggingFaceEmbedding(model_name=str(model))
@@ -30,7 +36,7 @@ class _LlamaIndex:
         """As the `Side` says; the index stays in memory, which is the default."""
         read = [Document(text=text.text, doc_id=text.doc_id) for text in documents]
         self._nodes = self._splitter().get_nodes_from_documents(read)
-        store = FaissVectorStore(faiss_index=faiss.IndexFlatL2(self._dim))
+        store = FaissVectorStore(faiss_index=self._flat(self._dim))
         self._index = VectorStoreIndex(
             self._nodes,
             storage_context=StorageContext.from_defaults(vector_store=store),
@@ -45,16 +51,11 @@ class _LlamaIndex:
     def ask(self, query: str, k: int) -> list[Passage]:
         """Nearest first; the store's scores are squared distances, turned round here."""
         found = self._index.as_retriever(similarity_top_k=k).retrieve(query)
-        return [
-            Passage(
-                hit.node.ref_doc_id,
-                hit.node.text,
-                -float(hit.score),
-                hit.node.start_char_idx,
-                hit.node.end_char_idx,
-            )
-            for hit in found
-        ]
+        return [_passage(hit.node, -float(hit.score)) for hit in found]
+
+
+def _passage(node: Any, score: float) -> Passage:
+    return Passage(node.ref_doc_id, node.text, score, node.start_char_idx, node.end_char_idx)
 
 
 class Semantic(_LlamaIndex):
@@ -71,3 +72,43 @@ class Plain(_LlamaIndex):
 
     def _splitter(self) -> Any:
         return SentenceSplitter()
+
+
+class Hybrid(_LlamaIndex):
+    """Chunks of 256 tokens, vectors and BM25, fused by reciprocal rank; queries are taken as they are.
+
+    The page has a model make up three more queries, and says that `num_queries=1` leaves that out. It asks
+    each retriever for as many as it wants; here that is k.
+
+    Source: https://developers.llamaindex.ai/python/framework/integrations/retrievers/reciprocal_rerank_fusion/
+    """
+
+    packages = (*_LlamaIndex.packages, "llama-index-retrievers-bm25", "bm25s", "PyStemmer")
+    # The fusion ranks by score, highest first: of distances it would make the farthest the best.
+    _flat = faiss.IndexFlatIP
+
+    def __init__(self, model: Path) -> None:
+        super().__init__(model)
+        self._words: Any = None
+
+    def _splitter(self) -> Any:
+        return SentenceSplitter(chunk_size=256)
+
+    def build(self, documents: Iterable[Text]) -> int:
+        """As the `Side` says, BM25 included."""
+        number = super().build(documents)
+        self._words = BM25Retriever.from_defaults(nodes=self._nodes)
+        return number
+
+    def ask(self, query: str, k: int) -> list[Passage]:
+        """By the sum of 1 / (60 + rank), ranks from nought."""
+        self._words.similarity_top_k = min(k, len(self._nodes))  # more is an error of BM25's
+        both = QueryFusionRetriever(
+            [self._index.as_retriever(similarity_top_k=k), self._words],
+            llm=MockLLM(),  # there must be one, and it is not asked
+            similarity_top_k=k,
+            num_queries=1,
+            mode="reciprocal_rerank",
+            use_async=False,  # nothing here waits for a network
+        )
+        return [_passage(hit.node, float(hit.score)) for hit in both.retrieve(query)]

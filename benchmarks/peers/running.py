@@ -13,6 +13,13 @@ HERE = Path(__file__).parents[2]
 PEERS_PYTHON = HERE / ".venv-peers" / "bin" / "python"
 VARIABLE = "PEERS_PYTHON"
 OWN = ("ours", "bare")
+OFFLINE: Mapping[str, str] = {
+    "HF_HUB_OFFLINE": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "HAYSTACK_TELEMETRY_ENABLED": "False",
+    "LANGSMITH_TRACING": "false",
+}
+"""What keeps a side off the network. Chonkie, LlamaIndex and txtai report nothing unless they are told to."""
 
 
 def peers_python() -> Path | None:
@@ -45,7 +52,7 @@ class Running:
         self._process = subprocess.Popen(
             [str(python), "-m", "benchmarks.peers.worker", name, str(model)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8", cwd=HERE,
-            env={**os.environ, "HF_HUB_OFFLINE": "1", **(environment or {})},
+            env={**os.environ, **OFFLINE, **(environment or {})},
         )  # fmt: skip
         self.about: dict[str, Any] = {}
 

@@ -14,15 +14,23 @@ from typing import Any, TypeVar
 
 from tokenizers import Tokenizer
 
-from benchmarks.peers.protocol import Packing, Passage, Side, Text, read_texts, write_texts
+from benchmarks.peers.protocol import Packing, Passage, Side, Text, placed, read_texts, write_texts
 
 SIDES: Mapping[str, tuple[str, str]] = {
     "ours": ("benchmarks.peers.ours", "Ours"),
     "bare": ("benchmarks.peers.ours", "BareEncoder"),
     "llamaindex-semantic": ("benchmarks.peers.llamaindex", "Semantic"),
     "llamaindex-plain": ("benchmarks.peers.llamaindex", "Plain"),
+    "llamaindex-hybrid": ("benchmarks.peers.llamaindex", "Hybrid"),
     "langchain-semantic": ("benchmarks.peers.langchain", "Semantic"),
     "langchain-plain": ("benchmarks.peers.langchain", "Plain"),
+    "langchain-hybrid": ("benchmarks.peers.langchain", "Hybrid"),
+    "haystack": ("benchmarks.peers.haystack", "Dense"),
+    "haystack-hybrid": ("benchmarks.peers.haystack", "Hybrid"),
+    "txtai": ("benchmarks.peers.txtai", "Dense"),
+    "txtai-hybrid": ("benchmarks.peers.txtai", "Hybrid"),
+    "chonkie": ("benchmarks.peers.chonkie", "Recursive"),
+    "chonkie-semantic": ("benchmarks.peers.chonkie", "Semantic"),
 }
 """By name: the module that is imported in the side's own environment, and the class in it."""
 
@@ -36,10 +44,13 @@ class Desk:
 
     def __init__(self, side: Side, model: Path) -> None:
         self._side, self._model = side, model
+        self._documents: Path | None = None
+        self._texts: dict[str, str] = {}  # by document, read at the first question
 
     def build(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Timed from the documents' lines to the index; reading them is in it."""
-        counted = Counted(read_texts(Path(request["documents"])))
+        self._documents, self._texts = Path(request["documents"]), {}
+        counted = Counted(read_texts(self._documents))
         started = time.perf_counter()
         num_chunks = self._side.build(counted)
         seconds = time.perf_counter() - started
@@ -58,9 +69,9 @@ class Desk:
         return {"num_texts": number, "num_tokens": num_tokens, "num_cut_tokens": num_cut}
 
     def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Each query by itself, as a service would get it."""
+        """Each query by itself, as a service would get it; spans are looked up when it has been timed."""
         answers, seconds = timed(lambda query: self._side.ask(query, request["k"]), request["queries"])
-        return {"seconds": seconds, "answers": [_told(found) for found in answers]}
+        return {"seconds": seconds, "answers": [self._told(found) for found in answers]}
 
     def pack(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Each query by itself, too."""
@@ -68,8 +79,16 @@ class Desk:
         if not isinstance(side, Packing):
             raise LookupError(f"{type(side).__name__} makes no packs; ask it for passages")
         packs, seconds = timed(lambda query: side.pack(query, request["budget"]), request["queries"])
-        answers, num_tokens = [_told(found) for found, _ in packs], [took for _, took in packs]
+        answers, num_tokens = [self._told(found) for found, _ in packs], [took for _, took in packs]
         return {"seconds": seconds, "answers": answers, "num_tokens": num_tokens}
+
+    def _told(self, passages: Iterable[Passage]) -> list[dict[str, Any]]:
+        return [asdict(self._placed(passage)) for passage in passages]
+
+    def _placed(self, passage: Passage) -> Passage:
+        if not self._texts and self._documents is not None:
+            self._texts = {text.doc_id: text.text for text in read_texts(self._documents)}
+        return placed(passage, self._texts[passage.doc_id])
 
 
 def timed(answer: Callable[[str], Answer], queries: Sequence[str]) -> tuple[list[Answer], list[float]]:
@@ -80,10 +99,6 @@ def timed(answer: Callable[[str], Answer], queries: Sequence[str]) -> tuple[list
         answers.append(answer(query))
         seconds.append(time.perf_counter() - started)
     return answers, seconds
-
-
-def _told(passages: Iterable[Passage]) -> list[dict[str, Any]]:
-    return [asdict(passage) for passage in passages]
 
 
 class Counted:

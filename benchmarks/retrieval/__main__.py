@@ -20,7 +20,12 @@ from contextsvc import assets
 from contextsvc.settings import Settings
 
 COMMAND = "python -m benchmarks.retrieval"
-SIDES = ("ours", "bare", "langchain-plain", "llamaindex-plain")
+SIDES = (
+    "ours", "bare",
+    "llamaindex-plain", "llamaindex-hybrid", "langchain-plain", "langchain-hybrid",
+    "haystack", "haystack-hybrid", "txtai", "txtai-hybrid", "chonkie", "chonkie-semantic",
+)  # fmt: skip
+"""Each peer's default and the best of what its documentation has for no further model."""
 SEED = 23
 
 Rankings = Mapping[str, Sequence[str]]

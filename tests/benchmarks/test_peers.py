@@ -12,7 +12,7 @@ from tokenizers.pre_tokenizers import Whitespace
 
 from benchmarks.build import Measured, own_figures, peer_figures
 from benchmarks.peers import running
-from benchmarks.peers.protocol import Passage, Text, read_texts, write_texts
+from benchmarks.peers.protocol import Passage, Text, placed, read_texts, write_texts
 from benchmarks.peers.running import Running, peers_python
 from benchmarks.peers.worker import Desk, cut_tokens
 
@@ -84,6 +84,34 @@ def test_a_side_is_asked_for_all_that_a_figure_needs(model: Path, tmp_path: Path
     answer = desk.ask({"queries": ["b", "a"], "k": 1})
     assert [found[0]["doc_id"] for found in answer["answers"]] == ["two", "one"]
     assert len(answer["seconds"]) == 2
+    assert [(found[0]["start"], found[0]["end"]) for found in answer["answers"]] == [(0, 3), (0, 9)]
+
+
+def test_texts_are_looked_up_in_the_documents_of_the_last_build(model: Path, tmp_path: Path) -> None:
+    desk = Desk(Words(), model)
+    for number, text in enumerate(["a first", "a second one"]):
+        write_texts(tmp_path / str(number), [Text("same", text)])
+        desk.build({"documents": str(tmp_path / str(number))})
+        assert desk.ask({"queries": ["a"], "k": 1})["answers"][0][0]["end"] == len(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "start", "expected"),
+    [
+        ("two", 8, (8, 11)),  # as told, though it occurs before
+        ("two", None, (None, None)),  # twice, and which is not told
+        ("two", 5, (None, None)),  # told wrongly
+        ("one", 5, (0, 3)),  # told wrongly, but it is there once
+        ("one", -1, (0, 3)),  # as a search says that found nothing
+        ("one  two", 0, (None, None)),  # not as in the document
+    ],
+)
+def test_a_passage_is_placed_where_its_text_is_or_nowhere(
+    text: str, start: int | None, expected: tuple[int | None, int | None]
+) -> None:
+    found = placed(Passage("d", text, 1.0, start, None), "one two two")
+    assert (found.start, found.end) == expected
+    assert (found.doc_id, found.text, found.score) == ("d", text, 1.0)
 
 
 def test_a_side_that_makes_packs_is_asked_for_them(model: Path, tmp_path: Path) -> None:

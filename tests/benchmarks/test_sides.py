@@ -1,0 +1,136 @@
+"""Every side on a small collection with the real model, in a process as in a benchmark."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.peers.protocol import Text, write_texts
+from benchmarks.peers.running import OWN, Running, peers_python
+from benchmarks.peers.worker import SIDES
+from benchmarks.retrieval.__main__ import SIDES as COMPARED
+from contextsvc import assets
+from contextsvc.settings import Settings
+
+pytestmark = pytest.mark.model
+
+LEDGER = " ".join(
+    f"Entry {number} of the ledger lists {goods} and its price in shillings."
+    for number, goods in enumerate(
+        ["salt", "wool", "tin", "rope", "candles", "glass", "copper", "honey"] * 12
+    )
+)
+TEXTS = {
+    "volcano": "Volcanoes\n\nA volcano erupts when molten rock rises through the crust. Lava and ash come out"
+    " of the vent.\n\nThe ash can ground aeroplanes for days.",
+    "bread": "Bread\n\nSourdough bread rises because wild yeast makes gas in the dough. The baker folds it.",
+    "pump": "Pump manual\n\nThe coolant pump XR-4410 is fitted beneath the cover. Tighten its bolts in turn.",
+    "ledger": f"Ledger\n\n{LEDGER}",
+    "whale": "Whales\n\nBlue whales feed on krill. They are the largest animals that have ever lived.",
+}
+QUERIES = {
+    "Why does lava come out of a volcano?": "volcano",
+    "What do blue whales feed on?": "whale",
+    "coolant pump XR-4410": "pump",
+    "price of salt and rope in shillings": "ledger",
+}
+WHOLE = ("bare", "txtai", "txtai-hybrid")
+"""These do not split texts."""
+
+WATCH = """
+import sys
+def told(event, args):
+    if event in ("socket.connect", "socket.getaddrinfo"):
+        with open({log!r}, "a") as file:
+            print(event, args, file=file)
+sys.addaudithook(told)
+"""
+"""What a process does as it starts: it writes down whom it tries to reach."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a side said: passages by query, asked for one, for three and for fifty."""
+
+    name: str
+    versions: dict[str, str]
+    built: dict[str, Any]
+    embedded: dict[str, Any]
+    answers: dict[int, list[list[dict[str, Any]]]]
+    reached: str
+
+
+@pytest.fixture(scope="module", params=list(SIDES))
+def told(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Told:
+    name, folder = str(request.param), tmp_path_factory.mktemp("side")
+    if name not in OWN and peers_python() is None:
+        pytest.skip(f"{name} needs the peers' environment; make it: make peers")
+    write_texts(folder / "documents", (Text(doc_id, text) for doc_id, text in TEXTS.items()))
+    log = folder / "reached"
+    log.touch()
+    (folder / "sitecustomize.py").write_text(WATCH.format(log=str(log)), "utf-8")
+    model = assets.locate(Settings.from_env().home, "all-MiniLM-L6-v2")
+    with Running(name, model, {"PYTHONPATH": str(folder)}) as side:
+        built = side.build(folder / "documents")
+        embedded = side.embedded(folder / "embedded")
+        answers = {k: side.ask(list(QUERIES), k)["answers"] for k in (1, 3, 50)}
+    # Read when the process has ended: what reports does so on its way out.
+    return Told(name, side.about["versions"], built, embedded, answers, log.read_text("utf-8"))
+
+
+def test_the_right_document_comes_first(told: Told) -> None:
+    for k, answers in told.answers.items():
+        assert [found[0]["doc_id"] for found in answers] == list(QUERIES.values()), k
+
+
+def test_no_more_come_than_were_asked_for_and_none_twice(told: Told) -> None:
+    assert [len(found) for found in told.answers[1]] == [1] * len(QUERIES)
+    assert all(1 < len(found) <= 3 for found in told.answers[3])
+    for found in told.answers[50]:
+        assert len(found) <= told.built["num_chunks"]
+        if not told.name.startswith("txtai"):  # it leaves out what is at or below nought
+            assert len(found) > 3
+        assert len({(one["doc_id"], one["text"]) for one in found}) == len(found)
+        assert all(first["score"] >= second["score"] for first, second in pairwise(found))
+
+
+def test_a_span_gives_the_passage(told: Told) -> None:
+    passages = [one for found in told.answers[50] for one in found]
+    for one in passages:
+        if one["start"] is not None:
+            assert TEXTS[one["doc_id"]][one["start"] : one["end"]] == one["text"]
+    # It puts one space between sentences, whatever was there.
+    assert told.name == "langchain-semantic" or all(one["start"] is not None for one in passages)
+
+
+def test_documents_are_split_or_whole(told: Told) -> None:
+    assert told.built["num_documents"] == len(TEXTS)
+    if told.name in WHOLE:
+        assert told.built["num_chunks"] == len(TEXTS)
+    else:
+        assert told.built["num_chunks"] > len(TEXTS)
+    if told.name != "ours":  # it embeds sentences
+        assert told.embedded["num_texts"] == told.built["num_chunks"]
+
+
+def test_versions_are_those_that_were_tested(told: Told) -> None:
+    place = "constraints.txt" if told.name in OWN else "benchmarks/peers/constraints.txt"
+    lines = (Path(__file__).parents[2] / place).read_text("utf-8").splitlines()
+    pins = dict(line.lower().replace("_", "-").split("==") for line in lines if "==" in line)
+    assert told.versions
+    for package, version in told.versions.items():
+        assert version.partition("+")[0] == pins[package.lower()]
+
+
+def test_nobody_is_called(told: Told) -> None:
+    assert told.reached == ""
+
+
+def test_every_peer_is_compared_with_its_best() -> None:
+    libraries = {name.partition("-")[0] for name in SIDES} - set(OWN)
+    assert libraries == {"llamaindex", "langchain", "haystack", "txtai", "chonkie"}
+    for library in libraries:
+        assert len([name for name in COMPARED if name.partition("-")[0] == library]) == 2
+    assert set(COMPARED) <= set(SIDES)
