@@ -95,7 +95,7 @@ def main() -> None:
         )  # fmt: skip
         collection = SOURCES[name].load(splitter.split)
         made = measured(asked, asking, collection, common(asked, collection, settings))
-        (show if asked.dry or asked.questions else write)(made)
+        (show if asked.dry or asked.questions is not None else write)(made)
 
 
 def measured(

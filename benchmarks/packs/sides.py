@@ -78,7 +78,8 @@ class Asking:
 
     def _ranked(self, side: str, collection: Collection, questions: Sequence[PackQuestion]) -> Packs:
         texts = texts_for(collection, side)
-        queries = [question.text for question in questions]
+        # All are asked, whichever are wanted: what one part keeps serves the other, and indexing costs most.
+        queries = [question.text for question in collection.questions]
 
         def ask(running: Running) -> dict[str, list[Any]]:
             return once_each(running.ask(queries, NUM_PASSAGES)["answers"])
@@ -92,11 +93,12 @@ class Asking:
         lost = sum(num_lost > 0 for _, num_lost in places)
         if lost:
             self.told(f"{collection.name}: {side}, {lost} of {len(places)} passages lie partly nowhere")
+        answers = dict(zip(queries, said["answers"], strict=True))
         packs: dict[int, list[Pack]] = {}
         for budget in self.budgets:
             self.told(f"{collection.name}: {side}, packs of {budget} tokens")
             packs[budget] = []
-            for numbers in said["answers"]:
+            for numbers in (answers[question.text] for question in questions):
                 taken, took = packed([passages[n].text for n in numbers], budget, self.count)
                 inside = [places[numbers[place]] for place in taken]
                 spans = tuple(place for found, _ in inside for place in found)
