@@ -1,9 +1,9 @@
 """Every side's packs on every collection: `python -m benchmarks.packs`.
 
-Ours is the service's own path with the settings of the environment; its budget holds for the rendered text,
-with headings and numbers. A peer's best passages are packed in their order into the same budget, in tokens of
-the same encoding, joined by a blank line; one that does not fit is skipped. `bare` is the encoder alone, a
-paragraph a chunk; `oracle` packs the evidence itself, which is the ceiling.
+Ours is the service's own path with the settings of the environment and as many chunks as fit; its budget
+holds for the rendered text, with headings and numbers. A peer's best passages are packed in their order into
+the same budget, in tokens of the same encoding, joined by a blank line; one that does not fit is skipped.
+`bare` is the encoder alone, a paragraph a chunk; `oracle` packs the evidence itself, which is the ceiling.
 
 What sides said is kept in `--keep` with the versions they said it by, so that a run that was interrupted goes
 on where it stopped; of ours and the bare encoder nothing is kept while the tree differs from its commit.
@@ -78,7 +78,7 @@ def common(asked: argparse.Namespace, collection: Collection, settings: Settings
 def shaping(settings: Settings) -> dict[str, object]:
     """The settings that shape a pack of ours."""
     names = [field.name for field in fields(RetrievalSettings)]
-    names += ["chunk_min_tokens", "chunk_max_tokens", "max_chunks", "ordering", "cross_encoder"]
+    names += ["chunk_min_tokens", "chunk_max_tokens", "ordering", "cross_encoder"]
     return {name: getattr(settings, name) for name in names}
 
 

@@ -16,7 +16,7 @@ from contextsvc.generation import open_manifest
 from contextsvc.indexing import build_index
 from contextsvc.library import Library
 from contextsvc.records import Document, Float32Array, Format
-from contextsvc.requests import MAX_BUDGET_TOKENS, PackRequest
+from contextsvc.requests import MAX_BUDGET_TOKENS, MAX_CHUNKS, PackRequest
 from contextsvc.settings import Settings
 from contextsvc.wiring import (
     INDEX_TOKENIZER,
@@ -93,9 +93,9 @@ class Ours:
         ]
 
     def pack(self, query: str, budget_tokens: int) -> tuple[list[Passage], int]:
-        """What a request that leaves all else to the settings gets; empty where not one chunk fits."""
-        s, index = self._settings, self._library.get(_NAME)
-        request = PackRequest(_NAME, query, budget_tokens, s.max_chunks, INDEX_TOKENIZER, s.ordering)
+        """What a request gets that lets the budget alone limit it; empty where not one chunk fits."""
+        index, order = self._library.get(_NAME), self._settings.ordering
+        request = PackRequest(_NAME, query, budget_tokens, MAX_CHUNKS, INDEX_TOKENIZER, order)
         try:
             pack = self._assembler.assemble(index, request, lambda _: None)
         except BudgetTooSmall:

@@ -39,7 +39,9 @@ def chunks_around(corpus: Corpus, numbers: Int64Array, reach: int) -> Int64Array
     """
     documents = corpus.document_table[_chunk_rows(corpus, numbers)["doc"]]
     around = numbers[:, None] + np.arange(-reach, reach + 1)
-    return np.clip(around, documents["first_chunk"][:, None], documents["end_chunk"][:, None] - 1)
+    low, high = documents["first_chunk"][:, None], documents["end_chunk"][:, None] - 1
+    inside: Int64Array = np.clip(around, low, high)
+    return inside
 
 
 def windows_of(corpus: Corpus, numbers: Int64Array, reach: int) -> Windows:

@@ -152,7 +152,7 @@ def test_the_time_left_follows_from_what_was_read(folder: Path) -> None:
 
 def test_what_was_read_from_a_source_lies_in_it(folder: Path) -> None:
     def entry(source: str) -> Entry:
-        return Entry("d", "", source, "plain", {}, "", 0, 0, 0, 0, 0, 0)
+        return Entry("d", "", source, "plain", {}, "", 0, 0, 0, 0, 0, 0, -1)
 
     sources = Sources(Settings(), ["docs", "docs/faq.jsonl"])
     assert folder.exists()

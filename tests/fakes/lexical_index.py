@@ -39,7 +39,7 @@ class PlainLexicalIndex:
             raise ShapeError(f"{ids.tolist()} of {len(self._counts)} texts")
         terms = _terms(query)
         found = [sum(self._weight(term, number) for term in terms) for number in ids.tolist()]
-        return np.round(np.array(found, dtype=np.float64), 6)
+        return np.array([round(score, 6) for score in found], dtype=np.float64)
 
     def _search_one(self, terms: Sequence[str], k: int, allowed: BoolArray | None) -> Ranking:
         found = []

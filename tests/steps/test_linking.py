@@ -15,7 +15,8 @@ TEXTS = ["Ada Stone drew it.", "She lived in Leeds.", "A city."]
 
 def found(scores: list[float], documents: list[int] | None = None) -> list[float]:
     numbers = np.array(documents or range(len(scores)))
-    return linked(np.array(scores), numbers, TITLES, TEXTS).tolist()
+    lent: list[float] = linked(np.array(scores), numbers, TITLES, TEXTS).tolist()
+    return lent
 
 
 def test_a_name_is_the_title_without_its_qualifier() -> None:

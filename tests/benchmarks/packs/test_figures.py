@@ -100,6 +100,6 @@ def test_the_command_makes_the_rows_again() -> None:
 
 
 def test_rows_say_what_shaped_our_packs() -> None:
-    said = shaping(Settings(max_chunks=5))
-    assert said["max_chunks"] == 5
+    said = shaping(Settings(chunk_max_tokens=96))
+    assert said["chunk_max_tokens"] == 96
     assert {"score_floor", "diversity_weight", "chunk_max_tokens", "ordering"} <= said.keys()
