@@ -6,15 +6,15 @@ import os
 import resource
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from tokenizers import Tokenizer
 
-from benchmarks.peers.protocol import Side, Text, read_texts, write_texts
+from benchmarks.peers.protocol import Packing, Passage, Side, Text, read_texts, write_texts
 
 SIDES: Mapping[str, tuple[str, str]] = {
     "ours": ("benchmarks.peers.ours", "Ours"),
@@ -27,6 +27,8 @@ SIDES: Mapping[str, tuple[str, str]] = {
 """By name: the module that is imported in the side's own environment, and the class in it."""
 
 _BATCH = 1000
+
+Answer = TypeVar("Answer")
 
 
 class Desk:
@@ -57,13 +59,31 @@ class Desk:
 
     def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Each query by itself, as a service would get it."""
-        seconds, answers = [], []
-        for query in request["queries"]:
-            started = time.perf_counter()
-            found = self._side.ask(query, request["k"])
-            seconds.append(time.perf_counter() - started)
-            answers.append([asdict(passage) for passage in found])
-        return {"seconds": seconds, "answers": answers}
+        answers, seconds = timed(lambda query: self._side.ask(query, request["k"]), request["queries"])
+        return {"seconds": seconds, "answers": [_told(found) for found in answers]}
+
+    def pack(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Each query by itself, too."""
+        side = self._side
+        if not isinstance(side, Packing):
+            raise LookupError(f"{type(side).__name__} makes no packs; ask it for passages")
+        packs, seconds = timed(lambda query: side.pack(query, request["budget"]), request["queries"])
+        answers, num_tokens = [_told(found) for found, _ in packs], [took for _, took in packs]
+        return {"seconds": seconds, "answers": answers, "num_tokens": num_tokens}
+
+
+def timed(answer: Callable[[str], Answer], queries: Sequence[str]) -> tuple[list[Answer], list[float]]:
+    """What each query gives, and how long it took."""
+    answers, seconds = [], []
+    for query in queries:
+        started = time.perf_counter()
+        answers.append(answer(query))
+        seconds.append(time.perf_counter() - started)
+    return answers, seconds
+
+
+def _told(passages: Iterable[Passage]) -> list[dict[str, Any]]:
+    return [asdict(passage) for passage in passages]
 
 
 class Counted:
