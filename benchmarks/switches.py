@@ -1,7 +1,7 @@
 """A benchmark's command line: `--dry`, and sizes smaller than the usual ones to try it with."""
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from benchmarks.rows import Row, show, write
@@ -77,6 +77,18 @@ def add_switches(parser: argparse.ArgumentParser, **usual: int) -> None:
     for name, size in usual.items():
         parser.add_argument(f"--{name}", type=_size, default=size, metavar="N", help=f"{size} if not said")
     parser.add_argument("--dry", action="store_true", help="print, and leave benchmarks/results as it is")
+
+
+def runs_asked(parser: argparse.ArgumentParser, named: Sequence[str], runs: Iterable[str]) -> list[str]:
+    """Of a benchmark's runs those that were named, all where none was.
+
+    Raises:
+        SystemExit: there is no such run.
+    """
+    known = list(runs)
+    if unknown := sorted(set(named) - set(known)):
+        parser.error(f"unknown: {', '.join(unknown)}; choose from {', '.join(known)}")
+    return list(named) or known
 
 
 def spelled(values: Mapping[str, Value]) -> str:

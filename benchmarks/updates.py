@@ -1,15 +1,14 @@
-"""One document of many updated, also while others read: `python -m benchmarks.updates [--documents N]`.
+"""One document of many updated, also while others read: `python -m benchmarks.updates`.
 
 Documents are paragraphs of `etcd_docs`, chunked and embedded as any. Times are those of a service whose model
 is loaded: from the call of `publish` to its answer, when the new generation serves.
 """
 
-import argparse
 import re
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -17,7 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.queries import drawn_queries
-from benchmarks.rows import Row, dataset, fingerprint, write
+from benchmarks.rows import Row, dataset, fingerprint
+from benchmarks.switches import asked_for
 from contextsvc.engine import Ask, Engine
 from contextsvc.errors import ContextError
 from contextsvc.indexing import build_index
@@ -26,7 +26,7 @@ from contextsvc.settings import Settings
 from contextsvc.wiring import build_engine, build_index_parts
 
 COMMAND = "python -m benchmarks.updates"
-NUM_UPDATES, NUM_READERS, SEED = 20, 4, 5
+NUM_DOCUMENTS, NUM_UPDATES, NUM_READERS, SEED = 10_000, 20, 4, 5
 _MARK = "Edited for the benchmark, version {}."
 
 
@@ -40,10 +40,10 @@ def paragraphs(folder: Path) -> Iterator[Document]:
                 yield Document(f"{source}#{number}", paragraph, path.stem, source, "markdown")
 
 
-def updated(engine: Engine, documents: list[Document], first: int) -> list[float]:
+def updated(engine: Engine, documents: list[Document], numbers: range) -> list[float]:
     """Seconds of each of some publishes of one changed document; every version is served then."""
     seconds = []
-    for number in range(first, first + NUM_UPDATES):
+    for number in numbers:
         changed = documents[number * 37 % len(documents)]
         engine.publisher.put("docs", [replace(changed, text=f"{changed.text}\n\n{_MARK.format(number)}")])
         started = time.perf_counter()
@@ -87,7 +87,9 @@ class Readers:
             number += NUM_READERS
 
 
-def measured(root: Path, documents: list[Document]) -> tuple[dict[str, float], dict[str, object]]:
+def measured(
+    root: Path, documents: list[Document], num_updates: int
+) -> tuple[dict[str, float], dict[str, object]]:
     """Figures and details: build, update alone, update under readers."""
     settings = replace(
         Settings.from_env(), root=root, cache=False, max_concurrent=NUM_READERS, max_waiting=64,
@@ -95,11 +97,11 @@ def measured(root: Path, documents: list[Document]) -> tuple[dict[str, float], d
     )  # fmt: skip
     built = build_index(root, "docs", documents, build_index_parts(settings))
     engine = build_engine(settings)
-    updated(engine, documents[:NUM_UPDATES], 0)  # loads what loads once
-    alone = updated(engine, documents, NUM_UPDATES)
+    updated(engine, documents[:num_updates], range(num_updates))  # loads what loads once
+    alone = updated(engine, documents, range(num_updates, 2 * num_updates))
     queries = drawn_queries(engine.library.get("docs").corpus, 50, SEED)
     with Readers(engine, queries) as readers:
-        together = updated(engine, documents, 2 * NUM_UPDATES)
+        together = updated(engine, documents, range(2 * num_updates, 3 * num_updates))
     figures = {
         "update of 1 document, s, median": float(np.median(alone)),
         "update of 1 document, s, longest": max(alone),
@@ -113,29 +115,17 @@ def measured(root: Path, documents: list[Document]) -> tuple[dict[str, float], d
     return figures, {**details, "generations_seen": len(readers.generations)}
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """As rows."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--documents", type=int, default=10_000)
-    wanted = parser.parse_args().documents
+    asked = asked_for(COMMAND, __doc__, argv, documents=NUM_DOCUMENTS, updates=NUM_UPDATES)
     pages = dataset("etcd_docs", "content")
+    documents = list(islice(paragraphs(pages), asked["documents"]))
     with tempfile.TemporaryDirectory() as root:
-        figures, details = measured(Path(root), list(islice(paragraphs(pages), wanted)))
-    chosen = {"documents": wanted, "embedder": Settings.from_env().embedder}
-    write(
+        figures, details = measured(Path(root), documents, asked["updates"])
+    data, chosen = fingerprint(pages), {"documents": len(documents), "embedder": Settings.from_env().embedder}
+    asked.keep(
         [
-            Row(
-                "updates",
-                figure,
-                value,
-                None,
-                NUM_UPDATES,
-                fingerprint(pages),
-                chosen,
-                SEED,
-                COMMAND,
-                details,
-            )
+            Row("updates", figure, value, None, asked["updates"], data, chosen, SEED, COMMAND, details)
             for figure, value in figures.items()
         ]
     )

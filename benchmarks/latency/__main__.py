@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from benchmarks.latency import peers, served
 from benchmarks.rows import show, write
-from benchmarks.switches import add_switches, spelled
+from benchmarks.switches import add_switches, runs_asked, spelled
 
 COMMAND = "python -m benchmarks.latency"
 RUNS = {"socket": served.run, "peers": peers.run}
@@ -29,10 +29,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--sides", nargs="+", choices=peers.SIDES, default=peers.SIDES, help="of peers")
     add_switches(parser, **{name: size for usual in USUAL.values() for name, size in usual.items()})
     asked = parser.parse_args(argv)
-    unknown = set(asked.runs) - set(RUNS)
-    if unknown:
-        parser.error(f"unknown: {', '.join(sorted(unknown))}; choose from {', '.join(RUNS)}")
-    for name in asked.runs or RUNS:
+    for name in runs_asked(parser, asked.runs, RUNS):
         unusual = {
             size: getattr(asked, size) for size, usual in USUAL[name].items() if getattr(asked, size) != usual
         }
