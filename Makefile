@@ -4,15 +4,16 @@ PYTHON ?= python3
 BIN := .venv/bin
 QUERY ?= What happens to a return statement in try when finally also returns?
 
-.PHONY: setup demo test serve lint bench peers clean
+.PHONY: setup demo test serve lint bench bench-smoke peers clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo    install, index the Python language reference, print one measured pack"
-	@echo "make test    lint, types, layer rules and tests, as CI runs them"
+	@echo "make test    lint, types, layer rules, tests and bench-smoke, as CI runs them"
 	@echo "make serve   the HTTP service on 127.0.0.1:8000 over indexes/"
 	@echo "make setup   .venv, pinned install, assets: what the others share"
 	@echo "make bench   the benchmarks that the README quotes (needs the data sets)"
+	@echo "make bench-smoke   each of them on a few items, nothing kept (skips where a data set is absent)"
 	@echo "make peers   .venv-peers, the pipelines that benchmarks compare with"
 
 # The stamp is newer than what it was made from, so a second run installs nothing.
@@ -50,6 +51,10 @@ lint: .venv/installed
 
 test: setup lint
 	$(BIN)/pytest
+	$(BIN)/python -m benchmarks.smoke
+
+bench-smoke: setup
+	$(BIN)/python -m benchmarks.smoke
 
 bench: setup peers
 	$(BIN)/python -m benchmarks.build

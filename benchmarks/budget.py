@@ -1,13 +1,16 @@
 """Budgets and identity: 500 random packs, counted again, made again: `python -m benchmarks.budget`."""
 
 import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.queries import drawn_queries
-from benchmarks.rows import Row, dataset, fingerprint, write
+from benchmarks.rows import Row, dataset, fingerprint
+from benchmarks.switches import asked_for
 from contextsvc.codec import Json
 from contextsvc.engine import Ask, Engine
 from contextsvc.errors import BudgetTooSmall
@@ -17,7 +20,7 @@ from contextsvc.steps.ordering import ORDERINGS
 from contextsvc.wiring import build_counters, build_engine, build_index_parts, read_sources
 
 COMMAND = "python -m benchmarks.budget"
-NUM_PACKS, SEED = 500, 7
+NUM_PACKS, NUM_PAGES, SEED = 500, 701, 7
 ENCODINGS = ("o200k_base", "cl100k_base")
 
 
@@ -40,16 +43,18 @@ def made(engine: Engine, ask: Ask) -> Json:
     return {key: view[key] for key in ("pack_id", "text", "num_tokens", "chunks")}
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Pack, count again, pack again in a fresh engine."""
+    asked = asked_for(COMMAND, __doc__, argv, packs=NUM_PACKS, pages=NUM_PAGES)
     pages = dataset("etcd_docs", "content")
     with tempfile.TemporaryDirectory() as folder:
         settings = replace(Settings.from_env(), root=Path(folder), cache=False)
-        documents = read_sources(settings, [str(pages)], lambda *_: None)
+        documents = islice(read_sources(settings, [str(pages)], lambda *_: None), asked["pages"])
         build_index(settings.root, "etcd", documents, build_index_parts(settings))
         first, second = build_engine(settings), build_engine(settings)
         counters = build_counters(settings)
-        asks = random_asks(drawn_queries(first.library.get("etcd").corpus, NUM_PACKS, SEED), SEED)
+        queries = drawn_queries(first.library.get("etcd").corpus, asked["packs"], SEED)
+        asks = random_asks(queries, SEED)
         packs = [made(first, ask) for ask in asks]
         again = [made(second, ask) for ask in asks]
     counted = [
@@ -70,7 +75,7 @@ def main() -> None:
         "packs whose num_tokens is not the count": wrong,
         "packs that differ on a second run, cache off": differing,
     }
-    write(
+    asked.keep(
         [
             Row("budget", figure, float(value), None, len(packs), fingerprint(pages),
                 {"budget_tokens": "50-4000", "encodings": ENCODINGS, "orderings": sorted(ORDERINGS)},

@@ -2,7 +2,7 @@
 
 - `versions`: all nine versions of `etcd_docs`, where most sentences occur in several.
 - `peers`: version 3.5 alone, beside LlamaIndex and LangChain where `make peers` has made their environment.
-- `chunks`: 100,000 chunks of text drawn from SciFact; with `--chunks` fewer, which are shown and not kept.
+- `chunks`: 100,000 chunks of text drawn from SciFact; `--chunks` for fewer, to try it with `--dry`.
 
 Every side runs in a process of its own, which says its own peak of memory; loading the model is not timed.
 Ours is held against the bare encoder: the same distinct sentences through the same embedder, sorted by length
@@ -12,7 +12,7 @@ kept. Each of the three writes its own rows, so that one can be made again alone
 
 import argparse
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -21,6 +21,7 @@ from typing import Any
 from benchmarks.peers.protocol import Text, write_texts
 from benchmarks.peers.running import Running, peers_python
 from benchmarks.rows import Row, dataset, fingerprint, show, write
+from benchmarks.switches import add_switches, runs_asked, spelled
 from benchmarks.synthetic import worth
 from contextsvc import assets
 from contextsvc.settings import Settings
@@ -184,31 +185,28 @@ def keep(
 ) -> None:
     """As rows."""
     settings = {"repeats": asked.repeats, "embedder": Settings.from_env().embedder}
-    command = f"{COMMAND} {run} --repeats {asked.repeats}"
+    sizes = {"chunks": asked.chunks} if run == "chunks" and asked.chunks != CHUNKS else {}
+    command = f"{COMMAND} {run}" + spelled({**sizes, "repeats": asked.repeats})
     number = ours.built["num_documents"]
     rows = [
         Row(name, figure, value, None, number, data, settings, 0, command, ours.details)
         for figure, value in figures.items()
     ]
-    tried = run == "chunks" and asked.chunks != CHUNKS
-    (show if tried else write)(rows)
+    (show if asked.dry else write)(rows)
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Run what is asked for; everything, unless it is said."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("runs", nargs="*", metavar="versions|peers|chunks")
-    parser.add_argument("--chunks", type=int, default=CHUNKS)
     parser.add_argument("--repeats", type=int)
-    asked = parser.parse_args()
-    unknown = set(asked.runs) - set(RUNS)
-    if unknown:
-        parser.error(f"unknown: {', '.join(sorted(unknown))}; choose from {', '.join(RUNS)}")
+    add_switches(parser, chunks=CHUNKS)
+    asked = parser.parse_args(argv)
     settings = Settings.from_env()
     model = assets.locate(settings.home, settings.embedder)
-    for run in asked.runs or RUNS:
+    for run in runs_asked(parser, asked.runs, RUNS):
         chosen = argparse.Namespace(**vars(asked))
         chosen.repeats = asked.repeats or (1 if run == "chunks" else 3)
         with tempfile.TemporaryDirectory() as place:

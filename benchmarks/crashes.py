@@ -1,15 +1,16 @@
 """Kill -9 and corruption, many times: `python -m benchmarks.crashes [--trials 1000] [--damages 1000]`."""
 
-import argparse
 import json
 import os
 import random
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.rows import Row, write
+from benchmarks.rows import Row
+from benchmarks.switches import asked_for
 from contextsvc.errors import CorruptIndex
 from contextsvc.generation import open_manifest
 from contextsvc.indexing import Update, build_index, update_index
@@ -83,13 +84,10 @@ def _row(figure: str, value: float, n: int, details: dict[str, object]) -> Row:
     return Row("crashes", figure, float(value), None, n, "made up", settings, SEED, COMMAND, details)
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Both, as rows."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--trials", type=int, default=1_000)
-    parser.add_argument("--damages", type=int, default=1_000)
-    given = parser.parse_args()
-    write([*killed(given.trials), *damaged(given.damages)])
+    asked = asked_for(COMMAND, __doc__, argv, trials=1_000, damages=1_000)
+    asked.keep([*killed(asked["trials"]), *damaged(asked["damages"])])
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ pooled vectors of their real sentences: runs overlap, so that neighbours are clo
 corpus, which is harder. Queries are SciFact's own.
 """
 
-import argparse
 import json
 import tempfile
 import time
@@ -16,8 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.latency import quantile
-from benchmarks.rows import Row, dataset, fingerprint, read_lines, write
+from benchmarks.latency.quantiles import quantile
+from benchmarks.rows import Row, dataset, fingerprint, read_lines
+from benchmarks.scifact import FILE, load_queries
+from benchmarks.switches import asked_for
 from contextsvc import assets
 from contextsvc.adapters.faiss_building import recall
 from contextsvc.adapters.nltk import PunktSentenceSplitter
@@ -36,7 +37,7 @@ from contextsvc.steps.statistics import bootstrap
 from contextsvc.wiring import build_assembler, build_embedder, open_search, write_search
 
 COMMAND = "python -m benchmarks.search"
-SEED, BUDGET = 17, 800
+SEED, BUDGET, NUM_CHUNKS, NUM_QUERIES = 17, 800, 100_000, 200
 
 
 @dataclass(frozen=True)
@@ -59,11 +60,6 @@ class KnownQueries:
     def embed_passages(self, texts: Sequence[str]) -> Float32Array:
         """Not asked for here."""
         return self.embedder.embed_passages(texts)
-
-
-def texts_of(file: str) -> list[str]:
-    """The texts of a file of SciFact."""
-    return [entry["text"] for entry in read_lines(dataset("scifact", file))]
 
 
 def runs(sizes: Sequence[int], num_chunks: int) -> Iterator[tuple[int, int, int]]:
@@ -91,7 +87,8 @@ class Abstracts:
     @classmethod
     def embedded(cls, num_chunks: int, embedder: Embedder, home: Path) -> "Abstracts":
         """As few texts as give so many chunks."""
-        texts = texts_of("corpus.jsonl")[: max(20, num_chunks // 15)]
+        wanted = max(20, num_chunks // 15)
+        texts = [entry["text"] for entry in read_lines(dataset(*FILE))[:wanted]]
         splitter = PunktSentenceSplitter(assets.locate(home, "punkt_tab"))
         spans = [splitter.split(text) for text in texts]
         flat = [text[a:b] for text, found in zip(texts, spans, strict=True) for a, b in found]
@@ -187,25 +184,22 @@ def searched(
     return np.array(times), found
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Write the corpus, open it, search it."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--chunks", type=int, default=100_000)
-    parser.add_argument("--queries", type=int, default=200)
-    asked = parser.parse_args()
-    settings = Settings.from_env()
-    settings = replace(settings, exact_up_to=min(settings.exact_up_to, asked.chunks - 1))
+    asked = asked_for(COMMAND, __doc__, argv, chunks=NUM_CHUNKS, queries=NUM_QUERIES)
+    num_chunks, settings = asked["chunks"], Settings.from_env()
+    settings = replace(settings, exact_up_to=min(settings.exact_up_to, num_chunks - 1))
     embedder = build_embedder(settings)
-    queries = texts_of("queries.jsonl")[: asked.queries]
+    queries = load_queries()[: asked["queries"]]
     vectors = {query: embedder.embed_queries([query])[0] for query in queries}
     with tempfile.TemporaryDirectory() as place:
-        abstracts = Abstracts.embedded(2 * asked.chunks, embedder, settings.home)
-        published(Path(place), "twice", 2 * asked.chunks, abstracts, embedder, settings)
+        abstracts = Abstracts.embedded(2 * num_chunks, embedder, settings.home)
+        published(Path(place), "twice", 2 * num_chunks, abstracts, embedder, settings)
         _, took = opened(Path(place), "twice", embedder)
-        details = published(Path(place), "bench", asked.chunks, abstracts, embedder, settings)
+        details = published(Path(place), "bench", num_chunks, abstracts, embedder, settings)
         index, also = opened(Path(place), "bench", embedder)
         assembler = build_assembler(settings, KnownQueries(embedder, vectors))
-        write(rows_of(assembler, index, queries, vectors, details, took | also))
+        asked.keep(rows_of(assembler, index, queries, vectors, details, took | also))
 
 
 def rows_of(
@@ -234,7 +228,7 @@ def rows_of(
     ]
     for name, times in (("", plain), (", one document allowed", one), (", half allowed", half)):
         figures += [(f"search without encoder{name}, p{p}, ms", *quantile(times, p)) for p in (50, 95)]
-    data = fingerprint(dataset("scifact", "corpus.jsonl"))
+    data = fingerprint(dataset(*FILE))
     chosen = {"vector_index": details["vector_index"], "num_candidates": 100, "rerank_depth": 50}
     return [
         Row("search", figure, value, around, len(queries), data, chosen, SEED, COMMAND, details)

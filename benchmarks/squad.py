@@ -39,6 +39,6 @@ def load_articles(first: int, end: int) -> tuple[list[Document], list[Question]]
 
 
 def sample(questions: list[Question], size: int, seed: int) -> list[Question]:
-    """`size` questions drawn without replacement."""
-    rows = np.random.default_rng(seed).choice(len(questions), size=size, replace=False)
+    """`size` questions drawn without replacement, all of them where there are fewer."""
+    rows = np.random.default_rng(seed).choice(len(questions), size=min(size, len(questions)), replace=False)
     return [questions[int(row)] for row in rows]

@@ -1,7 +1,10 @@
-"""One document of many updated, also while others read: `python -m benchmarks.updates [--documents N]`.
+"""One document of many updated, also while others read: `python -m benchmarks.updates [exact|approximate]`.
 
-Documents are paragraphs of `etcd_docs`, chunked and embedded as any. Times are those of a service whose model
-is loaded: from the call of `publish` to its answer, when the new generation serves.
+- `exact`: documents are paragraphs of `etcd_docs`, chunked and embedded as any, and searched exactly.
+- `approximate`: documents have about ten chunks (`splices`), so that the index is one of inverted lists.
+
+Times are those of a service whose model is loaded: from the call of `publish` to its answer, when the new
+generation serves. Each of the two writes its own rows.
 """
 
 import argparse
@@ -9,24 +12,29 @@ import re
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks import splices
 from benchmarks.queries import drawn_queries
-from benchmarks.rows import Row, dataset, fingerprint, write
+from benchmarks.rows import Row, dataset, fingerprint, show, write
+from benchmarks.scifact import FILE
+from benchmarks.search import Abstracts
+from benchmarks.switches import add_switches, runs_asked, spelled
 from contextsvc.engine import Ask, Engine
 from contextsvc.errors import ContextError
-from contextsvc.indexing import build_index
+from contextsvc.indexing import IndexParts, build_index
 from contextsvc.records import Document
 from contextsvc.settings import Settings
-from contextsvc.wiring import build_engine, build_index_parts
+from contextsvc.wiring import build_embedder, build_engine, build_index_parts
 
 COMMAND = "python -m benchmarks.updates"
-NUM_UPDATES, NUM_READERS, SEED = 20, 4, 5
+NUM_READERS, SEED = 4, 5
+USUAL = {"documents": 10_000, "updates": 20}
 _MARK = "Edited for the benchmark, version {}."
 
 
@@ -40,10 +48,10 @@ def paragraphs(folder: Path) -> Iterator[Document]:
                 yield Document(f"{source}#{number}", paragraph, path.stem, source, "markdown")
 
 
-def updated(engine: Engine, documents: list[Document], first: int) -> list[float]:
+def updated(engine: Engine, documents: list[Document], numbers: range) -> list[float]:
     """Seconds of each of some publishes of one changed document; every version is served then."""
     seconds = []
-    for number in range(first, first + NUM_UPDATES):
+    for number in numbers:
         changed = documents[number * 37 % len(documents)]
         engine.publisher.put("docs", [replace(changed, text=f"{changed.text}\n\n{_MARK.format(number)}")])
         started = time.perf_counter()
@@ -87,58 +95,93 @@ class Readers:
             number += NUM_READERS
 
 
-def measured(root: Path, documents: list[Document]) -> tuple[dict[str, float], dict[str, object]]:
-    """Figures and details: build, update alone, update under readers."""
-    settings = replace(
+def serving(root: Path) -> Settings:
+    """No cache, and room for all readers."""
+    return replace(
         Settings.from_env(), root=root, cache=False, max_concurrent=NUM_READERS, max_waiting=64,
         wait_seconds=600.0,
     )  # fmt: skip
-    built = build_index(root, "docs", documents, build_index_parts(settings))
+
+
+def measured(
+    settings: Settings, parts: IndexParts, documents: list[Document], num_updates: int
+) -> tuple[dict[str, float], dict[str, object]]:
+    """Figures and details: build, update alone, update under readers."""
+    built = build_index(settings.root, "docs", documents, parts)
     engine = build_engine(settings)
-    updated(engine, documents[:NUM_UPDATES], 0)  # loads what loads once
-    alone = updated(engine, documents, NUM_UPDATES)
+    updated(engine, documents[:num_updates], range(num_updates))  # loads what loads once
+    alone = updated(engine, documents, range(num_updates, 2 * num_updates))
     queries = drawn_queries(engine.library.get("docs").corpus, 50, SEED)
     with Readers(engine, queries) as readers:
-        together = updated(engine, documents, 2 * NUM_UPDATES)
+        together = updated(engine, documents, range(2 * num_updates, 3 * num_updates))
     figures = {
         "update of 1 document, s, median": float(np.median(alone)),
         "update of 1 document, s, longest": max(alone),
-        "the same under 4 readers, s, median": float(np.median(together)),
-        "readers under 20 publishes: errors": float(len(readers.errors)),
-        "readers under 20 publishes: answers": float(len(readers.milliseconds)),
-        "readers under 20 publishes: p95, ms": float(np.percentile(readers.milliseconds, 95)),
+        f"the same under {NUM_READERS} readers, s, median": float(np.median(together)),
+        f"the same under {NUM_READERS} readers, s, longest": max(together),
+        f"readers under {num_updates} publishes: errors": float(len(readers.errors)),
+        f"readers under {num_updates} publishes: answers": float(len(readers.milliseconds)),
+        f"readers under {num_updates} publishes: p95, ms": float(np.percentile(readers.milliseconds, 95)),
     }
-    counts = ("num_documents", "num_chunks", "num_sentences")
+    counts = ("num_documents", "num_chunks", "num_sentences", "num_vectors")
     details: dict[str, object] = {count: getattr(built.manifest, count) for count in counts}
-    return figures, {**details, "generations_seen": len(readers.generations)}
+    last = engine.library.get("docs").manifest.settings
+    searched = {name: value for name, value in last.items() if name.startswith("vector_index")}
+    return figures, {**details, **searched, "generations_seen": len(readers.generations)}
 
 
-def main() -> None:
-    """As rows."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--documents", type=int, default=10_000)
-    wanted = parser.parse_args().documents
-    pages = dataset("etcd_docs", "content")
-    with tempfile.TemporaryDirectory() as root:
-        figures, details = measured(Path(root), list(islice(paragraphs(pages), wanted)))
-    chosen = {"documents": wanted, "embedder": Settings.from_env().embedder}
-    write(
-        [
-            Row(
-                "updates",
-                figure,
-                value,
-                None,
-                NUM_UPDATES,
-                fingerprint(pages),
-                chosen,
-                SEED,
-                COMMAND,
-                details,
-            )
-            for figure, value in figures.items()
-        ]
+def exact(asked: argparse.Namespace, root: Path) -> list[Row]:
+    """Paragraphs: a chunk each, few enough for an exact search."""
+    pages, settings = dataset("etcd_docs", "content"), serving(root)
+    documents = list(islice(paragraphs(pages), asked.documents))
+    found = measured(settings, build_index_parts(settings), documents, asked.updates)
+    return rows_of("updates", fingerprint(pages), settings, asked, *found)
+
+
+def approximate(asked: argparse.Namespace, root: Path) -> list[Row]:
+    """Documents of ten chunks, always above the size up to which a search is exact."""
+    settings = serving(root)
+    settings = replace(settings, exact_up_to=min(settings.exact_up_to, 5 * asked.documents))
+    embedder, halves = build_embedder(settings), dict[str, tuple[int, int]]()
+    abstracts = Abstracts.embedded(10 * asked.documents, embedder, settings.home)
+    documents = list(splices.documents(abstracts, asked.documents, halves))
+    known = splices.KnownSplices(embedder, abstracts.vectors, halves)
+    found = measured(settings, build_index_parts(settings, known), documents, asked.updates)
+    return rows_of("updates_approximate", fingerprint(dataset(*FILE)), settings, asked, *found)
+
+
+def rows_of(
+    benchmark: str, data: str, settings: Settings, asked: argparse.Namespace, figures: dict[str, float],
+    details: dict[str, object],
+) -> list[Row]:  # fmt: skip
+    """A row a figure."""
+    chosen = {
+        "documents": asked.documents,
+        "embedder": settings.embedder,
+        "exact_up_to": settings.exact_up_to,
+    }
+    sizes = {name: getattr(asked, name) for name in USUAL if getattr(asked, name) != USUAL[name]}
+    command = f"{COMMAND} {benchmark.partition('_')[2] or 'exact'}" + spelled(sizes)
+    return [
+        Row(benchmark, figure, value, None, asked.updates, data, chosen, SEED, command, details)
+        for figure, value in figures.items()
+    ]
+
+
+RUNS = {"exact": exact, "approximate": approximate}
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run what is asked for; both, unless it is said."""
+    parser = argparse.ArgumentParser(
+        prog=COMMAND, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("runs", nargs="*", metavar="exact|approximate")
+    add_switches(parser, **USUAL)
+    asked = parser.parse_args(argv)
+    for name in runs_asked(parser, asked.runs, RUNS):
+        with tempfile.TemporaryDirectory() as root:
+            (show if asked.dry else write)(RUNS[name](asked, Path(root)))
 
 
 if __name__ == "__main__":

@@ -6,12 +6,14 @@ many as `contextsvc calibrate` draws: what ships is used by everybody, and the h
 
 import json
 import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.ablation.modes import progress
-from benchmarks.rows import Row, dataset, fingerprint, write
+from benchmarks.rows import Row, dataset, fingerprint
 from benchmarks.squad import FILE, load_articles, sample
+from benchmarks.switches import asked_for
 from contextsvc.codec import Json
 from contextsvc.indexing import build_index
 from contextsvc.measurements import TargetKind
@@ -26,15 +28,17 @@ FOLDER = Path(__file__).parents[2] / "contextsvc" / "calibrations"
 ORIGIN = "SQuAD dev, 12 articles, packs of 3 chunks"
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Draw, store, report."""
+    usual = Settings.from_env()
+    chosen = asked_for(COMMAND, __doc__, argv, placebos=ENOUGH, chunks=usual.max_chunks, articles=12)
     data = fingerprint(dataset(*FILE))
-    documents, questions = load_articles(0, 12)
+    documents, questions = load_articles(0, chosen["articles"])
     drawn = sample(questions, 2 * NUM_PACKS, SEED)
     kinds: tuple[TargetKind, ...] = ("response", "answer")
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        settings = replace(Settings.from_env(), root=Path(folder), cache=False)
+        settings = replace(usual, root=Path(folder), cache=False, max_chunks=chosen["chunks"])
         build_index(settings.root, "squad", documents, build_index_parts(settings))
         engine = build_engine(settings)
         name = engine.measurer.measurer.reader.name
@@ -44,18 +48,19 @@ def main() -> None:
                 progress(f"{kind}: {row.get('num_placebos', 'skipped')} placebos")
 
             asked = [Question(q.text, q.answer if kind == "response" else None) for q in drawn]
-            (found,) = calibrate(engine, "squad", asked, tell, ENOUGH)
+            (found,) = calibrate(engine, "squad", asked, tell, chosen["placebos"])
             found = replace(found, origin=ORIGIN)
-            store(name, kind, found.reader, found.method, found.placebo_effects)
+            if not chosen.dry:
+                store(name, kind, found.reader, found.method, found.placebo_effects)
             threshold = threshold_from(found.placebo_effects, ORIGIN, settings.seed)
-            figure, chosen = f"threshold, {kind} as target, nats/token", {"max_chunks": settings.max_chunks}
+            figure, packs = f"threshold, {kind} as target, nats/token", {"max_chunks": settings.max_chunks}
             rows.append(
                 Row("ablation_calibration", figure, threshold.eps, (threshold.low, threshold.high),
-                    threshold.num_placebos, data, chosen, SEED, COMMAND,
+                    threshold.num_placebos, data, packs, SEED, COMMAND,
                     {"placebos_a_pack": settings.num_placebos})
             )  # fmt: skip
     print()
-    write(rows)
+    chosen.keep(rows)
 
 
 def store(name: str, kind: TargetKind, reader: str, method: str, effects: tuple[float, ...]) -> None:

@@ -13,9 +13,10 @@ from sklearn.linear_model import Lasso, Ridge
 
 from benchmarks.ablation.figures import Ranked, gold_first, over_questions, roc_area
 from benchmarks.ablation.modes import progress
-from benchmarks.ablation.packs import Labelled, indexed, labelled_packs, measurer_of
-from benchmarks.rows import Row, dataset, fingerprint, mean_row, write
+from benchmarks.ablation.packs import NUM_CHUNKS, Labelled, indexed, labelled_packs, measurer_of
+from benchmarks.rows import Row, dataset, fingerprint, mean_row
 from benchmarks.squad import FILE, load_articles, sample
+from benchmarks.switches import asked_for
 from contextsvc.adapters.scikit_learn import lasso_contributions
 from contextsvc.library import LoadedIndex
 from contextsvc.measuring import read_units
@@ -172,19 +173,20 @@ def rows(
     return made
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Read each pack once, then compare."""
+    chosen = asked_for(COMMAND, __doc__, argv, questions=NUM_QUESTIONS, chunks=NUM_CHUNKS, articles=12)
     data = fingerprint(dataset(*FILE))
-    documents, questions = load_articles(0, 12)
-    with indexed("squad", documents) as (engine, index):
+    documents, questions = load_articles(0, chosen["articles"])
+    with indexed("squad", documents, max_chunks=chosen["chunks"]) as (engine, index):
         drawn = sample(questions, 3 * NUM_QUESTIONS, SEED)
-        packs = labelled_packs(engine, index, drawn, NUM_QUESTIONS)
+        packs = labelled_packs(engine, index, drawn, chosen["questions"])
         reader, found = measurer_of(engine).reader, []
         for number, pack in enumerate(packs, start=1):
             found.append(outcomes(reader, index, pack, SEED + number))
             progress(f"{number}/{len(packs)} packs read")
         mode = engine.settings.reader_mode
-    write([
+    chosen.keep([
         row
         for watched in found[0]
         for row in rows([outcome[watched] for outcome in found], packs, watched, mode, data)

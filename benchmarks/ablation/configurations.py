@@ -1,12 +1,14 @@
 """Configurations side by side on SQuAD, and their page: `python -m benchmarks.ablation.configurations`."""
 
 import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.ablation.modes import progress
-from benchmarks.rows import RESULTS, Row, dataset, fingerprint, write
+from benchmarks.rows import RESULTS, Row, dataset, fingerprint
 from benchmarks.squad import FILE, load_articles, sample
+from benchmarks.switches import asked_for
 from contextsvc.cli.measure import grid
 from contextsvc.cli.page import report_page
 from contextsvc.codec import Json
@@ -21,16 +23,17 @@ CHUNKS, BUDGETS = [6, 3, 1], [800]
 PAGE = RESULTS / "report.html"
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Compare, write rows and page."""
+    chosen = asked_for(COMMAND, __doc__, argv, questions=NUM_QUESTIONS, articles=12)
     data = fingerprint(dataset(*FILE))
-    documents, questions = load_articles(12, 24)
-    asked = [Question(q.text, q.answer) for q in sample(questions, NUM_QUESTIONS, SEED)]
+    documents, questions = load_articles(12, 12 + chosen["articles"])
+    asked = [Question(q.text, q.answer) for q in sample(questions, chosen["questions"], SEED)]
     shown: dict[str, list[Json]] = {}
 
     def keep(name: str, row: Json) -> None:
         shown.setdefault(name, []).append(row)
-        progress(f"{sum(map(len, shown.values()))} of {NUM_QUESTIONS * len(CHUNKS)} packs")
+        progress(f"{sum(map(len, shown.values()))} of {len(asked) * len(CHUNKS)} packs")
 
     with tempfile.TemporaryDirectory() as folder:
         settings = replace(Settings.from_env(), root=Path(folder), cache=False, score_floor=0.0)
@@ -40,7 +43,7 @@ def main() -> None:
         found = compare_configurations(engine, "squad", asked, configurations, keep)
     rows = []
     for result in found.results:
-        name, chosen = result.configuration.name, {"score_floor": 0.0, "recommended": found.recommended}
+        name, said = result.configuration.name, {"score_floor": 0.0, "recommended": found.recommended}
         figures = {
             "mean tokens": (result.tokens, result.tokens_interval),
             "quality, nats/token": (result.quality, result.quality_interval),
@@ -54,10 +57,13 @@ def main() -> None:
         for figure, (value, interval) in figures.items():
             verdict = {"verdict": result.against_widest.verdict}
             rows.append(Row("ablation_configurations", f"{name}: {figure}", value, interval,
-                            result.num_queries, data, chosen, SEED, COMMAND, verdict))  # fmt: skip
-    PAGE.write_text(report_page(found, shown[found.shown.configuration.name], draw_pictures(found)), "utf-8")
-    print(f"\n{found.recommended}: {found.reason}\npage: {PAGE.relative_to(RESULTS.parents[1])}")
-    write(rows)
+                            result.num_queries, data, said, SEED, COMMAND, verdict))  # fmt: skip
+    page = report_page(found, shown[found.shown.configuration.name], draw_pictures(found))
+    print(f"\n{found.recommended}: {found.reason}")
+    if not chosen.dry:
+        PAGE.write_text(page, "utf-8")
+        print(f"page: {PAGE.relative_to(RESULTS.parents[1])}")
+    chosen.keep(rows)
 
 
 if __name__ == "__main__":

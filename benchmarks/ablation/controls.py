@@ -8,11 +8,20 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from benchmarks.ablation.modes import calibrated, progress
-from benchmarks.ablation.packs import BUDGET, Labelled, indexed, labelled_packs, measurer_of, packed
-from benchmarks.rows import Row, dataset, fingerprint, mean_row, write
+from benchmarks.ablation.packs import (
+    BUDGET,
+    NUM_CHUNKS,
+    Labelled,
+    indexed,
+    labelled_packs,
+    measurer_of,
+    packed,
+)
+from benchmarks.rows import Row, dataset, fingerprint, mean_row
 from benchmarks.scifact import FILE as SCIFACT
 from benchmarks.scifact import load_abstracts
 from benchmarks.squad import FILE, Question, load_articles, sample
+from benchmarks.switches import Asked, asked_for
 from contextsvc.engine import Ask, Engine
 from contextsvc.library import LoadedIndex
 from contextsvc.measurements import Target, Utilization
@@ -26,9 +35,9 @@ COPY = "/copy"
 
 
 def duplicates(
-    engine: Engine, index: LoadedIndex, measurer: Measurer, questions: list[Question]
+    engine: Engine, index: LoadedIndex, measurer: Measurer, questions: list[Question], most: int
 ) -> list[tuple[Utilization, list[bool]]]:
-    """Packs with the gold paragraph twice, measured where the answer is not known without it."""
+    """At most `most` packs with the gold paragraph twice, measured where the answer is not known without."""
     copies = {entry.doc_id: number for number, entry in enumerate(index.corpus.entries)}
     found = []
     for question in questions:
@@ -42,29 +51,39 @@ def duplicates(
         utilization = measurer.measure(index, twice, Target(question.answer, "response"))
         if utilization.controls.depends_on_context:
             found.append((utilization, [p.candidate.number in (gold, copy) for p in twice.chunks]))
-        progress(f"pairs: {len(found)} of {NUM_PAIRS}")
-        if len(found) == NUM_PAIRS:
+        progress(f"pairs: {len(found)} of {most}")
+        if len(found) == most:
             break
     return found
 
 
-def wrong_index(questions: list[Question]) -> list[Utilization]:
+def wrong_index(questions: list[Question], num_abstracts: int) -> list[Utilization]:
     """SQuAD questions and answers on packs of scientific abstracts."""
     found = []
-    with indexed("scifact", load_abstracts(NUM_ABSTRACTS), max_chunks=3) as (engine, index):
+    with indexed("scifact", load_abstracts(num_abstracts), max_chunks=3) as (engine, index):
         measurer = measurer_of(engine)
-        for question in questions[:NUM_WRONG]:
+        for question in questions:
             request = engine.request(Ask(index.name, question.text, BUDGET))
             pack, _ = engine.assembler.assemble(index, request)
             found.append(measurer.measure(index, pack, Target(question.answer, "response")))
-            progress(f"wrong index: {len(found)} of {NUM_WRONG}")
+            progress(f"wrong index: {len(found)} of {len(questions)}")
     return found
 
 
-def main() -> None:
+def arguments(argv: Sequence[str] | None) -> Asked:
+    """Sizes: packs of each kind and for placebos, their chunks, articles and abstracts that are indexed."""
+    return asked_for(
+        COMMAND, __doc__, argv, questions=NUM_WRONG, drawn=NUM_DRAWN, chunks=NUM_CHUNKS, articles=12,
+        abstracts=NUM_ABSTRACTS,
+    )  # fmt: skip
+
+
+def main(argv: Sequence[str] | None = None) -> None:
     """All three."""
+    chosen = arguments(argv)
+    most = chosen["questions"]
     data, abstracts = fingerprint(dataset(*FILE)), fingerprint(dataset(*SCIFACT))
-    documents, questions = load_articles(12, 24)
+    documents, questions = load_articles(12, 12 + chosen["articles"])
     drawn = sample(questions, 400, SEED)
     asked = drawn[100:250]
     twice = {question.doc_id for question in asked}
@@ -74,12 +93,12 @@ def main() -> None:
     def keep(figure: str, values: Sequence[float], source: str = data) -> None:
         rows.append(mean_row("ablation_controls", figure, values, source, {}, SEED, COMMAND))
 
-    with indexed("squad", [*documents, *copies]) as (engine, index):
+    with indexed("squad", [*documents, *copies], max_chunks=chosen["chunks"]) as (engine, index):
         mode = engine.settings.reader_mode
-        packs = labelled_packs(engine, index, drawn[:100], NUM_DRAWN)
+        packs = labelled_packs(engine, index, drawn[:100], chosen["drawn"])
         measurer = calibrated(measurer_of(engine), mode, index, packs)
-        pairs = duplicates(engine, index, measurer, asked)
-        again = repeated(engine, index, packs[:NUM_TWICE])
+        pairs = duplicates(engine, index, measurer, asked, min(most, NUM_PAIRS))
+        again = repeated(engine, index, packs[: min(most, NUM_TWICE)])
     verdicts = [[v.verdict for v, gold in zip(u.verdicts, which, strict=True) if gold] for u, which in pairs]
     keep("two copies of gold: both redundant", [float(v == ["redundant"] * 2) for v in verdicts])
     eps = pairs[0][0].threshold.eps
@@ -92,10 +111,10 @@ def main() -> None:
     keep("measured twice by readers loaded anew: equal bit for bit", again)
     says = [
         float(u.controls.depends_on_context is False and u.score == 0.0 and bool(u.note))
-        for u in wrong_index(asked)
+        for u in wrong_index(asked[:most], chosen["abstracts"])
     ]
     keep("wrong index: says that the answer does not depend on the context", says, f"{data}, {abstracts}")
-    write(rows)
+    chosen.keep(rows)
 
 
 def counts_one(found: Utilization, which: list[bool]) -> float:

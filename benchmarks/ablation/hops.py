@@ -14,9 +14,10 @@ from benchmarks.ablation.figures import (
     roc_area,
 )
 from benchmarks.ablation.modes import progress
-from benchmarks.ablation.packs import Cite, indexed, pack_of, peer_of
+from benchmarks.ablation.packs import SIDES, Cite, indexed, pack_of, peer_of
 from benchmarks.hotpotqa import FILE, HopQuestion, load
-from benchmarks.rows import Row, dataset, fingerprint, mean_row, write
+from benchmarks.rows import Row, dataset, fingerprint, mean_row
+from benchmarks.switches import asked_for
 from contextsvc.engine import Engine
 from contextsvc.library import LoadedIndex
 from contextsvc.measurements import Target, Utilization
@@ -25,6 +26,7 @@ from contextsvc.wiring import build_embedder
 
 COMMAND = "python -m benchmarks.ablation.hops"
 SEED, FIRST, NUM_QUESTIONS, NUM_SENTENCES, NUM_PEER = 17, 70, 40, 12, 3
+NUM_INDEXED = 130
 """The first 70 questions were looked at while prompt, outcome and masks were chosen."""
 
 
@@ -117,10 +119,12 @@ def peer_rankings(cite: Cite, questions: Sequence[HopQuestion]) -> list[Ranked]:
     return found
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Paragraphs, then sentences."""
+    asked = asked_for(COMMAND, __doc__, argv, SIDES, questions=NUM_QUESTIONS, indexed=NUM_INDEXED)
+    most = asked["questions"]
     data = fingerprint(dataset(*FILE))
-    questions = [q for q in load()[FIRST:] if sum(q.gold) == 2]
+    questions = [q for q in load()[FIRST:][: asked["indexed"]] if sum(q.gold) == 2]
     documents = [document for question in questions for document in question.documents]
     rows: list[Row] = []
     chosen = {"num_chunks": 10}
@@ -129,7 +133,7 @@ def main() -> None:
         rows.append(mean_row("ablation_hops", figure, values, data, chosen, SEED, COMMAND))
 
     with indexed("hotpotqa", documents) as (engine, index):
-        for name, found in chunk_rankings(engine, index, questions[:NUM_QUESTIONS]).items():
+        for name, found in chunk_rankings(engine, index, questions[:most]).items():
             area, around = over_questions(roc_area, found, SEED, 500)
             rows.append(
                 Row("ablation_hops", f"{name}: area under ROC, supporting paragraphs against others",
@@ -137,14 +141,14 @@ def main() -> None:
             )  # fmt: skip
             keep(f"{name}: both supporting paragraphs in the top two", gold_on_top(found))
             keep(f"{name}: a supporting paragraph first", gold_first(found))
-        sentences = sentence_rankings(engine, index, questions[:NUM_SENTENCES])
-        if cite := peer_of(engine):
-            sentences["context-cite, 64 masks"] = peer_rankings(cite, questions[:NUM_PEER])
+        sentences = sentence_rankings(engine, index, questions[: min(most, NUM_SENTENCES)])
+        if "context-cite" in asked.names["sides"] and (cite := peer_of(engine)):
+            sentences["context-cite, 64 masks"] = peer_rankings(cite, questions[: min(most, NUM_PEER)])
     for name, found in sentences.items():
-        for some in sorted({NUM_PEER, len(found)}):
+        for some in sorted({min(NUM_PEER, len(found)), len(found)}):
             precision = [average_precision(question) for question in found[:some]]
             keep(f"{name}: average precision of supporting sentences, first {some} questions", precision)
-    write(rows)
+    asked.keep(rows)
 
 
 if __name__ == "__main__":

@@ -11,9 +11,10 @@ from dataclasses import replace
 from typing import Any
 
 from benchmarks.ablation.figures import Ranked, gold_first, over_questions, roc_area
-from benchmarks.ablation.packs import Labelled, indexed, labelled_packs, measurer_of
-from benchmarks.rows import Row, dataset, fingerprint, mean_row, write
+from benchmarks.ablation.packs import NUM_CHUNKS, Labelled, indexed, labelled_packs, measurer_of
+from benchmarks.rows import Row, dataset, fingerprint, mean_row
 from benchmarks.squad import FILE, load_articles, sample
+from benchmarks.switches import Asked, asked_for
 from contextsvc.library import LoadedIndex
 from contextsvc.measurements import Calibration, Target, Utilization
 from contextsvc.measuring import Measurer
@@ -98,7 +99,8 @@ def rows_of(mode: str, found: list[Utilization], packs: Sequence[Labelled], data
         "utilization": [u.score for u in found if u.score is not None],
         "seconds a measurement": [u.cost.seconds for u in found],
     }
-    return rows + [mode_row(mode, figure, values, data) for figure, values in figures.items()]
+    # Of few packs none may be such a one.
+    return rows + [mode_row(mode, figure, values, data) for figure, values in figures.items() if len(values)]
 
 
 def mode_row(mode: str, figure: str, values: Sequence[float] | Float64Array, data: str) -> Row:
@@ -116,10 +118,20 @@ def progress(text: str) -> None:
     print(f"\r{text}\033[K", end="", file=sys.stderr, flush=True)
 
 
-def main() -> None:
+def arguments(argv: Sequence[str] | None) -> Asked:
+    """Modes, and at most how many packs of each are measured and drawn in, their chunks, and articles."""
+    drawn, measured = (max(numbers) for numbers in zip(*NUM_PACKS.values(), strict=True))
+    names = {"modes": tuple(NUM_PACKS)}
+    return asked_for(
+        COMMAND, __doc__, argv, names, questions=measured, drawn=drawn, chunks=NUM_CHUNKS, articles=12
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> None:
     """All modes on the same questions."""
+    asked = arguments(argv)
     data = fingerprint(dataset(*FILE))
-    documents, questions = load_articles(12, 24)
+    documents, questions = load_articles(12, 12 + asked["articles"])
     drawn = sample(questions, 400, SEED)
     rows: list[Row] = []
     by_mode: dict[str, list[Utilization]] = {}
@@ -127,10 +139,11 @@ def main() -> None:
     def keep(mode: str, figure: str, values: list[float]) -> None:
         rows.append(mode_row(mode, figure, values, data))
 
-    with indexed("squad", documents) as (engine, index):
-        drawing = labelled_packs(engine, index, drawn[:150], max(n for n, _ in NUM_PACKS.values()))
-        packs = labelled_packs(engine, index, drawn[150:], max(n for _, n in NUM_PACKS.values()))
-        for mode, (num_drawn, num_measured) in NUM_PACKS.items():
+    with indexed("squad", documents, max_chunks=asked["chunks"]) as (engine, index):
+        drawing = labelled_packs(engine, index, drawn[:150], asked["drawn"])
+        packs = labelled_packs(engine, index, drawn[150:], asked["questions"])
+        for mode in asked.names["modes"]:
+            num_drawn, num_measured = NUM_PACKS[mode]
             measurer = measurer_of(engine, reader_mode=mode)
             measurer = calibrated(measurer, mode, index, drawing[:num_drawn])
             found = by_mode[mode] = measured(measurer, mode, index, packs[:num_measured])
@@ -140,13 +153,13 @@ def main() -> None:
                 keep(mode, "seconds, chunks measured before", [u.cost.seconds for u in again])
                 same = [float(a.verdicts == b.verdicts) for a, b in zip(found, again, strict=True)]
                 keep(mode, "equal bit for bit with kept states", same)
-    exact = by_mode.pop("exact")
-    for mode, found in by_mode.items():
+    exact = by_mode.pop("exact", [])
+    for mode, found in by_mode.items() if exact else ():
         pairs = list(zip(found, exact, strict=False))
         keep(mode, "share of tokens with the verdict of exact", [agreement(a, b) for a, b in pairs])
         keep(mode, "seconds as a share of exact", [a.cost.seconds / b.cost.seconds for a, b in pairs])
     print(file=sys.stderr)
-    write(rows)
+    asked.keep(rows)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from contextsvc.steps.rendering import render_units, unit_tokens
 from contextsvc.wiring import build_engine, build_index_parts, build_measurer
 
 NUM_CHUNKS, BUDGET = 6, 4_000
+SIDES = {"sides": ("ours", "context-cite")}
 LEAST_TOKENS, MOST_TOKENS = 512, 1_024
 """Of a chunk: a paragraph of these sets is shorter, so it stays whole."""
 

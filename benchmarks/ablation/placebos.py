@@ -5,6 +5,7 @@ placebos that no threshold has seen.
 """
 
 import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,8 +13,9 @@ import numpy as np
 
 from benchmarks.ablation.modes import bites, progress
 from benchmarks.ablation.packs import labelled_packs
-from benchmarks.rows import dataset, fingerprint, mean_row, write
+from benchmarks.rows import dataset, fingerprint, mean_row
 from benchmarks.squad import FILE, load_articles, sample
+from benchmarks.switches import asked_for
 from contextsvc.indexing import build_index
 from contextsvc.measurements import Target
 from contextsvc.settings import Settings
@@ -23,15 +25,17 @@ COMMAND = "python -m benchmarks.ablation.placebos"
 SEED, NUM_PACKS = 43, 200
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Measure packs with the response given, as a service would."""
-    documents, questions = load_articles(12, 24)
+    asked = asked_for(COMMAND, __doc__, argv, questions=NUM_PACKS, articles=12)
+    documents, questions = load_articles(12, 12 + asked["articles"])
     with tempfile.TemporaryDirectory() as folder:
         settings = replace(Settings.from_env(), root=Path(folder), cache=False)
         build_index(settings.root, "squad", documents, build_index_parts(settings))
         engine = build_engine(settings)
         index = engine.library.get("squad")
-        packs = labelled_packs(engine, index, sample(questions, 3 * NUM_PACKS, SEED), NUM_PACKS)
+        drawn = sample(questions, 3 * NUM_PACKS, SEED)
+        packs = labelled_packs(engine, index, drawn, asked["questions"])
         found = []
         for number, labelled in enumerate(packs, start=1):
             target = Target(labelled.question.answer, "response")
@@ -48,9 +52,10 @@ def main() -> None:
         "gold live where the answer is not known without context": np.array(bites(found, packs)),
         "utilization": np.array([u.score or 0.0 for u in found]),
     }
-    write([
+    asked.keep([
         mean_row("ablation_placebos", figure, values, data, chosen, SEED, COMMAND)
         for figure, values in figures.items()
+        if len(values)
     ])  # fmt: skip
 
 

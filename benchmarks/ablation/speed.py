@@ -6,15 +6,25 @@ question, so that a machine that slows down slows all of them.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from benchmarks.ablation.figures import gold_first
 from benchmarks.ablation.modes import progress
-from benchmarks.ablation.packs import Cite, Labelled, indexed, labelled_packs, measurer_of, peer_of
-from benchmarks.rows import Row, dataset, fingerprint, mean_row, write
+from benchmarks.ablation.packs import (
+    NUM_CHUNKS,
+    SIDES,
+    Cite,
+    Labelled,
+    indexed,
+    labelled_packs,
+    measurer_of,
+    peer_of,
+)
+from benchmarks.rows import Row, dataset, fingerprint, mean_row
 from benchmarks.squad import FILE, load_articles, sample
+from benchmarks.switches import asked_for
 from contextsvc.library import LoadedIndex
 from contextsvc.measurements import Target
 from contextsvc.measuring import Measurer, read_units
@@ -58,11 +68,12 @@ def cited(cite: Cite, num_masks: int) -> Way:
     )
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Each way on each question; a way's first question is its warm-up and is not counted."""
-    documents, questions = load_articles(12, 24)
-    with indexed("squad", documents) as (engine, index):
-        packs = labelled_packs(engine, index, sample(questions, 60, SEED), NUM_QUESTIONS + 1)
+    asked = asked_for(COMMAND, __doc__, argv, SIDES, questions=NUM_QUESTIONS, chunks=NUM_CHUNKS, articles=12)
+    documents, questions = load_articles(12, 12 + asked["articles"])
+    with indexed("squad", documents, max_chunks=asked["chunks"]) as (engine, index):
+        packs = labelled_packs(engine, index, sample(questions, 60, SEED), asked["questions"] + 1)
         readers = {mode: measurer_of(engine, reader_mode=mode) for mode in ("masked", "blocks", "exact")}
         ways: dict[str, Way] = {
             "blocks, whole measurement": lambda p: effects(readers["blocks"], index, p),
@@ -70,9 +81,9 @@ def main() -> None:
             "masked, 32 subset masks": lambda p: subsets(readers["masked"].reader, p),
             "exact, leave-one-out": lambda p: leave_one_out(readers["exact"].reader, p),
         }  # fmt: skip
-        if cite := peer_of(engine):
+        if "context-cite" in asked.names["sides"] and (cite := peer_of(engine)):
             ways |= {f"context-cite, {num} masks": cited(cite, num) for num in (32, 64)}
-        write(rows(ways, packs))
+        asked.keep(rows(ways, packs))
 
 
 def rows(ways: dict[str, Way], packs: list[Labelled]) -> list[Row]:

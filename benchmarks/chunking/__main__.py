@@ -6,11 +6,12 @@ of progress a chunker, on standard error.
 
 import argparse
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.chunking.chunkers import EMBEDDER, Chunked, ours, peers
-from benchmarks.chunking.corpora import LICENCE, SOURCE, load, published
+from benchmarks.chunking.corpora import CORPORA, LICENCE, SOURCE, load, published
 from benchmarks.chunking.figures import Scored, beside_published, compared, rows, scored
 from benchmarks.chunking.keeping import KeptPassages
 from benchmarks.parts import PARTS, of_part
@@ -19,6 +20,7 @@ from contextsvc.adapters.diskcache import DiskcacheCache
 from contextsvc.settings import Settings
 from contextsvc.wiring import build_embedder
 
+COMMAND = "python -m benchmarks.chunking"
 PUBLISHED = {"RecursiveCharacter 200/0": "Recursive", "TokenText 200/0": "TokenText"}
 """Ours of their rows, and what the published table calls them."""
 
@@ -32,9 +34,16 @@ def progress(done: int, total: int) -> None:
     )
 
 
-def arguments() -> argparse.Namespace:
+def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     """What is asked for."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.chunking", description=__doc__)
+    parser = argparse.ArgumentParser(prog=COMMAND, description=__doc__)
+    parser.add_argument(
+        "--corpora",
+        nargs="+",
+        choices=CORPORA,
+        default=list(CORPORA),
+        help="some alone: printed, and not kept",
+    )
     parser.add_argument(
         "--part", choices=PARTS, default="all", help="questions: half to tune on, half to report"
     )
@@ -42,13 +51,13 @@ def arguments() -> argparse.Namespace:
         "--cache", type=Path, help="folder of kept vectors; CONTEXTSVC_HOME/cache if not named"
     )
     parser.add_argument("--dry", action="store_true", help="print, and leave benchmarks/results as it is")
-    return parser.parse_args()
+    return parser.parse_args(argv)
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Chunk, ask, score, compare."""
-    asked, settings = arguments(), replace(Settings.from_env(), embedder=EMBEDDER)
-    collection = load()
+    asked, settings = arguments(argv), replace(Settings.from_env(), embedder=EMBEDDER)
+    collection = load(asked.corpora)
     questions = of_part(collection.questions, asked.part)
     cache = DiskcacheCache(asked.cache or settings.home / "cache", settings.cache_bytes)
     embedder = KeptPassages(build_embedder(settings), cache, progress)
@@ -57,7 +66,7 @@ def main() -> None:
         "dataset": collection.data,
         "settings": {"part": asked.part, "num_retrieved": NUM_RETRIEVED, "embedder": embedder.fingerprint,
                      "licence": LICENCE, "source": SOURCE},
-        "command": "python -m benchmarks.chunking" + (f" --part {asked.part}" if asked.part != "all" else ""),
+        "command": COMMAND + (f" --part {asked.part}" if asked.part != "all" else ""),
     }  # fmt: skip
     found: list[tuple[Chunked, Scored]] = []
     with ours(collection, settings, embedder) as own:
@@ -73,7 +82,8 @@ def main() -> None:
             made += beside_published(chunked.name, table, questions, said, chunked.settings, common)
     for mine in found[len(theirs) :]:
         made += [row for other in found[: len(theirs)] for row in compared(mine, other, common)]
-    (show if asked.dry else write)(made)
+    tried = asked.dry or set(asked.corpora) != set(CORPORA)
+    (show if tried else write)(made)
 
 
 if __name__ == "__main__":

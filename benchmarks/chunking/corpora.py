@@ -7,7 +7,7 @@ are in the repository brandonstarxel/chunking_evaluation at commit d451fc4, wher
 
 import csv
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,15 +64,15 @@ class Published:
     deviations: tuple[float, ...]
 
 
-def load() -> Collection:
-    """All questions whose corpus is here.
+def load(corpora: Sequence[str] = CORPORA) -> Collection:
+    """All questions of these corpora.
 
     Raises:
         SystemExit: the data set is not there.
         SpanError: an excerpt is not what its span says.
     """
     folder = dataset(*FOLDER)
-    paths = {name: folder / "corpora" / f"{name}.md" for name in CORPORA}
+    paths = {name: folder / "corpora" / f"{name}.md" for name in corpora}
     texts = {name: path.read_text("utf-8") for name, path in paths.items()}
     with (folder / "questions.csv").open(encoding="utf-8", newline="") as file:
         questions = tuple(_question(row, texts) for row in csv.DictReader(file) if row["corpus_id"] in texts)

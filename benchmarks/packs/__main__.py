@@ -11,7 +11,7 @@ on where it stopped; of ours and the bare encoder nothing is kept while the tree
 
 import argparse
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,7 @@ SHOWN: Mapping[str, tuple[int, ...]] = {"hotpotqa": (128, 256, 512, 1024), "chun
 """Budgets with rows of their own; the others are there to find how many tokens are needed."""
 
 
-def arguments() -> argparse.Namespace:
+def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     """What is asked for."""
     parser = argparse.ArgumentParser(prog=COMMAND, description=__doc__)
     parser.add_argument("--collections", nargs="*", default=list(SOURCES), choices=list(SOURCES))
@@ -48,7 +48,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--questions", type=int, help="the first so many alone; prints, and writes nothing")
     parser.add_argument("--keep", type=Path, help="folder of what sides said; CONTEXTSVC_HOME/benchmarks")
     parser.add_argument("--dry", action="store_true", help="print, and leave benchmarks/results as it is")
-    return parser.parse_args()
+    return parser.parse_args(argv)
 
 
 def command(asked: argparse.Namespace, name: str) -> str:
@@ -82,9 +82,9 @@ def shaping(settings: Settings) -> dict[str, object]:
     return {name: getattr(settings, name) for name in names}
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Ask, pack, score, compare; rows are written collection by collection."""
-    asked, settings = arguments(), Settings.from_env()
+    asked, settings = arguments(argv), Settings.from_env()
     counter = TiktokenCounter(INDEX_TOKENIZER, assets.locate(settings.home, "tiktoken"))
     splitter = PunktSentenceSplitter(assets.locate(settings.home, "punkt_tab"))
     for name in asked.collections:

@@ -80,7 +80,7 @@ def rows(collection: Collection, found: Mapping[str, Rankings], part: Part) -> l
     return made
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Ask, score, compare."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.retrieval", description=__doc__)
     parser.add_argument("--collections", nargs="*", default=list(SOURCES), choices=list(SOURCES))
@@ -89,12 +89,17 @@ def main() -> None:
     parser.add_argument(
         "--keep", type=Path, help="folder of rankings; CONTEXTSVC_HOME/benchmarks if not named"
     )
+    parser.add_argument(
+        "--documents", type=int, help="the first so many of each collection alone: printed, and not kept"
+    )
     parser.add_argument("--dry", action="store_true", help="print, and leave benchmarks/results as it is")
-    asked, settings = parser.parse_args(), Settings.from_env()
+    asked, settings = parser.parse_args(argv), Settings.from_env()
     model, keep = assets.locate(settings.home, EMBEDDER), asked.keep or settings.home / "benchmarks"
     made: list[Row] = []
     for name in asked.collections:
         collection, found = load(name), {}
+        if asked.documents is not None:
+            collection = collection.first(asked.documents)
         for side in asked.sides:
             if side not in OWN and peers_python() is None:
                 print(f"{side} is left out, for the peers have no environment; make it: make peers")
@@ -102,7 +107,7 @@ def main() -> None:
             print(f"{name}: {side}", file=sys.stderr, flush=True)
             found[side] = rankings(side, collection, model, keep)
         made += rows(collection, found, asked.part)
-    (show if asked.dry else write)(made)
+    (show if asked.dry or asked.documents is not None else write)(made)
 
 
 if __name__ == "__main__":

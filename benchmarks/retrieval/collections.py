@@ -1,7 +1,7 @@
 """Test collections in BEIR's layout: `corpus.jsonl`, `queries.jsonl`, `qrels/*.tsv`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.parts import Part, part_of
@@ -58,6 +58,18 @@ class Collection:
     fingerprint: str
     documents: tuple[Document, ...]
     queries: tuple[Query, ...]
+
+    def first(self, num_documents: int) -> "Collection":
+        """Its first documents and the queries that one of them is relevant to; the fingerprint says so."""
+        documents = self.documents[:num_documents]
+        kept = {document.doc_id for document in documents}
+        judged = [
+            replace(query, gains={doc_id: gain for doc_id, gain in query.gains.items() if doc_id in kept})
+            for query in self.queries
+        ]
+        queries = tuple(query for query in judged if query.gains)
+        said = f"{self.fingerprint}, first {len(documents)} documents"
+        return replace(self, documents=documents, queries=queries, fingerprint=said)
 
 
 def load(name: str) -> Collection:

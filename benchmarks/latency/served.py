@@ -1,5 +1,6 @@
-"""`POST /v1/context` over a real socket, uncached and cached: `python -m benchmarks.latency`."""
+"""`POST /v1/context` over a real socket, uncached and cached."""
 
+import argparse
 import socket
 import subprocess
 import sys
@@ -8,23 +9,23 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import httpx
 import numpy as np
 
+from benchmarks.latency.quantiles import SEED, quantile
 from benchmarks.queries import drawn_queries
-from benchmarks.rows import Row, dataset, fingerprint, write
+from benchmarks.rows import Row, dataset, fingerprint
 from contextsvc.corpus import Corpus
 from contextsvc.generation import open_manifest
 from contextsvc.indexing import build_index
 from contextsvc.records import Float64Array
 from contextsvc.settings import Settings
-from contextsvc.steps.statistics import bootstrap
 from contextsvc.wiring import build_index_parts, read_sources
 
-COMMAND = "python -m benchmarks.latency"
-NUM_QUERIES, SEED, BUDGET = 300, 11, 800
+BUDGET, NUM_WARM = 800, 20
 
 
 @contextmanager
@@ -62,46 +63,35 @@ def milliseconds(calls: list[Callable[[], httpx.Response]]) -> Float64Array:
     return np.array(times)
 
 
-def quantile(times: Float64Array, percent: int) -> tuple[float, tuple[float, float]]:
-    """A percentile with its bootstrap interval."""
-    value = float(np.percentile(times, percent))
-    return value, bootstrap(times, lambda samples: np.percentile(samples, percent, axis=1), SEED)
-
-
-def main() -> None:
+def run(asked: argparse.Namespace, command: str) -> list[Row]:
     """Index `etcd_docs`, serve it, ask each query once cold and once again."""
     pages = dataset("etcd_docs", "content")
     with tempfile.TemporaryDirectory() as folder:
         settings = replace(Settings.from_env(), root=Path(folder))
-        documents = read_sources(settings, [str(pages)], lambda *_: None)
+        documents = islice(read_sources(settings, [str(pages)], lambda *_: None), asked.pages)
         build_index(settings.root, "etcd", documents, build_index_parts(settings))
         generation, manifest = open_manifest(settings.root, "etcd")
         # a nonce keeps a query out of whatever cache an earlier run left
         nonce = str(time.time_ns())
-        queries = [
-            f"{query} {nonce}" for query in drawn_queries(Corpus.open(generation), NUM_QUERIES + 20, SEED)
-        ]
+        drawn = drawn_queries(Corpus.open(generation), NUM_WARM + asked.queries, SEED)
+        queries = [f"{query} {nonce}" for query in drawn]
         with served(settings.root) as client:
 
             def ask(query: str) -> Callable[[], httpx.Response]:
                 body = {"index": "etcd", "query": query, "budget_tokens": BUDGET}
                 return lambda: client.post("/v1/context", json=body)
 
-            milliseconds([ask(query) for query in queries[NUM_QUERIES:]])
-            asks = [ask(query) for query in queries[:NUM_QUERIES]]
+            milliseconds([ask(query) for query in queries[asked.queries :]])
+            asks = [ask(query) for query in queries[: asked.queries]]
             timed = {"uncached": milliseconds(asks), "cached": milliseconds(asks),
-                     "livez": milliseconds([lambda: client.get("/livez")] * NUM_QUERIES)}  # fmt: skip
+                     "livez": milliseconds([lambda: client.get("/livez")] * asked.queries)}  # fmt: skip
     rows = []
     for kind, times in timed.items():
         for percent in (50, 95):
             value, interval = quantile(times, percent)
             rows.append(
                 Row("latency", f"{kind} p{percent}, ms", value, interval, len(times), fingerprint(pages),
-                    {"budget_tokens": BUDGET, "clients": 1}, SEED, COMMAND,
+                    {"budget_tokens": BUDGET, "clients": 1}, SEED, command,
                     {"num_chunks": manifest.num_chunks})
             )  # fmt: skip
-    write(rows)
-
-
-if __name__ == "__main__":
-    main()
+    return rows

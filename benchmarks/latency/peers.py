@@ -1,0 +1,170 @@
+"""The whole path beside other pipelines, in turns: from a query's text to what a model would be given.
+
+For ours that is the rendered pack of a budget, for the others the passages that they return. All have the
+same documents and weights and make their own chunks; nothing is asked twice, and no side keeps answers.
+"""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.build import CHARS_A_CHUNK, FLOAT32
+from benchmarks.latency.quantiles import SEED, quantile, times_as_long
+from benchmarks.peers import worker
+from benchmarks.peers.protocol import write_texts
+from benchmarks.peers.running import OWN, Running, peers_python
+from benchmarks.rows import Row, dataset, fingerprint
+from benchmarks.scifact import FILE, QUERIES, load_queries
+from benchmarks.synthetic import worth
+from contextsvc import assets
+from contextsvc.records import Float64Array
+from contextsvc.settings import Settings
+from contextsvc.wiring import INDEX_TOKENIZER, build_counters
+
+OURS, PLAINLY = "ours", "ours-float32"
+BUDGET, NUM_PASSAGES, NUM_ROUNDS = 800, 10, 10
+EMBEDDER = "all-MiniLM-L6-v2"
+"""Of every side."""
+
+WARM = "Libraries load at first use."
+"""Asked at the start of every turn and not timed: another side had the caches of the processor until then."""
+
+LEFT_OUT = "-semantic"
+"""Sides whose splitters embed every sentence with its neighbours: they take many minutes to build an index
+of this size, and search it as the plain ones do."""
+
+SIDES = (
+    OURS,
+    PLAINLY,
+    *(name for name in worker.SIDES if name not in OWN and not name.endswith(LEFT_OUT)),
+)
+"""Ours, ours in the precision of the others, and every peer that is not left out."""
+
+Ask = Callable[[Sequence[str]], tuple[Sequence[float], Sequence[int]]]
+"""Queries -> seconds that each one took and tokens of its result."""
+
+Count = Callable[[Sequence[str]], list[int]]
+"""Tokens of each text."""
+
+
+@dataclass
+class Timed:
+    """A side at work: how it is asked, and what was found until now.
+
+    Attributes:
+        about: Kept with its figures.
+    """
+
+    ask: Ask
+    about: dict[str, Any] = field(default_factory=dict)
+    seconds: list[float] = field(default_factory=list)
+    num_tokens: list[int] = field(default_factory=list)
+
+    def take(self, queries: Sequence[str]) -> None:
+        """Ask these, after one that is not kept."""
+        seconds, num_tokens = self.ask([WARM, *queries])
+        self.seconds += seconds[1:]
+        self.num_tokens += num_tokens[1:]
+
+    @property
+    def milliseconds(self) -> Float64Array:
+        """Of each query."""
+        return 1000 * np.array(self.seconds, dtype=np.float64)
+
+
+def in_turns(sides: Mapping[str, Timed], queries: Sequence[str], num_rounds: int) -> None:
+    """Every side asked the same queries, a part of them a round; another side begins each round.
+
+    So a slow moment of the machine meets all sides, and none always follows the same one.
+    """
+    names = list(sides)
+    for number, places in enumerate(np.array_split(np.arange(len(queries)), min(num_rounds, len(queries)))):
+        first = number % len(names)
+        for name in names[first:] + names[:first]:
+            sides[name].take([queries[place] for place in places])
+
+
+def passages(side: Running, count: Count) -> Ask:
+    """How a peer is asked; its passages are counted with an empty line between them."""
+
+    def ask(queries: Sequence[str]) -> tuple[Sequence[float], Sequence[int]]:
+        found = side.ask(queries, NUM_PASSAGES)
+        texts = ["\n\n".join(passage["text"] for passage in answer) for answer in found["answers"]]
+        return found["seconds"], count(texts)
+
+    return ask
+
+
+def packs(side: Running) -> Ask:
+    """How ours is asked."""
+
+    def ask(queries: Sequence[str]) -> tuple[Sequence[float], Sequence[int]]:
+        found = side.pack(queries, BUDGET)
+        return found["seconds"], found["num_tokens"]
+
+    return ask
+
+
+def can_run(name: str) -> bool:
+    """Whether a side has its environment; where it has none, that is said."""
+    able = name in (OURS, PLAINLY) or peers_python() is not None
+    if not able:
+        print(f"{name} is left out, for the peers have no environment; make it: make peers")
+    return able
+
+
+def started(stack: ExitStack, name: str, model: Path, documents: Path, count: Count) -> Timed:
+    """A side whose index is built; it lives as long as the stack."""
+    own = name in (OURS, PLAINLY)
+    running = Running(OURS if own else name, model, FLOAT32 if name == PLAINLY else None)
+    side = stack.enter_context(running)
+    built = side.build(documents)
+    print(f"{name}: {built['num_chunks']} chunks in {built['seconds']:.0f} s", file=sys.stderr, flush=True)
+    kept = {key: built[key] for key in ("num_documents", "num_chunks", "peak_mib")}
+    if own:
+        kept["precision"] = Settings.from_env().precision if name == OURS else "float32"
+    ask = packs(side) if own else passages(side, count)
+    return Timed(ask, {**kept, "versions": side.about["versions"]})
+
+
+def rows(sides: Mapping[str, Timed], data: str, command: str) -> list[Row]:
+    """p50 and p95 of each side, and each other one's p50 as a multiple of ours."""
+    made: list[Row] = []
+    for name, side in sides.items():
+        times = side.milliseconds
+        about = {**side.about, "mean_tokens": round(sum(side.num_tokens) / len(side.num_tokens), 1)}
+        figures = {f"{name}: p{percent}, ms": quantile(times, percent) for percent in (50, 95)}
+        if name != OURS and OURS in sides:
+            ratio = times_as_long(times, sides[OURS].milliseconds)
+            figures[f"{name}: p50, times as long as ours"] = ratio
+        own = name in (OURS, PLAINLY)
+        chosen = {"budget_tokens": BUDGET} if own else {"num_passages": NUM_PASSAGES}
+        made += [
+            Row("latency_peers", figure, value, interval, len(times), data, {**chosen, "embedder": EMBEDDER},
+                SEED, command, about)
+            for figure, (value, interval) in figures.items()
+        ]  # fmt: skip
+    return made
+
+
+def run(asked: argparse.Namespace, command: str) -> list[Row]:
+    """Start all, then ask in turns: an idle side costs memory and no time."""
+    settings, queries = Settings.from_env(), load_queries()[: asked.queries]
+    model, count = assets.locate(settings.home, EMBEDDER), build_counters(settings)[INDEX_TOKENIZER].count
+    abstracts, sides = dataset(*FILE), dict[str, Timed]()
+    print(f"left out: *{LEFT_OUT}, whose splitters take many minutes for so many documents")
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        documents = Path(folder) / "documents.jsonl"
+        write_texts(documents, worth(abstracts, asked.chunks * CHARS_A_CHUNK))
+        for name in asked.sides:
+            if can_run(name):
+                sides[name] = started(stack, name, model, documents, count)
+        in_turns(sides, queries, NUM_ROUNDS)
+    return rows(sides, f"{fingerprint(abstracts)}, {fingerprint(dataset(*QUERIES))}", command)

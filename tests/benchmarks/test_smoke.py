@@ -1,0 +1,107 @@
+"""Which benchmarks are tried, and what is said of them."""
+
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from benchmarks import smoke
+from benchmarks.rows import read
+from benchmarks.smoke import ELSEWHERE, TRIALS, main, main_of, tried
+
+BENCHMARKS = Path(smoke.__file__).parent
+
+
+def commands() -> set[str]:
+    """Names of all benchmarks that say their command."""
+    pattern = re.compile(r'^COMMAND = "python -m benchmarks\.([\w.]+)"$', re.MULTILINE)
+    return {name for path in BENCHMARKS.rglob("*.py") for name in pattern.findall(path.read_text("utf-8"))}
+
+
+def test_every_benchmark_is_tried_or_said_why_not() -> None:
+    assert commands() == TRIALS.keys() | ELSEWHERE.keys()
+    assert not TRIALS.keys() & ELSEWHERE.keys()
+    made_by = {row["command"].split()[2].removeprefix("benchmarks.") for row in read()}
+    assert made_by <= commands()
+
+
+@pytest.mark.parametrize("name", sorted(TRIALS))
+def test_a_trial_is_understood(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main_of(name)(["--help"])
+    assert end.value.code == 0
+    told = capsys.readouterr().out
+    for line in TRIALS[name]:
+        assert {word for word in [*line.split(), "--dry"] if word.startswith("--")} <= set(
+            re.findall(r"--[a-z]+", told)
+        )
+
+
+def test_what_is_tried_is_dry_and_in_a_folder_that_goes(capsys: pytest.CaptureFixture[str]) -> None:
+    seen: list[Sequence[str]] = []
+
+    def load(_: str) -> smoke.Main:
+        def run(argv: Sequence[str]) -> None:
+            seen.append(argv)
+            (Path(argv[1]) / "kept").touch()
+            sys.stdout.write("figures that nobody needs\n")
+
+        return run
+
+    assert tried("some", "--keep {folder} --queries 2", load)
+    ((keep, folder, *rest),) = seen
+    assert (keep, rest) == ("--keep", ["--queries", "2", "--dry"])
+    assert not Path(folder).exists()
+    told = capsys.readouterr()
+    assert told.out.endswith(" s  benchmarks.some --keep {folder} --queries 2: ok\n")
+    assert (told.out.count("\n"), told.err) == (1, "")
+
+
+def ends_with(error: BaseException) -> smoke.Main:
+    def run(_: Sequence[str]) -> None:
+        sys.stdout.write("as far as it came\n")
+        raise error
+
+    return run
+
+
+def test_absent_data_is_skipped(capsys: pytest.CaptureFixture[str]) -> None:
+    absent = SystemExit("skipped: no data set squad; name its folder in CONTEXTSVC_DATA")
+    assert tried("some", "", lambda _: ends_with(absent))
+    assert ": skipped: no data set squad; name its folder" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("error", [ValueError("found none"), SystemExit(2), SystemExit("no such file")])
+def test_a_failure_is_told_with_what_was_printed(
+    error: BaseException, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert not tried("some", "", lambda _: ends_with(error))
+    told = capsys.readouterr()
+    assert told.out.endswith("FAILED\n")
+    assert "as far as it came" in told.err
+    assert str(error.args[0]) in told.err
+
+
+def test_one_failure_fails_all_and_the_others_run(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fine(_: Sequence[str]) -> None:
+        return
+
+    mains = {"bad": ends_with(ValueError("found none")), "good": fine}
+    monkeypatch.setattr(smoke, "TRIALS", {"bad": ["--a 1"], "good": ["one", "two"]})
+    monkeypatch.setattr(smoke, "main_of", mains.__getitem__)
+    with pytest.raises(SystemExit) as end:
+        main([])
+    assert end.value.code == 1
+    told = capsys.readouterr().out.splitlines()
+    assert [line.rpartition(": ")[2] for line in told[:-1]] == ["FAILED", "ok", "ok"]
+    assert told[-1].endswith("2 of 3 ran")
+    with pytest.raises(SystemExit) as end:
+        main(["good"])
+    assert end.value.code == 0
+    with pytest.raises(SystemExit, match="2"):
+        main(["worse"])
+    assert "unknown: worse; choose from bad, good" in capsys.readouterr().err
