@@ -36,6 +36,10 @@ from contextsvc.steps.fusion import (
 from contextsvc.steps.ordering import ordering_named
 from contextsvc.steps.packing import Limits, Packed, pack_greedily
 from contextsvc.steps.rendering import unit_tokens
+from contextsvc.steps.trimming import Scored, trim
+
+SentenceScores = Mapping[int, Float64Array]
+"""By number of a chunk: of each of its sentences, in order."""
 
 _SENTENCES = f"sentences in context:{SHARE}:{SIGMA}"
 
@@ -100,9 +104,13 @@ class Assembler:
         allowed = _allowed(index, request.filters)
         query = self.embedder.embed_queries([request.query])
         mark("embed")
-        found = self._retrieve(index, request, query, allowed)
+        found, sentences = self._retrieve(index, request, query, allowed)
         mark("retrieve")
         candidates, weak = self._keep_strong(found)
+        if request.trim_share:
+            scores = sentences or _sentence_scores(index.corpus, _numbers(candidates), query[0])
+            candidates = _trimmed(index.corpus, candidates, scores, request.trim_share, counter)
+            mark("trim")
         vectors = index.corpus.chunk_vectors[_numbers(candidates)].astype(np.float32)
         packed = pack_greedily(candidates, vectors, self._limits(request), order,
                                lambda text: counter.count([text])[0])  # fmt: skip
@@ -112,8 +120,11 @@ class Assembler:
 
     def _retrieve(
         self, index: LoadedIndex, request: PackRequest, query: Float32Array, allowed: BoolArray | None
-    ) -> list[Candidate]:
-        """Both searches, fused; then the best of them scored again with the second stage."""
+    ) -> tuple[list[Candidate], SentenceScores]:
+        """Both searches, fused; then the best of them scored again with the second stage.
+
+        With the scores of their sentences, where these were the second stage.
+        """
         s, text = self.settings, request.query
         dense = index.vectors.search(query, s.num_candidates, allowed, request.exact)[0]
         lexical = index.lexical.search([text], s.num_candidates, allowed)[0]
@@ -123,18 +134,19 @@ class Assembler:
         first = convex_fusion([terms, similarity], [s.lexical_weight, s.dense_weight])
         rows = best_first(first, ids)[: s.rerank_depth]
         ids, similarity, terms = ids[rows], similarity[rows], terms[rows]
-        second = self._second_stage(index, text, query[0], ids)
+        second, sentences = self._second_stage(index, text, query[0], ids)
         signals = {"lexical": terms, "dense": similarity, "second_stage": second}
         weights = [s.lexical_weight, s.dense_weight, s.second_stage_weight]
-        return _ranked(index, ids, convex_fusion(list(signals.values()), weights), signals)
+        return _ranked(index, ids, convex_fusion(list(signals.values()), weights), signals), sentences
 
     def _second_stage(
         self, index: LoadedIndex, text: str, query: Float32Array, ids: Int64Array
-    ) -> Float64Array:
+    ) -> tuple[Float64Array, SentenceScores]:
         if self.reranker is not None:
             texts = [index.corpus.chunk(int(number)).text for number in ids]
-            return self.reranker.score(text, texts).astype(np.float64)
-        return as_share(_best_sentences(index.corpus, ids, query))
+            return self.reranker.score(text, texts).astype(np.float64), {}
+        sentences = _sentence_scores(index.corpus, ids, query)
+        return np.array([scores.max() for scores in sentences.values()], dtype=np.float64), sentences
 
     def _keep_strong(self, found: list[Candidate]) -> tuple[list[Candidate], list[Drop]]:
         floor = self.settings.score_floor * found[0].score if found else 0.0
@@ -162,7 +174,7 @@ class Assembler:
         return ContextPack(
             request.query, index.name, index.generation, self.configuration, chunks,
             (*packed.drops, *weak), packed.text, sum(shares), request.budget_tokens,
-            request.tokenizer, request.ordering, request.exact,
+            request.tokenizer, request.ordering, request.exact, request.trim_share,
         )  # fmt: skip
 
 
@@ -195,17 +207,25 @@ def _chunk_similarity(index: LoadedIndex, ids: Int64Array, query: Float32Array) 
     return as_share(np.round(vectors @ query.astype(np.float64), 6))
 
 
-def _best_sentences(corpus: Corpus, ids: Int64Array, query: Float32Array) -> Float64Array:
-    """Similarity of each chunk's best sentence in its context; all are read at once, for they are few."""
+def _sentence_scores(corpus: Corpus, ids: Int64Array, query: Float32Array) -> SentenceScores:
+    """Similarity of chunks' sentences in their contexts; all are read at once, for they are few."""
     if not len(ids):
-        return np.zeros(0)
+        return {}
     windows = windows_of(corpus, ids, REACH)
     # Candidates share neighbours: each vector is read once.
     rows, places = np.unique(windows.rows, return_inverse=True)
     # Not a matrix product: its order of sums depends on the number of rows; equal sentences could differ.
     products = (corpus.sentence_vectors[rows].astype(np.float32) * query).sum(axis=1)
     similarity = context_similarity(products.astype(np.float64)[places], windows.norms)
-    return np.array(np.round(np.maximum.reduceat(similarity, windows.firsts), 6), dtype=np.float64)
+    scores = np.split(as_share(np.round(similarity, 6)), windows.firsts[1:])
+    return dict(zip(ids.tolist(), scores, strict=True))
+
+
+def _trimmed(
+    corpus: Corpus, candidates: list[Candidate], scores: SentenceScores, share: float, counter: TokenCounter
+) -> list[Candidate]:
+    found = [Scored(c, corpus.sentence_spans(c.number), scores[c.number]) for c in candidates]
+    return trim(found, share, counter.count)
 
 
 def _ranked(
