@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from contextsvc.corpus import Corpus, chunks_around, windows_of
+from contextsvc.corpus import Corpus
 from contextsvc.errors import SettingError
 from contextsvc.library import LoadedIndex
 from contextsvc.ports import Embedder, Reranker, TokenCounter
@@ -24,20 +24,10 @@ from contextsvc.records import (
     digest,
 )
 from contextsvc.requests import PackRequest
-from contextsvc.steps.context import (
-    REACH,
-    SHARE,
-    SIGMA,
-    TERMS_REACH,
-    TERMS_SHARE,
-    TERMS_SIGMA,
-    TITLE_SHARE,
-    context_similarity,
-    context_terms,
-)
+from contextsvc.signals import SentenceScores, chunk_similarity, sentence_scores, terms_in_context
+from contextsvc.steps.context import SHARE, SIGMA, TERMS_SHARE, TERMS_SIGMA, TITLE_SHARE
 from contextsvc.steps.filtering import matching
 from contextsvc.steps.fusion import (
-    as_share,
     best_first,
     convex_fusion,
     pool_candidates,
@@ -47,6 +37,7 @@ from contextsvc.steps.linking import DEPTH, linked
 from contextsvc.steps.ordering import ordering_named
 from contextsvc.steps.packing import Limits, Packed, pack_greedily
 from contextsvc.steps.rendering import unit_tokens
+from contextsvc.steps.trimming import Scored, trim
 
 _SENTENCES = f"sentences in context:{SHARE}:{SIGMA}:{TITLE_SHARE}"
 _TERMS = f"terms in context:{TERMS_SHARE}:{TERMS_SIGMA}, links:{DEPTH}"
@@ -112,9 +103,13 @@ class Assembler:
         allowed = _allowed(index, request.filters)
         query = self.embedder.embed_queries([request.query])
         mark("embed")
-        found = self._retrieve(index, request, query, allowed)
+        found, sentences = self._retrieve(index, request, query, allowed)
         mark("retrieve")
         candidates, weak = self._keep_strong(found)
+        if request.trim_share:
+            scores = sentences or sentence_scores(index.corpus, _numbers(candidates), query[0])
+            candidates = _trimmed(index.corpus, candidates, scores, request.trim_share, counter)
+            mark("trim")
         vectors = index.corpus.chunk_vectors[_numbers(candidates)].astype(np.float32)
         packed = pack_greedily(candidates, vectors, self._limits(request), order,
                                lambda text: counter.count([text])[0])  # fmt: skip
@@ -124,33 +119,37 @@ class Assembler:
 
     def _retrieve(
         self, index: LoadedIndex, request: PackRequest, query: Float32Array, allowed: BoolArray | None
-    ) -> list[Candidate]:
-        """Both searches, fused; the best of them scored again by the second stage, then by their links."""
+    ) -> tuple[list[Candidate], SentenceScores]:
+        """Both searches, fused; the best of them scored again by the second stage, then by their links.
+
+        With the scores of their sentences, where these were the second stage.
+        """
         s, text = self.settings, request.query
         dense = index.vectors.search(query, s.num_candidates, allowed, request.exact)[0]
         lexical = index.lexical.search([text], s.num_candidates, allowed)[0]
         ids = pool_candidates([dense, lexical])
-        terms = share_of_best(_terms_in_context(index, ids, text))
+        terms = share_of_best(terms_in_context(index, ids, text))
         weights = [s.lexical_weight, s.semantic_weight]
-        first = convex_fusion([terms, _chunk_similarity(index, ids, query[0])], weights)
+        first = convex_fusion([terms, chunk_similarity(index.corpus, ids, query[0])], weights)
         rows = best_first(first, ids)[: s.rerank_depth]
         ids, terms = ids[rows], terms[rows]
         chunks = [index.corpus.chunk(number) for number in ids.tolist()]
-        second = self._second_stage(index, text, query[0], ids, chunks)
+        second, sentences = self._second_stage(index, text, query[0], ids, chunks)
         links = linked(
             convex_fusion([terms, second], weights), index.corpus.document_of(ids),
             [chunk.title for chunk in chunks], [chunk.text for chunk in chunks],
         )  # fmt: skip
         signals = {"lexical": terms, "semantic": second, "links": links}
         scores = convex_fusion(list(signals.values()), [*weights, s.link_weight])
-        return _ranked(ids, chunks, scores, signals)
+        return _ranked(ids, chunks, scores, signals), sentences
 
     def _second_stage(
         self, index: LoadedIndex, text: str, query: Float32Array, ids: Int64Array, chunks: Sequence[Chunk]
-    ) -> Float64Array:
+    ) -> tuple[Float64Array, SentenceScores]:
         if self.reranker is not None:
-            return self.reranker.score(text, [chunk.text for chunk in chunks]).astype(np.float64)
-        return as_share(_best_sentences(index.corpus, ids, query))
+            return self.reranker.score(text, [chunk.text for chunk in chunks]).astype(np.float64), {}
+        sentences = sentence_scores(index.corpus, ids, query)
+        return np.array([scores.max() for scores in sentences.values()], dtype=np.float64), sentences
 
     def _keep_strong(self, found: list[Candidate]) -> tuple[list[Candidate], list[Drop]]:
         floor = self.settings.score_floor * found[0].score if found else 0.0
@@ -178,7 +177,7 @@ class Assembler:
         return ContextPack(
             request.query, index.name, index.generation, self.configuration, chunks,
             (*packed.drops, *weak), packed.text, sum(shares), request.budget_tokens,
-            request.tokenizer, request.ordering, request.exact,
+            request.tokenizer, request.ordering, request.exact, request.trim_share,
         )  # fmt: skip
 
 
@@ -205,33 +204,11 @@ def _allowed(index: LoadedIndex, filters: str) -> BoolArray | None:
     return allowed
 
 
-def _chunk_similarity(index: LoadedIndex, ids: Int64Array, query: Float32Array) -> Float64Array:
-    # Also for chunks that only the lexical search found: a true value beats an assumed minimum.
-    vectors = index.corpus.chunk_vectors[ids].astype(np.float64)
-    return as_share(np.round(vectors @ query.astype(np.float64), 6))
-
-
-def _terms_in_context(index: LoadedIndex, ids: Int64Array, query: str) -> Float64Array:
-    # Also for chunks that only the dense search found, and their neighbours: each is scored once.
-    around = chunks_around(index.corpus, ids, TERMS_REACH)
-    numbers, places = np.unique(around, return_inverse=True)
-    return context_terms(index.lexical.scores(query, numbers)[places.reshape(around.shape)])
-
-
-def _best_sentences(corpus: Corpus, ids: Int64Array, query: Float32Array) -> Float64Array:
-    """Similarity of each chunk's best sentence in its context; all are read at once, for they are few."""
-    if not len(ids):
-        return np.zeros(0)
-    windows = windows_of(corpus, ids, REACH)
-    # Candidates share neighbours and titles: each vector is read once.
-    named = np.concatenate([windows.rows, windows.titles[:, None]], axis=1)
-    rows, places = np.unique(named, return_inverse=True)
-    # Not a matrix product: its order of sums depends on the number of rows; equal sentences could differ.
-    products = (corpus.sentence_vectors[rows].astype(np.float32) * query).sum(axis=1)
-    found = products.astype(np.float64)[places.reshape(named.shape)]
-    titles = np.where(windows.titles >= 0, found[:, -1], np.nan)
-    similarity = context_similarity(found[:, :-1], titles, windows.norms)
-    return np.array(np.round(np.maximum.reduceat(similarity, windows.firsts), 6), dtype=np.float64)
+def _trimmed(
+    corpus: Corpus, candidates: list[Candidate], scores: SentenceScores, share: float, counter: TokenCounter
+) -> list[Candidate]:
+    found = [Scored(c, corpus.sentence_spans(c.number), scores[c.number]) for c in candidates]
+    return trim(found, share, counter.count)
 
 
 def _ranked(

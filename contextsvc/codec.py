@@ -88,6 +88,7 @@ def pack_view(pack: ContextPack, explain: bool = False) -> Json:
         "tokenizer": pack.tokenizer,
         "ordering": pack.ordering,
         "exact": pack.exact,
+        "trim": pack.trim_share > 0,
         "chunks": [_chunk_view(packed, explain) for packed in pack.chunks],
     }
     if explain:
@@ -106,6 +107,7 @@ def _chunk_view(packed: PackedChunk, explain: bool) -> Json:
         "also_in": list(chunk.also_in),
         "start": chunk.start,
         "end": chunk.end,
+        "spans": [list(span) for span in chunk.spans],
         "text": chunk.text,
         "num_tokens": packed.num_tokens,
         "score": candidate.score,

@@ -30,6 +30,7 @@ from contextsvc.records import CacheState, ContextPack
 from contextsvc.requests import PackRequest, require_unicode
 from contextsvc.settings import Settings
 from contextsvc.slots import Slots
+from contextsvc.steps.trimming import TRIM_SHARE
 from contextsvc.summaries import index_utilization
 
 
@@ -57,6 +58,7 @@ class Ask:
     sentences: bool = False
     explain: bool = False
     exact: bool = False
+    trim: bool | None = None
 
 
 class Engine:
@@ -220,9 +222,11 @@ class Engine:
         s = self.settings
         filters = json.dumps(ask.filters, sort_keys=True) if ask.filters is not None else ""
         max_chunks = s.max_chunks if ask.max_chunks is None else ask.max_chunks
+        trim = s.trim if ask.trim is None else ask.trim
         return PackRequest(
             ask.index, ask.query, ask.budget_tokens, max_chunks,
             ask.tokenizer or s.tokenizer, ask.ordering or s.ordering, filters, ask.exact,
+            TRIM_SHARE if trim else 0.0,
         )  # fmt: skip
 
     def _brief(self, name: str) -> Json:

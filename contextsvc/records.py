@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contextsvc.errors import ShapeError, SpanError
+from contextsvc.spans import Span, are_joined, lie_apart, offset_in
 
 Float32Array = NDArray[np.float32]
 Float64Array = NDArray[np.float64]
@@ -92,10 +93,17 @@ class Sentence:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A run of whole sentences of one document: `document.text[start:end] == text`, always.
+    """A run of whole sentences of one document, or what trimming has left of one.
+
+    Always: `text == spans.OMISSION.join(document.text[a:b] for a, b in spans)`.
 
     Attributes:
+        start: Where the first span begins.
+        end: Where the last one ends.
+        num_tokens: Of the text: as the index counts; of a trimmed one, as the pack it was trimmed for.
         also_in: Ids of documents that say the same and were left out.
+        spans: The parts of the document that the text holds, in order; one unless trimmed, which is default.
+        whole: Span of the index's chunk that this is, or is what is left of; default: the former.
     """
 
     doc_id: str
@@ -108,15 +116,37 @@ class Chunk:
     section: tuple[str, ...] = ()
     content_hash: str = ""
     also_in: tuple[str, ...] = ()
+    spans: tuple[Span, ...] = ()
+    whole: Span = (0, 0)
 
     def __post_init__(self) -> None:
-        if self.start < 0 or self.end - self.start != len(self.text) or not self.text:
+        if not self.spans:
+            object.__setattr__(self, "spans", ((self.start, self.end),))
+        if self.whole == (0, 0):
+            object.__setattr__(self, "whole", (self.start, self.end))
+        hull = (self.spans[0][0], self.spans[-1][1])
+        apart = hull == (self.start, self.end) and lie_apart(self.spans, self.whole)
+        if not (apart and are_joined(self.text, self.spans)):
             raise SpanError(self.doc_id, self.start, self.end, self.start + len(self.text))
 
     @property
     def chunk_id(self) -> str:
-        """Derived from document, content and span: the same chunk has the same id in any run."""
-        return digest(self.doc_id, self.content_hash, str(self.start), str(self.end))[:16]
+        """Derived from document, content and whole span: the same chunk has the same id in any run.
+
+        Trimmed for one query or another it keeps its id: `spans` say what is left of it.
+        """
+        return digest(self.doc_id, self.content_hash, str(self.whole[0]), str(self.whole[1]))[:16]
+
+    def offset(self, at: int) -> int:
+        """Where in `text` a character of the document stands.
+
+        Raises:
+            SpanError: it is not in the text.
+        """
+        offset = offset_in(self.spans, at)
+        if offset is None:
+            raise SpanError(self.doc_id, at, at + 1, self.end)
+        return offset
 
     @classmethod
     def cut(
@@ -194,8 +224,9 @@ class Drop:
     @classmethod
     def of(cls, candidate: Candidate, reason: DropReason, detail: str = "") -> "Drop":
         """The receipt for a candidate."""
-        c = candidate.chunk
-        return cls(c.chunk_id, c.doc_id, c.start, c.end, candidate.score, candidate.rank, reason, detail)
+        # What was left out is the chunk, whatever of it would have gone in.
+        c, (start, end) = candidate.chunk, candidate.chunk.whole
+        return cls(c.chunk_id, c.doc_id, start, end, candidate.score, candidate.rank, reason, detail)
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +249,7 @@ class ContextPack:
 
     Attributes:
         exact: The query was compared with every vector: no approximate index stood between.
+        trim_share: What its chunks were trimmed by (`steps.trimming`); 0: they are whole.
     """
 
     query: str
@@ -232,6 +264,7 @@ class ContextPack:
     tokenizer: str
     ordering: str
     exact: bool = False
+    trim_share: float = 0.0
 
     def __post_init__(self) -> None:
         if self.num_tokens > self.budget_tokens:
@@ -246,6 +279,8 @@ class ContextPack:
             self.index, self.generation, self.configuration, self.query,
             str(self.budget_tokens), self.tokenizer, self.ordering, str(self.exact), self.text,
             *(packed.candidate.chunk.chunk_id for packed in self.chunks),
+            # Nothing where nothing is trimmed: the ids that whole packs had before there was trimming stay.
+            *([f"trimmed by {self.trim_share}"] if self.trim_share else []),
         )[:32]  # fmt: skip
 
 

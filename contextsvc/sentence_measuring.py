@@ -1,14 +1,16 @@
 """Which sentences of the live chunks carried the target: ablation once more, one level down."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
 from contextsvc.library import LoadedIndex
 from contextsvc.measurements import SentenceVerdict, Utilization
 from contextsvc.ports import Limits, Prompt, Reader
-from contextsvc.records import BoolArray, ContextPack, Cost, PackedChunk
+from contextsvc.records import BoolArray, Chunk, ContextPack, Cost, PackedChunk
+from contextsvc.spans import Span, offset_in
 from contextsvc.steps.ablation import verdict_of
 from contextsvc.steps.attribution import Fit, subset_masks, telling_masks
 from contextsvc.steps.rendering import SEPARATOR, label
@@ -82,18 +84,22 @@ def _pieces(index: LoadedIndex, used: Sequence[PackedChunk]) -> _Pieces:
         texts.append(f"{label(chunk)}\n".lstrip())
         blocks.append(number)
         sentences.append(-1)
-        inside = [
-            (max(start, chunk.start), min(end, chunk.end))
-            for start, end in index.corpus.sentence_spans(packed.candidate.number)
-        ]
-        starts = [start for start, _ in inside[1:]] + [chunk.end]
-        for (start, end), following in zip(inside, starts, strict=True):
-            texts.append(chunk.text[start - chunk.start : following - chunk.start])
+        inside = _sentences_in(chunk, index.corpus.sentence_spans(packed.candidate.number))
+        # What stands between two sentences goes with the first, be it spaces or the mark of an omission.
+        offsets = [*(chunk.offset(start) for start, _ in inside), len(chunk.text)]
+        for (start, end), (at, following) in zip(inside, pairwise(offsets), strict=True):
+            texts.append(chunk.text[at:following])
             blocks.append(number)
             sentences.append(len(spans))
             spans.append((number, start, end))
         texts[-1] = texts[-1].rstrip() + SEPARATOR
     return _Pieces(tuple(texts), tuple(blocks), tuple(sentences), tuple(spans))
+
+
+def _sentences_in(chunk: Chunk, spans: Iterable[Span]) -> list[Span]:
+    """Of the sentences of the index's chunk those that are in the pack's, clipped to it."""
+    clipped = [(max(start, chunk.start), min(end, chunk.end)) for start, end in spans]
+    return [(a, b) for a, b in clipped if a < b and offset_in(chunk.spans, a) is not None]
 
 
 def _over_pieces(design: BoolArray, pieces: _Pieces) -> BoolArray:

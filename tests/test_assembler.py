@@ -124,7 +124,7 @@ def test_the_same_request_gives_the_same_bytes(index: LoadedIndex) -> None:
 
 @pytest.mark.parametrize(
     "change", [{"query": "pears"}, {"budget_tokens": 199}, {"ordering": "document"}, {"max_chunks": 1},
-               {"exact": True}],
+               {"exact": True}, {"trim_share": 0.01}],
 )  # fmt: skip
 def test_another_request_has_another_id(index: LoadedIndex, change: dict[str, object]) -> None:
     pack = fake_assembler().assemble(index, ASK)
@@ -140,6 +140,52 @@ def test_packs_of_twins_have_ids_of_their_own(build: Build, tmp_path: Path) -> N
     )
     assert one.text == other.text
     assert one.pack_id != other.pack_id
+
+
+def test_trimmed_chunks_hold_the_sentences_that_bear_on_the_query(index: LoadedIndex) -> None:
+    whole = fake_assembler().assemble(index, replace(ASK, max_chunks=2))
+    pack = fake_assembler().assemble(index, replace(ASK, max_chunks=2, trim_share=0.8))
+    # The second sentence of each page has little of the query, and .35 of the first one's likeness.
+    assert pack.text == (
+        "[1] Backup\nTake a snapshot of the cluster every night.\n\n"
+        "[2] Restore\nRestore the cluster from a snapshot file."
+    )
+    assert [p.candidate.chunk.spans for p in pack.chunks] == [((0, 43),), ((0, 41),)]
+    assert pack.num_tokens == FakeTokenCounter().count([pack.text])[0] < whole.num_tokens
+    named = [[(p.candidate.chunk.chunk_id, p.candidate.score) for p in one.chunks] for one in (whole, pack)]
+    assert named[0] == named[1]
+    assert {d.doc_id: d.reason for d in pack.drops} == {d.doc_id: d.reason for d in whole.drops}
+    assert (whole.trim_share, pack.trim_share) == (0.0, 0.8)
+
+
+def test_a_share_that_leaves_nothing_out_changes_nothing_but_the_id(index: LoadedIndex) -> None:
+    whole, pack = (fake_assembler().assemble(index, replace(ASK, trim_share=s)) for s in (0.0, 0.01))
+    assert replace(pack, trim_share=0.0) == whole
+    assert pack.pack_id != whole.pack_id
+
+
+def test_beside_a_cross_encoder_sentences_are_scored_all_the_same(index: LoadedIndex) -> None:
+    plain = fake_assembler()
+    assembler = Assembler(plain.embedder, plain.counters, FakeReranker(), plain.settings)
+    pack = assembler.assemble(index, replace(ASK, max_chunks=1, trim_share=0.8))
+    assert pack.chunks[0].candidate.chunk.text == "Take a snapshot of the cluster every night."
+    nothing = json.dumps({"field": "doc_id", "eq": "nowhere"})
+    assert assembler.assemble(index, replace(ASK, filters=nothing, trim_share=0.8)).chunks == ()
+
+
+def test_more_fits_when_it_is_trimmed(index: LoadedIndex) -> None:
+    # "[1] Backup" has 4 tokens, its sentences 9 and 6; "[2] Restore" 4, 8 and 7: 38, and trimmed 25.
+    pack, trimmed = (fake_assembler().assemble(index, replace(ASK, budget_tokens=26, trim_share=share))
+                     for share in (0.0, 0.8))  # fmt: skip
+    assert [p.candidate.chunk.doc_id for p in pack.chunks] == ["backup"]
+    assert [p.candidate.chunk.doc_id for p in trimmed.chunks] == ["backup", "restore"]
+
+
+def test_what_is_dropped_is_named_whole(index: LoadedIndex) -> None:
+    whole, pack = (fake_assembler().assemble(index, replace(ASK, max_chunks=1, trim_share=share))
+                   for share in (0.0, 0.8))  # fmt: skip
+    named = [[(d.chunk_id, d.start, d.end, d.reason) for d in one.drops] for one in (whole, pack)]
+    assert named[0] == named[1]
 
 
 def test_a_query_that_shares_nothing_gives_an_empty_pack(index: LoadedIndex) -> None:
@@ -202,7 +248,15 @@ def test_unknown_names_are_refused(index: LoadedIndex) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"query": " "}, {"query": "x" * 8193}, {"budget_tokens": 0}, {"max_chunks": 0}, {"max_chunks": 65}],
+    [
+        {"query": " "},
+        {"query": "x" * 8193},
+        {"budget_tokens": 0},
+        {"max_chunks": 0},
+        {"max_chunks": 65},
+        {"trim_share": -0.1},
+        {"trim_share": 1.1},
+    ],
 )
 def test_requests_out_of_range_are_refused(change: dict[str, object]) -> None:
     with pytest.raises(InvalidRequest):

@@ -57,6 +57,30 @@ def test_spans_of_a_view_reproduce_the_text(measured: tuple[ContextPack, Utiliza
     assert chunk["end"] - chunk["start"] == len(chunk["text"])
 
 
+def test_a_trimmed_pack_survives_and_its_spans_reproduce_its_text(index: LoadedIndex) -> None:
+    pack = fake_assembler().assemble(index, replace(ASK, trim_share=0.8))
+    whole = fake_assembler().assemble(index, ASK)
+    assert decode(ContextPack, encode(pack)) == pack
+    view, plain = pack_view(pack), pack_view(whole)
+    assert (view["trim"], plain["trim"]) == (True, False)
+    first, before = view["chunks"][0], plain["chunks"][0]
+    assert (first["chunk_id"], first["spans"], first["end"]) == (before["chunk_id"], [[0, 43]], 43)
+    assert (before["spans"], before["end"]) == ([[0, 70]], 70)
+    assert first["text"] == before["text"][:43]
+
+
+@pytest.mark.parametrize("change", [b'"spans":[]', b'"spans":[[0,9]]', b'"spans":[[0,2],[3]]'])
+def test_spans_that_do_not_fit_are_refused(measured: tuple[ContextPack, Utilization], change: bytes) -> None:
+    data = encode(measured[0])
+    assert b'"spans":[[0,70]]' in data
+    damaged = data.replace(b'"spans":[[0,70]]', change)
+    if change == b'"spans":[]':  # none given: all of it
+        assert decode(ContextPack, damaged) == measured[0]
+        return
+    with pytest.raises(ShapeError):
+        decode(ContextPack, damaged)
+
+
 def test_a_missing_score_says_why(measured: tuple[ContextPack, Utilization]) -> None:
     assert no_utilization("index", "why") == {"scope": "index", "score": None, "reason": "why"}
     assert utilization_view(measured[1])["scope"] == "pack"

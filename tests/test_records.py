@@ -1,11 +1,13 @@
 """Records keep their promises at birth."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from contextsvc.errors import SpanError
-from contextsvc.records import Chunk, Document, digest
+from contextsvc.records import Candidate, Chunk, Document, Drop, digest
 
 DOCUMENT = Document("d", "héllo wörld", "T", "s")
 
@@ -24,6 +26,39 @@ def test_a_span_outside_its_text_is_refused(start: int, end: int) -> None:
 def test_a_text_that_is_not_the_spans_length_is_refused() -> None:
     with pytest.raises(SpanError):
         Chunk("d", 0, 3, "four", 1)
+
+
+def test_a_trimmed_chunk_has_spans_the_id_of_the_whole_and_offsets() -> None:
+    whole = Chunk.cut(DOCUMENT, 0, 11, 2)
+    left = replace(whole, start=1, text="él\n…\nld", end=11, spans=((1, 3), (9, 11)))
+    assert (whole.spans, whole.whole, left.whole) == (((0, 11),), (0, 11), (0, 11))
+    assert left.chunk_id == whole.chunk_id
+    assert [left.offset(at) for at in (1, 2, 9, 10)] == [0, 1, 5, 6]
+    for at in (0, 3, 11):
+        with pytest.raises(SpanError):
+            left.offset(at)
+    drop = Drop.of(Candidate(0, left, 0.5, 1), "over_budget")
+    assert (drop.chunk_id, drop.start, drop.end) == (whole.chunk_id, 0, 11)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"text": "él ld"},  # no mark
+        {"text": "él\n…\nld."},  # longer than its spans
+        {"text": "él\n...\nld"},  # another mark
+        {"spans": ((9, 11), (1, 3))},  # not in order
+        {"spans": ((1, 3), (3, 5)), "end": 5},  # nothing was left out
+        {"start": 0},  # not where the first span begins
+        {"end": 12},  # not where the last one ends
+        {"whole": (2, 11)},  # outside the chunk it was
+        {"whole": (1, 10)},
+    ],
+)
+def test_a_text_that_its_spans_do_not_explain_is_refused(changed: dict[str, object]) -> None:
+    left = Chunk("d", 1, 11, "él\n…\nld", 2, spans=((1, 3), (9, 11)), whole=(0, 11))
+    with pytest.raises(SpanError):
+        replace(left, **changed)  # type: ignore[arg-type]
 
 
 def test_an_id_is_derived() -> None:

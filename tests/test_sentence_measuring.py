@@ -13,11 +13,13 @@ from contextsvc.ports import NO_LIMITS, Limits, Prompt, Scores
 from contextsvc.records import BoolArray, ContextPack, Cost, Document
 from contextsvc.sentence_measuring import measure_sentences
 from contextsvc.steps.rendering import read_unit
+from contextsvc.steps.trimming import Scored, trim
 from contextsvc.wiring import open_search
 from tests.conftest import Build
 from tests.fakes.embedder import FakeEmbedder
 from tests.fakes.fit import least_squares
 from tests.fakes.reader import FakeReader
+from tests.fakes.token_counter import FakeTokenCounter
 from tests.world import BACKUP_ONLY, NOWHERE, fake_measurer, fake_pack
 
 TOKEN = Target("new token", "response")
@@ -129,6 +131,28 @@ def test_spans_are_the_documents_where_a_chunk_starts_late(build: Build, tmp_pat
     assert text[sentences[-1].start : sentences[-1].end].startswith("Sentence 11 tells")
     assert sentences[0].start == chunk.start
     assert all(a.end < b.start for a, b in pairwise(sentences))
+
+
+def test_of_a_trimmed_chunk_only_what_is_in_the_pack_is_measured(build: Build, tmp_path: Path) -> None:
+    text = "Red apples grow here. Blue skies shine. Rain falls. Green hills roll on. Winds blow cold."
+    build([Document("a", text, "Nature"), Document("b", "Bread rises. Bake it brown.")])
+    nature = Library(tmp_path, FakeEmbedder().fingerprint, open_search).get("pages")
+    pack = fake_pack(nature, "a", "b")
+    whole = pack.chunks[0].candidate
+    spans = nature.corpus.sentence_spans(whole.number)
+    assert len(spans) == 5
+    (left,) = trim([Scored(whole, spans, np.array([0, 1, 0, 1, 0]))], 0.5, FakeTokenCounter().count)
+    assert left.chunk.text == "Blue skies shine.\n…\nGreen hills roll on."
+    pack = replace(pack, chunks=(replace(pack.chunks[0], candidate=left), pack.chunks[1]))
+    reader = FakeReader()
+    listener = Listener(reader)
+    _, sentences, _ = measured(nature, pack, Target("Green hills", "response"), reader, listener=listener)
+    assert [(text[s.start : s.end], s.verdict) for s in sentences] == [
+        ("Blue skies shine.", "dead"), ("Green hills roll on.", "live"),
+    ]  # fmt: skip
+    assert {s.chunk_id for s in sentences} == {whole.chunk.chunk_id}
+    ((prompt, _),) = listener.asked
+    assert "".join(prompt.units) == read_unit(left.chunk)
 
 
 def test_nothing_live_nothing_asked(index: LoadedIndex, pack: ContextPack) -> None:

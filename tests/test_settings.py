@@ -24,6 +24,7 @@ def test_nothing_set_gives_the_defaults() -> None:
     [
         ("CONTEXTSVC_PORT", "high", "CONTEXTSVC_PORT is 'high'; expected a whole number"),
         ("CONTEXTSVC_CACHE", "maybe", "expected 1, true, 0 or false"),
+        ("CONTEXTSVC_TRIM", "0.8", "CONTEXTSVC_TRIM is '0.8'; expected 1, true, 0 or false"),
         ("CONTEXTSVC_SCORE_FLOOR", "2", "CONTEXTSVC_SCORE_FLOOR is 2.0; expected between 0 and 1"),
         ("CONTEXTSVC_MAX_CHUNKS", "0", "expected at least 1"),
         ("CONTEXTSVC_NUM_PLACEBOS", "-1", "expected not negative"),

@@ -24,6 +24,7 @@ class ContextBody(Body):
     ordering: str | None = None
     filters: dict[str, Any] | None = None
     exact: bool = False
+    trim: bool | None = None
     measure: bool | Literal["background"] = False
     response: str | None = Field(None, max_length=100_000)
     sentences: bool = False
@@ -61,7 +62,11 @@ class UtilizationBody(Body):
 
 
 class Span(BaseModel):
-    """A chunk in a pack."""
+    """A chunk in a pack.
+
+    Its text is what stands at `spans` in the document, joined by a line with an ellipsis; from `start`
+    to `end`, which are the first and the last edge of these, nothing is left out where there is one span.
+    """
 
     chunk_id: str
     doc_id: str
@@ -71,6 +76,7 @@ class Span(BaseModel):
     also_in: list[str]
     start: int
     end: int
+    spans: list[tuple[int, int]]
     text: str
     num_tokens: int
     score: float
@@ -225,6 +231,7 @@ class PackView(BaseModel):
     tokenizer: str
     ordering: str
     exact: bool
+    trim: bool
     chunks: list[Span]
     drops: list[Dropped] | None = None
     utilization: PackUtilization | IndexUtilization | NoUtilization

@@ -8,10 +8,20 @@ from typing import Annotated
 
 import typer
 
-from contextsvc.cli.output import JsonFlag, out, print_fields, print_json, print_table, print_text, progress
+from contextsvc.cli.output import (
+    JsonFlag,
+    out,
+    print_fields,
+    print_json,
+    print_table,
+    print_text,
+    progress,
+    spans_text,
+)
 from contextsvc.codec import Json
 from contextsvc.engine import Ask
 from contextsvc.settings import Settings
+from contextsvc.spans import offset_in
 
 
 def pack(
@@ -23,6 +33,9 @@ def pack(
     ordering: Annotated[str | None, typer.Option(help="relevance, document or edges.")] = None,
     filters: Annotated[str | None, typer.Option(help="Filter as JSON.")] = None,
     exact: Annotated[bool, typer.Option("--exact", help="Compare with every vector.")] = False,
+    trim: Annotated[
+        bool | None, typer.Option(help="Leave out sentences that do not bear on the query.")
+    ] = None,
     measure: Annotated[bool, typer.Option("--measure", help="Measure the utilization, too.")] = False,
     response: Annotated[str | None, typer.Option(help="Your model's answer, to be measured.")] = None,
     sentences: Annotated[
@@ -39,7 +52,7 @@ def pack(
     settings = replace(settings, root=root or settings.root)
     ask = Ask(
         index, query, budget, max_chunks, tokenizer, ordering, _parsed(filters),
-        measure or sentences or response is not None, response, sentences, explain, exact,
+        measure or sentences or response is not None, response, sentences, explain, exact, trim,
     )  # fmt: skip
     with progress("pack") as tell:
         if ask.measure:
@@ -141,7 +154,7 @@ def _whose(kind: str) -> str:
 
 def _print_chunk(number: int, chunk: Json, verdict: Json | None) -> None:
     heading = " > ".join(dict.fromkeys(part for part in (chunk["title"], *chunk["section"]) if part))
-    facts = f"{chunk['source']}  {chunk['start']}-{chunk['end']}  {chunk['num_tokens']} tokens"
+    facts = f"{chunk['source']}  {spans_text(chunk)}  {chunk['num_tokens']} tokens"
     facts += f"  score {chunk['score']:.3f}"
     if verdict:
         effect = "" if verdict["effect"] is None else f" ({_signed(verdict['effect'])})"
@@ -155,7 +168,8 @@ def _print_chunk(number: int, chunk: Json, verdict: Json | None) -> None:
 
 def _print_sentences(chunk: Json, sentences: list[Json]) -> None:
     for sentence in sentences:
-        text = chunk["text"][sentence["start"] - chunk["start"] : sentence["end"] - chunk["start"]]
+        at = offset_in(chunk["spans"], sentence["start"]) or 0
+        text = chunk["text"][at : at + sentence["end"] - sentence["start"]]
         line = f"{sentence['verdict']} ({_signed(sentence['effect'])})  {' '.join(text.split())}"
         print_text(line, "    > ", "      ", style="cyan" if sentence["verdict"] == "live" else None)
 
@@ -175,7 +189,7 @@ def _curl(address: str, ask: Ask) -> str:
     body = {"index": ask.index, "query": ask.query, "budget_tokens": ask.budget_tokens}
     chosen = {
         "max_chunks": ask.max_chunks, "tokenizer": ask.tokenizer, "ordering": ask.ordering,
-        "filters": ask.filters, "exact": ask.exact or None, "response": ask.response,
+        "filters": ask.filters, "exact": ask.exact or None, "trim": ask.trim, "response": ask.response,
         "measure": ask.measure or None, "explain": ask.explain or None,
     }  # fmt: skip
     body.update({name: value for name, value in chosen.items() if value is not None})

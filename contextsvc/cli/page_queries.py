@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from html import escape
 
+from contextsvc.cli.output import spans_text
 from contextsvc.codec import Json
 from contextsvc.measurements import Outcome
+from contextsvc.spans import offset_in
 
 
 def query_section(row: Json, outcome: Outcome) -> str:
@@ -65,7 +67,7 @@ def _chunk_row(number: int, chunk: Json, verdict: Json) -> str:
         f'<tr><td class="number">{number}</td><td class="name">{title}</td>'
         f'<td><span class="verdict {name}">{name}</span>{alike}</td>'
         f'<td class="number">{effect}</td><td class="number">{verdict["num_tokens"]:,}</td>'
-        f"<td>{_line(chunk['source'])} <small>{chunk['start']}-{chunk['end']}</small></td></tr>"
+        f"<td>{_line(chunk['source'])} <small>{spans_text(chunk)}</small></td></tr>"
     )
 
 
@@ -73,8 +75,9 @@ def _chunk_text(number: int, chunk: Json, sentences: Sequence[Json]) -> str:
     """The chunk's text, its live sentences marked where sentences were measured."""
     text, done, parts = chunk["text"], 0, []
     for sentence in sorted(sentences, key=lambda s: int(s["start"])):
-        start, end = sentence["start"] - chunk["start"], sentence["end"] - chunk["start"]
-        if sentence["verdict"] != "live" or not done <= start < end <= len(text):
+        start = offset_in(chunk["spans"], sentence["start"])
+        end = (start or 0) + sentence["end"] - sentence["start"]
+        if sentence["verdict"] != "live" or start is None or not done <= start < end <= len(text):
             continue
         parts += [escape(text[done:start]), f"<mark>{escape(text[start:end])}</mark>"]
         done = end

@@ -119,6 +119,36 @@ def test_a_pack_is_printed_for_a_person(view: dict[str, Any], capsys: pytest.Cap
         assert expected in said
 
 
+def test_a_trimmed_pack_is_printed_with_its_spans(
+    build: Build, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    build()
+    ask = replace(ASK, trim=True, measure=True, response="every night", sentences=True)
+    print_pack(fake_engine(tmp_path, MemoryCache()).context(ask), "http://127.0.0.1:8000", ask)
+    said = capsys.readouterr().out
+    assert "pages/backup.txt  0-43  " in said
+    assert "    > live (+2.000)  Take a snapshot of the cluster every night.\n" in said
+    assert '"max_chunks": 2, "trim": true, "response"' in said
+
+
+def test_both_spans_of_a_chunk_and_the_sentence_behind_the_mark_are_printed(
+    view: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    chunk = view["chunks"][0]
+    chunk.update(
+        spans=[[0, 43], [90, 104]],
+        end=104,
+        text="Take a snapshot of the cluster every night.\n…\nKeep two more.",
+    )
+    view["utilization"]["sentences"] = [
+        {"chunk_id": chunk["chunk_id"], "start": 90, "end": 104, "effect": 0.0, "verdict": "dead"}
+    ]
+    print_pack(view, "http://127.0.0.1:8000", ASK)
+    said = capsys.readouterr().out
+    assert "pages/backup.txt  0-43, 90-104  " in said
+    assert "    | …\n    | Keep two more.\n    > dead (+0.000)  Keep two more.\n" in said
+
+
 def test_the_request_for_the_service_says_exact(
     view: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:

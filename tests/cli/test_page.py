@@ -48,7 +48,7 @@ class Page(HTMLParser):
 def query(**changes: Any) -> Json:
     """A query whose pack has a live chunk of two sentences and one that was not measured."""
     chunk = {"chunk_id": "a@10-25", "doc_id": "a", "title": "Title", "source": "a.md", "start": 10, "end": 25,
-             "text": "One & x. Two y."}  # fmt: skip
+             "spans": [[10, 25]], "text": "One & x. Two y."}  # fmt: skip
     verdict = {"chunk_id": "a@10-25", "effect": 0.5, "verdict": "live", "num_tokens": 1030, "group": None}
     sentence = {"chunk_id": "a@10-25", "start": 10, "end": 18, "effect": 0.4, "verdict": "live"}
     other = {**sentence, "start": 19, "end": 25, "verdict": "dead"}
@@ -180,6 +180,18 @@ def test_sentences_that_do_not_fit_their_chunk_are_not_marked() -> None:
     )
     assert re.findall("<mark>.*?</mark>", html) == ["<mark>e </mark>"]
     assert "On<mark>e </mark>&amp; x. Two y." in html
+
+
+def test_a_trimmed_chunk_says_its_spans_and_marks_what_is_left_of_it() -> None:
+    row = query()
+    chunk = row["pack"]["chunks"][0]
+    chunk.update(text="One & x.\n…\nTwo y.", start=10, end=45, spans=[[10, 18], [39, 45]])
+    found = row["utilization"]["sentences"]
+    found[0].update(start=39, end=45, verdict="live")
+    found.append({**found[0], "start": 20, "end": 30})  # left out
+    html = report_page(comparison(), [row], {})
+    assert "<small>10-18, 39-45</small>" in html
+    assert re.findall("<mark>.*?</mark>", html) == ["<mark>One &amp; x.</mark>", "<mark>Two y.</mark>"]
 
 
 EVIL = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>"

@@ -1,0 +1,167 @@
+"""Trimming: what stays, what goes, and spans that say so."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from contextsvc.errors import ShapeError
+from contextsvc.records import Candidate, Chunk
+from contextsvc.spans import OMISSION
+from contextsvc.steps.trimming import Scored, trim
+from tests.fakes.token_counter import FakeTokenCounter
+
+COUNT = FakeTokenCounter().count
+LEAD = "Something stands before the chunk. "
+
+
+def scored(sentences: list[str], scores: list[float], between: str = " ", rank: int = 1) -> Scored:
+    """A chunk of these sentences, behind `LEAD` in its document."""
+    spans, at = [], len(LEAD)
+    for sentence in sentences:
+        spans.append((at, at + len(sentence)))
+        at += len(sentence) + len(between)
+    text = between.join(sentences)
+    chunk = Chunk("d", len(LEAD), len(LEAD) + len(text), text, COUNT([text])[0], "Manual")
+    return Scored(Candidate(rank, chunk, 1 / rank, rank), spans, np.array(scores))
+
+
+def texts(found: list[Scored], share: float) -> list[str]:
+    return [candidate.chunk.text for candidate in trim(found, share, COUNT)]
+
+
+FOUR = [
+    "Take a snapshot every night.",
+    "Apples ripen in autumn.",
+    "Pears ripen later.",
+    "Snapshots hold keys.",
+]
+
+
+def test_whole_sentences_stay_and_a_mark_says_that_some_went() -> None:
+    found = scored(FOUR, [0.8, 0.1, 0.2, 0.7])
+    (candidate,) = trim([found], 0.5, COUNT)
+    chunk, whole = candidate.chunk, found.candidate.chunk
+    assert chunk.text == "Take a snapshot every night.\n…\nSnapshots hold keys."
+    # 35 characters before it, then 28, 23, 18 and 20 of sentences with a space between them
+    assert (chunk.start, chunk.end, chunk.spans) == (35, 127, ((35, 63), (107, 127)))
+    assert chunk.num_tokens == 6 + 1 + 4
+    assert (chunk.chunk_id, chunk.whole, chunk.title) == (whole.chunk_id, (35, 127), "Manual")
+    assert (candidate.score, candidate.rank) == (1.0, 1)
+
+
+def test_no_mark_stands_at_the_edges() -> None:
+    (candidate,) = trim([scored(FOUR, [0.1, 0.8, 0.7, 0.1])], 0.5, COUNT)
+    assert candidate.chunk.text == "Apples ripen in autumn. Pears ripen later."
+    assert candidate.chunk.spans == ((64, 106),)
+    assert candidate.chunk.whole == (35, 127)
+
+
+def test_the_best_sentence_of_all_candidates_sets_the_bar_and_each_chunk_keeps_its_own() -> None:
+    found = [scored(FOUR[:2], [0.8, 0.3]), scored(FOUR[2:], [0.3, 0.2], rank=2)]
+    assert texts(found, 0.5) == ["Take a snapshot every night.", "Pears ripen later."]
+    assert texts(found, 0.25) == [" ".join(FOUR[:2]), " ".join(FOUR[2:])]
+
+
+def test_what_is_whole_is_the_chunk_it_was() -> None:
+    found = scored(FOUR, [0.0, 0.8, 0.7, 0.1])
+    assert trim([found], 0.0, COUNT)[0] is found.candidate
+    even = scored(FOUR, [0.5] * 4)
+    assert trim([even], 1.0, COUNT)[0] is even.candidate
+    assert trim([], 0.5, COUNT) == []
+
+
+def test_where_nothing_is_like_the_query_nothing_goes() -> None:
+    found = scored(FOUR, [0.0] * 4)
+    assert trim([found], 0.9, COUNT)[0] is found.candidate
+
+
+@pytest.mark.parametrize("between", ["Yes.", "No", "…"])
+def test_what_costs_less_than_the_mark_stays(between: str) -> None:
+    # The mark is one token as these are counted.
+    found = scored([FOUR[0], between, FOUR[3]], [0.8, 0.1, 0.8])
+    kept = COUNT([between])[0] <= COUNT([OMISSION])[0]
+    assert texts([found], 0.5) == [" ".join([FOUR[0], between, FOUR[3]]) if kept
+                                   else FOUR[0] + OMISSION + FOUR[3]]  # fmt: skip
+    assert kept == (between != "Yes.")
+
+
+@pytest.mark.parametrize("heading", ["## Snapshots", "Snapshots\n---------", "=====\nTable\n====="])
+def test_a_heading_stays_with_what_stands_below_it(heading: str) -> None:
+    below = scored([FOUR[1], heading, FOUR[0], FOUR[2]], [0.1, 0.0, 0.8, 0.1], "\n\n")
+    assert texts([below], 0.5) == [f"{heading}\n\n{FOUR[0]}"]
+
+
+def test_a_sentence_keeps_the_heading_that_it_stands_under_in_the_chunk() -> None:
+    chunk = ["# Fruit", FOUR[1], "## Backup", FOUR[2], FOUR[0]]
+    assert texts([scored(chunk, [0.0, 0.1, 0.0, 0.1, 0.8], "\n")], 0.5) == [f"## Backup\n…\n{FOUR[0]}"]
+    # A heading that begins the chunk is in the label of the chunk, which is rendered above it.
+    assert texts([scored(chunk[:2] + chunk[4:], [0.0, 0.1, 0.8], "\n")], 0.5) == [FOUR[0]]
+
+
+def test_headings_that_follow_each_other_stay_together() -> None:
+    chunk = ["# Manual", "## Backup", FOUR[0], FOUR[1]]
+    assert texts([scored(chunk, [0.0, 0.0, 0.8, 0.1], "\n")], 0.5) == ["\n".join(chunk[:3])]
+
+
+def test_a_line_that_announces_stays_with_what_it_announces() -> None:
+    chunk = [FOUR[1], "For example:", "- take a snapshot", "- pick pears"]
+    assert texts([scored(chunk, [0.1, 0.1, 0.8, 0.1], "\n")], 0.5) == ["For example:\n- take a snapshot"]
+
+
+@pytest.mark.parametrize("text", ["# one\n# two", "#tag", "a | b\n--- | ---", "---\n---", "plain words here"])
+def test_what_is_no_heading_goes(text: str) -> None:
+    assert texts([scored([FOUR[1], text, FOUR[0]], [0.1, 0.0, 0.8], "\n")], 0.5) == [FOUR[0]]
+
+
+def test_a_fence_goes_or_stays_whole() -> None:
+    fence = "```\nsnapshot --all\n\nsnapshot --one\n```"
+    assert texts([scored([FOUR[1], fence, FOUR[2]], [0.1, 0.8, 0.1], "\n\n")], 0.5) == [fence]
+    assert texts([scored([FOUR[0], fence, FOUR[3]], [0.8, 0.1, 0.8], "\n\n")], 0.5) == [
+        FOUR[0] + OMISSION + FOUR[3]
+    ]
+
+
+def test_scores_must_match() -> None:
+    with pytest.raises(ShapeError, match="2 sentences with scores of shape"):
+        scored(FOUR[:2], [0.5])
+    with pytest.raises(ShapeError, match="0 sentences"):
+        Scored(scored(FOUR[:1], [0.5]).candidate, [], np.zeros(0))
+
+
+sentences = st.sampled_from(
+    [*FOUR, "Yes.", "For example:", "## Head", "Title\n=====", "héllo wörld", "\ud83c."]
+)
+chunks = st.lists(st.tuples(sentences, st.integers(0, 4)), min_size=1, max_size=8)
+
+
+def _kept(found: Scored, chunk: Chunk) -> set[int]:
+    return {
+        n for n, (start, end) in enumerate(found.spans) if any(a <= start < end <= b for a, b in chunk.spans)
+    }
+
+
+@given(
+    st.lists(chunks, max_size=3), st.integers(0, 10), st.integers(0, 10), st.sampled_from([" ", "\n", "\n\n"])
+)
+def test_spans_reproduce_the_text_and_a_larger_share_keeps_no_more(
+    made: list[list[tuple[str, int]]], one: int, other: int, between: str
+) -> None:
+    found = [scored([s for s, _ in chunk], [n / 4 for _, n in chunk], between, rank)
+             for rank, chunk in enumerate(made, start=1)]  # fmt: skip
+    low, high = (trim(found, share / 10, COUNT) for share in sorted((one, other)))
+    assert [c.rank for c in low] == [c.rank for c in high] == list(range(1, len(made) + 1))
+    for before, wide, narrow in zip(found, low, high, strict=True):
+        document = LEAD + before.candidate.chunk.text
+        for chunk in (wide.chunk, narrow.chunk):
+            assert chunk.text == OMISSION.join(document[a:b] for a, b in chunk.spans)
+            edges = [edge for span in chunk.spans for edge in span]
+            assert all(a < b for a, b in pairwise(edges))
+            # Whole sentences, and what stands between two of them.
+            assert {a for a, _ in chunk.spans} <= {a for a, _ in before.spans}
+            assert {b for _, b in chunk.spans} <= {b for _, b in before.spans}
+            assert chunk.num_tokens == COUNT([chunk.text])[0]
+            assert int(np.argmax(before.scores)) in _kept(before, chunk)
+        assert _kept(before, narrow.chunk) <= _kept(before, wide.chunk)
