@@ -78,7 +78,7 @@ def common(asked: argparse.Namespace, collection: Collection, settings: Settings
 def shaping(settings: Settings) -> dict[str, object]:
     """The settings that shape a pack of ours."""
     names = [field.name for field in fields(RetrievalSettings)]
-    names += ["chunk_min_tokens", "chunk_max_tokens", "ordering", "cross_encoder"]
+    names += ["chunk_min_tokens", "chunk_max_tokens", "ordering", "trim", "cross_encoder"]
     return {name: getattr(settings, name) for name in names}
 
 

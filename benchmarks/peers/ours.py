@@ -14,10 +14,11 @@ from contextsvc.duplicates import DuplicateWatch
 from contextsvc.errors import BudgetTooSmall
 from contextsvc.generation import open_manifest
 from contextsvc.indexing import build_index
-from contextsvc.library import Library
+from contextsvc.library import Library, LoadedIndex
 from contextsvc.records import Document, Float32Array, Format
 from contextsvc.requests import MAX_BUDGET_TOKENS, MAX_CHUNKS, PackRequest
 from contextsvc.settings import Settings
+from contextsvc.steps.trimming import TRIM_SHARE
 from contextsvc.wiring import (
     INDEX_TOKENIZER,
     build_assembler,
@@ -84,9 +85,7 @@ class Ours:
         packed = [packed.candidate for packed in pack.chunks]
         found = [(c.rank, c.chunk.doc_id, c.chunk.start, c.chunk.end, c.score) for c in packed]
         found += [(d.rank, d.doc_id, d.start, d.end, d.score) for d in pack.drops]
-        if self._texts[0] != index.generation:
-            self._texts = index.generation, {d.doc_id: d.text for d in index.corpus.documents()}
-        texts = self._texts[1]
+        texts = self._documents(index)
         return [
             Passage(doc_id, texts[doc_id][start:end], float(score), start, end)
             for _, doc_id, start, end, score in sorted(found)[:k]
@@ -94,16 +93,27 @@ class Ours:
 
     def pack(self, query: str, budget_tokens: int) -> tuple[list[Passage], int]:
         """What a request gets that lets the budget alone limit it; empty where not one chunk fits."""
-        index, order = self._library.get(_NAME), self._settings.ordering
-        request = PackRequest(_NAME, query, budget_tokens, MAX_CHUNKS, INDEX_TOKENIZER, order)
+        index, s = self._library.get(_NAME), self._settings
+        request = PackRequest(
+            _NAME, query, budget_tokens, MAX_CHUNKS, INDEX_TOKENIZER, s.ordering,
+            trim_share=TRIM_SHARE if s.trim else 0.0,
+        )  # fmt: skip
         try:
             pack = self._assembler.assemble(index, request, lambda _: None)
         except BudgetTooSmall:
             return [], 0
-        found = [packed.candidate for packed in pack.chunks]
-        return [
-            Passage(c.chunk.doc_id, c.chunk.text, c.score, c.chunk.start, c.chunk.end) for c in found
-        ], pack.num_tokens
+        texts = self._documents(index)
+        found = [(packed.candidate, span) for packed in pack.chunks for span in packed.candidate.chunk.spans]
+        passages = [
+            Passage(c.chunk.doc_id, texts[c.chunk.doc_id][start:end], c.score, start, end)
+            for c, (start, end) in found
+        ]
+        return passages, pack.num_tokens
+
+    def _documents(self, index: LoadedIndex) -> dict[str, str]:
+        if self._texts[0] != index.generation:
+            self._texts = index.generation, {d.doc_id: d.text for d in index.corpus.documents()}
+        return self._texts[1]
 
 
 class BareEncoder:
