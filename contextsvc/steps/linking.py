@@ -17,6 +17,10 @@ from contextsvc.records import Float64Array, Int64Array
 DEPTH = 10
 """Best candidates that lend. Chosen with the weight of links (docs/decisions/0010)."""
 
+MOST_NAMING = 5
+"""Candidates of other documents that may name a title: one that more of them name is their common subject,
+or a word like others, and links nothing."""
+
 SHORTEST_NAME = 4
 """In characters: shorter titles are words like others."""
 
@@ -53,7 +57,8 @@ def linked(
 ) -> Float64Array:
     """For each candidate the best score among those linked to it that belong to the `DEPTH` best of all.
 
-    Two candidates of different documents are linked if the text of one names the title of the other.
+    A candidate that names the title of another document is linked with the best candidate of that one, unless
+    more than `MOST_NAMING` name it.
 
     Args:
         scores: (n,) in [0, 1].
@@ -71,14 +76,18 @@ def linked(
         raise ShapeError(
             f"{len(scores)} scores, {len(documents)} documents, {len(titles)} titles, {len(texts)} texts"
         )
-    called = [name_of(title) for title in titles]
+    order = np.argsort(-scores, kind="stable").tolist()
+    best = {int(documents[place]): place for place in reversed(order)}
     found = np.zeros(len(scores))
-    for lender in np.argsort(-scores, kind="stable")[:DEPTH].tolist():
-        for other in range(len(scores)):
-            if scores[lender] <= found[other] or documents[lender] == documents[other]:
-                continue
-            if names(texts[lender], called[other]) or names(texts[other], called[lender]):
-                found[other] = scores[lender]
+    for document, named in best.items():
+        name = name_of(titles[named])
+        naming = [n for n in order if documents[n] != document and names(texts[n], name)]
+        if len(naming) > MOST_NAMING:
+            continue
+        for one in naming:
+            for lender, borrower in ((one, named), (named, one)):
+                if lender in order[:DEPTH]:
+                    found[borrower] = max(found[borrower], scores[lender])
     return found
 
 

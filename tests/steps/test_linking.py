@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from contextsvc.errors import ShapeError
 from contextsvc.records import Float64Array
-from contextsvc.steps.linking import DEPTH, linked, name_of, names
+from contextsvc.steps.linking import DEPTH, MOST_NAMING, linked, name_of, names
 
 TITLES = ["Old Bridge", "Ada Stone (architect)", "Leeds"]
 TEXTS = ["Ada Stone drew it.", "She lived in Leeds.", "A city."]
@@ -38,7 +38,23 @@ def test_each_lends_the_other_of_its_score() -> None:
 
 
 def test_chunks_of_one_document_do_not_lend_each_other() -> None:
+    # 0 names 1, which is of its own document.
     assert found([0.5, 0.25, 0.75], [0, 0, 1]) == [0, 0.75, 0.25]
+
+
+def test_of_the_named_document_the_best_candidate_is_linked() -> None:
+    texts = ["See Alpha Base.", "Its gate.", "Its wall."]
+    titles = ["Other", "Alpha Base", "Alpha Base"]
+    lent = linked(np.array([0.5, 0.25, 0.75]), np.array([0, 1, 1]), titles, texts)
+    assert lent.tolist() == [0.75, 0, 0.5]
+
+
+@pytest.mark.parametrize("naming", [MOST_NAMING, MOST_NAMING + 1])
+def test_a_title_that_many_name_links_nothing(naming: int) -> None:
+    texts = ["A page.", *["See Alpha Base."] * naming]
+    titles = ["Alpha Base", *["Other"] * naming]
+    lent = linked(np.linspace(1, 0.5, naming + 1), np.arange(naming + 1), titles, texts)
+    assert lent[1:].tolist() == [1.0 if naming == MOST_NAMING else 0.0] * naming
 
 
 def test_only_the_best_lend() -> None:
