@@ -1,4 +1,8 @@
-"""HotpotQA paragraphs as documents, its questions with their answers, paragraphs and supporting sentences."""
+"""HotpotQA paragraphs as documents, its questions with their answers, paragraphs and supporting sentences.
+
+200 hard questions of its dev set, as AdelWang/MIGRES has them in data/ at commit 1de6265,
+where an outsider gets them; HotpotQA itself is at hotpotqa.github.io.
+"""
 
 from dataclasses import dataclass
 
@@ -6,6 +10,7 @@ from benchmarks.rows import dataset, read_lines
 from contextsvc.records import Document
 
 FILE = ("hotpotqa", "dev200.jsonl")
+LICENCE, SOURCE = "CC BY-SA 4.0", "https://github.com/AdelWang/MIGRES at 1de6265, data/; hotpotqa.github.io"
 
 
 @dataclass(frozen=True, slots=True)

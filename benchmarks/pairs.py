@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.stats import permutation_test
 
+from benchmarks.rows import Row
 from contextsvc.errors import ShapeError
 from contextsvc.records import Float64Array
 from contextsvc.steps.statistics import mean_interval
@@ -41,8 +43,34 @@ def difference(first: Sequence[float], second: Sequence[float], seed: int) -> Di
     if len(first) != len(second) or not len(first):
         raise ShapeError(f"pairs expected, found {len(first)} and {len(second)} scores")
     apart: Float64Array = np.asarray(first, dtype=np.float64) - np.asarray(second, dtype=np.float64)
+    if len(apart) == 1:  # either sign is as far from 0, and scipy takes no single one
+        return Difference(float(apart[0]), mean_interval(apart, seed), 1.0)
     found = permutation_test(
         (apart,), lambda values, axis: values.mean(axis=axis), permutation_type="samples", vectorized=True,
         n_resamples=ROUNDS, rng=np.random.default_rng(seed),
     )  # fmt: skip
     return Difference(float(apart.mean()), mean_interval(apart, seed), float(found.pvalue))
+
+
+def difference_row(
+    benchmark: str,
+    figure: str,
+    first: Sequence[float],
+    second: Sequence[float],
+    dataset: str,
+    settings: dict[str, Any],
+    seed: int,
+    command: str,
+) -> Row:
+    """First less second as a row; its details say p and `ratio`, first over second (None: second is 0).
+
+    The arguments are those of `rows.mean_row`, with a value a question of either way.
+
+    Raises:
+        ShapeError: there is no pair, or numbers differ.
+    """
+    apart, whole = difference(first, second, seed), sum(second)
+    details = {"p": apart.p, "ratio": sum(first) / whole if whole else None}
+    return Row(
+        benchmark, figure, apart.mean, apart.interval, len(first), dataset, settings, seed, command, details
+    )

@@ -1,7 +1,8 @@
 """Halves of a set of questions: choices are made on one and quoted on the other."""
 
 import hashlib
-from typing import Literal
+from collections.abc import Iterable
+from typing import Literal, Protocol, TypeVar
 
 Part = Literal["tune", "report", "all"]
 PARTS: tuple[Part, ...] = ("tune", "report", "all")
@@ -14,3 +15,19 @@ def part_of(text: str) -> Part:
     'report'
     """
     return PARTS[hashlib.sha256(text.encode()).digest()[0] % 2]
+
+
+class Parted(Protocol):
+    """A question."""
+
+    @property
+    def part(self) -> Part:
+        """`tune` or `report`."""
+
+
+Question = TypeVar("Question", bound=Parted)
+
+
+def of_part(questions: Iterable[Question], part: Part) -> tuple[Question, ...]:
+    """Those of a part, in their order."""
+    return tuple(question for question in questions if part in ("all", question.part))

@@ -13,7 +13,7 @@ from benchmarks.chunking.chunkers import EMBEDDER, Chunked, ours, peers
 from benchmarks.chunking.corpora import LICENCE, SOURCE, load, published
 from benchmarks.chunking.figures import Scored, beside_published, compared, rows, scored
 from benchmarks.chunking.keeping import KeptPassages
-from benchmarks.parts import PARTS
+from benchmarks.parts import PARTS, of_part
 from benchmarks.rows import Row, show, write
 from contextsvc.adapters.diskcache import DiskcacheCache
 from contextsvc.settings import Settings
@@ -49,7 +49,7 @@ def main() -> None:
     """Chunk, ask, score, compare."""
     asked, settings = arguments(), replace(Settings.from_env(), embedder=EMBEDDER)
     collection = load()
-    questions = collection.of_part(asked.part)
+    questions = of_part(collection.questions, asked.part)
     cache = DiskcacheCache(asked.cache or settings.home / "cache", settings.cache_bytes)
     embedder = KeptPassages(build_embedder(settings), cache, progress)
     common = {

@@ -50,10 +50,6 @@ class Collection:
     questions: tuple[ExcerptQuestion, ...]
     data: str
 
-    def of_part(self, part: Part) -> tuple[ExcerptQuestion, ...]:
-        """Questions of a part, in order of the file."""
-        return tuple(q for q in self.questions if part in ("all", q.part))
-
 
 @dataclass(frozen=True, slots=True)
 class Published:

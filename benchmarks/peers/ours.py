@@ -11,6 +11,7 @@ import numpy as np
 from benchmarks.peers.protocol import Passage, Text
 from contextsvc.corpus import Corpus
 from contextsvc.duplicates import DuplicateWatch
+from contextsvc.errors import BudgetTooSmall
 from contextsvc.generation import open_manifest
 from contextsvc.indexing import build_index
 from contextsvc.library import Library
@@ -86,6 +87,19 @@ class Ours:
             Passage(doc_id, texts[doc_id][start:end], float(score), start, end)
             for _, doc_id, start, end, score in sorted(found)[:k]
         ]
+
+    def pack(self, query: str, budget_tokens: int) -> tuple[list[Passage], int]:
+        """What a request that leaves all else to the settings gets; empty where not one chunk fits."""
+        s, index = self._settings, self._library.get(_NAME)
+        request = PackRequest(_NAME, query, budget_tokens, s.max_chunks, INDEX_TOKENIZER, s.ordering)
+        try:
+            pack = self._assembler.assemble(index, request, lambda _: None)
+        except BudgetTooSmall:
+            return [], 0
+        found = [packed.candidate for packed in pack.chunks]
+        return [
+            Passage(c.chunk.doc_id, c.chunk.text, c.score, c.chunk.start, c.chunk.end) for c in found
+        ], pack.num_tokens
 
 
 class BareEncoder:

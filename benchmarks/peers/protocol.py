@@ -3,12 +3,15 @@
     {"do": "build", "documents": PATH}      -> {"seconds", "num_documents", "num_chunks", "peak_mib"}
     {"do": "embedded", "into": PATH}        -> {"num_texts", "num_tokens", "num_cut_tokens"}
     {"do": "ask", "queries": [..], "k": 5}  -> {"seconds": [..], "answers": [[passage, ..], ..]}
+    {"do": "pack", "queries": [..], "budget": 512}
+                              -> {"seconds": [..], "answers": [[passage, ..], ..], "num_tokens": [..]}
 
 The first line, unasked, is {"name", "load_seconds", "versions"}; an answer {"error": ...} is the last one. A
 document is a line {"doc_id", "text", "title", "format"} of the file, a passage {"doc_id", "text", "score",
-"start", "end"}: best first; the span counts characters of the document. `worker` looks it up after the
-clock has stopped; it is null unless it gives the passage's text to the letter. The file of documents has to
-stay until the first question.
+"start", "end"}: best first, in a pack in its order; the span counts characters of the document. `worker`
+looks it up after the clock has stopped; it is null unless it gives the passage's text to the letter. The file
+of documents has to stay until the last question. `pack` is answered by a side that makes packs: the budget
+holds for the text that it renders, in tokens of o200k_base, and `num_tokens` are those it took.
 
 Python's own library alone is imported here, for both environments read it.
 """
@@ -17,7 +20,7 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,14 @@ class Side(Protocol):
 
     def ask(self, query: str, k: int) -> list[Passage]:
         """At most k passages of the index, best first."""
+
+
+@runtime_checkable
+class Packing(Side, Protocol):
+    """A pipeline that renders packs within a budget by itself."""
+
+    def pack(self, query: str, budget_tokens: int) -> tuple[list[Passage], int]:
+        """The passages of the best pack, in its order, and the tokens of its text; none fits: [] and 0."""
 
 
 def placed(passage: Passage, text: str) -> Passage:

@@ -83,6 +83,10 @@ class Running:
         """Passages and seconds of each query."""
         return self._request(do="ask", queries=list(queries), k=k)
 
+    def pack(self, queries: Sequence[str], budget_tokens: int) -> dict[str, Any]:
+        """Passages, tokens and seconds of each query's pack; a side that makes none ends with an error."""
+        return self._request(do="pack", queries=list(queries), budget=budget_tokens)
+
     def _end(self) -> None:
         with self._process:  # closes its input, which ends it, and waits
             pass

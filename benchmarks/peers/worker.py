@@ -6,15 +6,15 @@ import os
 import resource
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from tokenizers import Tokenizer
 
-from benchmarks.peers.protocol import Passage, Side, Text, placed, read_texts, write_texts
+from benchmarks.peers.protocol import Packing, Passage, Side, Text, placed, read_texts, write_texts
 
 SIDES: Mapping[str, tuple[str, str]] = {
     "ours": ("benchmarks.peers.ours", "Ours"),
@@ -35,6 +35,8 @@ SIDES: Mapping[str, tuple[str, str]] = {
 """By name: the module that is imported in the side's own environment, and the class in it."""
 
 _BATCH = 1000
+
+Answer = TypeVar("Answer")
 
 
 class Desk:
@@ -68,18 +70,35 @@ class Desk:
 
     def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Each query by itself, as a service would get it; spans are looked up when it has been timed."""
-        seconds, answers = [], []
-        for query in request["queries"]:
-            started = time.perf_counter()
-            found = self._side.ask(query, request["k"])
-            seconds.append(time.perf_counter() - started)
-            answers.append([asdict(self._placed(passage)) for passage in found])
-        return {"seconds": seconds, "answers": answers}
+        answers, seconds = timed(lambda query: self._side.ask(query, request["k"]), request["queries"])
+        return {"seconds": seconds, "answers": [self._told(found) for found in answers]}
+
+    def pack(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Each query by itself, too."""
+        side = self._side
+        if not isinstance(side, Packing):
+            raise LookupError(f"{type(side).__name__} makes no packs; ask it for passages")
+        packs, seconds = timed(lambda query: side.pack(query, request["budget"]), request["queries"])
+        answers, num_tokens = [self._told(found) for found, _ in packs], [took for _, took in packs]
+        return {"seconds": seconds, "answers": answers, "num_tokens": num_tokens}
+
+    def _told(self, passages: Iterable[Passage]) -> list[dict[str, Any]]:
+        return [asdict(self._placed(passage)) for passage in passages]
 
     def _placed(self, passage: Passage) -> Passage:
         if not self._texts and self._documents is not None:
             self._texts = {text.doc_id: text.text for text in read_texts(self._documents)}
         return placed(passage, self._texts[passage.doc_id])
+
+
+def timed(answer: Callable[[str], Answer], queries: Sequence[str]) -> tuple[list[Answer], list[float]]:
+    """What each query gives, and how long it took."""
+    answers, seconds = [], []
+    for query in queries:
+        started = time.perf_counter()
+        answers.append(answer(query))
+        seconds.append(time.perf_counter() - started)
+    return answers, seconds
 
 
 class Counted:

@@ -5,22 +5,18 @@ Documents go to a side as they are; what comes back is ranked by document. A sid
 """
 
 import argparse
-import hashlib
-import json
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from benchmarks.pairs import difference
-from benchmarks.parts import PARTS
-from benchmarks.peers.protocol import Text, write_texts
+from benchmarks.pairs import difference_row
+from benchmarks.parts import PARTS, Part, of_part
+from benchmarks.peers.asking import EMBEDDER, NUM_PASSAGES, OURS, given, kept
 from benchmarks.peers.running import OWN, Running, peers_python
 from benchmarks.retrieval.collections import SOURCES, Collection, load
 from benchmarks.retrieval.metrics import by_document, ndcg, recall, reciprocal_rank
-from benchmarks.rows import STARTED_AT, Row, mean_row, show, write
+from benchmarks.rows import Row, mean_row, show, write
 from contextsvc import assets
-from contextsvc.records import Document
 from contextsvc.settings import Settings
 
 COMMAND = "python -m benchmarks.retrieval"
@@ -30,9 +26,7 @@ SIDES = (
     "haystack", "haystack-hybrid", "txtai", "txtai-hybrid", "chonkie", "chonkie-semantic",
 )  # fmt: skip
 """Each peer's default and the best of what its documentation has for no further model."""
-OURS, NUM_PASSAGES, SEED = "ours", 50, 23
-EMBEDDER = "all-MiniLM-L6-v2"
-"""Of every side."""
+SEED = 23
 
 Rankings = Mapping[str, Sequence[str]]
 """Document ids, best first, by query id."""
@@ -40,36 +34,24 @@ Rankings = Mapping[str, Sequence[str]]
 
 def rankings(side: str, collection: Collection, model: Path, keep: Path) -> Rankings:
     """What a side finds, from `keep` where this version of it was asked before."""
-    with tempfile.TemporaryDirectory() as folder, Running(side, model) as running:
-        made_by = json.dumps([running.about["versions"], STARTED_AT if side in OWN else ""], sort_keys=True)
-        key = hashlib.sha256(f"{collection.fingerprint} {side} {made_by}".encode()).hexdigest()[:16]
-        path = keep / f"{collection.name}-{side}-{key}.json"
-        if path.exists():
-            found: Rankings = json.loads(path.read_text("utf-8"))
-            return found
-        texts = Path(folder) / "documents.jsonl"
-        write_texts(texts, (_given(document, side) for document in collection.documents))
-        running.build(texts)
-        answers = running.ask([query.text for query in collection.queries], NUM_PASSAGES)["answers"]
-        found = {
+    queries = [query.text for query in collection.queries]
+
+    def ask(running: Running) -> Rankings:
+        answers = running.ask(queries, NUM_PASSAGES)["answers"]
+        return {
             query.query_id: by_document([passage["doc_id"] for passage in answer])
             for query, answer in zip(collection.queries, answers, strict=True)
         }
-        keep.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(found), "utf-8")
-        return found
+
+    texts = (given(document, side) for document in collection.documents)
+    asked = [collection.fingerprint, str(NUM_PASSAGES)]
+    found: Rankings = kept(side, model, keep, collection.name, texts, asked, ask)
+    return found
 
 
-def _given(document: Document, side: str) -> Text:
-    """Ours takes titles by themselves; the others get them as the first line, as is usual."""
-    apart = side == OURS or document.text.startswith(document.title)
-    text = document.text if apart else f"{document.title}\n\n{document.text}"
-    return Text(document.doc_id, text, document.title)
-
-
-def rows(collection: Collection, found: Mapping[str, Rankings], part: str) -> list[Row]:
+def rows(collection: Collection, found: Mapping[str, Rankings], part: Part) -> list[Row]:
     """Figures of each side, and how far ours is from each other one."""
-    asked = [query for query in collection.queries if part in ("all", query.part)]
+    asked = of_part(collection.queries, part)
     chosen = {"part": part, "num_passages": NUM_PASSAGES, "source": SOURCES[collection.name].where,
               "licence": SOURCES[collection.name].licence}  # fmt: skip
     command = COMMAND if part == "all" else f"{COMMAND} --part {part}"
@@ -90,11 +72,10 @@ def rows(collection: Collection, found: Mapping[str, Rankings], part: str) -> li
             row(f"{side}: reciprocal rank", [reciprocal_rank(ranked[q.query_id], q.gains) for q in asked]),
         ]
     for side in [side for side in scores if side != OURS and OURS in scores]:
-        apart = difference(scores[OURS], scores[side], SEED)
+        label = f"{collection.name}, ours less {side}: nDCG@10"
         made.append(
-            Row("retrieval", f"{collection.name}, ours less {side}: nDCG@10", apart.mean, apart.interval,
-                len(asked), collection.fingerprint, chosen, SEED, command,
-                {"p": apart.p, "ratio": sum(scores[OURS]) / sum(scores[side])})
+            difference_row("retrieval", label, scores[OURS], scores[side], collection.fingerprint, chosen,
+                           SEED, command)
         )  # fmt: skip
     return made
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.pairs import difference
+from benchmarks.pairs import difference, difference_row
 from contextsvc.errors import ShapeError
 
 
@@ -23,8 +23,23 @@ def test_many_pairs_in_one_direction_are_strong_evidence_and_drawn_by_seed() -> 
     assert found == difference(better, worse, seed=1)
 
 
+def test_one_pair_is_no_evidence() -> None:
+    found = difference([2.0], [0.5], seed=1)
+    assert (found.mean, found.interval, found.p) == (1.5, (1.5, 1.5), 1.0)
+
+
 def test_pairs_must_be_pairs() -> None:
     with pytest.raises(ShapeError, match="found 2 and 1"):
         difference([1.0, 2.0], [1.0], seed=1)
     with pytest.raises(ShapeError, match="found 0 and 0"):
         difference([], [], seed=1)
+
+
+def test_a_row_says_the_difference_its_p_and_how_many_times_the_second_the_first_is() -> None:
+    row = difference_row("b", "f", [2.0, 3.0, 4.0], [1.0, 2.0, 3.0], "d@1", {"k": 5}, 1, "c")
+    assert (row.benchmark, row.figure, row.dataset, row.settings, row.seed, row.command) == (
+        "b", "f", "d@1", {"k": 5}, 1, "c",
+    )  # fmt: skip
+    assert (row.value, row.interval, row.n) == (1.0, (1.0, 1.0), 3)
+    assert row.details == {"p": 0.25, "ratio": 1.5}
+    assert difference_row("b", "f", [1.0], [0.0], "d@1", {}, 1, "c").details["ratio"] is None

@@ -48,6 +48,15 @@ class Words:
         return [Passage(text.doc_id, text.text, float(score)) for score, text in best]
 
 
+class Packer(Words):
+    """Words of the best documents, as many as the budget has tokens."""
+
+    def pack(self, query: str, budget_tokens: int) -> tuple[list[Passage], int]:
+        """A document takes a token."""
+        found = self.ask(query, budget_tokens)
+        return found, len(found)
+
+
 DOCUMENTS = [Text("one", "a a a a a", "One"), Text("two", "a b", "Two", "markdown")]
 
 
@@ -103,6 +112,20 @@ def test_a_passage_is_placed_where_its_text_is_or_nowhere(
     found = placed(Passage("d", text, 1.0, start, None), "one two two")
     assert (found.start, found.end) == expected
     assert (found.doc_id, found.text, found.score) == ("d", text, 1.0)
+
+
+def test_a_side_that_makes_packs_is_asked_for_them(model: Path, tmp_path: Path) -> None:
+    write_texts(tmp_path / "documents", DOCUMENTS)
+    desk = Desk(Packer(), model)
+    desk.build({"documents": str(tmp_path / "documents")})
+    said = desk.pack({"queries": ["b", "a"], "budget": 1})
+    assert [[passage["doc_id"] for passage in pack] for pack in said["answers"]] == [["two"], ["one"]]
+    assert (said["num_tokens"], len(said["seconds"])) == ([1, 1], 2)
+
+
+def test_a_side_that_makes_none_says_so(model: Path) -> None:
+    with pytest.raises(LookupError, match="Words makes no packs; ask it for passages"):
+        Desk(Words(), model).pack({"queries": ["b"], "budget": 1})
 
 
 def test_what_a_side_fails_with_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

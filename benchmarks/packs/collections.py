@@ -1,0 +1,145 @@
+"""Documents, questions, and where in the documents the evidence of each question lies.
+
+`hotpotqa`: all paragraphs of all questions in one index, the supporting sentences as evidence.
+`chunking`: the corpora of `benchmarks.chunking` in one index, the reference excerpts as evidence.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from benchmarks import hotpotqa
+from benchmarks.chunking import corpora
+from benchmarks.chunking.metrics import union
+from benchmarks.hotpotqa import HopQuestion
+from benchmarks.parts import Part, part_of
+from benchmarks.rows import dataset, fingerprint
+from contextsvc.errors import SpanError
+from contextsvc.records import Document
+from contextsvc.settings import Settings
+from contextsvc.steps.sentences import Split
+from contextsvc.wiring import read_sources
+
+
+@dataclass(frozen=True, slots=True)
+class Excerpt:
+    """A piece of a document that a question needs; no space at its edges."""
+
+    doc_id: str
+    start: int
+    end: int
+    text: str
+
+    @classmethod
+    def cut(cls, document: Document, start: int, end: int) -> "Excerpt":
+        """What the span covers, without the spaces at its edges.
+
+        Raises:
+            SpanError: it covers nothing else, or lies outside the text.
+        """
+        text = document.text[start:end].strip()
+        if not text or not 0 <= start < end <= len(document.text):
+            raise SpanError(document.doc_id, start, end, len(document.text))
+        start = document.text.index(text, start)
+        return cls(document.doc_id, start, start + len(text), text)
+
+
+@dataclass(frozen=True, slots=True)
+class PackQuestion:
+    """A question and what answers it.
+
+    Attributes:
+        evidence: One or more.
+        sentences: The evidence, each character once, in sentences: what the best pack is made of.
+    """
+
+    text: str
+    evidence: tuple[Excerpt, ...]
+    sentences: tuple[Excerpt, ...]
+
+    @property
+    def part(self) -> Part:
+        """`tune` or `report`."""
+        return part_of(self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """What is indexed and asked.
+
+    Attributes:
+        data: Name and SHA-256.
+        titled: The titles are the data's own, for every side to see; else our reader made them up.
+    """
+
+    name: str
+    data: str
+    documents: tuple[Document, ...]
+    questions: tuple[PackQuestion, ...]
+    titled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a collection comes from.
+
+    Attributes:
+        load: Reads it; SystemExit: it is not there.
+        where: Where an outsider gets it.
+        budgets: What packs are made for, in tokens, ascending.
+    """
+
+    load: Callable[[Split], Collection]
+    licence: str
+    where: str
+    budgets: tuple[int, ...]
+
+
+def load_hotpotqa(_: Split) -> Collection:
+    """Every paragraph once, however many questions have it: equal title and equal text."""
+    return one_index(fingerprint(dataset(*hotpotqa.FILE)), hotpotqa.load())
+
+
+def one_index(data: str, asked: Iterable[HopQuestion]) -> Collection:
+    """The paragraphs of all questions as one collection; a paragraph has the id of its first occurrence."""
+    documents: dict[tuple[str, str], Document] = {}
+    questions = []
+    for question in asked:
+        own = [documents.setdefault((d.title, d.text), d) for d in question.documents]
+        facts = [(own[place], question.sentences[place][number]) for place, number in sorted(question.facts)]
+        evidence = tuple(Excerpt.cut(document, *span) for document, span in facts)
+        questions.append(PackQuestion(question.text, evidence, evidence))
+    return Collection("hotpotqa", data, tuple(documents.values()), tuple(questions), titled=True)
+
+
+def load_chunking(split: Split) -> Collection:
+    """The files as the service reads them, a document each; `split` finds the sentences of an excerpt."""
+    given = corpora.load()
+    read = read_sources(Settings.from_env(), [str(path) for path in given.paths.values()], lambda *_: None)
+    documents = {name: replace(d, doc_id=name) for name, d in zip(given.paths, read, strict=True)}
+    questions = [
+        PackQuestion(
+            question.text,
+            tuple(Excerpt.cut(documents[question.corpus], *span) for span in question.excerpts),
+            tuple(sentences_of(documents[question.corpus], question.excerpts, split)),
+        )
+        for question in given.questions
+    ]
+    return Collection("chunking", given.data, tuple(documents.values()), tuple(questions), titled=False)
+
+
+def sentences_of(document: Document, spans: Sequence[tuple[int, int]], split: Split) -> list[Excerpt]:
+    """The sentences that some spans are made of, in order; what two spans share comes once."""
+    return [
+        Excerpt.cut(document, start + first, start + last)
+        for start, end in union(spans)
+        for first, last in split(document.text[start:end])
+    ]
+
+
+SOURCES: Mapping[str, Source] = {
+    "hotpotqa": Source(
+        load_hotpotqa, hotpotqa.LICENCE, hotpotqa.SOURCE,
+        (64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096),
+    ),
+    "chunking": Source(load_chunking, corpora.LICENCE, corpora.SOURCE, (256, 512)),
+}  # fmt: skip

@@ -1,0 +1,93 @@
+"""How much of a question's evidence a pack holds."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from benchmarks.chunking.metrics import Passage, Span, common, scores, union
+from benchmarks.packs.collections import Excerpt, PackQuestion
+from benchmarks.packs.locating import Place
+
+BOTH, ALL, SHARE = "both supporting paragraphs", "all supporting sentences", "share of supporting sentences"
+RECALL, PRECISION = "recall, %", "precision, %"
+TOKENS = "tokens of the pack"
+ENOUGH = 0.8
+"""Of the evidence: the share that the tokens needed are told for."""
+
+_WORD = re.compile(r"\S+")
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """What a side's pack holds.
+
+    Attributes:
+        places: Where its passages lie; they may overlap.
+        num_tokens: Of its text.
+        num_lost: Characters, spaces aside, that were found in no document.
+    """
+
+    places: tuple[Place, ...]
+    num_tokens: int
+    num_lost: int = 0
+
+
+def supporting(question: PackQuestion, pack: Pack) -> Mapping[str, float]:
+    """Of supporting sentences: whether a word of each paragraph's is inside, whether all are, their share.
+
+    A paragraph is inside if the pack holds, whole, a word of one of its supporting sentences; a sentence if
+    the pack holds every character of it, spaces aside.
+    """
+    inside = {doc_id: _inside(pack, doc_id) for doc_id in {e.doc_id for e in question.evidence}}
+    touched = {e.doc_id for e in question.evidence if _touched(e, inside[e.doc_id])}
+    held = [_held(e, inside[e.doc_id]) for e in question.evidence]
+    return {
+        BOTH: float(touched == inside.keys()),
+        ALL: float(all(held)),
+        SHARE: sum(held) / len(held),
+        TOKENS: pack.num_tokens,
+    }
+
+
+def retrieved(question: PackQuestion, pack: Pack) -> Mapping[str, float]:
+    """Token-level recall and precision of the published chunking evaluation (`chunking.metrics`), percent.
+
+    The excerpts of a question lie in one corpus. What a side says that is in no corpus costs precision.
+    """
+    found = [Passage(place.doc_id, place.start, place.end) for place in pack.places]
+    if pack.num_lost:
+        found.append(Passage("", 0, pack.num_lost))
+    spans = [(excerpt.start, excerpt.end) for excerpt in question.evidence]
+    got = scores(question.evidence[0].doc_id, spans, found)
+    return {RECALL: 100 * got.recall, PRECISION: 100 * got.precision, TOKENS: pack.num_tokens}
+
+
+def tokens_needed(shares: Mapping[int, float]) -> int:
+    """The smallest budget from which `ENOUGH` of a question's evidence is inside; none: the largest one.
+
+    >>> tokens_needed({64: 0.5, 128: 1.0, 256: 0.5}), tokens_needed({64: 0.5, 4096: 0.75})
+    (128, 4096)
+    """
+    return smallest_enough(shares) or max(shares)
+
+
+def smallest_enough(shares: Mapping[int, float]) -> int | None:
+    """The smallest budget whose share is at least `ENOUGH`; None: no budget's is."""
+    return min((budget for budget, share in shares.items() if share >= ENOUGH - 1e-9), default=None)
+
+
+def _inside(pack: Pack, doc_id: str) -> list[Span]:
+    return union((place.start, place.end) for place in pack.places if place.doc_id == doc_id)
+
+
+def _touched(excerpt: Excerpt, inside: Sequence[Span]) -> bool:
+    words = ((excerpt.start + m.start(), excerpt.start + m.end()) for m in _WORD.finditer(excerpt.text))
+    return any(first <= start and end <= last for start, end in words for first, last in inside)
+
+
+def _held(excerpt: Excerpt, inside: Sequence[Span]) -> bool:
+    at, missing = excerpt.start, ""
+    for start, end in [*common([(excerpt.start, excerpt.end)], inside), (excerpt.end, excerpt.end)]:
+        missing += excerpt.text[at - excerpt.start : start - excerpt.start]
+        at = end
+    return not missing.strip()

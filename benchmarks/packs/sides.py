@@ -1,0 +1,148 @@
+"""The packs of a side at every budget: its own, or its best passages packed in their order."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from benchmarks.packs.collections import Collection, Excerpt, PackQuestion
+from benchmarks.packs.evidence import Pack
+from benchmarks.packs.locating import Given, Locator, Place
+from benchmarks.packs.packing import packed
+from benchmarks.peers.asking import NUM_PASSAGES, OURS, given, kept
+from benchmarks.peers.protocol import Passage
+from benchmarks.peers.running import Running
+from benchmarks.peers.worker import SIDES
+from contextsvc.records import Document
+from contextsvc.steps.sentences import Split
+
+BARE, ORACLE = "bare", "oracle"
+ALL_SIDES = (*SIDES, ORACLE)
+
+Packs = Mapping[int, Sequence[Pack]]
+"""By budget, one a question."""
+
+Told = Callable[[str], None]
+
+_PARAGRAPH = re.compile(r"[^\n]*\S[^\n]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """How sides are asked.
+
+    Attributes:
+        budgets: In tokens.
+        count: Tokens of a text.
+        split: Sentences of a text.
+        model: Folder of the embedding model.
+        keep: Folder of what sides said.
+        told: Is told of progress.
+    """
+
+    budgets: Sequence[int]
+    count: Callable[[str], int]
+    split: Split
+    model: Path
+    keep: Path
+    told: Told
+
+    def packs(self, side: str, collection: Collection, questions: Sequence[PackQuestion]) -> Packs:
+        """A side's packs; `ORACLE` is the best there can be."""
+        if side == ORACLE:
+            return {budget: [best_pack(q, budget, self.count) for q in questions] for budget in self.budgets}
+        if side == OURS:
+            return self._own(collection, questions)
+        return self._ranked(side, collection, questions)
+
+    def _own(self, collection: Collection, questions: Sequence[PackQuestion]) -> Packs:
+        texts = [one.text for one in texts_for(collection, OURS)]
+        queries = [question.text for question in questions]
+
+        def ask(running: Running) -> list[Any]:
+            found = []
+            for budget in self.budgets:
+                self.told(f"{collection.name}: {OURS}, packs of {budget} tokens")
+                said = running.pack(queries, budget)
+                spans = [[[p["doc_id"], p["start"], p["end"]] for p in answer] for answer in said["answers"]]
+                found.append(list(zip(spans, said["num_tokens"], strict=True)))
+            return found
+
+        asked = ["packs", collection.data, *map(str, self.budgets), *queries]
+        said = kept(OURS, self.model, self.keep, f"packs-{collection.name}", texts, asked, ask)
+        return {
+            budget: [Pack(tuple(Place(*span) for span in spans), took) for spans, took in packs]
+            for budget, packs in zip(self.budgets, said, strict=True)
+        }
+
+    def _ranked(self, side: str, collection: Collection, questions: Sequence[PackQuestion]) -> Packs:
+        texts = texts_for(collection, side)
+        # All are asked, whichever are wanted: what one part keeps serves the other, and indexing costs most.
+        queries = [question.text for question in collection.questions]
+
+        def ask(running: Running) -> dict[str, list[Any]]:
+            return once_each(running.ask(queries, NUM_PASSAGES)["answers"])
+
+        asked = ["passages", collection.data, str(NUM_PASSAGES), *queries]
+        given_texts = (one.text for one in texts)
+        said = kept(side, self.model, self.keep, f"packs-{collection.name}", given_texts, asked, ask)
+        passages = [Passage(**passage) for passage in said["passages"]]
+        locator = Locator(texts, self.split)
+        places = [locator.places(passage) for passage in passages]
+        lost = sum(num_lost > 0 for _, num_lost in places)
+        if lost:
+            self.told(f"{collection.name}: {side}, {lost} of {len(places)} passages lie partly nowhere")
+        answers = dict(zip(queries, said["answers"], strict=True))
+        packs: dict[int, list[Pack]] = {}
+        for budget in self.budgets:
+            self.told(f"{collection.name}: {side}, packs of {budget} tokens")
+            packs[budget] = []
+            for numbers in (answers[question.text] for question in questions):
+                taken, took = packed([passages[n].text for n in numbers], budget, self.count)
+                inside = [places[numbers[place]] for place in taken]
+                spans = tuple(place for found, _ in inside for place in found)
+                packs[budget].append(Pack(spans, took, sum(lost for _, lost in inside)))
+        return packs
+
+
+def texts_for(collection: Collection, side: str) -> list[Given]:
+    """What a side indexes: documents, with their titles where those are the data's; the bare encoder gets
+    paragraphs, which are lines."""
+    found = []
+    for document in collection.documents:
+        own = document if collection.titled or side == OURS else replace(document, title="")
+        for piece, start in _paragraphs(own) if side == BARE else [(own, 0)]:
+            text = given(piece, side)
+            found.append(Given(text, document.doc_id, start, len(text.text) - len(piece.text)))
+    return found
+
+
+def _paragraphs(document: Document) -> Iterator[tuple[Document, int]]:
+    for line in _PARAGRAPH.finditer(document.text):
+        yield replace(document, doc_id=f"{document.doc_id}@{line.start()}", text=line[0]), line.start()
+
+
+def once_each(answers: Iterable[Sequence[Mapping[str, Any]]]) -> dict[str, list[Any]]:
+    """Answers with every passage told once, without its score: `passages`; `answers` are numbers of them."""
+    numbers: dict[Passage, int] = {}
+    told = []
+    for answer in answers:
+        found = [replace(Passage(**passage), score=0.0) for passage in answer]
+        told.append([numbers.setdefault(passage, len(numbers)) for passage in found])
+    return {"passages": [asdict(passage) for passage in numbers], "answers": told}
+
+
+def best_pack(question: PackQuestion, budget_tokens: int, count: Callable[[str], int]) -> Pack:
+    """The evidence and nothing else, sentence by sentence, shortest first; what is between them is left out.
+
+    The shortest of each document go first: no pack of sentences has one of each where this one has not.
+    """
+    lengths = {sentence: count(sentence.text) for sentence in question.sentences}
+    by_length = sorted(question.sentences, key=lambda s: (lengths[s], s.doc_id, s.start))
+    first: dict[str, Excerpt] = {}
+    for sentence in by_length:
+        first.setdefault(sentence.doc_id, sentence)
+    order = [*first.values(), *(s for s in by_length if s not in first.values())]
+    taken, took = packed([sentence.text for sentence in order], budget_tokens, count)
+    return Pack(tuple(Place(order[n].doc_id, order[n].start, order[n].end) for n in taken), took)
