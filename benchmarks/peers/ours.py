@@ -15,9 +15,10 @@ from contextsvc.errors import BudgetTooSmall
 from contextsvc.generation import open_manifest
 from contextsvc.indexing import build_index
 from contextsvc.library import Library
-from contextsvc.records import Document, Float32Array, Format
+from contextsvc.records import Chunk, Document, Float32Array, Format
 from contextsvc.requests import MAX_BUDGET_TOKENS, PackRequest
 from contextsvc.settings import Settings
+from contextsvc.steps.trimming import TRIM_SHARE
 from contextsvc.wiring import (
     INDEX_TOKENIZER,
     build_assembler,
@@ -35,6 +36,7 @@ class Ours:
     """`contextsvc index build` on a temporary folder: durable, with both searches, copies looked for."""
 
     packages = PACKAGES
+    _trim_share = 0.0
 
     def __init__(self, model: Path) -> None:
         self._settings = replace(Settings.from_env(), embedder=str(model), cache=False)
@@ -91,15 +93,37 @@ class Ours:
     def pack(self, query: str, budget_tokens: int) -> tuple[list[Passage], int]:
         """What a request that leaves all else to the settings gets; empty where not one chunk fits."""
         s, index = self._settings, self._library.get(_NAME)
-        request = PackRequest(_NAME, query, budget_tokens, s.max_chunks, INDEX_TOKENIZER, s.ordering)
+        request = PackRequest(
+            _NAME,
+            query,
+            budget_tokens,
+            s.max_chunks,
+            INDEX_TOKENIZER,
+            s.ordering,
+            trim_share=self._trim_share,
+        )
         try:
             pack = self._assembler.assemble(index, request, lambda _: None)
         except BudgetTooSmall:
             return [], 0
-        found = [packed.candidate for packed in pack.chunks]
+        chunks = [(packed.candidate.score, packed.candidate.chunk) for packed in pack.chunks]
         return [
-            Passage(c.chunk.doc_id, c.chunk.text, c.score, c.chunk.start, c.chunk.end) for c in found
+            Passage(chunk.doc_id, part, score, *span)
+            for score, chunk in chunks
+            for part, span in zip(parts_of(chunk), chunk.spans, strict=True)
         ], pack.num_tokens
+
+
+class OursTrimmed(Ours):
+    """The same, its chunks trimmed to what bears on the query."""
+
+    _trim_share = TRIM_SHARE
+
+
+def parts_of(chunk: Chunk) -> list[str]:
+    """The text of each span of a chunk."""
+    at = [chunk.offset(start) for start, _ in chunk.spans]
+    return [chunk.text[a : a + end - start] for a, (start, end) in zip(at, chunk.spans, strict=True)]
 
 
 class BareEncoder:
