@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contextsvc.errors import ShapeError, SpanError
-from contextsvc.spans import Span, are_joined, lie_apart, offset_in
+from contextsvc.spans import Span, explain, offset_in
 
 Float32Array = NDArray[np.float32]
 Float64Array = NDArray[np.float64]
@@ -124,9 +124,7 @@ class Chunk:
             object.__setattr__(self, "spans", ((self.start, self.end),))
         if self.whole == (0, 0):
             object.__setattr__(self, "whole", (self.start, self.end))
-        hull = (self.spans[0][0], self.spans[-1][1])
-        apart = hull == (self.start, self.end) and lie_apart(self.spans, self.whole)
-        if not (apart and are_joined(self.text, self.spans)):
+        if not explain(self.spans, self.text, (self.start, self.end), self.whole):
             raise SpanError(self.doc_id, self.start, self.end, self.start + len(self.text))
 
     @property

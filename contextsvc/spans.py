@@ -11,22 +11,26 @@ OMISSION = "\n\N{HORIZONTAL ELLIPSIS}\n"
 anything else would become a part of it; two tokens of o200k_base, where `[...]` on a line takes four."""
 
 
-def lie_apart(spans: Sequence[Span], within: Span) -> bool:
-    """Whether spans lie inside another in order, none empty, a character or more between any two.
+def explain(spans: Sequence[Span], text: str, hull: Span, whole: Span) -> bool:
+    """Whether a text can be what stands at some spans, joined by `OMISSION`.
 
-    >>> lie_apart([(0, 2), (3, 5)], (0, 5)), lie_apart([(0, 2), (2, 5)], (0, 5)), lie_apart([], (0, 5))
-    (True, False, False)
+    Args:
+        spans: In order, none empty, a character or more between any two: something was left out there.
+        text: Compared by its length and where its marks stand, for the document is not at hand.
+        hull: From the first character of the first span to the end of the last.
+        whole: What the spans lie in.
+
+    >>> explain([(0, 2), (7, 9)], "ab\\n…\\ncd", (0, 9), (0, 9))
+    True
+    >>> explain([(0, 2), (2, 4)], "ab\\n…\\ncd", (0, 4), (0, 9)), explain([(0, 2)], "abc", (0, 2), (0, 9))
+    (False, False)
     """
-    edges = [within[0] - 1, *(edge for span in spans for edge in span), within[1] + 1]
-    return len(edges) > 2 and within[0] >= 0 and all(a < b for a, b in pairwise(edges))
-
-
-def are_joined(text: str, spans: Sequence[Span]) -> bool:
-    """Whether a text has the length of its spans and `OMISSION` between any two of them.
-
-    >>> are_joined("ab\\n…\\ncd", [(0, 2), (7, 9)]), are_joined("ab, cd", [(0, 2), (7, 9)])
-    (True, False)
-    """
+    if len(spans) == 1:  # at once: a build makes all its chunks, and each is of one span
+        start, end = spans[0]
+        return 0 <= whole[0] <= start < end <= whole[1] and spans[0] == hull and end - start == len(text)
+    edges = [whole[0] - 1, *(edge for span in spans for edge in span), whole[1] + 1]
+    if whole[0] < 0 or hull != (edges[1], edges[-2]) or not all(a < b for a, b in pairwise(edges)):
+        return False
     at = 0
     for number, (start, end) in enumerate(spans):
         if number and not text.startswith(OMISSION, at - len(OMISSION)):

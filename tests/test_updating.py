@@ -153,8 +153,9 @@ def test_the_place_of_the_writer_does_not_matter_to_many_updates(build: Build, t
         changed(tmp_path, documents=[page], delete=[f"page{(number - 1) % 4}"] if number % 2 else [])
         assert check_index(tmp_path, "pages", open_search)[1] == []
     corpus = opened(tmp_path)
-    # Vectors that no sentence names any more are gone.
-    assert len(corpus.sentence_vectors) == len(np.unique(corpus.sentence_table["row"]))
+    # Vectors that no sentence and no title names any more are gone.
+    named = np.concatenate([corpus.sentence_table["row"], corpus.document_table["title_row"]])
+    assert len(corpus.sentence_vectors) == len(np.unique(named[named >= 0]))
 
 
 def failing(after: int) -> Iterator[Document]:
@@ -172,7 +173,7 @@ def test_an_interrupted_build_goes_on_from_its_finished_parts(
     embedder = FakeEmbedder()
     built = build_index(tmp_path, "pages", documents(), fake_parts(embedder), resume=True)
     assert built.progress.num_reused == 6
-    assert sum(embedder.calls) == 4  # "rivers" and "bread", two sentences each
+    assert sum(embedder.calls) == 6  # "rivers" and "bread", two sentences and a title each
     assert list(opened(tmp_path).documents()) == documents()
     assert check_index(tmp_path, "pages", open_search)[1] == []
     assert not (tmp_path / "pages" / "parts").exists()
@@ -220,4 +221,4 @@ def test_a_sentence_of_another_part_is_not_embedded_again(
     monkeypatch.setattr("contextsvc.indexing.BATCH_CHARS", 1)
     embedder = FakeEmbedder()
     built = build_index(tmp_path, "pages", documents(), fake_parts(embedder))
-    assert (sum(embedder.calls), built.manifest.num_vectors, built.manifest.num_sentences) == (14, 14, 16)
+    assert (sum(embedder.calls), built.manifest.num_vectors, built.manifest.num_sentences) == (22, 22, 16)

@@ -26,13 +26,10 @@ from contextsvc.settings import Settings
 from contextsvc.steps.context import REACH, context_similarity
 from contextsvc.wiring import build_engine, build_index_parts, read_sources
 
-INDEX, FINER_INDEX = "chunking", "chunking-finer"
+INDEX = "chunking"
 CONTEXTUAL = "ours, dense, contextual sentences"
 EMBEDDER = "all-MiniLM-L6-v2"
 """Of the published rows: this benchmark takes no other."""
-
-FINER = (48, 160)
-"""Fewest and most tokens of a chunk that are tried beside those that ship."""
 
 Search = Callable[[Sequence[str], int], list[list[int]]]
 """(questions, how many) -> numbers of the best chunks of each, best first."""
@@ -96,28 +93,24 @@ def ours(collection: Collection, settings: Settings, embedder: Embedder) -> Iter
 
     By the chunk vectors that the index keeps, the means of their sentences'; by vectors of the chunks'
     texts, as the peers' are; by their best sentence in context, alone; and by all that the service scores
-    with. By their best sentence once more in chunks of `FINER` sizes. The indexes are gone afterwards.
+    with. The index is gone afterwards.
     """
     with tempfile.TemporaryDirectory() as folder:
         settings = replace(settings, root=Path(folder), cache=False, score_floor=0.0, diversity_weight=0.0,
                            near_duplicate_similarity=1.0)  # fmt: skip
-        finer = replace(settings, chunk_min_tokens=FINER[0], chunk_max_tokens=FINER[1])
-        for name, sizes in ((INDEX, settings), (FINER_INDEX, finer)):
-            sources = [str(path) for path in collection.paths.values()]
-            documents = read_sources(sizes, sources, lambda *_: None)
-            build_index(settings.root, name, documents, build_index_parts(sizes, embedder))
+        sources = [str(path) for path in collection.paths.values()]
+        documents = read_sources(settings, sources, lambda *_: None)
+        build_index(settings.root, INDEX, documents, build_index_parts(settings, embedder))
         engine = build_engine(settings)
-        index, fine = engine.library.get(INDEX).corpus, engine.library.get(FINER_INDEX).corpus
+        index = engine.library.get(INDEX).corpus
         passages, chosen = _passages(collection, index), _sizes(settings)
         whole = embedder.embed_passages([index.chunk(number).text for number in range(index.num_chunks)])
         pooled = index.chunk_vectors[:].astype(np.float32)
-        weights = {name: getattr(settings, f"{name}_weight") for name in ("lexical", "dense", "second_stage")}
+        weights = {name: getattr(settings, f"{name}_weight") for name in ("lexical", "semantic", "link")}
         yield [
             Chunked("ours, dense", passages, by_vectors(embedder, pooled), chosen),
             Chunked("ours, dense, texts embedded", passages, by_vectors(embedder, whole), chosen),
             Chunked(CONTEXTUAL, passages, by_sentences(embedder, index), chosen),
-            Chunked(f"{CONTEXTUAL}, {FINER[0]}-{FINER[1]} tokens", _passages(collection, fine),
-                    by_sentences(embedder, fine), _sizes(finer)),
             Chunked("ours, hybrid", passages, by_engine(engine, engine.library.get(INDEX)),
                     {**chosen, **weights}),
         ]  # fmt: skip

@@ -1,9 +1,10 @@
 """Every side's packs on every collection: `python -m benchmarks.packs`.
 
 Ours is the service's own path with the settings of the environment and as many chunks as fit; its budget
-holds for the rendered text, with headings and numbers. A peer's best passages are packed in their order into
-the same budget, in tokens of the same encoding, joined by a blank line; one that does not fit is skipped.
-`bare` is the encoder alone, a paragraph a chunk; `oracle` packs the evidence itself, which is the ceiling.
+holds for the rendered text, with headings. A peer's best passages are packed in their order into the same
+budget, in tokens of the same encoding, joined by a blank line; one that does not fit is skipped. `ours`
+packs whole chunks, `ours-trimmed` what trimming leaves of them, whatever `CONTEXTSVC_TRIM` says. `bare` is
+the encoder alone, a paragraph a chunk; `oracle` packs the evidence itself, which is the ceiling.
 
 What sides said is kept in `--keep` with the versions they said it by, so that a run that was interrupted goes
 on where it stopped; of ours and the bare encoder nothing is kept while the tree differs from its commit.
@@ -21,14 +22,15 @@ from benchmarks.packs.figures import SEED, Scored, compared, rows, scored
 from benchmarks.packs.packing import SEPARATOR
 from benchmarks.packs.sides import ALL_SIDES, ORACLE, Asking
 from benchmarks.parts import PARTS, of_part
-from benchmarks.peers.asking import EMBEDDER, NUM_PASSAGES, OURS
-from benchmarks.peers.running import OWN, peers_python
+from benchmarks.peers.asking import EMBEDDER, NUM_PASSAGES
+from benchmarks.peers.running import OURS, OWN, peers_python
 from benchmarks.rows import Row, show, write
 from contextsvc import assets
 from contextsvc.adapters.nltk import PunktSentenceSplitter
 from contextsvc.adapters.tiktoken import TiktokenCounter
 from contextsvc.assembler import RetrievalSettings
 from contextsvc.settings import Settings
+from contextsvc.steps.trimming import TRIM_SHARE
 from contextsvc.wiring import INDEX_TOKENIZER
 
 COMMAND = "python -m benchmarks.packs"
@@ -78,8 +80,8 @@ def common(asked: argparse.Namespace, collection: Collection, settings: Settings
 def shaping(settings: Settings) -> dict[str, object]:
     """The settings that shape a pack of ours."""
     names = [field.name for field in fields(RetrievalSettings)]
-    names += ["chunk_min_tokens", "chunk_max_tokens", "ordering", "trim", "cross_encoder"]
-    return {name: getattr(settings, name) for name in names}
+    names += ["chunk_min_tokens", "chunk_max_tokens", "ordering", "cross_encoder"]
+    return {**{name: getattr(settings, name) for name in names}, "trim_share": TRIM_SHARE}
 
 
 def main(argv: Sequence[str] | None = None) -> None:

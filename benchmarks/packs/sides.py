@@ -10,14 +10,14 @@ from benchmarks.packs.collections import Collection, Excerpt, PackQuestion
 from benchmarks.packs.evidence import Pack
 from benchmarks.packs.locating import Given, Locator, Place
 from benchmarks.packs.packing import packed
-from benchmarks.peers.asking import NUM_PASSAGES, OURS, given, kept
+from benchmarks.peers.asking import NUM_PASSAGES, given, kept
 from benchmarks.peers.protocol import Passage
-from benchmarks.peers.running import Running
+from benchmarks.peers.running import BARE, PACKING, Running
 from benchmarks.peers.worker import SIDES
 from contextsvc.records import Document
 from contextsvc.steps.sentences import Split
 
-BARE, ORACLE = "bare", "oracle"
+ORACLE = "oracle"
 ALL_SIDES = (*SIDES, ORACLE)
 
 Packs = Mapping[int, Sequence[Pack]]
@@ -52,25 +52,25 @@ class Asking:
         """A side's packs; `ORACLE` is the best there can be."""
         if side == ORACLE:
             return {budget: [best_pack(q, budget, self.count) for q in questions] for budget in self.budgets}
-        if side == OURS:
-            return self._own(collection, questions)
+        if side in PACKING:
+            return self._own(side, collection, questions)
         return self._ranked(side, collection, questions)
 
-    def _own(self, collection: Collection, questions: Sequence[PackQuestion]) -> Packs:
-        texts = [one.text for one in texts_for(collection, OURS)]
+    def _own(self, side: str, collection: Collection, questions: Sequence[PackQuestion]) -> Packs:
+        texts = [one.text for one in texts_for(collection, side)]
         queries = [question.text for question in questions]
 
         def ask(running: Running) -> list[Any]:
             found = []
             for budget in self.budgets:
-                self.told(f"{collection.name}: {OURS}, packs of {budget} tokens")
+                self.told(f"{collection.name}: {side}, packs of {budget} tokens")
                 said = running.pack(queries, budget)
                 spans = [[[p["doc_id"], p["start"], p["end"]] for p in answer] for answer in said["answers"]]
                 found.append(list(zip(spans, said["num_tokens"], strict=True)))
             return found
 
         asked = ["packs", collection.data, *map(str, self.budgets), *queries]
-        said = kept(OURS, self.model, self.keep, f"packs-{collection.name}", texts, asked, ask)
+        said = kept(side, self.model, self.keep, f"packs-{collection.name}", texts, asked, ask)
         return {
             budget: [Pack(tuple(Place(*span) for span in spans), took) for spans, took in packs]
             for budget, packs in zip(self.budgets, said, strict=True)
@@ -111,7 +111,7 @@ def texts_for(collection: Collection, side: str) -> list[Given]:
     paragraphs, which are lines."""
     found = []
     for document in collection.documents:
-        own = document if collection.titled or side == OURS else replace(document, title="")
+        own = document if collection.titled or side in PACKING else replace(document, title="")
         for piece, start in _paragraphs(own) if side == BARE else [(own, 0)]:
             text = given(piece, side)
             found.append(Given(text, document.doc_id, start, len(text.text) - len(piece.text)))

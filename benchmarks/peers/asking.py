@@ -8,20 +8,20 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.peers.protocol import Text, write_texts
-from benchmarks.peers.running import HERE, OWN, Running
+from benchmarks.peers.running import HERE, OWN, PACKING, Running
 from benchmarks.peers.worker import SIDES
 from benchmarks.rows import STARTED_AT
 from contextsvc.records import Document
 from contextsvc.settings import Settings
 
-OURS, NUM_PASSAGES = "ours", 50
+NUM_PASSAGES = 50
 EMBEDDER = "all-MiniLM-L6-v2"
 """Of every side."""
 
 
 def given(document: Document, side: str) -> Text:
     """Ours takes titles by themselves; the others get them as the first line, as is usual."""
-    apart = side == OURS or document.text.startswith(document.title)
+    apart = side in PACKING or document.text.startswith(document.title)
     text = document.text if apart else f"{document.title}\n\n{document.text}"
     return Text(document.doc_id, text, document.title, document.format)
 

@@ -14,8 +14,8 @@ from contextsvc.duplicates import DuplicateWatch
 from contextsvc.errors import BudgetTooSmall
 from contextsvc.generation import open_manifest
 from contextsvc.indexing import build_index
-from contextsvc.library import Library, LoadedIndex
-from contextsvc.records import Document, Float32Array, Format
+from contextsvc.library import Library
+from contextsvc.records import Chunk, Document, Float32Array, Format
 from contextsvc.requests import MAX_BUDGET_TOKENS, MAX_CHUNKS, PackRequest
 from contextsvc.settings import Settings
 from contextsvc.steps.trimming import TRIM_SHARE
@@ -36,6 +36,7 @@ class Ours:
     """`contextsvc index build` on a temporary folder: durable, with both searches, copies looked for."""
 
     packages = PACKAGES
+    _trim_share = 0.0
 
     def __init__(self, model: Path) -> None:
         self._settings = replace(Settings.from_env(), embedder=str(model), cache=False)
@@ -85,7 +86,9 @@ class Ours:
         packed = [packed.candidate for packed in pack.chunks]
         found = [(c.rank, c.chunk.doc_id, c.chunk.start, c.chunk.end, c.score) for c in packed]
         found += [(d.rank, d.doc_id, d.start, d.end, d.score) for d in pack.drops]
-        texts = self._documents(index)
+        if self._texts[0] != index.generation:
+            self._texts = index.generation, {d.doc_id: d.text for d in index.corpus.documents()}
+        texts = self._texts[1]
         return [
             Passage(doc_id, texts[doc_id][start:end], float(score), start, end)
             for _, doc_id, start, end, score in sorted(found)[:k]
@@ -93,27 +96,38 @@ class Ours:
 
     def pack(self, query: str, budget_tokens: int) -> tuple[list[Passage], int]:
         """What a request gets that lets the budget alone limit it; empty where not one chunk fits."""
-        index, s = self._library.get(_NAME), self._settings
+        s, index = self._settings, self._library.get(_NAME)
         request = PackRequest(
-            _NAME, query, budget_tokens, MAX_CHUNKS, INDEX_TOKENIZER, s.ordering,
-            trim_share=TRIM_SHARE if s.trim else 0.0,
-        )  # fmt: skip
+            _NAME,
+            query,
+            budget_tokens,
+            MAX_CHUNKS,
+            INDEX_TOKENIZER,
+            s.ordering,
+            trim_share=self._trim_share,
+        )
         try:
             pack = self._assembler.assemble(index, request, lambda _: None)
         except BudgetTooSmall:
             return [], 0
-        texts = self._documents(index)
-        found = [(packed.candidate, span) for packed in pack.chunks for span in packed.candidate.chunk.spans]
-        passages = [
-            Passage(c.chunk.doc_id, texts[c.chunk.doc_id][start:end], c.score, start, end)
-            for c, (start, end) in found
-        ]
-        return passages, pack.num_tokens
+        chunks = [(packed.candidate.score, packed.candidate.chunk) for packed in pack.chunks]
+        return [
+            Passage(chunk.doc_id, part, score, *span)
+            for score, chunk in chunks
+            for part, span in zip(parts_of(chunk), chunk.spans, strict=True)
+        ], pack.num_tokens
 
-    def _documents(self, index: LoadedIndex) -> dict[str, str]:
-        if self._texts[0] != index.generation:
-            self._texts = index.generation, {d.doc_id: d.text for d in index.corpus.documents()}
-        return self._texts[1]
+
+class OursTrimmed(Ours):
+    """The same, its chunks trimmed to what bears on the query."""
+
+    _trim_share = TRIM_SHARE
+
+
+def parts_of(chunk: Chunk) -> list[str]:
+    """The text of each span of a chunk."""
+    at = [chunk.offset(start) for start, _ in chunk.spans]
+    return [chunk.text[a : a + end - start] for a, (start, end) in zip(at, chunk.spans, strict=True)]
 
 
 class BareEncoder:

@@ -12,7 +12,9 @@ from typing import Any
 HERE = Path(__file__).parents[2]
 PEERS_PYTHON = HERE / ".venv-peers" / "bin" / "python"
 VARIABLE = "PEERS_PYTHON"
-OWN = ("ours", "bare")
+OURS, TRIMMED, BARE = "ours", "ours-trimmed", "bare"
+OWN = (OURS, TRIMMED, BARE)
+PACKING = (OURS, TRIMMED)
 OFFLINE: Mapping[str, str] = {
     "HF_HUB_OFFLINE": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from benchmarks.pairs import difference_row
 from benchmarks.parts import PARTS, Part, of_part
-from benchmarks.peers.asking import EMBEDDER, NUM_PASSAGES, OURS, given, kept
-from benchmarks.peers.running import OWN, Running, peers_python
+from benchmarks.peers.asking import EMBEDDER, NUM_PASSAGES, given, kept
+from benchmarks.peers.running import OURS, OWN, Running, peers_python
 from benchmarks.retrieval.collections import SOURCES, Collection, load
 from benchmarks.retrieval.metrics import by_document, ndcg, recall, reciprocal_rank
 from benchmarks.rows import Row, mean_row, show, write

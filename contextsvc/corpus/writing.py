@@ -207,7 +207,8 @@ class CorpusWriter:
         sentences["row"] = rows[sentences["row"]]
         kinds = ("line", "byte", "chunk", "sentence")
         lengths = np.stack([table[f"end_{kind}"] - table[f"first_{kind}"] for kind in kinds], axis=1)
-        titles = np.where(table["title_row"] >= 0, rows[table["title_row"]], -1)
+        titles = np.array(table["title_row"])
+        titles[titles >= 0] = rows[titles[titles >= 0]]
         self._add_rows(lengths, titles)
         self._lines.write(corpus.lines[low["first_line"] : high["end_line"]])
         self._texts.write(corpus.texts[low["first_byte"] : high["end_byte"]])

@@ -78,6 +78,7 @@ def trim(found: Sequence[Scored], share: float, count: Count) -> list[Candidate]
 
 def _readable(one: Scored, keep: BoolArray) -> BoolArray:
     """What is kept, and what it cannot be read without."""
+    keep = keep.copy()
     texts = [one.text(*span) for span in one.spans]
     headings = [number for number, text in enumerate(texts) if _is_heading(text)]
     for number in reversed(range(1, len(texts))):

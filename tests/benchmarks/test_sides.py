@@ -111,7 +111,7 @@ def test_documents_are_split_or_whole(told: Told) -> None:
         assert told.built["num_chunks"] == len(TEXTS)
     else:
         assert told.built["num_chunks"] > len(TEXTS)
-    if told.name != "ours":  # it embeds sentences
+    if not told.name.startswith("ours"):  # it embeds sentences
         assert told.embedded["num_texts"] == told.built["num_chunks"]
 
 

@@ -29,8 +29,7 @@ def test_ours_is_what_the_service_indexes_found_in_four_ways(collection: Collect
     settings = Settings.from_env()
     with ours(collection, settings, build_embedder(settings)) as found:
         assert [one.name for one in found] == [
-            "ours, dense", "ours, dense, texts embedded", "ours, dense, contextual sentences",
-            "ours, dense, contextual sentences, 48-160 tokens", "ours, hybrid",
+            "ours, dense", "ours, dense, texts embedded", "ours, dense, contextual sentences", "ours, hybrid",
         ]  # fmt: skip
         for one in found:
             best = one.passages[one.search(["When does the river flood?"], 1)[0][0]]
