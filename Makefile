@@ -9,7 +9,7 @@ QUERY ?= What happens to a return statement in try when finally also returns?
 
 help:
 	@echo "make demo    install, index the Python language reference, print one measured pack"
-	@echo "make test    lint, types, layer rules, tests and bench-smoke, as CI runs them"
+	@echo "make test    lint, types, layer rules and tests, as CI runs them"
 	@echo "make serve   the HTTP service on 127.0.0.1:8000 over indexes/"
 	@echo "make setup   .venv, pinned install, assets: what the others share"
 	@echo "make bench   the benchmarks that the README quotes (needs the data sets)"
@@ -51,7 +51,6 @@ lint: .venv/installed
 
 test: setup lint
 	$(BIN)/pytest
-	$(BIN)/python -m benchmarks.smoke
 
 bench-smoke: setup
 	$(BIN)/python -m benchmarks.smoke
