@@ -1,8 +1,9 @@
 """Query -> ContextPack. `assemble` is the story of a request."""
 
 import json
+import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -37,7 +38,7 @@ from contextsvc.steps.linking import DEPTH, linked
 from contextsvc.steps.ordering import ordering_named
 from contextsvc.steps.packing import Limits, Packed, pack_greedily
 from contextsvc.steps.rendering import unit_tokens
-from contextsvc.steps.trimming import Scored, trim
+from contextsvc.steps.trimming import ROOM_FOR, RULE, Scored, trim_to_fit, with_terms
 
 _SENTENCES = f"sentences in context:{SHARE}:{SIGMA}:{TITLE_SHARE}"
 _TERMS = f"terms in context:{TERMS_SHARE}:{TERMS_SIGMA}, links:{DEPTH}"
@@ -71,12 +72,15 @@ class Assembler:
     reranker: Reranker | None
     settings: RetrievalSettings
 
-    @property
-    def configuration(self) -> str:
-        """A digest of all that shapes a pack besides request and generation."""
+    def configuration(self, request: PackRequest) -> str:
+        """A digest of all that shapes a pack besides request and generation.
+
+        How chunks are trimmed is in it where they are: another rule leaves ids of whole packs as they are.
+        """
         reranker = self.reranker.fingerprint if self.reranker else _SENTENCES
         encodings = sorted(counter.fingerprint for counter in self.counters.values())
-        return digest(self.embedder.fingerprint, reranker, _TERMS, repr(self.settings), *encodings)
+        trimming = [RULE] if request.trim else []
+        return digest(self.embedder.fingerprint, reranker, _TERMS, repr(self.settings), *encodings, *trimming)
 
     def count(self, tokenizer: str) -> Callable[[Sequence[str]], list[int]]:
         """Counts tokens in a named encoding.
@@ -106,14 +110,17 @@ class Assembler:
         found, sentences = self._retrieve(index, request, query, allowed)
         mark("retrieve")
         candidates, weak = self._keep_strong(found)
-        if request.trim_share:
-            scores = sentences or sentence_scores(index.corpus, _numbers(candidates), query[0])
-            candidates = _trimmed(index.corpus, candidates, scores, request.trim_share, counter)
-            mark("trim")
         vectors = index.corpus.chunk_vectors[_numbers(candidates)].astype(np.float32)
-        packed = pack_greedily(candidates, vectors, self._limits(request), order,
-                               lambda text: counter.count([text])[0])  # fmt: skip
-        pack = self._pack(index, request, packed, weak, partial(unit_tokens, count=counter.count))
+        count, limits = counter.count, self._limits(request)
+        packing = partial(pack_greedily, vectors=vectors, order=order, count=lambda text: count([text])[0])
+        if request.trim:
+            wanted = packing(candidates, limits=_with_room(limits)).kept
+            scores = sentences or sentence_scores(index.corpus, _numbers(candidates), query[0])
+            scored = with_terms(request.query, _sentences(index.corpus, candidates, scores))
+            candidates = trim_to_fit(scored, wanted, limits.budget_tokens, count)
+            mark("trim")
+        packed = packing(candidates, limits=limits)
+        pack = self._pack(index, request, packed, weak, partial(unit_tokens, count=count))
         mark("pack")
         return pack
 
@@ -175,9 +182,9 @@ class Assembler:
         shares = tokens_of(packed.units)
         chunks = tuple(PackedChunk(c, n) for c, n in zip(packed.kept, shares, strict=True))
         return ContextPack(
-            request.query, index.name, index.generation, self.configuration, chunks,
+            request.query, index.name, index.generation, self.configuration(request), chunks,
             (*packed.drops, *weak), packed.text, sum(shares), request.budget_tokens,
-            request.tokenizer, request.ordering, request.exact, request.trim_share,
+            request.tokenizer, request.ordering, request.exact, request.trim,
         )  # fmt: skip
 
 
@@ -204,13 +211,6 @@ def _allowed(index: LoadedIndex, filters: str) -> BoolArray | None:
     return allowed
 
 
-def _trimmed(
-    corpus: Corpus, candidates: list[Candidate], scores: SentenceScores, share: float, counter: TokenCounter
-) -> list[Candidate]:
-    found = [Scored(c, corpus.sentence_spans(c.number), scores[c.number]) for c in candidates]
-    return trim(found, share, counter.count)
-
-
 def _ranked(
     ids: Int64Array, chunks: Sequence[Chunk], scores: Float64Array, signals: Mapping[str, Float64Array]
 ) -> list[Candidate]:
@@ -221,6 +221,15 @@ def _ranked(
         )
         for rank, row in enumerate(best_first(scores, ids), start=1)
     ]  # fmt: skip
+
+
+def _sentences(corpus: Corpus, candidates: list[Candidate], scores: SentenceScores) -> list[Scored]:
+    return [Scored(c, corpus.sentence_spans(c.number), scores[c.number]) for c in candidates]
+
+
+def _with_room(limits: Limits) -> Limits:
+    """Without a budget the packer takes what trimming is to make room for."""
+    return replace(limits, budget_tokens=sys.maxsize, max_chunks=min(limits.max_chunks, ROOM_FOR))
 
 
 def _numbers(candidates: list[Candidate]) -> Int64Array:

@@ -79,8 +79,7 @@ class CachedEmbedder:
 class Assembles(Protocol):
     """What `CachedAssembler` wraps."""
 
-    @property
-    def configuration(self) -> str:
+    def configuration(self, request: PackRequest) -> str:
         """Changes when the same request may give another pack."""
         ...
 
@@ -103,7 +102,7 @@ class CachedAssembler:
         self, index: LoadedIndex, request: PackRequest, mark: Mark = lambda _: None
     ) -> tuple[ContextPack, CacheState]:
         """The pack and whether it was known; `mark` as in `Assembler.assemble`."""
-        key = cache_key("pack", index.name, index.generation, self._assembler.configuration,
+        key = cache_key("pack", index.name, index.generation, self._assembler.configuration(request),
                         encode(request).decode())  # fmt: skip
         known = _known(self._cache, key, ContextPack)
         if known is not None:

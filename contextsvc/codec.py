@@ -88,7 +88,7 @@ def pack_view(pack: ContextPack, explain: bool = False) -> Json:
         "tokenizer": pack.tokenizer,
         "ordering": pack.ordering,
         "exact": pack.exact,
-        "trim": pack.trim_share > 0,
+        "trim": pack.trim,
         "chunks": [_chunk_view(packed, explain) for packed in pack.chunks],
     }
     if explain:

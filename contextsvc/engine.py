@@ -30,7 +30,6 @@ from contextsvc.records import CacheState, ContextPack
 from contextsvc.requests import PackRequest, require_unicode
 from contextsvc.settings import Settings
 from contextsvc.slots import Slots
-from contextsvc.steps.trimming import TRIM_SHARE
 from contextsvc.summaries import index_utilization
 
 
@@ -226,7 +225,7 @@ class Engine:
         return PackRequest(
             ask.index, ask.query, ask.budget_tokens, max_chunks,
             ask.tokenizer or s.tokenizer, ask.ordering or s.ordering, filters, ask.exact,
-            TRIM_SHARE if trim else 0.0,
+            trim,
         )  # fmt: skip
 
     def _brief(self, name: str) -> Json:

@@ -247,7 +247,7 @@ class ContextPack:
 
     Attributes:
         exact: The query was compared with every vector: no approximate index stood between.
-        trim_share: What its chunks were trimmed by (`steps.trimming`); 0: they are whole.
+        trim: Its chunks may be trimmed (`steps.trimming`).
     """
 
     query: str
@@ -262,7 +262,7 @@ class ContextPack:
     tokenizer: str
     ordering: str
     exact: bool = False
-    trim_share: float = 0.0
+    trim: bool = False
 
     def __post_init__(self) -> None:
         if self.num_tokens > self.budget_tokens:
@@ -277,8 +277,6 @@ class ContextPack:
             self.index, self.generation, self.configuration, self.query,
             str(self.budget_tokens), self.tokenizer, self.ordering, str(self.exact), self.text,
             *(packed.candidate.chunk.chunk_id for packed in self.chunks),
-            # Nothing where nothing is trimmed: the ids that whole packs had before there was trimming stay.
-            *([f"trimmed by {self.trim_share}"] if self.trim_share else []),
         )[:32]  # fmt: skip
 
 

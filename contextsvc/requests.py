@@ -30,8 +30,7 @@ class PackRequest:
     Attributes:
         filters: As `steps.filtering` reads it, written as canonical JSON; empty: all documents.
         exact: Compare the query with every vector, however large the index.
-        trim_share: Sentences that score less than this share of the best one are left out
-            (`steps.trimming`), from 0 to 1; 0: chunks stay whole.
+        trim: Where chunks do not fit whole, leave out sentences that do not bear on the query.
     """
 
     index: str
@@ -42,7 +41,7 @@ class PackRequest:
     ordering: str
     filters: str = ""
     exact: bool = False
-    trim_share: float = 0.0
+    trim: bool = False
 
     def __post_init__(self) -> None:
         require_unicode(self.query, "the query")
@@ -58,5 +57,3 @@ class PackRequest:
             raise InvalidRequest(f"budget_tokens is {self.budget_tokens}; expected 1 to {MAX_BUDGET_TOKENS}")
         if not 1 <= self.max_chunks <= MAX_CHUNKS:
             raise InvalidRequest(f"max_chunks is {self.max_chunks}; expected 1 to {MAX_CHUNKS}")
-        if not 0 <= self.trim_share <= 1:
-            raise InvalidRequest(f"trim_share is {self.trim_share}; expected 0 to 1")

@@ -124,7 +124,7 @@ def test_the_same_request_gives_the_same_bytes(index: LoadedIndex) -> None:
 
 @pytest.mark.parametrize(
     "change", [{"query": "pears"}, {"budget_tokens": 199}, {"ordering": "document"}, {"max_chunks": 1},
-               {"exact": True}, {"trim_share": 0.01}],
+               {"exact": True}, {"trim": True}],
 )  # fmt: skip
 def test_another_request_has_another_id(index: LoadedIndex, change: dict[str, object]) -> None:
     pack = fake_assembler().assemble(index, ASK)
@@ -142,50 +142,68 @@ def test_packs_of_twins_have_ids_of_their_own(build: Build, tmp_path: Path) -> N
     assert one.pack_id != other.pack_id
 
 
+# Whole, "[1] Backup" has 4 tokens and sentences of 9 and 6, "[2] Restore" 4, 8 and 7: 38 in all.
+TIGHT = replace(ASK, budget_tokens=26, max_chunks=2, trim=True)
+
+
 def test_trimmed_chunks_hold_the_sentences_that_bear_on_the_query(index: LoadedIndex) -> None:
     whole = fake_assembler().assemble(index, replace(ASK, max_chunks=2))
-    pack = fake_assembler().assemble(index, replace(ASK, max_chunks=2, trim_share=0.8))
+    pack = fake_assembler().assemble(index, TIGHT)
     # The second sentence of each page has little of the query, and .35 of the first one's likeness.
     assert pack.text == (
         "[1] Backup\nTake a snapshot of the cluster every night.\n\n"
         "[2] Restore\nRestore the cluster from a snapshot file."
     )
     assert [p.candidate.chunk.spans for p in pack.chunks] == [((0, 43),), ((0, 41),)]
-    assert pack.num_tokens == FakeTokenCounter().count([pack.text])[0] < whole.num_tokens
+    assert pack.num_tokens == FakeTokenCounter().count([pack.text])[0] == 25
     named = [[(p.candidate.chunk.chunk_id, p.candidate.score) for p in one.chunks] for one in (whole, pack)]
     assert named[0] == named[1]
-    assert {d.doc_id: d.reason for d in pack.drops} == {d.doc_id: d.reason for d in whole.drops}
-    assert (whole.trim_share, pack.trim_share) == (0.0, 0.8)
+    drops = [[(d.chunk_id, d.start, d.end, d.reason) for d in one.drops] for one in (whole, pack)]
+    assert drops[0] == drops[1]
 
 
-def test_a_share_that_leaves_nothing_out_changes_nothing_but_the_id(index: LoadedIndex) -> None:
-    whole, pack = (fake_assembler().assemble(index, replace(ASK, trim_share=s)) for s in (0.0, 0.01))
-    assert replace(pack, trim_share=0.0) == whole
-    assert pack.pack_id != whole.pack_id
+def test_without_trimming_the_second_page_does_not_fit(index: LoadedIndex) -> None:
+    pack = fake_assembler().assemble(index, replace(TIGHT, trim=False))
+    assert [p.candidate.chunk.doc_id for p in pack.chunks] == ["backup"]
+    assert pack.chunks[0].candidate.chunk.spans == ((0, 70),)
+
+
+def test_what_fits_whole_is_not_trimmed(index: LoadedIndex) -> None:
+    # The copy takes no room of the budget: the packer leaves it out.
+    for budget, spans in ((38, ((0, 70),)), (37, ((0, 70),)), (26, ((0, 43),))):
+        pack = fake_assembler().assemble(index, replace(TIGHT, budget_tokens=budget))
+        assert pack.chunks[0].candidate.chunk.spans == spans
+        assert len(pack.chunks) == 2
+    whole, roomy = (
+        fake_assembler().assemble(index, replace(ASK, max_chunks=2, trim=t)) for t in (False, True)
+    )
+    assert (roomy.trim, whole.trim, roomy.text) == (True, False, whole.text)
+    assert roomy.chunks == whole.chunks
+    assert roomy.pack_id != whole.pack_id
 
 
 def test_beside_a_cross_encoder_sentences_are_scored_all_the_same(index: LoadedIndex) -> None:
     plain = fake_assembler()
     assembler = Assembler(plain.embedder, plain.counters, FakeReranker(), plain.settings)
-    pack = assembler.assemble(index, replace(ASK, max_chunks=1, trim_share=0.8))
+    pack = assembler.assemble(index, replace(TIGHT, max_chunks=1, budget_tokens=15))
     assert pack.chunks[0].candidate.chunk.text == "Take a snapshot of the cluster every night."
     nothing = json.dumps({"field": "doc_id", "eq": "nowhere"})
-    assert assembler.assemble(index, replace(ASK, filters=nothing, trim_share=0.8)).chunks == ()
+    assert assembler.assemble(index, replace(TIGHT, filters=nothing)).chunks == ()
 
 
-def test_more_fits_when_it_is_trimmed(index: LoadedIndex) -> None:
-    # "[1] Backup" has 4 tokens, its sentences 9 and 6; "[2] Restore" 4, 8 and 7: 38, and trimmed 25.
-    pack, trimmed = (fake_assembler().assemble(index, replace(ASK, budget_tokens=26, trim_share=share))
-                     for share in (0.0, 0.8))  # fmt: skip
-    assert [p.candidate.chunk.doc_id for p in pack.chunks] == ["backup"]
-    assert [p.candidate.chunk.doc_id for p in trimmed.chunks] == ["backup", "restore"]
+def test_a_budget_that_holds_no_trimmed_chunk_names_one_that_does(index: LoadedIndex) -> None:
+    with pytest.raises(BudgetTooSmall) as caught:
+        fake_assembler().assemble(index, replace(TIGHT, budget_tokens=5))
+    # Less than the shortest whole page takes, which is "Apples" and 11 more.
+    assert caught.value.smallest_tokens < 15
+    enough = replace(TIGHT, budget_tokens=caught.value.smallest_tokens)
+    assert fake_assembler().assemble(index, enough).num_tokens == enough.budget_tokens
 
 
-def test_what_is_dropped_is_named_whole(index: LoadedIndex) -> None:
-    whole, pack = (fake_assembler().assemble(index, replace(ASK, max_chunks=1, trim_share=share))
-                   for share in (0.0, 0.8))  # fmt: skip
-    named = [[(d.chunk_id, d.start, d.end, d.reason) for d in one.drops] for one in (whole, pack)]
-    assert named[0] == named[1]
+def test_trimming_is_in_the_configuration_of_what_is_trimmed() -> None:
+    assembler = fake_assembler()
+    assert assembler.configuration(TIGHT) != assembler.configuration(ASK)
+    assert assembler.configuration(replace(ASK, budget_tokens=1)) == assembler.configuration(ASK)
 
 
 def test_a_query_that_shares_nothing_gives_an_empty_pack(index: LoadedIndex) -> None:
@@ -200,7 +218,7 @@ def test_another_encoding_under_the_same_name_is_another_configuration() -> None
             return "fake:2"
 
     plain = fake_assembler()
-    assert replace(plain, counters={"fake": Other()}).configuration != plain.configuration
+    assert replace(plain, counters={"fake": Other()}).configuration(ASK) != plain.configuration(ASK)
 
 
 def test_a_floor_leaves_the_weak_out(index: LoadedIndex) -> None:
@@ -236,7 +254,7 @@ def test_a_cross_encoder_takes_the_second_stage(index: LoadedIndex) -> None:
     best = assembler.assemble(index, replace(ASK, query="yeast")).chunks[0].candidate
     assert best.chunk.doc_id == "bread"
     assert best.signals["semantic"] == pytest.approx(1.0)
-    assert assembler.configuration != plain.configuration
+    assert assembler.configuration(ASK) != plain.configuration(ASK)
 
 
 def test_unknown_names_are_refused(index: LoadedIndex) -> None:
@@ -254,8 +272,6 @@ def test_unknown_names_are_refused(index: LoadedIndex) -> None:
         {"budget_tokens": 0},
         {"max_chunks": 0},
         {"max_chunks": 65},
-        {"trim_share": -0.1},
-        {"trim_share": 1.1},
     ],
 )
 def test_requests_out_of_range_are_refused(change: dict[str, object]) -> None:

@@ -66,7 +66,7 @@ def test_a_changed_request_setting_or_generation_is_a_miss(
 ) -> None:
     cache = MemoryCache()
     CachedAssembler(fake_assembler(), cache).assemble(index, ASK)
-    assert CachedAssembler(fake_assembler(), cache).assemble(index, replace(ASK, trim_share=0.5))[1] == "miss"
+    assert CachedAssembler(fake_assembler(), cache).assemble(index, replace(ASK, trim=True))[1] == "miss"
     wider = CachedAssembler(fake_assembler(diversity_weight=0.5), cache)
     assert wider.assemble(index, ASK)[1] == "miss"
     assert (

@@ -58,7 +58,7 @@ def test_spans_of_a_view_reproduce_the_text(measured: tuple[ContextPack, Utiliza
 
 
 def test_a_trimmed_pack_survives_and_its_spans_reproduce_its_text(index: LoadedIndex) -> None:
-    pack = fake_assembler().assemble(index, replace(ASK, trim_share=0.8))
+    pack = fake_assembler().assemble(index, replace(ASK, budget_tokens=26, trim=True))
     whole = fake_assembler().assemble(index, ASK)
     assert decode(ContextPack, encode(pack)) == pack
     view, plain = pack_view(pack), pack_view(whole)

@@ -30,7 +30,7 @@ from contextsvc.adapters.nltk import PunktSentenceSplitter
 from contextsvc.adapters.tiktoken import TiktokenCounter
 from contextsvc.assembler import RetrievalSettings
 from contextsvc.settings import Settings
-from contextsvc.steps.trimming import TRIM_SHARE
+from contextsvc.steps.trimming import RULE
 from contextsvc.wiring import INDEX_TOKENIZER
 
 COMMAND = "python -m benchmarks.packs"
@@ -81,7 +81,7 @@ def shaping(settings: Settings) -> dict[str, object]:
     """The settings that shape a pack of ours."""
     names = [field.name for field in fields(RetrievalSettings)]
     names += ["chunk_min_tokens", "chunk_max_tokens", "ordering", "cross_encoder"]
-    return {**{name: getattr(settings, name) for name in names}, "trim_share": TRIM_SHARE}
+    return {**{name: getattr(settings, name) for name in names}, "trimming": RULE}
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -18,7 +18,6 @@ from contextsvc.library import Library
 from contextsvc.records import Chunk, Document, Float32Array, Format
 from contextsvc.requests import MAX_BUDGET_TOKENS, MAX_CHUNKS, PackRequest
 from contextsvc.settings import Settings
-from contextsvc.steps.trimming import TRIM_SHARE
 from contextsvc.wiring import (
     INDEX_TOKENIZER,
     build_assembler,
@@ -36,7 +35,7 @@ class Ours:
     """`contextsvc index build` on a temporary folder: durable, with both searches, copies looked for."""
 
     packages = PACKAGES
-    _trim_share = 0.0
+    _trim = False
 
     def __init__(self, model: Path) -> None:
         self._settings = replace(Settings.from_env(), embedder=str(model), cache=False)
@@ -104,7 +103,7 @@ class Ours:
             MAX_CHUNKS,
             INDEX_TOKENIZER,
             s.ordering,
-            trim_share=self._trim_share,
+            trim=self._trim,
         )
         try:
             pack = self._assembler.assemble(index, request, lambda _: None)
@@ -121,7 +120,7 @@ class Ours:
 class OursTrimmed(Ours):
     """The same, its chunks trimmed to what bears on the query."""
 
-    _trim_share = TRIM_SHARE
+    _trim = True
 
 
 def parts_of(chunk: Chunk) -> list[str]:

@@ -34,7 +34,7 @@ def pack(
     filters: Annotated[str | None, typer.Option(help="Filter as JSON.")] = None,
     exact: Annotated[bool, typer.Option("--exact", help="Compare with every vector.")] = False,
     trim: Annotated[
-        bool | None, typer.Option(help="Leave out sentences that do not bear on the query.")
+        bool | None, typer.Option(help="Trim chunks that do not fit to the sentences that matter.")
     ] = None,
     measure: Annotated[bool, typer.Option("--measure", help="Measure the utilization, too.")] = False,
     response: Annotated[str | None, typer.Option(help="Your model's answer, to be measured.")] = None,

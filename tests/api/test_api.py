@@ -65,38 +65,46 @@ def test_an_exact_search_is_another_pack(client: TestClient) -> None:
     assert exact["cache"]["pack"] == "miss"
 
 
+TIGHT = {**ASK, "budget_tokens": 26}
+
+
 def test_a_trimmed_pack_says_which_characters_it_holds(client: TestClient) -> None:
-    whole, off, trimmed, again = (
-        client.post("/v1/context", json={**ASK, **trim}).json()
+    whole = client.post("/v1/context", json=ASK).json()
+    plain, off, trimmed, again = (
+        client.post("/v1/context", json={**TIGHT, **trim}).json()
         for trim in ({}, {"trim": False}, {"trim": True}, {"trim": True})
     )
-    assert (whole["trim"], off["trim"], trimmed["trim"]) == (False, False, True)
+    assert [pack["trim"] for pack in (plain, off, trimmed)] == [False, False, True]
     assert (off["cache"]["pack"], trimmed["cache"]["pack"], again["cache"]["pack"]) == ("hit", "miss", "hit")
     assert [chunk["spans"] for chunk in whole["chunks"]] == [[[0, 70]], [[0, 72]]]
+    assert [chunk["spans"] for chunk in plain["chunks"]] == [[[0, 70]]]
     assert [chunk["spans"] for chunk in trimmed["chunks"]] == [[[0, 43]], [[0, 41]]]
     for before, after in zip(whole["chunks"], trimmed["chunks"], strict=True):
         assert after["text"] == before["text"][: after["end"]]
         assert (after["chunk_id"], after["score"]) == (before["chunk_id"], before["score"])
     kept = client.get(f"/v1/packs/{trimmed['pack_id']}").json()
     assert (again["chunks"], again["text"], kept["text"]) == (trimmed["chunks"], *[trimmed["text"]] * 2)
-    assert kept["trim"] is True
-    assert [chunk["spans"] for chunk in kept["chunks"]] == [[[0, 43]], [[0, 41]]]
+    assert (kept["trim"], kept["chunks"][0]["spans"]) == (True, [[0, 43]])
 
 
 def test_a_trimmed_pack_is_measured_as_it_is(client: TestClient) -> None:
-    body = {**ASK, "trim": True, "measure": True, "response": "every night", "sentences": True}
+    body = {**TIGHT, "trim": True, "measure": True, "response": "every night", "sentences": True}
     pack = client.post("/v1/context", json=body).json()
     found = pack["utilization"]
     assert [(s["start"], s["end"], s["verdict"]) for s in found["sentences"]] == [(0, 43, "live")]
     assert sum(verdict["num_tokens"] for verdict in found["verdicts"]) == pack["num_tokens"]
+    body = {"response": "every night", "minimize": True}
+    smaller = client.post(f"/v1/packs/{pack['pack_id']}/utilization", json=body).json()["minimal"]
+    assert smaller["text"] == "[1] Backup\nTake a snapshot of the cluster every night."
+    assert client.get(f"/v1/packs/{smaller['pack_id']}").json()["chunks"][0]["spans"] == [[0, 43]]
 
 
 def test_the_setting_trims_where_a_request_leaves_the_choice(build: Build, tmp_path: Path) -> None:
     build()
     with TestClient(create_app(lambda: fake_engine(tmp_path, trim=True))) as client:
-        asked = [client.post("/v1/context", json={**ASK, **t}).json() for t in ({}, {"trim": False})]
+        asked = [client.post("/v1/context", json={**TIGHT, **t}).json() for t in ({}, {"trim": False})]
     assert [pack["trim"] for pack in asked] == [True, False]
-    assert asked[0]["num_tokens"] < asked[1]["num_tokens"]
+    assert [len(pack["chunks"]) for pack in asked] == [2, 1]
 
 
 def test_explain_says_what_was_left_out(client: TestClient) -> None:

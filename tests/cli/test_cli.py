@@ -123,7 +123,7 @@ def test_a_trimmed_pack_is_printed_with_its_spans(
     build: Build, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     build()
-    ask = replace(ASK, trim=True, measure=True, response="every night", sentences=True)
+    ask = replace(ASK, budget_tokens=26, trim=True, measure=True, response="every night", sentences=True)
     print_pack(fake_engine(tmp_path, MemoryCache()).context(ask), "http://127.0.0.1:8000", ask)
     said = capsys.readouterr().out
     assert "pages/backup.txt  0-43  " in said

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from contextsvc.errors import ShapeError
 from contextsvc.records import Candidate, Chunk
 from contextsvc.spans import OMISSION
-from contextsvc.steps.trimming import Scored, trim
+from contextsvc.steps.rendering import render_units
+from contextsvc.steps.trimming import SHARES, Scored, term_shares, trim, trim_to_fit, with_terms
 from tests.fakes.token_counter import FakeTokenCounter
 
 COUNT = FakeTokenCounter().count
@@ -131,6 +132,60 @@ def test_scores_must_match() -> None:
         Scored(scored(FOUR[:1], [0.5]).candidate, [], np.zeros(0))
 
 
+def test_words_that_few_sentences_hold_weigh_most() -> None:
+    shares = term_shares("The red apples?", ["the Red apples", "the red", "the pears", "The end"])
+    # n = 4: the is in 4, red in 2, apples in 1
+    the, red, apples = (float(np.log(5 / (df + 0.5))) for df in (4, 2, 1))
+    total = the + red + apples
+    np.testing.assert_allclose(shares, [1, (the + red) / total, the / total, the / total])
+    assert term_shares("zebras", ["the end", "."]).tolist() == [0, 0]
+    assert term_shares("?!", ["the end"]).tolist() == [0]
+
+
+def test_terms_are_three_tenths_of_a_sentences_score() -> None:
+    found = [scored(FOUR[:2], [0.8, 0.4]), scored(FOUR[2:], [0.2, 0.1])]
+    first, second = with_terms("apples, pears", found)
+    # Both words are in one sentence of four, so half of the query is in each of these.
+    np.testing.assert_allclose(first.scores, [0.56, 0.28 + 0.15])
+    np.testing.assert_allclose(second.scores, [0.14 + 0.15, 0.07])
+    assert first.candidate is found[0].candidate
+    assert with_terms("apples", []) == []
+
+
+PAIR = [scored(FOUR[:2], [0.8, 0.5], rank=1), scored(FOUR[2:], [0.6, 0.3], rank=2)]
+BOTH = [one.candidate for one in PAIR]
+
+
+def fitted(budget: int, wanted: int = 2) -> list[str]:
+    return [c.chunk.text for c in trim_to_fit(PAIR, BOTH[:wanted], budget, COUNT)]
+
+
+def test_only_as_much_goes_as_it_takes_to_fit() -> None:
+    # "[1] Manual" and 11 tokens, "[2] Manual" and 8: 27 in all. By its characters, of 115, the last sentence
+    # (20) takes 4.7 and "Apples" (23) 5.4.
+    whole = [" ".join(FOUR[:2]), " ".join(FOUR[2:])]
+    assert len("".join(render_units([c.chunk for c in BOTH]))) == 115
+    assert fitted(27) == whole
+    assert fitted(26) == fitted(23) == [whole[0], FOUR[2]]
+    assert fitted(22) == fitted(17) == [FOUR[0], FOUR[2]]
+    assert fitted(11) == [FOUR[0], FOUR[2]]
+
+
+def test_room_is_made_for_what_is_wanted_alone() -> None:
+    # The first page by itself takes 15.
+    assert fitted(15, wanted=1) == [" ".join(FOUR[:2]), " ".join(FOUR[2:])]
+    assert fitted(14, wanted=1) == [FOUR[0], FOUR[2]]
+    assert fitted(1, wanted=0) == [FOUR[0], FOUR[2]]  # not one fits: as hard as it goes
+    assert trim_to_fit([], [], 9, COUNT) == []
+
+
+def test_the_hardest_share_leaves_what_is_nearly_as_good_as_the_best() -> None:
+    close = [scored(FOUR, [0.8, 0.77, 0.75, 0.1])]
+    assert SHARES[-1] == 0.95
+    (candidate,) = trim_to_fit(close, [close[0].candidate], 1, COUNT)
+    assert candidate.chunk.text == " ".join(FOUR[:2])
+
+
 sentences = st.sampled_from(
     [*FOUR, "Yes.", "For example:", "## Head", "Title\n=====", "héllo wörld", "\ud83c."]
 )
@@ -165,3 +220,17 @@ def test_spans_reproduce_the_text_and_a_larger_share_keeps_no_more(
             assert chunk.num_tokens == COUNT([chunk.text])[0]
             assert int(np.argmax(before.scores)) in _kept(before, chunk)
         assert _kept(before, narrow.chunk) <= _kept(before, wide.chunk)
+
+
+@given(st.lists(chunks, min_size=1, max_size=4), st.integers(1, 60), st.integers(0, 4))
+def test_a_budget_is_refused_only_if_no_trimming_would_do(
+    made: list[list[tuple[str, int]]], budget: int, wanted: int
+) -> None:
+    found = [scored([s for s, _ in chunk], [n / 4 for _, n in chunk], "\n", rank)
+             for rank, chunk in enumerate(made, start=1)]  # fmt: skip
+    candidates = trim_to_fit(found, [one.candidate for one in found[:wanted]], budget, COUNT)
+    sizes, smallest = (
+        [COUNT(render_units([c.chunk]))[0] for c in trimmed]
+        for trimmed in (candidates, trim(found, SHARES[-1], COUNT))
+    )
+    assert min(sizes) <= budget or sizes == smallest
