@@ -20,9 +20,9 @@ from benchmarks.switches import runs_asked
 FOLDER = "{folder}"
 """Stands for a folder that is gone afterwards."""
 
-_PACK = "--questions 1 --articles 1 --chunks 2"
+_PACK = "--questions 1 --articles 1 --chunks 2 --tokens 64"
 TRIALS: Mapping[str, Sequence[str]] = {
-    "ablation.calibration": ["--placebos 20 --articles 1 --chunks 1"],
+    "ablation.calibration": ["--placebos 20 --each 10 --articles 1 --chunks 1"],
     "ablation.choices": [_PACK],
     # A threshold takes 20 placebos, which takes long in the other modes; `ablation.speed` reads in all.
     "ablation.modes": [f"--modes blocks --drawn 10 {_PACK}"],

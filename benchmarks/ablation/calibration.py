@@ -31,14 +31,18 @@ ORIGIN = "SQuAD dev, 12 articles, packs of 3 chunks"
 def main(argv: Sequence[str] | None = None) -> None:
     """Draw, store, report."""
     usual = Settings.from_env()
-    chosen = asked_for(COMMAND, __doc__, argv, placebos=ENOUGH, chunks=usual.max_chunks, articles=12)
+    chosen = asked_for(
+        COMMAND, __doc__, argv, placebos=ENOUGH, each=usual.num_placebos, chunks=usual.max_chunks, articles=12
+    )
     data = fingerprint(dataset(*FILE))
     documents, questions = load_articles(0, chosen["articles"])
-    drawn = sample(questions, 2 * NUM_PACKS, SEED)
+    drawn = sample(questions, 2 * NUM_PACKS * chosen["placebos"] // ENOUGH, SEED)
     kinds: tuple[TargetKind, ...] = ("response", "answer")
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        settings = replace(usual, root=Path(folder), cache=False, max_chunks=chosen["chunks"])
+        settings = replace(
+            usual, root=Path(folder), cache=False, max_chunks=chosen["chunks"], num_placebos=chosen["each"]
+        )
         build_index(settings.root, "squad", documents, build_index_parts(settings))
         engine = build_engine(settings)
         name = engine.measurer.measurer.reader.name

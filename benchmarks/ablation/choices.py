@@ -13,7 +13,7 @@ from sklearn.linear_model import Lasso, Ridge
 
 from benchmarks.ablation.figures import Ranked, gold_first, over_questions, roc_area
 from benchmarks.ablation.modes import progress
-from benchmarks.ablation.packs import NUM_CHUNKS, Labelled, indexed, labelled_packs, measurer_of
+from benchmarks.ablation.packs import SIZES, Labelled, indexed, labelled_packs, measurer_of, sized
 from benchmarks.rows import Row, dataset, fingerprint, mean_row
 from benchmarks.squad import FILE, load_articles, sample
 from benchmarks.switches import asked_for
@@ -175,10 +175,10 @@ def rows(
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Read each pack once, then compare."""
-    chosen = asked_for(COMMAND, __doc__, argv, questions=NUM_QUESTIONS, chunks=NUM_CHUNKS, articles=12)
+    chosen = asked_for(COMMAND, __doc__, argv, None, questions=NUM_QUESTIONS, articles=12, **SIZES)
     data = fingerprint(dataset(*FILE))
     documents, questions = load_articles(0, chosen["articles"])
-    with indexed("squad", documents, max_chunks=chosen["chunks"]) as (engine, index):
+    with indexed("squad", documents, **sized(chosen)) as (engine, index):
         drawn = sample(questions, 3 * NUM_QUESTIONS, SEED)
         packs = labelled_packs(engine, index, drawn, chosen["questions"])
         reader, found = measurer_of(engine).reader, []

@@ -10,12 +10,13 @@ from dataclasses import replace
 from benchmarks.ablation.modes import calibrated, progress
 from benchmarks.ablation.packs import (
     BUDGET,
-    NUM_CHUNKS,
+    SIZES,
     Labelled,
     indexed,
     labelled_packs,
     measurer_of,
     packed,
+    sized,
 )
 from benchmarks.rows import Row, dataset, fingerprint, mean_row
 from benchmarks.scifact import FILE as SCIFACT
@@ -73,8 +74,8 @@ def wrong_index(questions: list[Question], num_abstracts: int) -> list[Utilizati
 def arguments(argv: Sequence[str] | None) -> Asked:
     """Sizes: packs of each kind and for placebos, their chunks, articles and abstracts that are indexed."""
     return asked_for(
-        COMMAND, __doc__, argv, questions=NUM_WRONG, drawn=NUM_DRAWN, chunks=NUM_CHUNKS, articles=12,
-        abstracts=NUM_ABSTRACTS,
+        COMMAND, __doc__, argv, None, questions=NUM_WRONG, drawn=NUM_DRAWN, articles=12,
+        abstracts=NUM_ABSTRACTS, **SIZES,
     )  # fmt: skip
 
 
@@ -93,7 +94,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     def keep(figure: str, values: Sequence[float], source: str = data) -> None:
         rows.append(mean_row("ablation_controls", figure, values, source, {}, SEED, COMMAND))
 
-    with indexed("squad", [*documents, *copies], max_chunks=chosen["chunks"]) as (engine, index):
+    with indexed("squad", [*documents, *copies], **sized(chosen)) as (engine, index):
         mode = engine.settings.reader_mode
         packs = labelled_packs(engine, index, drawn[:100], chosen["drawn"])
         measurer = calibrated(measurer_of(engine), mode, index, packs)

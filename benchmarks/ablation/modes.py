@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from benchmarks.ablation.figures import Ranked, gold_first, over_questions, roc_area
-from benchmarks.ablation.packs import NUM_CHUNKS, Labelled, indexed, labelled_packs, measurer_of
+from benchmarks.ablation.packs import SIZES, Labelled, indexed, labelled_packs, measurer_of, sized
 from benchmarks.rows import Row, dataset, fingerprint, mean_row
 from benchmarks.squad import FILE, load_articles, sample
 from benchmarks.switches import Asked, asked_for
@@ -122,9 +122,7 @@ def arguments(argv: Sequence[str] | None) -> Asked:
     """Modes, and at most how many packs of each are measured and drawn in, their chunks, and articles."""
     drawn, measured = (max(numbers) for numbers in zip(*NUM_PACKS.values(), strict=True))
     names = {"modes": tuple(NUM_PACKS)}
-    return asked_for(
-        COMMAND, __doc__, argv, names, questions=measured, drawn=drawn, chunks=NUM_CHUNKS, articles=12
-    )
+    return asked_for(COMMAND, __doc__, argv, names, questions=measured, drawn=drawn, articles=12, **SIZES)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -139,7 +137,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     def keep(mode: str, figure: str, values: list[float]) -> None:
         rows.append(mode_row(mode, figure, values, data))
 
-    with indexed("squad", documents, max_chunks=asked["chunks"]) as (engine, index):
+    with indexed("squad", documents, **sized(asked)) as (engine, index):
         drawing = labelled_packs(engine, index, drawn[:150], asked["drawn"])
         packs = labelled_packs(engine, index, drawn[150:], asked["questions"])
         for mode in asked.names["modes"]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.squad import Question
+from benchmarks.switches import Asked
 from contextsvc import assets
 from contextsvc.engine import Ask, Engine
 from contextsvc.indexing import build_index
@@ -22,6 +23,9 @@ SIDES = {"sides": ("ours", "context-cite")}
 LEAST_TOKENS, MOST_TOKENS = 512, 1_024
 """Of a chunk: a paragraph of these sets is shorter, so it stays whole."""
 
+SIZES = {"chunks": NUM_CHUNKS, "tokens": MOST_TOKENS}
+"""Switches for smaller packs: chunks in one, and most tokens of a chunk."""
+
 Cite = Callable[[Sequence[str], str, str, int, str], list[float]]
 """(pieces, query, response, number of masks, separator) -> what is attributed to each piece."""
 
@@ -33,6 +37,16 @@ class Labelled:
     question: Question
     pack: ContextPack
     gold: tuple[bool, ...]
+
+
+def sized(sizes: Asked) -> dict[str, int]:
+    """The settings that a command line's `SIZES` change."""
+    most = sizes["tokens"]
+    return {
+        "max_chunks": sizes["chunks"],
+        "chunk_min_tokens": min(LEAST_TOKENS, most),
+        "chunk_max_tokens": most,
+    }
 
 
 def settings_in(folder: Path, **changed: object) -> Settings:

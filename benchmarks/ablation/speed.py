@@ -13,14 +13,15 @@ import numpy as np
 from benchmarks.ablation.figures import gold_first
 from benchmarks.ablation.modes import progress
 from benchmarks.ablation.packs import (
-    NUM_CHUNKS,
     SIDES,
+    SIZES,
     Cite,
     Labelled,
     indexed,
     labelled_packs,
     measurer_of,
     peer_of,
+    sized,
 )
 from benchmarks.rows import Row, dataset, fingerprint, mean_row
 from benchmarks.squad import FILE, load_articles, sample
@@ -70,9 +71,9 @@ def cited(cite: Cite, num_masks: int) -> Way:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Each way on each question; a way's first question is its warm-up and is not counted."""
-    asked = asked_for(COMMAND, __doc__, argv, SIDES, questions=NUM_QUESTIONS, chunks=NUM_CHUNKS, articles=12)
+    asked = asked_for(COMMAND, __doc__, argv, SIDES, questions=NUM_QUESTIONS, articles=12, **SIZES)
     documents, questions = load_articles(12, 12 + asked["articles"])
-    with indexed("squad", documents, max_chunks=asked["chunks"]) as (engine, index):
+    with indexed("squad", documents, **sized(asked)) as (engine, index):
         packs = labelled_packs(engine, index, sample(questions, 60, SEED), asked["questions"] + 1)
         readers = {mode: measurer_of(engine, reader_mode=mode) for mode in ("masked", "blocks", "exact")}
         ways: dict[str, Way] = {
