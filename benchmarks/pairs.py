@@ -10,7 +10,7 @@ from scipy.stats import permutation_test
 from benchmarks.rows import Row
 from contextsvc.errors import ShapeError
 from contextsvc.records import Float64Array
-from contextsvc.steps.statistics import mean_interval
+from contextsvc.steps.statistics import bootstrap, mean_interval
 
 ROUNDS = 9_999
 
@@ -62,15 +62,37 @@ def difference_row(
     seed: int,
     command: str,
 ) -> Row:
-    """First less second as a row; its details say p and `ratio`, first over second (None: second is 0).
+    """First less second as a row; its details say p and how many times the second the first is.
 
-    The arguments are those of `rows.mean_row`, with a value a question of either way.
+    The arguments are those of `rows.mean_row`, with a value a question of either way. `ratio` is of the
+    means, None where the second is 0; `ratio_interval` is as the function of that name has it.
 
     Raises:
         ShapeError: there is no pair, or numbers differ.
     """
     apart, whole = difference(first, second, seed), sum(second)
-    details = {"p": apart.p, "ratio": sum(first) / whole if whole else None}
+    details = {
+        "p": apart.p,
+        "ratio": sum(first) / whole if whole else None,
+        "ratio_interval": ratio_interval(first, second, seed),
+    }
     return Row(
         benchmark, figure, apart.mean, apart.interval, len(first), dataset, settings, seed, command, details
     )
+
+
+def ratio_interval(first: Sequence[float], second: Sequence[float], seed: int) -> tuple[float, float] | None:
+    """95 % bootstrap interval of the ratio of means, first over second; pairs are drawn together.
+
+    None where the second is 0 in a draw: then there are too few questions to say.
+    """
+    above, below = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
+
+    def ratios(samples: Float64Array) -> Float64Array:
+        drawn = samples.astype(np.int64)
+        over, under = above[drawn].sum(axis=1), below[drawn].sum(axis=1)
+        found: Float64Array = np.divide(over, under, out=np.full_like(over, np.nan), where=under > 0)
+        return found
+
+    low, high = bootstrap(np.arange(len(above), dtype=np.float64), ratios, seed)
+    return None if np.isnan(low) else (low, high)

@@ -72,7 +72,7 @@ class Settings:
     near_duplicate_similarity: float = setting(0.95, "chunks at least this alike are duplicates")
     diversity_weight: float = setting(0.1, "how much likeness to what is packed lowers the gain")
     max_chunks: int = setting(3, "most chunks in a pack, unless the request says otherwise")
-    trim: bool = setting(False, "trim chunks that do not fit whole to the sentences that bear on the query")
+    trim: bool = setting(True, "trim chunks that do not fit whole to the sentences that bear on the query")
     ordering: str = setting("relevance", "relevance, document or edges")
 
     cache: bool = setting(True, "keep query vectors, packs and measurements on disk")

@@ -53,7 +53,13 @@ def settings_in(folder: Path, **changed: object) -> Settings:
     """Whole paragraphs, six of them, nothing dropped; no cache, so that every measurement is one."""
     whole = {"chunk_min_tokens": LEAST_TOKENS, "chunk_max_tokens": MOST_TOKENS, "max_chunks": NUM_CHUNKS}
     # Without a limit of time: what is found must not depend on how busy the machine is.
-    kept = {"score_floor": 0.0, "diversity_weight": 0.0, "cache": False, "measure_max_seconds": 86_400.0}
+    kept = {
+        "score_floor": 0.0,
+        "diversity_weight": 0.0,
+        "cache": False,
+        "trim": False,
+        "measure_max_seconds": 86_400.0,
+    }
     return replace(Settings.from_env(), root=folder, **{**whole, **kept, **changed})  # type: ignore[arg-type]
 
 

@@ -3,8 +3,8 @@
 Ours is the service's own path with the settings of the environment and as many chunks as fit; its budget
 holds for the rendered text, with headings. A peer's best passages are packed in their order into the same
 budget, in tokens of the same encoding, joined by a blank line; one that does not fit is skipped. `ours`
-packs whole chunks, `ours-trimmed` what trimming leaves of them, whatever `CONTEXTSVC_TRIM` says. `bare` is
-the encoder alone, a paragraph a chunk; `oracle` packs the evidence itself, which is the ceiling.
+trims chunks that do not fit whole, `ours-whole` never does, whatever `CONTEXTSVC_TRIM` says. `bare` is the
+encoder alone, a paragraph a chunk; `oracle` packs the evidence itself, which is the ceiling.
 
 What sides said is kept in `--keep` with the versions they said it by, so that a run that was interrupted goes
 on where it stopped; of ours and the bare encoder nothing is kept while the tree differs from its commit.

@@ -35,7 +35,7 @@ class Ours:
     """`contextsvc index build` on a temporary folder: durable, with both searches, copies looked for."""
 
     packages = PACKAGES
-    _trim = False
+    _trim = True
 
     def __init__(self, model: Path) -> None:
         self._settings = replace(Settings.from_env(), embedder=str(model), cache=False)
@@ -117,10 +117,10 @@ class Ours:
         ], pack.num_tokens
 
 
-class OursTrimmed(Ours):
-    """The same, its chunks trimmed to what bears on the query."""
+class OursWhole(Ours):
+    """The same, its chunks never trimmed."""
 
-    _trim = True
+    _trim = False
 
 
 def parts_of(chunk: Chunk) -> list[str]:

@@ -12,9 +12,16 @@ from typing import Any
 HERE = Path(__file__).parents[2]
 PEERS_PYTHON = HERE / ".venv-peers" / "bin" / "python"
 VARIABLE = "PEERS_PYTHON"
-OURS, TRIMMED, BARE = "ours", "ours-trimmed", "bare"
-OWN = (OURS, TRIMMED, BARE)
-PACKING = (OURS, TRIMMED)
+OURS, WHOLE, BARE = "ours", "ours-whole", "bare"
+OWN = (OURS, WHOLE, BARE)
+PACKING = (OURS, WHOLE)
+DEFAULTS = ("llamaindex-plain", "langchain-plain", "haystack", "txtai", "chonkie")
+"""Each peer as its documentation starts."""
+
+HYBRIDS = ("llamaindex-hybrid", "langchain-hybrid", "haystack-hybrid", "txtai-hybrid", "chonkie-semantic")
+"""The best of what each one's documentation has for no further model; Chonkie has no hybrid search."""
+
+PEERS = (*DEFAULTS, *HYBRIDS)
 OFFLINE: Mapping[str, str] = {
     "HF_HUB_OFFLINE": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",

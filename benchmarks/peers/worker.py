@@ -18,7 +18,7 @@ from benchmarks.peers.protocol import Packing, Passage, Side, Text, placed, read
 
 SIDES: Mapping[str, tuple[str, str]] = {
     "ours": ("benchmarks.peers.ours", "Ours"),
-    "ours-trimmed": ("benchmarks.peers.ours", "OursTrimmed"),
+    "ours-whole": ("benchmarks.peers.ours", "OursWhole"),
     "bare": ("benchmarks.peers.ours", "BareEncoder"),
     "llamaindex-semantic": ("benchmarks.peers.llamaindex", "Semantic"),
     "llamaindex-plain": ("benchmarks.peers.llamaindex", "Plain"),

@@ -12,7 +12,7 @@ from pathlib import Path
 from benchmarks.pairs import difference_row
 from benchmarks.parts import PARTS, Part, of_part
 from benchmarks.peers.asking import EMBEDDER, NUM_PASSAGES, given, kept
-from benchmarks.peers.running import OURS, OWN, Running, peers_python
+from benchmarks.peers.running import BARE, OURS, OWN, PEERS, Running, peers_python
 from benchmarks.retrieval.collections import SOURCES, Collection, load
 from benchmarks.retrieval.metrics import by_document, ndcg, recall, reciprocal_rank
 from benchmarks.rows import Row, mean_row, show, write
@@ -20,12 +20,7 @@ from contextsvc import assets
 from contextsvc.settings import Settings
 
 COMMAND = "python -m benchmarks.retrieval"
-SIDES = (
-    "ours", "bare",
-    "llamaindex-plain", "llamaindex-hybrid", "langchain-plain", "langchain-hybrid",
-    "haystack", "haystack-hybrid", "txtai", "txtai-hybrid", "chonkie", "chonkie-semantic",
-)  # fmt: skip
-"""Each peer's default and the best of what its documentation has for no further model."""
+SIDES = (OURS, BARE, *PEERS)
 SEED = 23
 
 Rankings = Mapping[str, Sequence[str]]
@@ -54,11 +49,15 @@ def rows(collection: Collection, found: Mapping[str, Rankings], part: Part) -> l
     asked = of_part(collection.queries, part)
     chosen = {"part": part, "num_passages": NUM_PASSAGES, "source": SOURCES[collection.name].where,
               "licence": SOURCES[collection.name].licence}  # fmt: skip
-    command = COMMAND if part == "all" else f"{COMMAND} --part {part}"
+    benchmark, command = (
+        ("retrieval", COMMAND) if part == "all" else (f"retrieval_{part}", f"{COMMAND} --part {part}")
+    )
 
     def row(figure: str, values: Sequence[float]) -> Row:
-        return mean_row("retrieval", f"{collection.name}, {figure}", values, collection.fingerprint, chosen,
+        made = mean_row(benchmark, f"{collection.name}, {figure}", values, collection.fingerprint, chosen,
                         SEED, command)  # fmt: skip
+        made.details["scores"] = [round(value, 4) for value in values]
+        return made
 
     made, scores = [], {}
     for side, ranked in found.items():
@@ -74,7 +73,7 @@ def rows(collection: Collection, found: Mapping[str, Rankings], part: Part) -> l
     for side in [side for side in scores if side != OURS and OURS in scores]:
         label = f"{collection.name}, ours less {side}: nDCG@10"
         made.append(
-            difference_row("retrieval", label, scores[OURS], scores[side], collection.fingerprint, chosen,
+            difference_row(benchmark, label, scores[OURS], scores[side], collection.fingerprint, chosen,
                            SEED, command)
         )  # fmt: skip
     return made

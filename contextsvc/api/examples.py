@@ -85,7 +85,7 @@ PACK: Json = {
     "tokenizer": "o200k_base",
     "ordering": "relevance",
     "exact": False,
-    "trim": False,
+    "trim": True,
     "chunks": [_CHUNK],
     "utilization": _UNMEASURED,
     "cache": {"pack": "miss"},

@@ -72,7 +72,7 @@ def test_a_trimmed_pack_says_which_characters_it_holds(client: TestClient) -> No
     whole = client.post("/v1/context", json=ASK).json()
     plain, off, trimmed, again = (
         client.post("/v1/context", json={**TIGHT, **trim}).json()
-        for trim in ({}, {"trim": False}, {"trim": True}, {"trim": True})
+        for trim in ({"trim": False}, {"trim": False}, {}, {"trim": True})
     )
     assert [pack["trim"] for pack in (plain, off, trimmed)] == [False, False, True]
     assert (off["cache"]["pack"], trimmed["cache"]["pack"], again["cache"]["pack"]) == ("hit", "miss", "hit")
@@ -101,10 +101,10 @@ def test_a_trimmed_pack_is_measured_as_it_is(client: TestClient) -> None:
 
 def test_the_setting_trims_where_a_request_leaves_the_choice(build: Build, tmp_path: Path) -> None:
     build()
-    with TestClient(create_app(lambda: fake_engine(tmp_path, trim=True))) as client:
-        asked = [client.post("/v1/context", json={**TIGHT, **t}).json() for t in ({}, {"trim": False})]
-    assert [pack["trim"] for pack in asked] == [True, False]
-    assert [len(pack["chunks"]) for pack in asked] == [2, 1]
+    with TestClient(create_app(lambda: fake_engine(tmp_path, trim=False))) as client:
+        asked = [client.post("/v1/context", json={**TIGHT, **t}).json() for t in ({}, {"trim": True})]
+    assert [pack["trim"] for pack in asked] == [False, True]
+    assert [len(pack["chunks"]) for pack in asked] == [1, 2]
 
 
 def test_explain_says_what_was_left_out(client: TestClient) -> None:

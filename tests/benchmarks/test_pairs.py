@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.pairs import difference, difference_row
+from benchmarks.pairs import difference, difference_row, ratio_interval
 from contextsvc.errors import ShapeError
 
 
@@ -41,5 +41,14 @@ def test_a_row_says_the_difference_its_p_and_how_many_times_the_second_the_first
         "b", "f", "d@1", {"k": 5}, 1, "c",
     )  # fmt: skip
     assert (row.value, row.interval, row.n) == (1.0, (1.0, 1.0), 3)
-    assert row.details == {"p": 0.25, "ratio": 1.5}
-    assert difference_row("b", "f", [1.0], [0.0], "d@1", {}, 1, "c").details["ratio"] is None
+    # Three times the first pair gives 2, three times the last one 4/3; either comes once in 27 draws.
+    assert row.details == {"p": 0.25, "ratio": 1.5, "ratio_interval": (pytest.approx(4 / 3), 2.0)}
+    nothing = difference_row("b", "f", [1.0], [0.0], "d@1", {}, 1, "c").details
+    assert (nothing["ratio"], nothing["ratio_interval"]) == (None, None)
+
+
+def test_pairs_are_drawn_together() -> None:
+    # Each pair is 2 to 1, so every draw is; drawn apart, 2 to 10 would be among them.
+    assert ratio_interval([2.0, 20.0], [1.0, 10.0], seed=1) == (2.0, 2.0)
+    # Every fourth draw has the pair with 0 below twice.
+    assert ratio_interval([1.0, 1.0], [1.0, 0.0], seed=1) is None

@@ -131,7 +131,7 @@ def test_a_side_that_makes_none_says_so(model: Path) -> None:
 def test_what_a_side_fails_with_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv(running.VARIABLE, sys.executable)
     with (
-        pytest.raises(RuntimeError, match="nobody: LookupError: no side 'nobody'; choose from ours, ours-tr"),
+        pytest.raises(RuntimeError, match="nobody: LookupError: no side 'nobody'; choose from ours, ours-wh"),
         Running("nobody", tmp_path),
     ):
         pass

@@ -50,7 +50,7 @@ def test_peers_get_titles_as_the_first_line_and_ours_apart() -> None:
     assert told(True, "langchain-plain") == [
         ("a", "Letters\n\nAlpha one.\n\nAlpha two.", "a", 0, 9), ("b", "More\n\nBeta alone.", "b", 0, 6),
     ]  # fmt: skip
-    for titled, side in product((True, False), ("ours", "ours-trimmed")):
+    for titled, side in product((True, False), ("ours", "ours-whole")):
         assert told(titled, side) == [("a", DOCUMENTS[0].text, "a", 0, 0), ("b", "Beta alone.", "b", 0, 0)]
         ours = texts_for(collection(titled), side)[0].text
         assert (ours.title, ours.format) == ("Letters", "markdown")
@@ -103,10 +103,9 @@ def test_ours_and_the_bare_encoder_answer_for_real(tmp_path: Path) -> None:
     assert Place("b", 0, 11) in ours[64][0].places
     assert 0 < ours[64][0].num_tokens <= 64
     assert "hotpotqa: ours, packs of 64 tokens" in lines
-    trimmed = asking.packs("ours-trimmed", asked, asked.questions)
-    # Of "Alpha one." and "Alpha two." nothing bears on the question, but each chunk keeps its best sentence.
-    assert Place("b", 0, 11) in trimmed[64][0].places
-    assert trimmed[64][0].num_tokens <= ours[64][0].num_tokens
+    whole_ones = asking.packs("ours-whole", asked, asked.questions)
+    # All fits, so nothing is trimmed.
+    assert whole_ones[64] == ours[64]
     bare = asking.packs("bare", asked, asked.questions)
     # Of three paragraphs, each with a title and two words, one fits.
     assert bare[4] == [Pack((Place("b", 0, 11),), 3)]

@@ -12,7 +12,10 @@ def test_ours_is_compared_with_every_other_side() -> None:
     assert made["cacm, ours: nDCG@10"].value == 1
     assert made["cacm, bare: recall of 50 passages"].value == 0.5
     apart = made["cacm, ours less bare: nDCG@10"]
-    assert (apart.value, apart.n, apart.details) == (0.5, 2, {"p": 1.0, "ratio": 2.0})
+    assert (apart.value, apart.n, apart.details) == (0.5, 2, {
+        "p": 1.0, "ratio": 2.0, "ratio_interval": None,
+    })  # fmt: skip
     assert apart.command == "python -m benchmarks.retrieval"
     tuned = rows(collection, {"ours": ours}, "tune")
-    assert [(row.n, row.value) for row in tuned] == [(1, 1.0)] * 3
+    assert [(row.n, row.value, row.details) for row in tuned] == [(1, 1.0, {"scores": [1.0]})] * 3
+    assert {row.benchmark for row in tuned} == {"retrieval_tune"}
