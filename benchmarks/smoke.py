@@ -31,6 +31,10 @@ TRIALS: Mapping[str, Sequence[str]] = {
     "ablation.controls": [f"--drawn 10 --abstracts 20 {_PACK}"],
     "ablation.hops": ["--sides ours --questions 1 --indexed 2"],
     "ablation.configurations": ["--questions 1 --articles 1"],
+    "answerable": [
+        "--part tune --articles 3 --questions 2",
+        "--articles 7 --questions 2 --collections scifact --abstracts 30",
+    ],
     "budget": ["--packs 20 --pages 10"],
     "build": ["chunks --chunks 30 --repeats 1"],
     "chunking": [f"--corpora state_of_the_union --cache {FOLDER}"],

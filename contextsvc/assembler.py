@@ -170,7 +170,7 @@ class Assembler:
         if self.reranker is not None:
             return self.reranker.score(text, [chunk.text for chunk in chunks]).astype(np.float64), {}
         sentences = sentence_scores(index.corpus, ids, query)
-        return best_sentences(sentences), sentences
+        return best_sentences(sentences, ids), sentences
 
     def _answer(
         self,
@@ -182,7 +182,7 @@ class Assembler:
     ) -> Answerability:
         ids, similarity = _numbers(found), None
         if knows_cosines_of(self.embedder.fingerprint):
-            similarity = best_sentences(known or sentence_scores(index.corpus, ids, query))
+            similarity = best_sentences(known or sentence_scores(index.corpus, ids, query), ids)
         score = answer_score(index.lexical.coverage(text, ids), similarity)
         return Answerability(score, self.settings.answerable)
 

@@ -53,6 +53,6 @@ def sentence_scores(corpus: Corpus, ids: Int64Array, query: Float32Array) -> Sen
     return dict(zip(ids.tolist(), scores, strict=True))
 
 
-def best_sentences(scores: SentenceScores) -> Float64Array:
-    """Of each chunk the score of its best sentence, in the order of the scores: (len(scores),)."""
-    return np.array([of_chunk.max() for of_chunk in scores.values()], dtype=np.float64)
+def best_sentences(scores: SentenceScores, ids: Int64Array) -> Float64Array:
+    """Of each of the chunks named the score of its best sentence, in their order: (len(ids),)."""
+    return np.array([scores[number].max() for number in ids.tolist()], dtype=np.float64)

@@ -61,6 +61,22 @@ def test_where_cosines_are_known_they_count(index: LoadedIndex) -> None:
     assert other.assemble(index, ASK).answer == pack.answer
 
 
+def test_each_chunk_has_its_own_sentences_whatever_its_rank(index: LoadedIndex) -> None:
+    assembler = fake_assembler(KnownEmbedder())
+    ranks = []
+    for query in ("night stars", "restore token file", "apples pears cellar", "bread crust rivers", "keys"):
+        pack = assembler.assemble(index, replace(ASK, query=query, max_chunks=64, budget_tokens=4000))
+        found = sorted((p.candidate for p in pack.chunks), key=lambda candidate: candidate.rank)
+        # The copies that are left out are no better than what they are copies of.
+        ids = np.array([candidate.number for candidate in found])
+        ranks.append(ids.tolist() == sorted(ids.tolist()))
+        coverage = index.lexical.coverage(query, ids)
+        similarity = np.array([candidate.signals["semantic"] for candidate in found])
+        best = float((LEXICAL * coverage + (1 - LEXICAL) * similarity).max())
+        assert pack.answer.score == pytest.approx(best, abs=2e-6), query
+    assert not all(ranks)
+
+
 def test_neither_budget_nor_number_of_chunks_changes_it(index: LoadedIndex) -> None:
     packs = [fake_assembler().assemble(index, replace(HALF_ASKED, **changed))
              for changed in ({}, {"budget_tokens": 20}, {"max_chunks": 1}, {"trim": True})]  # fmt: skip

@@ -1,0 +1,1 @@
+"""Packs that say that nothing in the index answers: how often they are right."""

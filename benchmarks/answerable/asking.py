@@ -1,0 +1,113 @@
+"""What the service's own path finds for a question, and what of it could say that nothing answers."""
+
+import json
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from contextsvc.adapters.diskcache import DiskcacheCache
+from contextsvc.assembler import Assembler
+from contextsvc.caching import CachedEmbedder
+from contextsvc.errors import ShapeError
+from contextsvc.indexing import build_index
+from contextsvc.library import Library, LoadedIndex
+from contextsvc.records import Document, Float64Array
+from contextsvc.requests import PackRequest
+from contextsvc.settings import Settings
+from contextsvc.signals import best_sentences, sentence_scores
+from contextsvc.steps.answering import answer_score
+from contextsvc.wiring import build_embedder, build_index_parts, open_search
+from contextsvc.wiring.whole import build_assembler
+
+BUDGET, CACHE_BYTES = 800, 100_000_000
+TENTH = 9
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Of one question.
+
+    Attributes:
+        score: What the pack says.
+        coverage: (n,) of its candidates, best first.
+        similarity: (n,) of the best sentence of each.
+        own: (n,) scores of the candidates.
+        bm25: The best candidate's by terms alone, with no bound.
+        seconds: What coverage and score took.
+    """
+
+    score: float
+    coverage: Float64Array
+    similarity: Float64Array
+    own: Float64Array
+    bm25: float
+    seconds: float
+
+    def weighed(self, lexical: float) -> float:
+        """The score with another weight of coverage."""
+        return float((lexical * self.coverage + (1 - lexical) * self.similarity).max(initial=0.0))
+
+    @property
+    def gap(self) -> float:
+        """How far the best candidate's own score stands above the tenth's, or the last one's."""
+        return float(self.own[0] - self.own[min(TENTH, len(self.own) - 1)]) if len(self.own) else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """An index, open for questions.
+
+    Attributes:
+        numbers: Of its chunks, by id.
+    """
+
+    settings: Settings
+    assembler: Assembler
+    index: LoadedIndex
+    numbers: Mapping[str, int]
+
+    def evidence(self, text: str, filters: Mapping[str, Any] | None = None) -> Evidence:
+        """What is found for a question among the documents that a filter lets through.
+
+        Raises:
+            ShapeError: the pack says another score than its candidates have.
+        """
+        s = self.settings
+        said = json.dumps(filters) if filters else ""
+        request = PackRequest(self.index.name, text, BUDGET, s.max_chunks, s.tokenizer, s.ordering, said)
+        pack = self.assembler.assemble(self.index, request)
+        found = [(p.candidate.rank, p.candidate.chunk.chunk_id, p.candidate.score) for p in pack.chunks]
+        found = sorted(found + [(drop.rank, drop.chunk_id, drop.score) for drop in pack.drops])
+        ids = np.array([self.numbers[chunk_id] for _, chunk_id, _ in found], dtype=np.int64)
+        (vector,) = self.assembler.embedder.embed_queries([text])
+        similarity = best_sentences(sentence_scores(self.index.corpus, ids, vector), ids)
+        started = time.perf_counter()
+        coverage = self.index.lexical.coverage(text, ids)
+        score = answer_score(coverage, similarity)
+        seconds = time.perf_counter() - started
+        if score != pack.answer.score:
+            raise ShapeError(f"the pack says {pack.answer.score}, its candidates {score}: {text!r}")
+        bm25 = float(self.index.lexical.scores(text, ids).max(initial=0.0))
+        own = np.array([score for _, _, score in found])
+        return Evidence(score, coverage, similarity, own, bm25, seconds)
+
+
+@contextmanager
+def asking(name: str, documents: Iterable[Document]) -> Iterator[Asking]:
+    """An index of these documents with the settings of the environment, gone afterwards."""
+    with tempfile.TemporaryDirectory() as folder:
+        settings = replace(Settings.from_env(), root=Path(folder))
+        embedder = build_embedder(settings)
+        build_index(settings.root, name, documents, build_index_parts(settings, embedder))
+        index = Library(settings.root, embedder.fingerprint, open_search).get(name)
+        chunks = map(index.corpus.chunk, range(index.corpus.num_chunks))
+        numbers = {chunk.chunk_id: number for number, chunk in enumerate(chunks)}
+        # A question is asked with several filters; it is embedded once.
+        with_vectors = CachedEmbedder(embedder, DiskcacheCache(Path(folder) / "cache", CACHE_BYTES))
+        yield Asking(settings, build_assembler(settings, with_vectors), index, numbers)
