@@ -37,6 +37,7 @@ TRIALS: Mapping[str, Sequence[str]] = {
     "latency": ["socket --queries 5 --pages 10", "peers --queries 5 --chunks 30 --sides ours"],
     "packs": [f"--collections chunking --questions 2 --budgets 256 --sides ours oracle --keep {FOLDER}"],
     "retrieval": [f"--collections cacm --documents 100 --sides ours --keep {FOLDER}"],
+    "selection": ["--collections chunking --questions 1"],
     "search": ["--chunks 200 --queries 5"],
     "updates": ["exact --documents 50 --updates 2", "approximate --documents 30 --updates 2"],
 }

@@ -109,9 +109,10 @@ class Assembler:
         mark("embed")
         found, sentences = self._retrieve(index, request, query, allowed)
         mark("retrieve")
-        candidates, weak = self._keep_strong(found)
+        floor = self.settings.score_floor * found[0].score if found else 0.0
+        candidates, weak = _keep_strong(found, floor)
         vectors = index.corpus.chunk_vectors[_numbers(candidates)].astype(np.float32)
-        count, limits = counter.count, self._limits(request)
+        count, limits = counter.count, self._limits(request, floor)
         packing = partial(pack_greedily, vectors=vectors, order=order, count=lambda text: count([text])[0])
         if request.trim:
             wanted = packing(candidates, limits=_with_room(limits)).kept
@@ -158,17 +159,10 @@ class Assembler:
         sentences = sentence_scores(index.corpus, ids, query)
         return np.array([scores.max() for scores in sentences.values()], dtype=np.float64), sentences
 
-    def _keep_strong(self, found: list[Candidate]) -> tuple[list[Candidate], list[Drop]]:
-        floor = self.settings.score_floor * found[0].score if found else 0.0
-        # A best candidate of 0 shares nothing with the query: a share of it would let everything pass.
-        strong = [c for c in found if c.score >= floor and c.score > 0]
-        weak = [Drop.of(c, "low_score", f"below {floor:.3f}") for c in found[len(strong) :]]
-        return strong, weak
-
-    def _limits(self, request: PackRequest) -> Limits:
+    def _limits(self, request: PackRequest, floor: float) -> Limits:
         s = self.settings
         return Limits(
-            request.budget_tokens, request.max_chunks, s.near_duplicate_similarity, s.diversity_weight
+            request.budget_tokens, request.max_chunks, s.near_duplicate_similarity, s.diversity_weight, floor
         )
 
     def _pack(
@@ -199,6 +193,13 @@ def counter_named(counters: Mapping[str, TokenCounter], name: str) -> TokenCount
     except KeyError:
         known = ", ".join(sorted(counters))
         raise SettingError(f"unknown tokenizer {name!r}; choose from {known}") from None
+
+
+def _keep_strong(found: list[Candidate], floor: float) -> tuple[list[Candidate], list[Drop]]:
+    # A best candidate of 0 shares nothing with the query: a share of it would let everything pass.
+    strong = [c for c in found if c.score >= floor and c.score > 0]
+    weak = [Drop.of(c, "low_score", f"below {floor:.3f}") for c in found[len(strong) :]]
+    return strong, weak
 
 
 def _allowed(index: LoadedIndex, filters: str) -> BoolArray | None:
