@@ -43,6 +43,21 @@ def is_settled(status: os.stat_result) -> bool:
     return time.time_ns() - max(status.st_ctime_ns, status.st_mtime_ns) > SETTLED_NS
 
 
+def clock_of(folder: Path) -> int:
+    """The time, in nanoseconds, that the file system gives to what is changed in a folder now; 0 if it tells none.
+
+    It is the file system's own: in its own steps, and of its own machine where that is another.
+    """
+    probe = folder / ".clock"
+    with suppress(OSError):
+        try:
+            probe.touch()
+            return probe.stat().st_ctime_ns
+        finally:
+            probe.unlink(missing_ok=True)
+    return 0
+
+
 def read_seen(index: Path, generation: str) -> FileStates:
     """What is known of a generation's files; nothing where that cannot be read."""
     found = _read(index).get(generation)
