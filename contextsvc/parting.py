@@ -187,8 +187,8 @@ def _sentences_of(document: Document, parts: IndexParts, seen: Seen) -> list[Sen
 
     blocks = parts.parsers[document.format].parse(document.text)
     return cut_sentences(
-        document.text, blocks, lambda text: seen.splits.each([text], split)[0], lambda texts: seen.fits.each(texts, fit),
-        lambda texts: seen.counts.each(texts, parts.counter.count),
+        document.text, blocks, lambda text: seen.splits.each([text], split)[0],
+        lambda texts: seen.fits.each(texts, fit), lambda texts: seen.counts.each(texts, parts.counter.count),
     )  # fmt: skip
 
 

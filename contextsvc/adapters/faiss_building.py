@@ -170,9 +170,7 @@ def _learned(vectors: Float16Array, judge: Judge, plan: VectorPlan) -> _Made:
     return _Made(index, factory, tuned, Training("", len(vectors), tuned.effort))
 
 
-def _taken_over(
-    former: FormerVectors, vectors: Float16Array, judge: Judge, plan: VectorPlan
-) -> _Made | None:
+def _taken_over(former: FormerVectors, vectors: Float16Array, judge: Judge, plan: VectorPlan) -> _Made | None:
     """The former index with these vectors; None where it does not suit them."""
     about = _former_about(former.folder)
     try:

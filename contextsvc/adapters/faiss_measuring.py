@@ -1,4 +1,4 @@
-"""What an approximate index misses: recall over held-out queries, and how hard it must try for the one asked for.
+"""What an approximate index misses: its recall over held-out queries, and the effort that suffices.
 
 Measuring takes several times as long as moving the codes of a changed document. So a measurement stands until
 more than a share of the vectors has changed, and says in which generation it was made.

@@ -39,9 +39,14 @@ def test_recall_stands_until_more_than_a_hundredth_changed(tmp_path: Path, times
     first = told(tmp_path / "first", BEFORE)
     assert first["recall_measured_in"] == "this generation"
     # 2 replaced are 2 gone and 2 new; of 400, 4 may.
-    second = told(tmp_path / "second", following(with_new(2)), former=FormerVectors(tmp_path / "first", with_new(2)))
+    second = told(
+        tmp_path / "second", following(with_new(2)), former=FormerVectors(tmp_path / "first", with_new(2))
+    )
     assert second["recall_measured_in"] == "first, 4 chunks came or went since"
-    assert (second["recall_at_10"], second["recall_at_100"]) == (first["recall_at_10"], first["recall_at_100"])
+    assert (second["recall_at_10"], second["recall_at_100"]) == (
+        first["recall_at_10"],
+        first["recall_at_100"],
+    )
     assert (second["vector_index"], times) == (first["vector_index"], [8])
     vectors = np.concatenate([following(with_new(2)), BEFORE[:1]])
     rows = np.append(np.arange(400), -1)
@@ -69,7 +74,9 @@ def rewritten(folder: Path, **measured: object) -> None:
     (folder / "vectors.json").write_text(json.dumps({**about, **measured}))
 
 
-@pytest.mark.parametrize("measured", [{}, {"measured": {"recalls": {"recall_at_10": 0.9, "recall_at_100": 1.0}}}])
+@pytest.mark.parametrize(
+    "measured", [{}, {"measured": {"recalls": {"recall_at_10": 0.9, "recall_at_100": 1.0}}}]
+)
 def test_what_was_not_measured_or_does_not_reach_what_is_asked_for_is_measured(
     tmp_path: Path, times: list[int], measured: dict[str, object]
 ) -> None:
