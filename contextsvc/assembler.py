@@ -8,6 +8,7 @@ from functools import partial
 
 import numpy as np
 
+from contextsvc.answerability import Answerability
 from contextsvc.corpus import Corpus
 from contextsvc.errors import SettingError
 from contextsvc.library import LoadedIndex
@@ -25,7 +26,14 @@ from contextsvc.records import (
     digest,
 )
 from contextsvc.requests import PackRequest
-from contextsvc.signals import SentenceScores, chunk_similarity, sentence_scores, terms_in_context
+from contextsvc.signals import (
+    SentenceScores,
+    best_sentences,
+    chunk_similarity,
+    sentence_scores,
+    terms_in_context,
+)
+from contextsvc.steps.answering import LEXICAL, answer_score, knows_cosines_of
 from contextsvc.steps.context import SHARE, SIGMA, TERMS_SHARE, TERMS_SIGMA, TITLE_SHARE
 from contextsvc.steps.filtering import matching
 from contextsvc.steps.fusion import (
@@ -42,6 +50,7 @@ from contextsvc.steps.trimming import ROOM_FOR, RULE, Scored, trim_to_fit, with_
 
 _SENTENCES = f"sentences in context:{SHARE}:{SIGMA}:{TITLE_SHARE}"
 _TERMS = f"terms in context:{TERMS_SHARE}:{TERMS_SIGMA}, links:{DEPTH}"
+_ANSWER = f"answer:{LEXICAL}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +65,7 @@ class RetrievalSettings:
     score_floor: float
     near_duplicate_similarity: float
     diversity_weight: float
+    answerable: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +90,8 @@ class Assembler:
         reranker = self.reranker.fingerprint if self.reranker else _SENTENCES
         encodings = sorted(counter.fingerprint for counter in self.counters.values())
         trimming = [RULE] if request.trim else []
-        return digest(self.embedder.fingerprint, reranker, _TERMS, repr(self.settings), *encodings, *trimming)
+        return digest(self.embedder.fingerprint, reranker, _TERMS, _ANSWER, repr(self.settings),
+                      *encodings, *trimming)  # fmt: skip
 
     def count(self, tokenizer: str) -> Callable[[Sequence[str]], list[int]]:
         """Counts tokens in a named encoding.
@@ -109,8 +120,11 @@ class Assembler:
         mark("embed")
         found, sentences = self._retrieve(index, request, query, allowed)
         mark("retrieve")
+        answer = self._answer(index, request.query, query[0], found, sentences)
         floor = self.settings.score_floor * found[0].score if found else 0.0
-        candidates, weak = _keep_strong(found, floor)
+        candidates, left_out = _keep_strong(found, floor)
+        if request.answerable_only and not answer.answerable:
+            candidates, left_out = [], [*_unanswering(candidates, answer), *left_out]
         vectors = index.corpus.chunk_vectors[_numbers(candidates)].astype(np.float32)
         count, limits = counter.count, self._limits(request, floor)
         packing = partial(pack_greedily, vectors=vectors, order=order, count=lambda text: count([text])[0])
@@ -121,7 +135,7 @@ class Assembler:
             candidates = trim_to_fit(scored, wanted, limits.budget_tokens, count)
             mark("trim")
         packed = packing(candidates, limits=limits)
-        pack = self._pack(index, request, packed, weak, partial(unit_tokens, count=count))
+        pack = self._pack(index, request, packed, left_out, answer, partial(unit_tokens, count=count))
         mark("pack")
         return pack
 
@@ -157,7 +171,21 @@ class Assembler:
         if self.reranker is not None:
             return self.reranker.score(text, [chunk.text for chunk in chunks]).astype(np.float64), {}
         sentences = sentence_scores(index.corpus, ids, query)
-        return np.array([scores.max() for scores in sentences.values()], dtype=np.float64), sentences
+        return best_sentences(sentences), sentences
+
+    def _answer(
+        self,
+        index: LoadedIndex,
+        text: str,
+        query: Float32Array,
+        found: list[Candidate],
+        known: SentenceScores,
+    ) -> Answerability:
+        ids, similarity = _numbers(found), None
+        if knows_cosines_of(self.embedder.fingerprint):
+            similarity = best_sentences(known or sentence_scores(index.corpus, ids, query))
+        score = answer_score(index.lexical.coverage(text, ids), similarity)
+        return Answerability(score, self.settings.answerable)
 
     def _limits(self, request: PackRequest, floor: float) -> Limits:
         s = self.settings
@@ -170,15 +198,16 @@ class Assembler:
         index: LoadedIndex,
         request: PackRequest,
         packed: Packed,
-        weak: list[Drop],
+        left_out: list[Drop],
+        answer: Answerability,
         tokens_of: Callable[[tuple[str, ...]], list[int]],
     ) -> ContextPack:
         shares = tokens_of(packed.units)
         chunks = tuple(PackedChunk(c, n) for c, n in zip(packed.kept, shares, strict=True))
         return ContextPack(
             request.query, index.name, index.generation, self.configuration(request), chunks,
-            (*packed.drops, *weak), packed.text, sum(shares), request.budget_tokens,
-            request.tokenizer, request.ordering, request.exact, request.trim,
+            (*packed.drops, *left_out), packed.text, sum(shares), request.budget_tokens,
+            request.tokenizer, request.ordering, request.exact, request.trim, answer,
         )  # fmt: skip
 
 
@@ -226,6 +255,11 @@ def _ranked(
 
 def _sentences(corpus: Corpus, candidates: list[Candidate], scores: SentenceScores) -> list[Scored]:
     return [Scored(c, corpus.sentence_spans(c.number), scores[c.number]) for c in candidates]
+
+
+def _unanswering(candidates: list[Candidate], answer: Answerability) -> list[Drop]:
+    said = f"answer score {answer.score:.3f}, {answer.threshold:g} asked"
+    return [Drop.of(candidate, "not_answerable", said) for candidate in candidates]
 
 
 def _with_room(limits: Limits) -> Limits:

@@ -21,7 +21,7 @@ from contextsvc.requests import PackRequest
 
 Record = TypeVar("Record")
 Mark = Callable[[str], None]
-FORMAT = "4"
+FORMAT = "5"
 """Raised when the shape of a stored record changes."""
 
 

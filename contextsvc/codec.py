@@ -89,6 +89,9 @@ def pack_view(pack: ContextPack, explain: bool = False) -> Json:
         "ordering": pack.ordering,
         "exact": pack.exact,
         "trim": pack.trim,
+        "answerable": pack.answer.answerable,
+        "answer_score": pack.answer.score,
+        "answer_threshold": pack.answer.threshold,
         "chunks": [_chunk_view(packed, explain) for packed in pack.chunks],
     }
     if explain:

@@ -58,6 +58,7 @@ class Ask:
     explain: bool = False
     exact: bool = False
     trim: bool | None = None
+    answerable_only: bool = False
 
 
 class Engine:
@@ -225,7 +226,7 @@ class Engine:
         return PackRequest(
             ask.index, ask.query, ask.budget_tokens, max_chunks,
             ask.tokenizer or s.tokenizer, ask.ordering or s.ordering, filters, ask.exact,
-            trim,
+            trim, ask.answerable_only,
         )  # fmt: skip
 
     def _brief(self, name: str) -> Json:

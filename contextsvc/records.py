@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from contextsvc.answerability import NOT_ASKED, Answerability
 from contextsvc.errors import ShapeError, SpanError
 from contextsvc.spans import Span, explain, offset_in
 
@@ -21,7 +22,7 @@ BoolArray = NDArray[np.bool_]
 
 Format = Literal["markdown", "plain"]
 BlockKind = Literal["heading", "paragraph", "list_item", "code", "table"]
-DropReason = Literal["low_score", "near_duplicate", "over_budget", "no_gain", "max_chunks"]
+DropReason = Literal["low_score", "near_duplicate", "over_budget", "no_gain", "max_chunks", "not_answerable"]
 CacheState = Literal["hit", "miss", "off"]
 
 
@@ -248,6 +249,7 @@ class ContextPack:
     Attributes:
         exact: The query was compared with every vector: no approximate index stood between.
         trim: Its chunks may be trimmed (`steps.trimming`).
+        answer: Whether anything in the index answers the query, by all candidates, whatever the budget.
     """
 
     query: str
@@ -263,6 +265,7 @@ class ContextPack:
     ordering: str
     exact: bool = False
     trim: bool = False
+    answer: Answerability = NOT_ASKED
 
     def __post_init__(self) -> None:
         if self.num_tokens > self.budget_tokens:
@@ -276,6 +279,7 @@ class ContextPack:
         return digest(
             self.index, self.generation, self.configuration, self.query,
             str(self.budget_tokens), self.tokenizer, self.ordering, str(self.exact), self.text,
+            str(self.answer.score),
             *(packed.candidate.chunk.chunk_id for packed in self.chunks),
         )[:32]  # fmt: skip
 

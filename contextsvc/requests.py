@@ -31,6 +31,7 @@ class PackRequest:
         filters: As `steps.filtering` reads it, written as canonical JSON; empty: all documents.
         exact: Compare the query with every vector, however large the index.
         trim: Where chunks do not fit whole, leave out sentences that do not bear on the query.
+        answerable_only: Make an empty pack where nothing in the index answers the query.
     """
 
     index: str
@@ -42,6 +43,7 @@ class PackRequest:
     filters: str = ""
     exact: bool = False
     trim: bool = False
+    answerable_only: bool = False
 
     def __post_init__(self) -> None:
         require_unicode(self.query, "the query")

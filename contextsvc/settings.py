@@ -75,6 +75,7 @@ class Settings:
     diversity_weight: float = setting(0.1, "how much likeness to what is packed lowers the gain")
     max_chunks: int = setting(3, "most chunks in a pack, unless the request says otherwise")
     trim: bool = setting(True, "trim chunks that do not fit whole to the sentences that bear on the query")
+    answerable: float = setting(0.48, "packs whose answer_score is below are flagged not answerable; 0: off")
     ordering: str = setting("relevance", "relevance, document or edges")
 
     cache: bool = setting(True, "keep query vectors, packs and measurements on disk")
@@ -106,7 +107,7 @@ class Settings:
         _require(min(weights) >= 0 and sum(weights) > 0, "lexical_weight", self,
                  "weights not negative, at least one positive")  # fmt: skip
         for name in ("score_floor", "near_duplicate_similarity", "diversity_weight", "measure_share",
-                     "approximate_recall"):  # fmt: skip
+                     "approximate_recall", "answerable"):  # fmt: skip
             _require(0 <= getattr(self, name) <= 1, name, self, "between 0 and 1")
         for name in ("num_candidates", "rerank_depth", "max_chunks", "max_concurrent",
                      "answer_max_tokens", "max_file_bytes", "keep_generations", "max_body_bytes",

@@ -51,3 +51,8 @@ def sentence_scores(corpus: Corpus, ids: Int64Array, query: Float32Array) -> Sen
     similarity = context_similarity(found[:, :-1], titles, windows.norms)
     scores = np.split(as_share(np.round(similarity, DECIMALS)), windows.firsts[1:])
     return dict(zip(ids.tolist(), scores, strict=True))
+
+
+def best_sentences(scores: SentenceScores) -> Float64Array:
+    """Of each chunk the score of its best sentence, in the order of the scores: (len(scores),)."""
+    return np.array([of_chunk.max() for of_chunk in scores.values()], dtype=np.float64)

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from contextsvc.adapters.postings import Postings, count_terms, renumbered, stems, weigh
+from contextsvc.adapters.postings import Postings, count_terms, idf, renumbered, stems, weigh
 from contextsvc.errors import CorruptIndex, ShapeError
 from contextsvc.records import BoolArray, Float32Array, Float64Array, Int64Array, Ranking
 
@@ -128,15 +128,32 @@ class Bm25sLexicalIndex:
 
     def scores(self, query: str, ids: Int64Array) -> Float64Array:
         """As `LexicalIndex.scores` says: each term's column is searched for the ids, not read."""
-        if len(ids) and not 0 <= int(ids.min()) <= int(ids.max()) < self.num_chunks:
-            raise ShapeError(f"chunks {ids.min()} to {ids.max()} were asked for; there are {self.num_chunks}")
+        self._require(ids)
         found = np.zeros(len(ids))
         for term, count in self._known_terms(query):
             column = slice(int(self._offsets[term]), int(self._offsets[term + 1]))
-            chunks = self._chunks[column]
-            at = np.minimum(np.searchsorted(chunks, ids), len(chunks) - 1)
-            found += np.where(chunks[at] == ids, count * self._weights[column][at].astype(np.float64), 0.0)
+            at, held = _places(self._chunks[column], ids)
+            found += np.where(held, count * self._weights[column][at].astype(np.float64), 0.0)
         return np.round(found, DECIMALS)
+
+    def coverage(self, query: str, ids: Int64Array) -> Float64Array:
+        """As `LexicalIndex.coverage` says; how many chunks hold a term is the length of its column."""
+        self._require(ids)
+        found, whole = np.zeros(len(ids)), 0.0
+        # In one order, for sums of floats depend on it and sets have none.
+        for stem in sorted(set(stems(query))):
+            term = self._numbers.get(stem)
+            column = self._chunks[
+                slice(0) if term is None else slice(*self._offsets[term : term + 2].tolist())
+            ]
+            weight = idf(self.num_chunks, len(column))
+            found += weight * _places(column, ids)[1]
+            whole += weight
+        return np.round(found / whole, DECIMALS) if whole > 0 else found
+
+    def _require(self, ids: Int64Array) -> None:
+        if len(ids) and not 0 <= int(ids.min()) <= int(ids.max()) < self.num_chunks:
+            raise ShapeError(f"chunks {ids.min()} to {ids.max()} were asked for; there are {self.num_chunks}")
 
     def _search_one(self, query: str, k: int, allowed: BoolArray | None) -> Ranking:
         scores = self._scores(query)
@@ -177,3 +194,11 @@ class Bm25sLexicalIndex:
         nor on how terms are numbered."""
         counts = Counter(stem for stem in stems(query) if stem in self._numbers)
         return [(self._numbers[stem], counts[stem]) for stem in sorted(counts)]
+
+
+def _places(column: np.ndarray[Any, np.dtype[np.int32]], ids: Int64Array) -> tuple[Int64Array, BoolArray]:
+    """Where in a term's column, which rises, each id would stand, and whether it does."""
+    if not len(column):
+        return np.zeros(len(ids), dtype=np.int64), np.zeros(len(ids), dtype=np.bool_)
+    at = np.minimum(np.searchsorted(column, ids), len(column) - 1)
+    return at, column[at] == ids

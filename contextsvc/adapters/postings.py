@@ -6,6 +6,7 @@ would read all of them again. Here the counts are kept, and the weights of a cha
 a few array operations. A test holds the weights against those of bm25s.
 """
 
+import math
 import re
 from array import array
 from collections import Counter
@@ -95,12 +96,17 @@ def weigh(postings: Postings, k1: float, b: float) -> Float32Array:
     counts = postings.counts.astype(np.float64)
     lengths = np.bincount(postings.chunks, weights=counts, minlength=postings.num_chunks)
     frequency = np.diff(postings.offsets)
-    idf = np.log1p((postings.num_chunks - frequency + 0.5) / (frequency + 0.5))
+    worth = np.log1p((postings.num_chunks - frequency + 0.5) / (frequency + 0.5))
     saturation = k1 * (1 - b + b * lengths / lengths.mean())
     weights: Float32Array = (
-        np.repeat(idf, frequency) * counts / (counts + saturation[postings.chunks])
+        np.repeat(worth, frequency) * counts / (counts + saturation[postings.chunks])
     ).astype(np.float32)
     return weights
+
+
+def idf(num_chunks: int, num_holding: int) -> float:
+    """What a term is worth that so many of the chunks hold: what `weigh` takes for it."""
+    return math.log1p((num_chunks - num_holding + 0.5) / (num_holding + 0.5))
 
 
 def _count(

@@ -4,6 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from contextsvc.records import DropReason
+
 TagText = Annotated[str, Field(max_length=256)]
 
 
@@ -25,6 +27,7 @@ class ContextBody(Body):
     filters: dict[str, Any] | None = None
     exact: bool = False
     trim: bool | None = None
+    answerable_only: bool = False
     measure: bool | Literal["background"] = False
     response: str | None = Field(None, max_length=100_000)
     sentences: bool = False
@@ -93,7 +96,7 @@ class Dropped(BaseModel):
     end: int
     score: float
     rank: int
-    reason: Literal["low_score", "near_duplicate", "over_budget", "no_gain", "max_chunks"]
+    reason: DropReason
     detail: str
 
 
@@ -232,6 +235,9 @@ class PackView(BaseModel):
     ordering: str
     exact: bool
     trim: bool
+    answerable: bool
+    answer_score: float
+    answer_threshold: float
     chunks: list[Span]
     drops: list[Dropped] | None = None
     utilization: PackUtilization | IndexUtilization | NoUtilization

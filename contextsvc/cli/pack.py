@@ -36,6 +36,9 @@ def pack(
     trim: Annotated[
         bool | None, typer.Option(help="Trim chunks that do not fit to the sentences that matter.")
     ] = None,
+    answerable_only: Annotated[
+        bool, typer.Option("--answerable-only", help="Nothing rather than what does not answer.")
+    ] = False,
     measure: Annotated[bool, typer.Option("--measure", help="Measure the utilization, too.")] = False,
     response: Annotated[str | None, typer.Option(help="Your model's answer, to be measured.")] = None,
     sentences: Annotated[
@@ -53,6 +56,7 @@ def pack(
     ask = Ask(
         index, query, budget, max_chunks, tokenizer, ordering, _parsed(filters),
         measure or sentences or response is not None, response, sentences, explain, exact, trim,
+        answerable_only,
     )  # fmt: skip
     with progress("pack") as tell:
         if ask.measure:
@@ -72,6 +76,7 @@ def print_pack(view: Json, address: str, ask: Ask) -> None:
             "index": f"{view['index']}  generation {view['generation']}",
             "tokens": f"{view['num_tokens']} of {view['budget_tokens']} ({view['tokenizer']}), "
             f"{_counted(len(view['chunks']), 'chunk')} ordered by {view['ordering']}",
+            **_answering(view),
             "cache": view["cache"]["pack"],
             "time": ", ".join(f"{name} {1000 * s:.0f} ms" for name, s in view["trace"]["seconds"].items()),
         }
@@ -82,7 +87,7 @@ def print_pack(view: Json, address: str, ask: Ask) -> None:
         _print_chunk(number, chunk, verdicts.get(chunk["chunk_id"]))
         _print_sentences(chunk, [s for s in sentences if s["chunk_id"] == chunk["chunk_id"]])
     if not view["chunks"]:
-        out.print("\nNothing in the index passed the score floor: the pack is empty.")
+        out.print(f"\n{_why_empty(view, ask)}: the pack is empty.")
     if "drops" in view:
         _print_drops(view["drops"])
     out.print()
@@ -113,6 +118,24 @@ def print_utilization(score: Json) -> None:
             f"{score['cost']['reader_tokens']} tokens, {score['cost']['seconds']:.1f} s",
         }
     )
+
+
+def _answering(view: Json) -> dict[str, str]:
+    """A line, only where it is a warning."""
+    if view["answerable"]:
+        return {}
+    return {"answer": f"nothing in the index seems to answer this: {_shortfall(view)}"}
+
+
+def _why_empty(view: Json, ask: Ask) -> str:
+    if ask.answerable_only and not view["answerable"] and view["answer_score"] > 0:
+        return "Nothing in the index seems to answer this, and --answerable-only was asked for"
+    return "Nothing in the index passed the score floor"
+
+
+def _shortfall(view: Json) -> str:
+    asked = f"{view['answer_threshold']:g} asked (CONTEXTSVC_ANSWERABLE)"
+    return f"score {view['answer_score']:.3f}, {asked}"
 
 
 def _controls(controls: Json, threshold: Json, unit: str) -> dict[str, str]:
@@ -189,7 +212,8 @@ def _curl(address: str, ask: Ask) -> str:
     body = {"index": ask.index, "query": ask.query, "budget_tokens": ask.budget_tokens}
     chosen = {
         "max_chunks": ask.max_chunks, "tokenizer": ask.tokenizer, "ordering": ask.ordering,
-        "filters": ask.filters, "exact": ask.exact or None, "trim": ask.trim, "response": ask.response,
+        "filters": ask.filters, "exact": ask.exact or None, "trim": ask.trim,
+        "answerable_only": ask.answerable_only or None, "response": ask.response,
         "measure": ask.measure or None, "explain": ask.explain or None,
     }  # fmt: skip
     body.update({name: value for name, value in chosen.items() if value is not None})

@@ -83,6 +83,18 @@ class LexicalIndex(Protocol):
         """
         ...
 
+    def coverage(self, query: str, ids: Int64Array) -> Float64Array:
+        """The share of the query's terms that each of the chunks named holds, in [0, 1]: (len(ids),).
+
+        A term weighs its idf, however often it occurs in query or chunk; one that no chunk of the index
+        holds weighs the idf of that, so that it counts as missing. Rounded to 1e-6; 0 for a query without
+        terms.
+
+        Raises:
+            ShapeError: there is no such chunk.
+        """
+        ...
+
 
 class Reranker(Protocol):
     """Scores texts against a query by reading both at once."""

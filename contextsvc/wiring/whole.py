@@ -57,7 +57,7 @@ def build_assembler(settings: Settings, embedder: Embedder, extra_tokenizer: str
         RetrievalSettings(
             settings.num_candidates, settings.rerank_depth, settings.lexical_weight,
             settings.semantic_weight, settings.link_weight, settings.score_floor,
-            settings.near_duplicate_similarity, settings.diversity_weight,
+            settings.near_duplicate_similarity, settings.diversity_weight, settings.answerable,
         ),
     )  # fmt: skip
 

@@ -107,6 +107,30 @@ def test_the_setting_trims_where_a_request_leaves_the_choice(build: Build, tmp_p
     assert [len(pack["chunks"]) for pack in asked] == [1, 2]
 
 
+def test_a_pack_says_whether_anything_answers(client: TestClient) -> None:
+    found = client.post("/v1/context", json=ASK).json()
+    assert (found["answerable"], found["answer_score"], found["answer_threshold"]) == (True, 1.0, 0.5)
+    asked = {**ASK, "query": "snapshot zebras"}
+    flagged = client.post("/v1/context", json=asked).json()
+    assert (flagged["answerable"], len(flagged["chunks"])) == (False, 2)
+    assert 0 < flagged["answer_score"] < flagged["answer_threshold"] == 0.5
+    empty = client.post("/v1/context", json={**asked, "answerable_only": True, "explain": True}).json()
+    assert (empty["answerable"], empty["text"], empty["chunks"]) == (False, "", [])
+    assert empty["answer_score"] == flagged["answer_score"]
+    assert "not_answerable" in {drop["reason"] for drop in empty["drops"]}
+    kept = client.get(f"/v1/packs/{flagged['pack_id']}").json()
+    assert (kept["answerable"], kept["answer_score"]) == (False, flagged["answer_score"])
+    for view in (found, flagged, empty, kept):
+        PackView.model_validate(view)
+    refused(client.post("/v1/context", json={**ASK, "answerable_only": "yes"}), 422, "invalid_request")
+
+
+def test_measuring_what_was_left_empty_says_that_there_is_nothing(client: TestClient) -> None:
+    body = {**ASK, "query": "snapshot zebras", "answerable_only": True, "measure": True, "response": "night"}
+    found = client.post("/v1/context", json=body).json()
+    assert (found["chunks"], found["utilization"]["verdicts"]) == ([], [])
+
+
 def test_explain_says_what_was_left_out(client: TestClient) -> None:
     pack = client.post("/v1/context", json={**ASK, "explain": True}).json()
     assert {d["doc_id"]: d["reason"] for d in pack["drops"]}["copy"] == "near_duplicate"

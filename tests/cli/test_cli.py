@@ -156,6 +156,26 @@ def test_the_request_for_the_service_says_exact(
     assert '"max_chunks": 2, "exact": true}' in capsys.readouterr().out
 
 
+def test_what_nothing_answers_is_said_in_a_line(
+    build: Build, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    build()
+    engine = fake_engine(tmp_path, MemoryCache())
+    # Of two terms the better chunk holds one, the lesser: see tests/test_answerability.py.
+    line = "nothing in the index seems to answer this: score 0.246, 0.5 asked (CONTEXTSVC_ANSWERABLE)"
+    empty = (
+        "Nothing in the index seems to answer this, and --answerable-only was asked for: the pack is empty."
+    )
+    said = []
+    asks = [ASK, replace(ASK, query="snapshot zebras")]
+    for ask in (*asks, replace(asks[1], answerable_only=True)):
+        print_pack(engine.context(ask), "http://127.0.0.1:8000", ask)
+        said.append(" ".join(capsys.readouterr().out.split()))
+    assert [line in text for text in said] == [False, True, True]
+    assert [empty in text for text in said] == [False, False, True]
+    assert ['"answerable_only": true' in text for text in said] == [False, False, True]
+
+
 def test_a_grid_is_every_combination_widest_first() -> None:
     found = [(c.name, c.max_chunks, c.budget_tokens) for c in grid([1, 6, 1], [400, 800], ["relevance"])]
     assert found == [

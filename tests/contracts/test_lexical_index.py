@@ -106,3 +106,24 @@ def test_shapes_that_do_not_fit_are_refused(build: Build) -> None:
         build(TEXTS).search(["pear"], 0)
     with pytest.raises(ShapeError):
         build(TEXTS).search(["pear"], 1, np.ones(3, dtype=np.bool_))
+
+
+def test_coverage_is_the_share_of_the_terms_by_idf(build: Build) -> None:
+    index, everything = build(TEXTS), np.arange(4)
+    # "zebra" is in none of four texts, which makes it dearer than any that is in one.
+    nowhere = log(1 + 4.5 / 0.5)
+    whole = IN_ONE + IN_TWO + nowhere
+    found = index.coverage("a red pear? a zebra, red red", everything)
+    np.testing.assert_allclose(found, [IN_ONE / whole, IN_TWO / whole, IN_TWO / whole, 0], atol=1e-6)
+    assert found.dtype == np.float64
+    assert index.coverage("pears and apples", np.array([1, 0, 1])).tolist() == [1.0, 0.5, 1.0]
+
+
+def test_coverage_of_no_terms_or_no_chunks_is_nothing(build: Build) -> None:
+    assert build(TEXTS).coverage("the ?!", np.array([0, 1])).tolist() == [0, 0]
+    assert build(TEXTS).coverage("zebra", np.array([0, 1])).tolist() == [0, 0]
+    assert build(TEXTS).coverage("red", np.zeros(0, dtype=np.int64)).tolist() == []
+    assert build([]).coverage("red", np.zeros(0, dtype=np.int64)).tolist() == []
+    for number in (-1, len(TEXTS)):
+        with pytest.raises(ShapeError):
+            build(TEXTS).coverage("apple", np.array([number]))

@@ -41,6 +41,15 @@ class PlainLexicalIndex:
         found = [sum(self._weight(term, number) for term in terms) for number in ids.tolist()]
         return np.array([round(score, 6) for score in found], dtype=np.float64)
 
+    def coverage(self, query: str, ids: Int64Array) -> Float64Array:
+        """As `LexicalIndex.coverage` says."""
+        if any(not 0 <= number < len(self._counts) for number in ids.tolist()):
+            raise ShapeError(f"{ids.tolist()} of {len(self._counts)} texts")
+        worth = {term: self._idf(term) for term in sorted(set(_terms(query)))}
+        whole = sum(worth.values()) or 1.0
+        held = [sum(w for term, w in worth.items() if self._counts[n][term]) for n in ids.tolist()]
+        return np.array([round(one / whole, 6) for one in held], dtype=np.float64)
+
     def _search_one(self, terms: Sequence[str], k: int, allowed: BoolArray | None) -> Ranking:
         found = []
         for number in range(len(self._counts)):
@@ -52,9 +61,12 @@ class PlainLexicalIndex:
         return Ranking(ids, np.array([-score for score, _ in best], dtype=np.float32))
 
     def _weight(self, term: str, number: int) -> float:
-        tf, df = self._counts[number][term], self._found_in[term]
+        tf = self._counts[number][term]
         if tf == 0:
             return 0.0
         share = self._lengths[number] * len(self._lengths) / sum(self._lengths)
-        idf = math.log(1 + (len(self._counts) - df + 0.5) / (df + 0.5))
-        return idf * tf / (tf + 1.5 * (1 - 0.75 + 0.75 * share))
+        return self._idf(term) * tf / (tf + 1.5 * (1 - 0.75 + 0.75 * share))
+
+    def _idf(self, term: str) -> float:
+        df = self._found_in[term]
+        return math.log(1 + (len(self._counts) - df + 0.5) / (df + 0.5))
