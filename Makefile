@@ -65,6 +65,7 @@ bench: setup peers
 	$(BIN)/python -m benchmarks.chunking
 	$(BIN)/python -m benchmarks.retrieval
 	$(BIN)/python -m benchmarks.packs
+	$(BIN)/python -m benchmarks.second_stage
 	$(BIN)/python -m benchmarks.ablation
 	$(BIN)/python -m benchmarks.report
 
