@@ -13,13 +13,14 @@ import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmarks.pairs import difference_row
-from benchmarks.parts import Part
+from benchmarks.parts import Part, of_part
 from benchmarks.peers.asking import EMBEDDER
 from benchmarks.rows import Row, mean_row, show, write
 from benchmarks.second_stage.features import Candidates
@@ -33,6 +34,7 @@ from contextsvc.settings import Settings
 
 COMMAND = "python -m benchmarks.second_stage"
 OTHERS, ALL = "taught by the others", "taught by all"
+HALVES: tuple[Part, ...] = ("tune", "report")
 ROUNDS = 2_000
 
 
@@ -63,9 +65,8 @@ class Field:
 
 def rows(field: Field, learners: Mapping[str, Learner]) -> list[Row]:
     """The fixed weights' figures, then every learner's less those: by who taught it and what it ranks."""
-    halves: tuple[Part, ...] = ("tune", "report")
     fixed = {
-        (name, half): values(field.part(name, half), fixed_score) for name in field.found for half in halves
+        (name, half): values(field.part(name, half), fixed_score) for name in field.found for half in HALVES
     }
     made = [
         mean_row("second_stage", f"{name}, {half} half, fixed weights: nDCG@10", scores, field.data[name],
@@ -75,7 +76,7 @@ def rows(field: Field, learners: Mapping[str, Learner]) -> list[Row]:
     for label, learner in learners.items():
         alone = {name: learner(field.teachers(name)) for name in field.found}
         together = dict.fromkeys(field.found, learner(field.teachers(None)))
-        for half, taught, learned in (*((half, OTHERS, alone) for half in halves), ("report", ALL, together)):
+        for half, taught, learned in (*((half, OTHERS, alone) for half in HALVES), ("report", ALL, together)):
             said = f"{half} half, {label}, {taught}, less fixed weights: nDCG@10"
             baseline = {name: fixed[name, half] for name in field.found}
             made += compared(field, learned, baseline, half, said, {"learner": label, "taught": taught})
@@ -147,6 +148,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     collections = [load_judged(name) for name in dict.fromkeys(asked.collections)]
     if asked.documents is not None:
         collections = [collection.first(asked.documents) for collection in collections]
+    for collection, half in product(collections, HALVES):
+        if not of_part(collection.queries, half):
+            parser.error(f"{collection.name} has no query of the {half} half: take more documents")
     field = field_of(collections, settings, asked.keep or settings.home / "benchmarks", command(asked))
     made = rows(field, {label: LEARNERS[label] for label in asked.learners})
     (show if asked.dry or asked.documents is not None else write)(made)

@@ -1,14 +1,17 @@
 """Rows of two collections, each of which teaches the other."""
 
+import argparse
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pytest
 
 from benchmarks.parts import part_of
-from benchmarks.second_stage.__main__ import Field, main, mean_of_means, rows
+from benchmarks.second_stage import __main__ as second_stage
+from benchmarks.second_stage.__main__ import Field, command, main, mean_of_means, rows
 from benchmarks.second_stage.features import FIXED, Candidates
-from benchmarks.second_stage.learning import Learned, Taught
+from benchmarks.second_stage.judged import Judged, JudgedCollection
+from benchmarks.second_stage.learning import LEARNERS, Learned, Taught
 from tests.benchmarks.second_stage.examples import candidates
 
 TUNE = [text for text in map(str, range(40)) if part_of(text) == "tune"]
@@ -65,3 +68,20 @@ def test_one_collection_is_too_few(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["--collections", "cacm"])
     assert "name two or more" in capsys.readouterr().err
+
+
+def test_a_half_without_a_query_is_too_little(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def load(name: str) -> JudgedCollection:
+        return JudgedCollection(name, "d@1", (), (Judged(TUNE[0], {"a": 1}),))
+
+    monkeypatch.setattr(second_stage, "load_judged", load)
+    with pytest.raises(SystemExit):
+        main(["--collections", "cacm", "hotpotqa"])
+    assert "cacm has no query of the report half: take more documents" in capsys.readouterr().err
+
+
+def test_the_command_says_what_is_other_than_usual() -> None:
+    some = argparse.Namespace(collections=["cacm", "scifact"], learners=list(LEARNERS), dry=True)
+    assert command(some) == "python -m benchmarks.second_stage --collections cacm scifact"
