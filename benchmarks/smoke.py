@@ -38,7 +38,9 @@ TRIALS: Mapping[str, Sequence[str]] = {
     "packs": [f"--collections chunking --questions 2 --budgets 256 --sides ours oracle --keep {FOLDER}"],
     "retrieval": [f"--collections cacm --documents 100 --sides ours --keep {FOLDER}"],
     "search": ["--chunks 200 --queries 5"],
-    "second_stage": [f"--collections cranfield hotpotqa --documents 100 --keep {FOLDER}"],
+    "second_stage": [
+        f"--collections cranfield hotpotqa --documents 100 --learners trees-all --keep {FOLDER}"
+    ],
     "updates": ["exact --documents 50 --updates 2", "approximate --documents 30 --updates 2"],
 }
 """By name under `benchmarks`: command lines, each of which gets `--dry`."""

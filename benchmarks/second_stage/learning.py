@@ -140,6 +140,11 @@ def fixed_score(one: Candidates) -> Float64Array:
     return one.columns([FIXED])[:, 0]
 
 
+def best_score(one: Candidates) -> Float64Array:
+    """What no ranking of these candidates can be better than: the grades themselves."""
+    return np.array([one.query.gains.get(document, 0) for document in one.documents], dtype=np.float64)
+
+
 def _fused(share: float, links: float) -> Callable[[Candidates], Float64Array]:
     weights = [share, 1 - share, links]
     return lambda one: convex_fusion(list(one.columns(SIGNALS).T), weights)

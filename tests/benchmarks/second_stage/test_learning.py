@@ -1,15 +1,19 @@
 """What is learned from queries that leave no doubt."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from benchmarks.second_stage.features import FEATURES, FIXED
+from benchmarks.second_stage.judged import Judged
 from benchmarks.second_stage.learning import (
     LEARNERS,
     Logistic,
     Taught,
     Trees,
     Weights,
+    best_score,
     examples,
     fixed_score,
     values,
@@ -76,7 +80,13 @@ def test_a_document_is_ranked_by_its_best_chunk_and_ties_by_number() -> None:
     tied = candidates("q", ("b",), {"a": {FIXED: 0.5}, "b": {FIXED: 0.5 + 1e-9}})
     assert values([tied], fixed_score) == [pytest.approx(1 / np.log2(3))]
     ahead = candidates("q", ("b",), {"a": {FIXED: 0.5}, "b": {FIXED: 0.6}})
-    assert values([ahead], fixed_score) == [1.0]
+    assert values([ahead], fixed_score) == values([tied], best_score) == [1.0]
+
+
+def test_what_was_not_found_is_missing_from_the_best_order_too() -> None:
+    some = candidates("q", ("a", "c"), {"a": {}, "b": {}})
+    found = replace(some, documents=("b", "a"), query=Judged("q", {"a": 1, "c": 1}))
+    assert values([found], best_score) == [pytest.approx(1 / (1 + 1 / np.log2(3)))]
 
 
 @pytest.mark.parametrize("name", sorted(LEARNERS))

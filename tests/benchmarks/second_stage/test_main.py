@@ -56,7 +56,8 @@ def test_what_is_left_out_teaches_nothing_and_report_halves_never_do() -> None:
     whole = made["mean of collections, tune half, own, taught by the others, less fixed weights: nDCG@10"]
     assert (whole.n, whole.dataset) == (2, "cacm@1, hotpotqa@2")
     assert whole.value == pytest.approx(1 - second)
-    assert len(made) == 4 + 3 * 3
+    assert made["cacm, report half, candidates in the best order: nDCG@10"].value == 1.0
+    assert len(made) == 2 * 4 + 3 * 3
 
 
 def test_collections_weigh_the_same_whatever_their_size() -> None:
