@@ -67,6 +67,10 @@ class Field:
         """Of a collection the queries of a part."""
         return [one for one in self.found[name] if one.query.part == part]
 
+    def source(self, name: str) -> Mapping[str, str]:
+        """What the rows of a collection say of where it comes from."""
+        return dict(zip(("source", "licence"), source_of(name), strict=True))
+
     def teachers(self, left_out: str | None) -> Taught:
         """The tune halves of all collections but one."""
         return {name: self.part(name, "tune") for name in self.found if name != left_out}
@@ -81,7 +85,7 @@ def rows(field: Field, learners: Mapping[str, Learner]) -> list[Row]:
     }
     made = [
         mean_row("second_stage", f"{name}, {half} half, {way}: nDCG@10", scores, field.data[name],
-                 {**field.settings, "part": half}, SEED, field.command)
+                 {**field.settings, **field.source(name), "part": half}, SEED, field.command)
         for (name, half, way), scores in ranked.items()
     ]  # fmt: skip
     for label, learner in learners.items():
@@ -109,7 +113,7 @@ def compared(
         scores = values(field.part(name, half), learned[name].score)
         apart.append(np.asarray(scores) - np.asarray(fixed[name]))
         row = difference_row("second_stage", f"{name}, {said}", scores, fixed[name], field.data[name],
-                             settings, SEED, field.command)  # fmt: skip
+                             {**settings, **field.source(name)}, SEED, field.command)  # fmt: skip
         made.append(replace(row, details={**row.details, "learned": dict(learned[name].record)}))
     mean, interval = float(np.mean([one.mean() for one in apart])), mean_of_means(apart, SEED)
     whole = Row("second_stage", f"mean of collections, {said}", mean, interval, sum(map(len, apart)),
@@ -133,7 +137,6 @@ def field_of(collections: Sequence[JudgedCollection], settings: Settings, keep: 
         "weights": [asking.retrieval.lexical_weight, asking.retrieval.semantic_weight,
                     asking.retrieval.link_weight],
         "embedder": asking.embedder.fingerprint, **shaping(settings),
-        "sources": {one.name: source_of(one.name) for one in collections},
     }  # fmt: skip
     found = {one.name: asking.candidates(one) for one in collections}
     return Field(found, {one.name: one.data for one in collections}, shared, said)

@@ -52,6 +52,7 @@ def test_what_is_left_out_teaches_nothing_and_report_halves_never_do() -> None:
     assert apart.details["learned"] == {"coverage": 1.0}
     assert apart.settings == {
         "rerank_depth": 2, "learner": "own", "taught": "taught by the others", "part": "report",
+        "source": "the public CACM collection", "licence": "none stated",
     }  # fmt: skip
     whole = made["mean of collections, tune half, own, taught by the others, less fixed weights: nDCG@10"]
     assert (whole.n, whole.dataset) == (2, "cacm@1, hotpotqa@2")
