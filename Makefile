@@ -66,6 +66,7 @@ bench: setup peers
 	$(BIN)/python -m benchmarks.retrieval
 	$(BIN)/python -m benchmarks.packs
 	$(BIN)/python -m benchmarks.selection
+	$(BIN)/python -m benchmarks.second_stage
 	$(BIN)/python -m benchmarks.ablation
 	$(BIN)/python -m benchmarks.report
 
