@@ -20,7 +20,7 @@ from benchmarks.rows import Row, dataset, fingerprint, read_lines
 from benchmarks.scifact import FILE, load_queries
 from benchmarks.switches import asked_for
 from contextsvc import assets
-from contextsvc.adapters.faiss_building import recall
+from contextsvc.adapters.faiss_measuring import recall
 from contextsvc.adapters.nltk import PunktSentenceSplitter
 from contextsvc.assembler import Assembler
 from contextsvc.corpus import Corpus, CorpusWriter

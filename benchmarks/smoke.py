@@ -41,7 +41,11 @@ TRIALS: Mapping[str, Sequence[str]] = {
     "latency": ["socket --queries 5 --pages 10", "peers --queries 5 --chunks 30 --sides ours"],
     "packs": [f"--collections chunking --questions 2 --budgets 256 --sides ours oracle --keep {FOLDER}"],
     "retrieval": [f"--collections cacm --documents 100 --sides ours --keep {FOLDER}"],
+    "selection": ["--collections chunking --questions 1"],
     "search": ["--chunks 200 --queries 5"],
+    "second_stage": [
+        f"--collections cranfield hotpotqa --documents 100 --learners trees-all --keep {FOLDER}"
+    ],
     "updates": ["exact --documents 50 --updates 2", "approximate --documents 30 --updates 2"],
 }
 """By name under `benchmarks`: command lines, each of which gets `--dry`."""

@@ -121,11 +121,12 @@ class Assembler:
         found, sentences = self._retrieve(index, request, query, allowed)
         mark("retrieve")
         answer = self._answer(index, request.query, query[0], found, sentences)
-        candidates, left_out = self._keep_strong(found)
+        floor = self.settings.score_floor * found[0].score if found else 0.0
+        candidates, left_out = _keep_strong(found, floor)
         if request.answerable_only and not answer.answerable:
             candidates, left_out = [], [*_unanswering(candidates, answer), *left_out]
         vectors = index.corpus.chunk_vectors[_numbers(candidates)].astype(np.float32)
-        count, limits = counter.count, self._limits(request)
+        count, limits = counter.count, self._limits(request, floor)
         packing = partial(pack_greedily, vectors=vectors, order=order, count=lambda text: count([text])[0])
         if request.trim:
             wanted = packing(candidates, limits=_with_room(limits)).kept
@@ -186,17 +187,10 @@ class Assembler:
         score = answer_score(index.lexical.coverage(text, ids), similarity)
         return Answerability(score, self.settings.answerable)
 
-    def _keep_strong(self, found: list[Candidate]) -> tuple[list[Candidate], list[Drop]]:
-        floor = self.settings.score_floor * found[0].score if found else 0.0
-        # A best candidate of 0 shares nothing with the query: a share of it would let everything pass.
-        strong = [c for c in found if c.score >= floor and c.score > 0]
-        weak = [Drop.of(c, "low_score", f"below {floor:.3f}") for c in found[len(strong) :]]
-        return strong, weak
-
-    def _limits(self, request: PackRequest) -> Limits:
+    def _limits(self, request: PackRequest, floor: float) -> Limits:
         s = self.settings
         return Limits(
-            request.budget_tokens, request.max_chunks, s.near_duplicate_similarity, s.diversity_weight
+            request.budget_tokens, request.max_chunks, s.near_duplicate_similarity, s.diversity_weight, floor
         )
 
     def _pack(
@@ -228,6 +222,13 @@ def counter_named(counters: Mapping[str, TokenCounter], name: str) -> TokenCount
     except KeyError:
         known = ", ".join(sorted(counters))
         raise SettingError(f"unknown tokenizer {name!r}; choose from {known}") from None
+
+
+def _keep_strong(found: list[Candidate], floor: float) -> tuple[list[Candidate], list[Drop]]:
+    # A best candidate of 0 shares nothing with the query: a share of it would let everything pass.
+    strong = [c for c in found if c.score >= floor and c.score > 0]
+    weak = [Drop.of(c, "low_score", f"below {floor:.3f}") for c in found[len(strong) :]]
+    return strong, weak
 
 
 def _allowed(index: LoadedIndex, filters: str) -> BoolArray | None:

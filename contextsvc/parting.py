@@ -118,6 +118,7 @@ class Seen:
         # Apart, for they are filled in two threads.
         self.sentences = Repeats[list[Sentence]]()
         self.fits, self.counts = Repeats[bool](), Repeats[int]()
+        self.splits = Repeats[list[tuple[int, int]]]()
         self.chunks = Repeats[Chunked]()
 
 
@@ -181,10 +182,13 @@ def _sentences_of(document: Document, parts: IndexParts, seen: Seen) -> list[Sen
             )
         return verdicts.tolist()
 
+    def split(texts: Sequence[str]) -> list[list[tuple[int, int]]]:
+        return [parts.splitter.split(text) for text in texts]
+
     blocks = parts.parsers[document.format].parse(document.text)
     return cut_sentences(
-        document.text, blocks, parts.splitter.split, lambda texts: seen.fits.each(texts, fit),
-        lambda texts: seen.counts.each(texts, parts.counter.count),
+        document.text, blocks, lambda text: seen.splits.each([text], split)[0],
+        lambda texts: seen.fits.each(texts, fit), lambda texts: seen.counts.each(texts, parts.counter.count),
     )  # fmt: skip
 
 

@@ -68,7 +68,9 @@ class Settings:
     lexical_weight: float = setting(0.35, "weight of BM25 in the score")
     semantic_weight: float = setting(0.65, "weight of the best sentence, or the cross-encoder, in the score")
     link_weight: float = setting(0.3, "weight of documents that name each other's title in the score")
-    score_floor: float = setting(0.5, "candidates scoring below this share of the best are dropped")
+    score_floor: float = setting(
+        0.5, "share of the best score that a chunk must have, and must add to the pack"
+    )
     near_duplicate_similarity: float = setting(0.95, "chunks at least this alike are duplicates")
     diversity_weight: float = setting(0.1, "how much likeness to what is packed lowers the gain")
     max_chunks: int = setting(3, "most chunks in a pack, unless the request says otherwise")

@@ -32,6 +32,23 @@ def test_a_sentence_that_occurs_twice_is_embedded_once(build: Build) -> None:
     assert (progress.num_sentences, progress.num_vectors) == (16, 22)
 
 
+def test_a_paragraph_that_another_document_has_is_split_once(tmp_path: Path) -> None:
+    shared, own = "First one. Then two.", "Its own. It says more."
+    split: list[str] = []
+
+    class Noting(FakeSentenceSplitter):
+        def split(self, text: str) -> list[tuple[int, int]]:
+            split.append(text)
+            return super().split(text)
+
+    pages = [Document("a", shared), Document("b", f"{own}\n\n{shared}")]
+    build_index(tmp_path, "manual", pages, replace(fake_parts(), splitter=Noting()))
+    corpus = Corpus.open(open_manifest(tmp_path, "manual")[0])
+    assert split == [shared, own]
+    spans = [span for n in corpus.chunks_of(1) for span in corpus.sentence_spans(n)]
+    assert [pages[1].text[a:b] for a, b in spans] == ["Its own.", "It says more.", "First one.", "Then two."]
+
+
 def test_equal_documents_are_cut_once_and_chunked_alike(tmp_path: Path) -> None:
     texts = ["First one. Then two. Then three more words.", "Another page. It says little."]
     repeated = [

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from contextsvc.errors import CorruptIndex
-from contextsvc.generation import open_manifest, verified
-from tests.test_generation import publish
+from contextsvc.generation import current, open_manifest, stage, staging, verified
+from tests.test_generation import DESCRIPTION, publish
 
 SETTLED_NS = 20_000_000
 
@@ -20,6 +20,7 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An index whose one file was verified and is known to be."""
     monkeypatch.setattr(verified, "SETTLED_NS", SETTLED_NS)
     publish(tmp_path, "abc")
+    (tmp_path / "docs" / verified.VERIFIED).unlink(missing_ok=True)  # what sealing knew
     settle()
     open_manifest(tmp_path, "docs", trust_seen=True)
     return tmp_path / "docs"
@@ -65,13 +66,52 @@ def test_a_touched_file_is_read_again_and_then_known(index: Path, hashed: list[s
     assert hashed == ["a.txt"]
 
 
-def test_a_file_written_a_moment_ago_is_not_trusted(tmp_path: Path, hashed: list[str]) -> None:
+def test_what_sealing_hashed_is_known_when_it_is_opened(tmp_path: Path, hashed: list[str]) -> None:
+    with stage(tmp_path, "docs") as staged:
+        (staged.folder / "a.txt").write_text("abc")
+        settle()
+        staged.seal(DESCRIPTION)
+        staged.publish()
+    for _ in range(2):
+        open_manifest(tmp_path, "docs", trust_seen=True)
+    assert hashed == ["a.txt"]
+    a_file(tmp_path / "docs").write_text("abd")
+    with pytest.raises(CorruptIndex, match=r"a\.txt: changed since the index was built"):
+        open_manifest(tmp_path, "docs", trust_seen=True)
+
+
+@pytest.mark.parametrize("clock", [0, 1])
+def test_a_file_written_a_moment_ago_is_not_trusted(
+    tmp_path: Path, hashed: list[str], monkeypatch: pytest.MonkeyPatch, clock: int
+) -> None:
+    # The file system's steps are so long that a later change could bear the same time; or it tells none.
+    monkeypatch.setattr(staging, "clock_of", lambda folder: clock * next(folder.iterdir()).stat().st_ctime_ns)
     publish(tmp_path, "abc")
     hashed.clear()
     for _ in range(2):
         open_manifest(tmp_path, "docs", trust_seen=True)
     assert hashed == ["a.txt", "a.txt"]
-    assert not (tmp_path / "docs" / verified.VERIFIED).exists()
+
+
+def test_a_change_right_after_sealing_is_found_every_time(tmp_path: Path) -> None:
+    for number in range(50):
+        publish(tmp_path, f"text {number}")
+        path = tmp_path / "docs/generations" / current(tmp_path, "docs") / "a.txt"
+        path.write_text(f"xext {number}")
+        with pytest.raises(CorruptIndex):
+            open_manifest(tmp_path, "docs", trust_seen=True)
+        path.write_text(f"text {number}")
+
+
+def test_the_clock_of_a_folder_is_that_of_its_files(tmp_path: Path) -> None:
+    (tmp_path / "before").touch()
+    settle()
+    clock = verified.clock_of(tmp_path)
+    settle()
+    (tmp_path / "after").touch()
+    assert (tmp_path / "before").stat().st_ctime_ns < clock < (tmp_path / "after").stat().st_ctime_ns
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["after", "before"]
+    assert verified.clock_of(tmp_path / "nowhere") == 0
 
 
 def test_a_changed_byte_is_found_even_with_its_old_time(index: Path) -> None:

@@ -46,7 +46,8 @@ def kept(
         asked: All that the answer depends on besides the side: data, queries, how many.
         ask: Asks the side once it has indexed the texts; what it gives goes through JSON.
     """
-    with Running(side, model) as running:
+    # The key below knows nothing of shared vectors: an answer does not depend on who encoded first.
+    with Running(side, model, vectors=None if side in OWN else keep / "vectors") as running:
         by = made_by(side, running.about["versions"], STARTED_AT)
         if by is None:
             return _answer(running, texts, ask)

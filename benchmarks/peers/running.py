@@ -44,6 +44,7 @@ class Running:
         name: One of `worker.SIDES`.
         model: Folder of the embedding model, the same for every side.
         environment: Added to this process's own.
+        vectors: Folder of the vectors that peers share; None where they are timed, and for those of `OWN`.
 
     Attributes:
         about: What it said of itself once it was loaded.
@@ -53,13 +54,20 @@ class Running:
         RuntimeError: from any call: what the side said before it ended.
     """
 
-    def __init__(self, name: str, model: Path, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        model: Path,
+        environment: Mapping[str, str] | None = None,
+        vectors: Path | None = None,
+    ) -> None:
         python = Path(sys.executable) if name in OWN else peers_python()
         if python is None:
             raise SystemExit(f"skipped: {name} needs the peers' environment; make it: make peers")
         self._name = name
+        shared = [] if vectors is None else [str(vectors)]
         self._process = subprocess.Popen(
-            [str(python), "-m", "benchmarks.peers.worker", name, str(model)],
+            [str(python), "-m", "benchmarks.peers.worker", name, str(model), *shared],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8", cwd=HERE,
             env={**os.environ, **OFFLINE, **(environment or {})},
         )  # fmt: skip

@@ -1,4 +1,8 @@
-"""Serves one side over standard input and output: `python -m benchmarks.peers.worker SIDE MODEL_FOLDER`."""
+"""Serves one side over standard input and output.
+
+`python -m benchmarks.peers.worker SIDE MODEL_FOLDER [VECTORS_FOLDER]`: with the last one vectors are shared,
+see `vectors`.
+"""
 
 import importlib
 import json
@@ -14,6 +18,7 @@ from typing import Any, TypeVar
 
 from tokenizers import Tokenizer
 
+from benchmarks.peers import vectors
 from benchmarks.peers.protocol import Packing, Passage, Side, Text, placed, read_texts, write_texts
 
 SIDES: Mapping[str, tuple[str, str]] = {
@@ -171,7 +176,10 @@ def main() -> None:
             raise LookupError(f"no side {name!r}; choose from {', '.join(SIDES)}")
         module, kind = SIDES[name]
         started = time.perf_counter()
-        side = getattr(importlib.import_module(module), kind)(folder)
+        made = getattr(importlib.import_module(module), kind)
+        if len(sys.argv) > 3:
+            vectors.share(made.packages, Path(sys.argv[3]), folder)
+        side = made(folder)
         loaded = time.perf_counter() - started
         versions = {package: version(package) for package in side.packages}
         tell({"name": name, "load_seconds": loaded, "versions": versions})

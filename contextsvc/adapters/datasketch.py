@@ -51,8 +51,10 @@ def _signature(text: str) -> MinHash | None:
     words = _WORD.findall(text.lower())
     if not words:
         return None
-    runs = {" ".join(words[at : at + SHINGLE_WORDS]) for at in range(max(1, len(words) - SHINGLE_WORDS + 1))}
+    size = min(SHINGLE_WORDS, len(words))
+    runs = set(map(" ".join, zip(*(words[at:] for at in range(size)), strict=False)))
     # A checksum, not SHA-1: twice as fast, and nobody gains by a collision.
     signature = MinHash(num_perm=NUM_PERMUTATIONS, seed=SEED, hashfunc=zlib.crc32)
-    signature.update_batch([run.encode("utf-8", "surrogatepass") for run in runs])
+    # Encoded at once; no word holds a line end.
+    signature.update_batch("\n".join(runs).encode("utf-8", "surrogatepass").split(b"\n"))
     return signature

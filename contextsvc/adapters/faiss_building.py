@@ -1,30 +1,28 @@
-"""Writing a vector index and measuring what it misses, when a generation is sealed.
+"""Writing a vector index when a generation is sealed, and opening it.
 
 `vectors.json` says how the chunk vectors are searched; `vectors.faiss` is there where that is not exactly.
 An exact search reads the stored vectors themselves. An index that follows another goes on with what that one
-learned, as long as that is good enough: recall is measured either way.
+learned, as long as that is good enough by a measurement that still stands (`faiss_measuring`).
 """
 
 import json
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import faiss
 import numpy as np
 
-from contextsvc.adapters.faiss import ApproximateSearch, FaissVectorIndex, read_approximate
+from contextsvc.adapters.faiss import FaissVectorIndex, read_approximate
 from contextsvc.adapters.faiss_lists import can_take_over, factory_for, learned, take_over
+from contextsvc.adapters.faiss_measuring import Judge, Measurement, Tuned
 from contextsvc.adapters.faiss_scan import Float16Array
 from contextsvc.errors import CorruptIndex, ShapeError
-from contextsvc.records import Float32Array, Int64Array, Ranking
+from contextsvc.records import Float32Array, Int64Array
 
 ABOUT = "vectors.json"
 APPROXIMATE = "vectors.faiss"
 LEAST_EFFORT = 8
-DEPTHS = (10, 100)
-"""Recall is measured at both: 10 is what people compare, 100 is what a request takes by default."""
 MOST_GROWTH = 1.5
 """Of so many times the vectors that lists were learned from, or so many times fewer, they are learned anew:
 there are as many as the square root of the vectors asks for."""
@@ -77,16 +75,10 @@ class Training:
         return f"{self.generation or 'this generation'}, from {self.num_vectors} chunks"
 
 
-class _Tuned(NamedTuple):
-    effort: int
-    recalls: dict[str, float]
-    suffices: bool
-
-
 class _Made(NamedTuple):
     index: Any
     factory: str
-    tuned: _Tuned
+    tuned: Tuned
     training: Training
 
 
@@ -112,7 +104,7 @@ def write_vector_index(
 
     Returns:
         What the manifest says: `vector_index`, and of an approximate one `vector_index_learned_in`,
-        `recall_at_10` and `recall_at_100`.
+        `recall_measured_in`, `recall_at_10` and `recall_at_100`.
 
     Raises:
         ShapeError: not (n, dim), or a value is not finite.
@@ -131,14 +123,15 @@ def write_vector_index(
     }
     said: dict[str, object] = {"vector_index": "exact"}
     if not is_exact:
-        judge = _Judge(vectors, longest, held_out, plan.recall)
+        judge = Judge(vectors, longest, held_out, plan.recall)
         made = _taken_over(former, vectors, judge, plan) if former else None
         made = made or _learned(vectors, judge, plan)
         # Serialised, not written by FAISS: its own writer leaves a partial file on a full disk.
         num_bytes = (folder / APPROXIMATE).write_bytes(_library.serialize_index(made.index))
         about |= {"factory": made.factory, "effort": made.tuned.effort, "num_bytes": num_bytes}
-        about["training"] = asdict(made.training)
-        said = {"vector_index": f"{made.factory} at effort {made.tuned.effort}", **made.tuned.recalls}
+        measured = made.tuned.measured
+        about |= {"training": asdict(made.training), "measured": asdict(measured)}
+        said = {"vector_index": f"{made.factory} at effort {made.tuned.effort}", **measured.said}
         said["vector_index_learned_in"] = made.training.said
     (folder / ABOUT).write_text(json.dumps(about, sort_keys=True), "utf-8")
     return said
@@ -170,33 +163,19 @@ def open_vector_index(folder: Path, vectors: Float16Array, name: str = "vectors"
     return FaissVectorIndex(vectors, longest, approximate)
 
 
-def recall(found: list[Ranking], exact: list[Ranking]) -> float:
-    """Mean share of the exact results that were found; 1 without queries.
-
-    By score, not by id: what is as near as the last exact result is as right as that one.
-    """
-    shares = [
-        float((one.scores >= best.scores[-1]).sum()) / len(best.scores)
-        for one, best in zip(found, exact, strict=True)
-        if len(best.scores)
-    ]
-    return float(np.mean(shares)) if shares else 1.0
-
-
-def _learned(vectors: Float16Array, judge: "_Judge", plan: VectorPlan) -> _Made:
+def _learned(vectors: Float16Array, judge: Judge, plan: VectorPlan) -> _Made:
     factory = factory_for(plan.factory, len(vectors))
     index = learned(factory, vectors)
     tuned = judge.tuned(index, LEAST_EFFORT)
     return _Made(index, factory, tuned, Training("", len(vectors), tuned.effort))
 
 
-def _taken_over(
-    former: FormerVectors, vectors: Float16Array, judge: "_Judge", plan: VectorPlan
-) -> _Made | None:
+def _taken_over(former: FormerVectors, vectors: Float16Array, judge: Judge, plan: VectorPlan) -> _Made | None:
     """The former index with these vectors; None where it does not suit them."""
     about = _former_about(former.folder)
     try:
-        training, shape = Training(**about["training"]), (int(about["shape"][0]), vectors.shape[1])
+        training, measured = Training(**about["training"]), Measurement(**about.get("measured", {}))
+        shape = int(about["shape"][0]), vectors.shape[1]
         path, effort = former.folder / APPROXIMATE, int(about["effort"])
         index = read_approximate(path, shape, effort, former.folder.name, mapped=False).index
     except (KeyError, TypeError, ValueError, CorruptIndex):
@@ -206,7 +185,11 @@ def _taken_over(
     if not suits or not 1 / MOST_GROWTH <= growth <= MOST_GROWTH or not can_take_over(index):
         return None
     take_over(index, vectors, former.rows)
-    tuned = judge.tuned(index, effort, MOST_EFFORT_GROWTH * training.effort)
+    measured = measured.after(former.folder.name, shape[0], former.rows)
+    if measured.stands(len(vectors), plan.recall):
+        tuned = Tuned(effort, measured, True)
+    else:
+        tuned = judge.tuned(index, effort, MOST_EFFORT_GROWTH * training.effort)
     since = replace(training, generation=training.generation or former.folder.name)
     return _Made(index, about["factory"], tuned, since) if tuned.suffices else None
 
@@ -218,42 +201,6 @@ def _former_about(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return about if isinstance(about, dict) else {}
-
-
-class _Judge:
-    """Measures recall over held-out queries; what an exact search finds is asked for once."""
-
-    def __init__(self, vectors: Float16Array, longest: float, held_out: Float32Array, wanted: float) -> None:
-        self._vectors, self._longest = vectors, longest
-        self._held_out, self._wanted = held_out, wanted
-
-    def tuned(self, index: Any, first: int, last: int | None = None) -> _Tuned:
-        """The least effort of first, 2 first, ... that suffices, or the one of them that reaches `last`.
-
-        The greatest there is counts as sufficient, for nothing is better.
-        """
-        most = ApproximateSearch(index, 0).most_effort
-        if len(self._held_out) == 0:
-            return _Tuned(most, {}, True)
-        effort = min(first, most)
-        while True:
-            shares = self._recalls(index, effort)
-            suffices = shares[0] >= self._wanted or effort == most
-            if suffices or (last is not None and effort >= last):
-                break
-            effort = min(2 * effort, most)
-        recalls = {f"recall_at_{k}": round(s, 4) for k, s in zip(DEPTHS, shares, strict=True)}
-        return _Tuned(effort, recalls, suffices)
-
-    def _recalls(self, index: Any, effort: int) -> list[float]:
-        tried = FaissVectorIndex(self._vectors, self._longest, ApproximateSearch(index, effort))
-        found = tried.search_at_depths(self._held_out, DEPTHS)
-        return [recall(one, best) for one, best in zip(found, self._best, strict=True)]
-
-    @cached_property
-    def _best(self) -> list[list[Ranking]]:
-        deepest = FaissVectorIndex(self._vectors, self._longest).search(self._held_out, max(DEPTHS))
-        return [[Ranking(found.ids[:k], found.scores[:k]) for found in deepest] for k in DEPTHS]
 
 
 def _longest(vectors: Float16Array) -> float:

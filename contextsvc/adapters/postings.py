@@ -24,6 +24,7 @@ Int32Array = NDArray[np.int32]
 
 _WORD = re.compile(r"\w+")
 _STOP_WORDS = frozenset(STOPWORDS_EN_PLUS)
+_NO_TERM = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +115,19 @@ def _count(
     """How many texts there are; terms, chunks and counts by chunk. New terms are numbered on."""
     terms, chunks, counts = array("i"), array("i"), array("i")
     num_texts = 0
+    stem = Stemmer.Stemmer("english").stemWord
+    # Each distinct word is stemmed and looked up once, for what a word counts for never changes.
+    known = dict.fromkeys(_STOP_WORDS, _NO_TERM)
     for chunk, text in texts:
         num_texts += 1
-        found = Counter(stems(text))
-        terms.extend(numbers.setdefault(term, len(numbers)) for term in found)
+        found: dict[int, int] = {}
+        for word, count in Counter(_WORD.findall(text.lower())).items():
+            number = known.get(word)
+            if number is None:
+                number = known[word] = numbers.setdefault(stem(word), len(numbers))
+            if number != _NO_TERM:
+                found[number] = found.get(number, 0) + count
+        terms.extend(found)
         counts.extend(found.values())
         chunks.extend([chunk] * len(found))
     return num_texts, (_array(terms), _array(chunks), _array(counts))

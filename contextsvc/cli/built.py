@@ -10,7 +10,7 @@ def progress_line(done: Progress, remaining: str) -> str:
     if done.phase != "embedding":
         return done.phase
     rate = done.num_documents / done.seconds if done.seconds else 0.0
-    so_far = f"{done.num_documents} documents, {done.num_vectors} distinct sentences"
+    so_far = f"{done.num_documents} documents, {done.num_vectors} vectors"
     return f"{so_far}, {rate:.1f} documents/s{remaining}"
 
 
@@ -47,8 +47,8 @@ def print_built(built: Built, updated: bool = False) -> None:
         "index": f"{view['name']}  generation {view['generation']} ({what})",
         "content": f"{view['num_documents']} documents, {view['num_tokens']} tokens, "
         f"{view['num_chunks']} chunks",
-        "sentences": f"{view['num_sentences']}, {view['num_vectors']} distinct, "
-        f"{view['num_embedded']} embedded now",
+        "sentences": f"{view['num_sentences']}",
+        "vectors": f"{view['num_vectors']} of distinct sentences and titles, {view['num_embedded']} made now",
         "time": f"{view['seconds']} s: {view['documents_per_second']} documents/s, "
         f"{view['tokens_per_second']} tokens/s, {view['encoder_share']:.0%} in the encoder",
     }

@@ -74,7 +74,8 @@ class Merger:
         corpus = self._corpora[number]
         if fresh.any():
             new = wanted[fresh]
-            first = self._writer.add_vectors(corpus.sentence_vectors[new], corpus.sentence_keys[new])
+            chosen = _as_slice(new)
+            first = self._writer.add_vectors(corpus.sentence_vectors[chosen], corpus.sentence_keys[chosen])
             taken[fresh] = np.arange(first, first + len(new))
         rows[wanted] = taken
         for source, here in sources:
@@ -88,3 +89,10 @@ class Merger:
             found = self._known.places(corpus.sentence_keys) if number else own
             self._places[number] = np.where(found >= 0, found, own)
         return self._places[number]
+
+
+def _as_slice(rows: Int64Array) -> Int64Array | slice:
+    """Rows that follow each other as a slice, which copies nothing."""
+    if (np.diff(rows) == 1).all():
+        return slice(int(rows[0]), int(rows[-1]) + 1)
+    return rows

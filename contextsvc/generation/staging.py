@@ -32,6 +32,7 @@ from contextsvc.generation.pointer import (
     read_pointer,
     through,
 )
+from contextsvc.generation.verified import FileStates, as_seen, clock_of, write_seen
 
 KEEP = 2
 """Generations that a publish leaves, the new one included, unless told otherwise."""
@@ -57,6 +58,7 @@ class Stage:
         self.folder, self.index = folder, root / name
         self._root, self._name, self._keep = root, name, keep
         self._manifest: Manifest | None = None
+        self._seen: FileStates = {}
 
     def seal(self, description: Mapping[str, Any]) -> Manifest:
         """Hash and sync every file, then write the manifest, last.
@@ -70,8 +72,15 @@ class Stage:
         if set(description) != set(DESCRIBED):
             raise ShapeError(f"a generation is described by {DESCRIBED}, found {sorted(description)}")
         paths = sorted(path for path in self.folder.iterdir() if path.name != MANIFEST)
+        clock = clock_of(self.folder)
         entries = side_by_side(_sync_and_describe, paths, sum(path.lstat().st_size for path in paths))
-        files = {path.name: entry for path, entry in zip(paths, entries, strict=True)}
+        files = {path.name: entry for path, (entry, _) in zip(paths, entries, strict=True)}
+        # Whatever is written from here on bears a later time than these, so that it will be noticed.
+        self._seen = {
+            path.name: as_seen(entry.sha256, status)
+            for path, (entry, status) in zip(paths, entries, strict=True)
+            if status.st_ctime_ns < clock
+        }
         known = [int(generation.split("-")[0]) for generation in generations(self.index)]
         try:
             manifest = describe(self._name, max(known, default=0) + 1, description, files)
@@ -97,6 +106,8 @@ class Stage:
             shutil.rmtree(self.folder, ignore_errors=True)
             return Published(before, changed=False)
         through(self.publish_steps())
+        # What was hashed a moment ago need not be hashed again by who opens it now.
+        write_seen(self.index, self._sealed().generation, self._seen)
         return Published(self._sealed(), changed=True)
 
     def publish_steps(self) -> Iterator[str]:
@@ -157,10 +168,12 @@ def stage(root: Path, name: str, keep: int = KEEP) -> Iterator[Stage]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _sync_and_describe(path: Path) -> FileEntry:
+def _sync_and_describe(path: Path) -> tuple[FileEntry, os.stat_result]:
+    """And what the system said of the file before it was read."""
     if path.is_symlink() or not path.is_file():
         raise ShapeError(f"a generation holds plain files only, found {path.name}")
     with path.open("rb") as file:
+        status = os.fstat(file.fileno())
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         os.fsync(file.fileno())
-        return FileEntry(sha256, os.fstat(file.fileno()).st_size)
+        return FileEntry(sha256, status.st_size), status

@@ -6,6 +6,10 @@ the last change of anything. The last of these cannot be set back, so whatever w
 What is not noticed is a disk that loses bits by itself: `contextsvc index check` reads every byte, and so
 does whatever builds upon a generation.
 
+Sealing a generation hashes its files, so that who publishes need not hash them again to serve them. That
+counts for files that were last changed before hashing began by the file system's clock (`clock_of`): a later
+change bears a later time.
+
 An index that was copied elsewhere is hashed once there. A file that is not there, or cannot be written, costs
 time alone.
 """
@@ -41,6 +45,21 @@ def as_seen(sha256: str, status: os.stat_result) -> list[int | str]:
 def is_settled(status: os.stat_result) -> bool:
     """Whether a change from now on will show in the file's times."""
     return time.time_ns() - max(status.st_ctime_ns, status.st_mtime_ns) > SETTLED_NS
+
+
+def clock_of(folder: Path) -> int:
+    """The time, in nanoseconds, that the file system gives to what is changed in a folder now.
+
+    0 if it cannot be told. It is the file system's own: in its steps, and of its machine where that differs.
+    """
+    probe = folder / ".clock"
+    with suppress(OSError):
+        try:
+            probe.touch()
+            return probe.stat().st_ctime_ns
+        finally:
+            probe.unlink(missing_ok=True)
+    return 0
 
 
 def read_seen(index: Path, generation: str) -> FileStates:

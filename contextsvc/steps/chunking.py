@@ -114,6 +114,8 @@ def _best_path(
 ) -> list[Bounds]:
     """Fewest chunks below the minimum first, then the greatest worth; ties to the longer last chunk."""
     first, end = int(edges[0]), int(edges[-1])
+    if len(edges) == 2:
+        return [(first, end)]
     sums = np.zeros((end - first + 1, vectors.shape[1]))
     np.cumsum(vectors[first:end], axis=0, dtype=np.float64, out=sums[1:])
     tokens = np.concatenate([[0], np.cumsum([s.num_tokens for s in sentences[first:end]])])[edges - first]
@@ -122,11 +124,13 @@ def _best_path(
     small = np.zeros(num_gaps, dtype=np.int64)
     worth = np.zeros(num_gaps)
     back = np.zeros(num_gaps, dtype=np.int64)
+    lows = np.searchsorted(tokens, tokens - max_tokens, side="left").tolist()
+    expected = _expected(end - first, usual)
     for j in range(1, num_gaps):
-        low = min(int(np.searchsorted(tokens, tokens[j] - max_tokens, side="left")), j - 1)
+        low = min(lows[j], j - 1)
         run = slice(low, j)
         below = small[run] + (tokens[j] - tokens[run] < min_tokens)
-        value = worth[run] + _worth(sums[j] - sums[run], edges[j] - edges[run], usual)
+        value = worth[run] + _worth(sums[j] - sums[run], edges[j] - edges[run], expected)
         value[below > below.min()] = -np.inf
         best = int(np.argmax(value))
         small[j], worth[j], back[j] = below[best], value[best], low + best
@@ -137,10 +141,16 @@ def _best_path(
     return list(pairwise(marks))
 
 
-def _worth(sums: Float64Array, sizes: Int64Array, usual: float) -> Float64Array:
+def _expected(most: int, usual: float) -> Float64Array:
+    """Of 0 to `most` sentences the sum that their pairs' cosines usually have."""
+    sizes = np.arange(most + 1)
+    expected: Float64Array = usual * (sizes * (sizes - 1) / 2)
+    return expected
+
+
+def _worth(sums: Float64Array, sizes: Int64Array, expected: Float64Array) -> Float64Array:
     # |sum of unit vectors|^2 = size + 2 * (sum over pairs of their cosine)
-    pairs = sizes * (sizes - 1) / 2
-    result: Float64Array = (np.einsum("ij,ij->i", sums, sums) - sizes) / 2 - usual * pairs
+    result: Float64Array = (np.einsum("ij,ij->i", sums, sums) - sizes) / 2 - expected[sizes]
     return result
 
 

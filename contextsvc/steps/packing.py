@@ -18,12 +18,14 @@ class Limits:
         max_chunks: Most chunks.
         near_duplicate_similarity: A candidate at least this alike to a packed chunk is left out.
         diversity_weight: How much likeness to the pack lowers a candidate's gain.
+        least_gain: A candidate joins a pack only if its gain is at least this; 0: if it is positive.
     """
 
     budget_tokens: int
     max_chunks: int
     near_duplicate_similarity: float
     diversity_weight: float
+    least_gain: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ def pack_greedily(
 
     Returns:
         The pack, empty for no candidates. Every candidate is kept or dropped: `near_duplicate`,
-        `over_budget`, `no_gain` (gain not positive) or `max_chunks`.
+        `over_budget`, `no_gain` or `max_chunks`.
 
     Raises:
         BudgetTooSmall: there are candidates and not one fits alone.
@@ -113,8 +115,8 @@ def _refusal(
         reason, detail = "near_duplicate", f"of {other.chunk.chunk_id}" if other else ""
     elif len(kept) >= limits.max_chunks:
         reason, detail = "max_chunks", f"the pack holds {limits.max_chunks}"
-    elif kept and gain <= 0:
-        reason, detail = "no_gain", f"gain {gain:.3f}"
+    elif kept and (gain <= 0 or gain < limits.least_gain):
+        reason, detail = "no_gain", f"gain {gain:.3f}, {limits.least_gain:.3f} needed"
     else:
         return None
     return Drop.of(candidate, reason, detail)

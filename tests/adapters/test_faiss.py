@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from contextsvc.adapters.faiss import MANY, ApproximateSearch, FaissVectorIndex, read_approximate
-from contextsvc.adapters.faiss_building import VectorPlan, open_vector_index, recall, write_vector_index
+from contextsvc.adapters.faiss_building import VectorPlan, open_vector_index, write_vector_index
+from contextsvc.adapters.faiss_measuring import recall
 from contextsvc.errors import CorruptIndex, SettingError, ShapeError
 from contextsvc.records import BoolArray, Float32Array, Ranking
 from tests.fakes.vector_index import ExactVectorIndex

@@ -45,9 +45,15 @@ def written(
     folder: Path, vectors: Vectors, plan: VectorPlan = PLAN, former: FormerVectors | None = None
 ) -> str:
     """Where the lists of an index written into a folder were learned."""
+    return str(told(folder, vectors, plan, former)["vector_index_learned_in"])
+
+
+def told(
+    folder: Path, vectors: Vectors, plan: VectorPlan = PLAN, former: FormerVectors | None = None
+) -> dict[str, object]:
+    """What is said of an index written into a folder."""
     folder.mkdir()
-    held_out = vectors[::7].astype(np.float32)
-    return str(write_vector_index(folder, vectors, held_out, plan, former)["vector_index_learned_in"])
+    return write_vector_index(folder, vectors, vectors[::7].astype(np.float32), plan, former)
 
 
 def edited(at: int = 100) -> Int64Array:

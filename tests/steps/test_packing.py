@@ -71,7 +71,17 @@ def test_no_gain_is_left_out() -> None:
     pair = [candidate(1, 0.9, "a"), candidate(2, 0.3, "b")]
     vectors = np.array([[1, 0], [0.8, 0.6]], dtype=np.float32)
     packed = pack_greedily(pair, vectors, limits(99, diversity=0.5), by_relevance, words)
-    assert [(d.reason, d.detail) for d in packed.drops] == [("no_gain", "gain -0.100")]
+    assert [(d.reason, d.detail) for d in packed.drops] == [("no_gain", "gain -0.100, 0.000 needed")]
+
+
+def test_packing_stops_where_the_gain_is_too_small() -> None:
+    # Likeness of 2 to 1 takes .1 * .9 from .8, that of 3 to 2 .1 * .44 from .7: gains are .71 and .66.
+    vectors = np.array([[1, 0], [0.9, 0.19**0.5], [0, 1]], dtype=np.float32)
+    for least, kept in ((0.65, [1, 2, 3]), (0.7, [1, 2]), (0.75, [1]), (0.95, [1])):
+        asked = Limits(99, 9, 0.95, 0.1, least)
+        packed = pack_greedily(THREE, vectors, asked, by_relevance, words)
+        assert [c.rank for c in packed.kept] == kept
+        assert {d.reason for d in packed.drops} <= {"no_gain"}
 
 
 def test_a_budget_too_small_names_the_smallest_that_would_do() -> None:

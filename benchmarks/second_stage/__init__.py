@@ -1,0 +1,3 @@
+"""Whether a learned second stage ranks better than fixed weights where it was not trained:
+`python -m benchmarks.second_stage`.
+"""
