@@ -13,13 +13,13 @@ from contextsvc.errors import ShapeError
 from contextsvc.records import Float64Array
 
 LEXICAL = 0.35
-"""Weight of coverage, as of terms in a chunk's score: between .3 and .5 nothing differs by more than .001 of
-the area under ROC on the tune half of SQuAD's articles (row `weight of coverage .35: area under ROC` and
-those beside it, `python -m benchmarks.answerable --part tune`)."""
+"""Weight of coverage, as of terms in a chunk's score: from .3 to .5 nothing differs by more than .002 of the
+area under ROC on the tune half of SQuAD's articles (rows `as shipped: area under ROC` and `weight of
+coverage ...` of `python -m benchmarks.answerable --part tune`)."""
 
 THRESHOLD = 0.48
 """Ships as `CONTEXTSVC_ANSWERABLE`. The greatest of two digits below which lie at most 5 % of the answerable
-questions of that half (row `answerable, flagged`)."""
+questions of that half (row `greatest threshold that flags at most 5 % of the answerable`)."""
 
 EMBEDDER = "53aa51172d14"
 """Hash of the weights of all-MiniLM-L6-v2, in an embedder's fingerprint: cosines of other models lie
