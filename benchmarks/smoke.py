@@ -32,8 +32,8 @@ TRIALS: Mapping[str, Sequence[str]] = {
     "ablation.hops": ["--sides ours --questions 1 --indexed 2"],
     "ablation.configurations": ["--questions 1 --articles 1"],
     "answerable": [
-        "--part tune --articles 3 --questions 2",
-        "--articles 7 --questions 2 --collections scifact --abstracts 30",
+        "--part tune --articles 1 --questions 2",
+        "--articles 6 --questions 2 --collections scifact --abstracts 30",
     ],
     "budget": ["--packs 20 --pages 10"],
     "build": ["chunks --chunks 30 --repeats 1"],
