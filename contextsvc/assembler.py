@@ -128,11 +128,11 @@ class Assembler:
         vectors = index.corpus.chunk_vectors[_numbers(candidates)].astype(np.float32)
         count, limits = counter.count, self._limits(request, floor)
         packing = partial(pack_greedily, vectors=vectors, order=order, count=lambda text: count([text])[0])
-        if request.trim:
-            wanted = packing(candidates, limits=_with_room(limits)).kept
+        wanted = packing(candidates, limits=_with_room(limits)) if request.trim else None
+        if wanted and count([wanted.text])[0] > limits.budget_tokens:
             scores = sentences or sentence_scores(index.corpus, _numbers(candidates), query[0])
             scored = with_terms(request.query, _sentences(index.corpus, candidates, scores))
-            candidates = trim_to_fit(scored, wanted, limits.budget_tokens, count)
+            candidates = trim_to_fit(scored, wanted.kept, limits.budget_tokens, count)
             mark("trim")
         packed = packing(candidates, limits=limits)
         pack = self._pack(index, request, packed, left_out, answer, partial(unit_tokens, count=count))
