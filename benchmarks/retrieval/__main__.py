@@ -49,9 +49,9 @@ def rows(collection: Collection, found: Mapping[str, Rankings], part: Part) -> l
     asked = of_part(collection.queries, part)
     chosen = {"part": part, "num_passages": NUM_PASSAGES, "source": SOURCES[collection.name].where,
               "licence": SOURCES[collection.name].licence}  # fmt: skip
-    benchmark, command = (
-        ("retrieval", COMMAND) if part == "all" else (f"retrieval_{part}", f"{COMMAND} --part {part}")
-    )
+    benchmark, command = f"retrieval_{collection.name}", f"{COMMAND} --collections {collection.name}"
+    if part != "all":
+        benchmark, command = f"{benchmark}_{part}", f"{command} --part {part}"
 
     def row(figure: str, values: Sequence[float]) -> Row:
         made = mean_row(benchmark, f"{collection.name}, {figure}", values, collection.fingerprint, chosen,
@@ -80,7 +80,7 @@ def rows(collection: Collection, found: Mapping[str, Rankings], part: Part) -> l
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Ask, score, compare."""
+    """Ask, score, compare; rows are written collection by collection."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.retrieval", description=__doc__)
     parser.add_argument("--collections", nargs="*", default=list(SOURCES), choices=list(SOURCES))
     parser.add_argument("--sides", nargs="*", default=list(SIDES), choices=list(SIDES))
@@ -94,7 +94,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--dry", action="store_true", help="print, and leave benchmarks/results as it is")
     asked, settings = parser.parse_args(argv), Settings.from_env()
     model, keep = assets.locate(settings.home, EMBEDDER), asked.keep or settings.home / "benchmarks"
-    made: list[Row] = []
     for name in asked.collections:
         collection, found = load(name), {}
         if asked.documents is not None:
@@ -105,8 +104,8 @@ def main(argv: Sequence[str] | None = None) -> None:
                 continue
             print(f"{name}: {side}", file=sys.stderr, flush=True)
             found[side] = rankings(side, collection, model, keep)
-        made += rows(collection, found, asked.part)
-    (show if asked.dry or asked.documents is not None else write)(made)
+        tried = asked.dry or asked.documents is not None
+        (show if tried else write)(rows(collection, found, asked.part))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ def test_ours_is_compared_with_every_other_side() -> None:
     assert (apart.value, apart.n, apart.details) == (0.5, 2, {
         "p": 1.0, "ratio": 2.0, "ratio_interval": None,
     })  # fmt: skip
-    assert apart.command == "python -m benchmarks.retrieval"
+    assert apart.command == "python -m benchmarks.retrieval --collections cacm"
     tuned = rows(collection, {"ours": ours}, "tune")
     assert [(row.n, row.value, row.details) for row in tuned] == [(1, 1.0, {"scores": [1.0]})] * 3
-    assert {row.benchmark for row in tuned} == {"retrieval_tune"}
+    assert {row.benchmark for row in tuned} == {"retrieval_cacm_tune"}
