@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks.second_stage.judged import Judged
-from contextsvc.adapters.postings import count_terms, stems
+from contextsvc.adapters.postings import count_terms, idf, stems
 from contextsvc.assembler import RetrievalSettings
 from contextsvc.corpus import Corpus
 from contextsvc.library import LoadedIndex
@@ -70,9 +70,8 @@ class Terms:
         """Counts the terms of all chunks, headings included, as the index does."""
         texts = (_lexical_text(corpus.chunk(number)) for number in range(corpus.num_chunks))
         postings = count_terms(texts)
-        frequency = np.diff(postings.offsets)
-        idf = np.log1p((postings.num_chunks - frequency + 0.5) / (frequency + 0.5))
-        self._idf: Mapping[str, float] = dict(zip(postings.terms, idf.tolist(), strict=True))
+        worth = idf(postings.num_chunks, np.diff(postings.offsets))
+        self._idf: Mapping[str, float] = dict(zip(postings.terms, worth.tolist(), strict=True))
 
     def known(self, query: str) -> Counter[str]:
         """The query's terms that the index has, with their numbers."""

@@ -146,7 +146,7 @@ class Bm25sLexicalIndex:
             column = self._chunks[
                 slice(0) if term is None else slice(*self._offsets[term : term + 2].tolist())
             ]
-            weight = idf(self.num_chunks, len(column))
+            weight = float(idf(self.num_chunks, len(column)))
             found += weight * _places(column, ids)[1]
             whole += weight
         return np.round(found / whole, DECIMALS) if whole > 0 else found

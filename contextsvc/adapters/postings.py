@@ -6,7 +6,6 @@ would read all of them again. Here the counts are kept, and the weights of a cha
 a few array operations. A test holds the weights against those of bm25s.
 """
 
-import math
 import re
 from array import array
 from collections import Counter
@@ -16,15 +15,14 @@ from dataclasses import dataclass
 import numpy as np
 import Stemmer
 from bm25s.stopwords import STOPWORDS_EN_PLUS
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from contextsvc.records import Float32Array, Int64Array
+from contextsvc.records import Float32Array, Float64Array, Int64Array
 
 Int32Array = NDArray[np.int32]
 
 _WORD = re.compile(r"\w+")
 _STOP_WORDS = frozenset(STOPWORDS_EN_PLUS)
-_NO_TERM = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +94,7 @@ def weigh(postings: Postings, k1: float, b: float) -> Float32Array:
     counts = postings.counts.astype(np.float64)
     lengths = np.bincount(postings.chunks, weights=counts, minlength=postings.num_chunks)
     frequency = np.diff(postings.offsets)
-    worth = np.log1p((postings.num_chunks - frequency + 0.5) / (frequency + 0.5))
+    worth = idf(postings.num_chunks, frequency)
     saturation = k1 * (1 - b + b * lengths / lengths.mean())
     weights: Float32Array = (
         np.repeat(worth, frequency) * counts / (counts + saturation[postings.chunks])
@@ -104,9 +102,11 @@ def weigh(postings: Postings, k1: float, b: float) -> Float32Array:
     return weights
 
 
-def idf(num_chunks: int, num_holding: int) -> float:
-    """What a term is worth that so many of the chunks hold: what `weigh` takes for it."""
-    return math.log1p((num_chunks - num_holding + 0.5) / (num_holding + 0.5))
+def idf(num_chunks: int, frequency: ArrayLike) -> Float64Array:
+    """What terms are worth that so many of the chunks hold, in the shape of `frequency`."""
+    holding = np.asarray(frequency, dtype=np.float64)
+    worth: Float64Array = np.log1p((num_chunks - holding + 0.5) / (holding + 0.5))
+    return worth
 
 
 def _count(
@@ -117,16 +117,15 @@ def _count(
     num_texts = 0
     stem = Stemmer.Stemmer("english").stemWord
     # Each distinct word is stemmed and looked up once, for what a word counts for never changes.
-    known = dict.fromkeys(_STOP_WORDS, _NO_TERM)
+    known: dict[str, int] = {}
     for chunk, text in texts:
         num_texts += 1
         found: dict[int, int] = {}
-        for word, count in Counter(_WORD.findall(text.lower())).items():
+        for word, count in Counter(words(text)).items():
             number = known.get(word)
             if number is None:
                 number = known[word] = numbers.setdefault(stem(word), len(numbers))
-            if number != _NO_TERM:
-                found[number] = found.get(number, 0) + count
+            found[number] = found.get(number, 0) + count
         terms.extend(found)
         counts.extend(found.values())
         chunks.extend([chunk] * len(found))

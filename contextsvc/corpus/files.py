@@ -163,7 +163,7 @@ class RowFile:
     def append(self, rows: NDArray[Any]) -> int:
         """Append (n,) or (n, width) rows, cast to the file's type; the number of the first."""
         first = self.num_rows
-        # As bytes where they lie: a copy of all vectors costs an update as much as writing them.
+        # As bytes where they lie: an update writes all vectors of an index, which need no copy.
         self._file.write(np.ascontiguousarray(rows, dtype=self._dtype).reshape(-1).view(np.uint8).data)
         self.num_rows += len(rows)
         return first

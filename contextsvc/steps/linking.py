@@ -78,6 +78,7 @@ def linked(
         )
     order = np.argsort(-scores, kind="stable").tolist()
     best = {int(documents[place]): place for place in reversed(order)}
+    lenders = frozenset(order[:DEPTH])
     found = np.zeros(len(scores))
     for document, named in best.items():
         name = name_of(titles[named])
@@ -86,7 +87,7 @@ def linked(
             continue
         for one in naming:
             for lender, borrower in ((one, named), (named, one)):
-                if lender in order[:DEPTH]:
+                if lender in lenders:
                     found[borrower] = max(found[borrower], scores[lender])
     return found
 
