@@ -79,9 +79,13 @@ def linked(
     order = np.argsort(-scores, kind="stable").tolist()
     best = {int(documents[place]): place for place in reversed(order)}
     lenders = frozenset(order[:DEPTH])
+    # Most names are in no text at all: one look at all texts tells.
+    everything = "\n".join(texts)
     found = np.zeros(len(scores))
     for document, named in best.items():
         name = name_of(titles[named])
+        if not name or name not in everything:
+            continue
         naming = [n for n in order if documents[n] != document and names(texts[n], name)]
         if len(naming) > MOST_NAMING:
             continue
