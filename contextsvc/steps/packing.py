@@ -8,6 +8,10 @@ from contextsvc.records import Candidate, Drop, DropReason, Float32Array
 from contextsvc.steps.ordering import Ordering
 from contextsvc.steps.rendering import render_units
 
+SEAM_TOKENS = 16
+"""Tokens of a chunk by itself and those it adds to a pack differ by less, for a tokenizer merges only where
+the two meet. What would lie further past the budget is refused without counting the whole pack again."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -54,7 +58,8 @@ def pack_greedily(
     The gain is `score - diversity_weight * (greatest similarity to a packed chunk)`, which is
     maximal marginal relevance up to a factor (Carbonell and Goldstein, SIGIR 1998,
     https://doi.org/10.1145/290941.291025). Ties go to the better rank. A candidate joins only if
-    the whole pack, rendered in its final order, still fits the budget.
+    the whole pack, rendered in its final order, still fits the budget; one that by itself takes
+    `SEAM_TOKENS` more than is left is not tried.
 
     Args:
         candidates: Best first.
@@ -75,6 +80,7 @@ def pack_greedily(
         raise ShapeError(f"{len(candidates)} candidates but {len(vectors)} vectors")
     kept: list[Candidate] = []
     units: list[str] = []
+    num_tokens = 0
     drops: list[Drop] = []
     likeness = [0.0] * len(candidates)
     twin: list[Candidate | None] = [None] * len(candidates)
@@ -86,17 +92,21 @@ def pack_greedily(
         candidate = candidates[taken]
         drop = _refusal(candidate, kept, gains[taken], likeness[taken], twin[taken], limits)
         if drop is None:
-            trial = render_units([c.chunk for c in order([*kept, candidate])])
-            num_tokens = count("".join(trial))
-            if num_tokens <= limits.budget_tokens:
-                kept.append(candidate)
-                units = trial
-                _remember(candidate, taken, waiting, vectors, likeness, twin)
-                continue
-            drop = Drop.of(candidate, "over_budget", f"the pack would take {num_tokens} tokens")
+            left = limits.budget_tokens - num_tokens
+            added = _tokens_alone(candidate, count)
+            if added <= left + SEAM_TOKENS:
+                trial = render_units([c.chunk for c in order([*kept, candidate])])
+                added = count("".join(trial)) - num_tokens
+                if added <= left:
+                    kept.append(candidate)
+                    units, num_tokens = trial, num_tokens + added
+                    _remember(candidate, taken, waiting, vectors, likeness, twin)
+                    continue
+            drop = Drop.of(candidate, "over_budget", f"it takes about {added} tokens, {left} are left")
         drops.append(drop)
     if drops and not kept:
-        raise BudgetTooSmall(limits.budget_tokens, _smallest(candidates, count))
+        smallest = min(_tokens_alone(candidate, count) for candidate in candidates)
+        raise BudgetTooSmall(limits.budget_tokens, smallest)
     return Packed(tuple(order(kept)), tuple(units), tuple(sorted(drops, key=lambda d: d.rank)))
 
 
@@ -136,5 +146,5 @@ def _remember(
             likeness[other], twin[other] = similarity, candidate
 
 
-def _smallest(candidates: Sequence[Candidate], count: Callable[[str], int]) -> int:
-    return min(count("".join(render_units([candidate.chunk]))) for candidate in candidates)
+def _tokens_alone(candidate: Candidate, count: Callable[[str], int]) -> int:
+    return count("".join(render_units([candidate.chunk])))

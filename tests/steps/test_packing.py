@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from contextsvc.errors import BudgetTooSmall, ShapeError
 from contextsvc.records import Candidate, Chunk, Float32Array
 from contextsvc.steps.ordering import ORDERINGS, by_relevance
-from contextsvc.steps.packing import Limits, pack_greedily
+from contextsvc.steps.packing import SEAM_TOKENS, Limits, pack_greedily
 
 
 def candidate(rank: int, score: float, text: str) -> Candidate:
@@ -17,6 +17,10 @@ def candidate(rank: int, score: float, text: str) -> Candidate:
 
 def words(text: str) -> int:
     return len(text.split())
+
+
+def merging(text: str, tokens_a_seam: int) -> int:
+    return words(text) - tokens_a_seam * text.count("\n\n")
 
 
 def limits(budget: int, most: int = 9, alike: float = 0.95, diversity: float = 0.0) -> Limits:
@@ -33,6 +37,26 @@ def test_takes_the_best_that_fits_and_says_what_did_not() -> None:
     assert [c.rank for c in packed.kept] == [1, 3]
     assert packed.text == "[1]\na b c\n\n[2]\ng"
     assert [(d.rank, d.reason) for d in packed.drops] == [(2, "over_budget")]
+    assert packed.drops[0].detail == "it takes about 4 tokens, 3 are left"
+
+
+def test_a_chunk_that_fits_by_what_merges_at_the_seam_is_taken() -> None:
+    # Alone it takes 4 words where 2 are left; beside the first one, 2 fewer.
+    packed = pack_greedily(THREE[:2], APART[:2], limits(6), by_relevance, lambda text: merging(text, 2))
+    assert [c.rank for c in packed.kept] == [1, 2]
+
+
+def test_the_whole_is_not_counted_again_for_what_is_far_too_long() -> None:
+    long = candidate(2, 0.8, "long " * (SEAM_TOKENS + 10))
+    counted: list[str] = []
+
+    def count(text: str) -> int:
+        counted.append(text)
+        return words(text)
+
+    packed = pack_greedily([THREE[0], long], APART[:2], limits(8), by_relevance, count)
+    assert [(d.rank, d.reason) for d in packed.drops] == [(2, "over_budget")]
+    assert not [text for text in counted if "a b c" in text and "long" in text]
 
 
 def test_stops_at_max_chunks() -> None:
