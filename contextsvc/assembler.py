@@ -129,7 +129,7 @@ class Assembler:
         count, limits = counter.count, self._limits(request, floor)
         packing = partial(pack_greedily, vectors=vectors, order=order, count=lambda text: count([text])[0])
         wanted = packing(candidates, limits=_with_room(limits)) if request.trim else None
-        if wanted and count([wanted.text])[0] > limits.budget_tokens:
+        if wanted and wanted.num_tokens > limits.budget_tokens:
             scores = sentences or sentence_scores(index.corpus, _numbers(candidates), query[0])
             scored = with_terms(request.query, _sentences(index.corpus, candidates, scores))
             candidates = trim_to_fit(scored, wanted.kept, limits.budget_tokens, count)

@@ -34,10 +34,11 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """Candidates in the order of the text, that text in units, and what was left out."""
+    """Candidates in the order of the text, that text in units, its tokens, and what was left out."""
 
     kept: tuple[Candidate, ...]
     units: tuple[str, ...]
+    num_tokens: int
     drops: tuple[Drop, ...]
 
     @property
@@ -93,7 +94,8 @@ def pack_greedily(
         drop = _refusal(candidate, kept, gains[taken], likeness[taken], twin[taken], limits)
         if drop is None:
             left = limits.budget_tokens - num_tokens
-            added = _tokens_alone(candidate, count)
+            # While nothing is kept, the whole is the candidate alone.
+            added = _tokens_alone(candidate, count) if kept else 0
             if added <= left + SEAM_TOKENS:
                 trial = render_units([c.chunk for c in order([*kept, candidate])])
                 added = count("".join(trial)) - num_tokens
@@ -107,7 +109,7 @@ def pack_greedily(
     if drops and not kept:
         smallest = min(_tokens_alone(candidate, count) for candidate in candidates)
         raise BudgetTooSmall(limits.budget_tokens, smallest)
-    return Packed(tuple(order(kept)), tuple(units), tuple(sorted(drops, key=lambda d: d.rank)))
+    return Packed(tuple(order(kept)), tuple(units), num_tokens, tuple(sorted(drops, key=lambda d: d.rank)))
 
 
 def _refusal(
