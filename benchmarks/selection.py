@@ -85,7 +85,9 @@ def greedily(asked: Found, budget: int, floor: float, diversity: float, alike: f
     least = floor * asked.candidates[0].score
     limits = Limits(budget, MAX_CHUNKS, alike, diversity, least)
     try:
-        return list(pack_greedily(asked.candidates, asked.vectors, limits, by_relevance, asked.count).kept)
+        sizes = [candidate.chunk.num_tokens for candidate in asked.candidates]
+        packed = pack_greedily(asked.candidates, asked.vectors, sizes, limits, by_relevance, asked.count)
+        return list(packed.kept)
     except BudgetTooSmall:
         return []
 

@@ -1,7 +1,6 @@
 """Query -> ContextPack. `assemble` is the story of a request."""
 
 import json
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -44,8 +43,8 @@ from contextsvc.steps.fusion import (
 )
 from contextsvc.steps.linking import DEPTH, linked
 from contextsvc.steps.ordering import ordering_named
-from contextsvc.steps.packing import Limits, Packed, pack_greedily
-from contextsvc.steps.rendering import unit_tokens
+from contextsvc.steps.packing import Limits, Packed, first_wanted, pack_greedily
+from contextsvc.steps.rendering import render_units, unit_tokens
 from contextsvc.steps.trimming import ROOM_FOR, RULE, Scored, trim_to_fit, with_terms
 
 _SENTENCES = f"sentences in context:{SHARE}:{SIGMA}:{TITLE_SHARE}"
@@ -75,12 +74,14 @@ class Assembler:
     Attributes:
         counters: Token counters by the name that requests use.
         reranker: Second stage; None: the similarity of the best sentence in its context.
+        index_counter: Fingerprint of the counter that indexes are built with; other sizes are counted anew.
     """
 
     embedder: Embedder
     counters: Mapping[str, TokenCounter]
     reranker: Reranker | None
     settings: RetrievalSettings
+    index_counter: str
 
     def configuration(self, request: PackRequest) -> str:
         """A digest of all that shapes a pack besides request and generation.
@@ -127,14 +128,14 @@ class Assembler:
             candidates, left_out = [], [*_unanswering(candidates, answer), *left_out]
         vectors = index.corpus.chunk_vectors[_numbers(candidates)].astype(np.float32)
         count, limits = counter.count, self._limits(request, floor)
-        packing = partial(pack_greedily, vectors=vectors, order=order, count=lambda text: count([text])[0])
-        wanted = packing(candidates, limits=_with_room(limits)) if request.trim else None
-        if wanted and wanted.num_tokens > limits.budget_tokens:
+        wanted = order(first_wanted(candidates, vectors, _with_room(limits))) if request.trim else ()
+        if wanted and count([_rendered(wanted)])[0] > limits.budget_tokens:
             scores = sentences or sentence_scores(index.corpus, _numbers(candidates), query[0])
             scored = with_terms(request.query, _sentences(index.corpus, candidates, scores))
-            candidates = trim_to_fit(scored, wanted.kept, limits.budget_tokens, count)
+            candidates = trim_to_fit(scored, wanted, limits.budget_tokens, count)
             mark("trim")
-        packed = packing(candidates, limits=limits)
+        sizes = self._sizes(candidates, counter)
+        packed = pack_greedily(candidates, vectors, sizes, limits, order, lambda text: count([text])[0])
         pack = self._pack(index, request, packed, left_out, answer, partial(unit_tokens, count=count))
         mark("pack")
         return pack
@@ -186,6 +187,12 @@ class Assembler:
             similarity = best_sentences(known or sentence_scores(index.corpus, ids, query), ids)
         score = answer_score(index.lexical.coverage(text, ids), similarity)
         return Answerability(score, self.settings.answerable)
+
+    def _sizes(self, candidates: Sequence[Candidate], counter: TokenCounter) -> list[int]:
+        # A chunk knows its tokens: as the index counts, or, of a trimmed one, as this counter does.
+        if counter.fingerprint == self.index_counter:
+            return [candidate.chunk.num_tokens for candidate in candidates]
+        return counter.count([candidate.chunk.text for candidate in candidates])
 
     def _limits(self, request: PackRequest, floor: float) -> Limits:
         s = self.settings
@@ -263,8 +270,12 @@ def _unanswering(candidates: list[Candidate], answer: Answerability) -> list[Dro
 
 
 def _with_room(limits: Limits) -> Limits:
-    """Without a budget the packer takes what trimming is to make room for."""
-    return replace(limits, budget_tokens=sys.maxsize, max_chunks=min(limits.max_chunks, ROOM_FOR))
+    """For what trimming is to make room for."""
+    return replace(limits, max_chunks=min(limits.max_chunks, ROOM_FOR))
+
+
+def _rendered(candidates: Sequence[Candidate]) -> str:
+    return "".join(render_units([candidate.chunk for candidate in candidates]))
 
 
 def _numbers(candidates: list[Candidate]) -> Int64Array:

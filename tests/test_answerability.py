@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from contextsvc.answerability import Answerability
-from contextsvc.assembler import Assembler
 from contextsvc.errors import ShapeError
 from contextsvc.library import LoadedIndex
 from contextsvc.requests import PackRequest
@@ -138,6 +137,5 @@ def test_kept_packs_keep_it(build: Build, tmp_path: Path) -> None:
 
 
 def test_an_assembler_of_another_model_knows_no_cosines(index: LoadedIndex) -> None:
-    plain = fake_assembler()
-    pack = Assembler(plain.embedder, plain.counters, None, plain.settings).assemble(index, HALF_ASKED)
+    pack = fake_assembler().assemble(index, HALF_ASKED)
     assert pack.answer.score == index.lexical.coverage(HALF_ASKED.query, np.array([0]))[0]

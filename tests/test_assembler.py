@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from contextsvc.assembler import Assembler
 from contextsvc.errors import BudgetTooSmall, InvalidRequest, SettingError
 from contextsvc.library import Library, LoadedIndex
 from contextsvc.records import Document
@@ -117,6 +116,13 @@ def test_the_text_is_what_was_counted(index: LoadedIndex) -> None:
     assert pack.text.startswith("[1] Backup\nTake a snapshot of the cluster every night.")
 
 
+def test_sizes_that_the_index_knows_are_those_that_are_counted(index: LoadedIndex) -> None:
+    known, counted = fake_assembler(), replace(fake_assembler(), index_counter="another")
+    for budget in (20, 40, 60, 200):
+        ask = replace(ASK, budget_tokens=budget, trim=True)
+        assert known.assemble(index, ask) == counted.assemble(index, ask)
+
+
 def test_the_same_request_gives_the_same_bytes(index: LoadedIndex) -> None:
     one, other = fake_assembler().assemble(index, ASK), fake_assembler().assemble(index, ASK)
     assert (one, one.pack_id) == (other, other.pack_id)
@@ -184,7 +190,7 @@ def test_what_fits_whole_is_not_trimmed(index: LoadedIndex) -> None:
 
 def test_beside_a_cross_encoder_sentences_are_scored_all_the_same(index: LoadedIndex) -> None:
     plain = fake_assembler()
-    assembler = Assembler(plain.embedder, plain.counters, FakeReranker(), plain.settings)
+    assembler = replace(plain, reranker=FakeReranker())
     pack = assembler.assemble(index, replace(TIGHT, max_chunks=1, budget_tokens=15))
     assert pack.chunks[0].candidate.chunk.text == "Take a snapshot of the cluster every night."
     nothing = json.dumps({"field": "doc_id", "eq": "nowhere"})
@@ -250,7 +256,7 @@ def test_a_budget_too_small_names_the_one_that_would_do(index: LoadedIndex) -> N
 
 def test_a_cross_encoder_takes_the_second_stage(index: LoadedIndex) -> None:
     plain = fake_assembler()
-    assembler = Assembler(plain.embedder, plain.counters, FakeReranker(), plain.settings)
+    assembler = replace(plain, reranker=FakeReranker())
     best = assembler.assemble(index, replace(ASK, query="yeast")).chunks[0].candidate
     assert best.chunk.doc_id == "bread"
     assert best.signals["semantic"] == pytest.approx(1.0)

@@ -86,6 +86,7 @@ def fake_assembler(embedder: FakeEmbedder | None = None, **changed: float) -> As
         {"fake": FakeTokenCounter()},
         None,
         replace(RETRIEVAL, **changed),  # type: ignore[arg-type]
+        FakeTokenCounter().fingerprint,
     )
 
 
@@ -143,7 +144,7 @@ def fake_engine(
     return Engine(
         settings,
         library,
-        CachedAssembler(Assembler(asking, {"fake": FakeTokenCounter()}, None, RETRIEVAL), cache),
+        CachedAssembler(replace(fake_assembler(), embedder=asking), cache),
         CachedMeasurer(lambda: measurer or fake_measurer(), cache),
         jobs,
         publisher=Publisher(library, fake_parts, settings.keep_generations),

@@ -153,7 +153,8 @@ class FaissVectorIndex:
         self, query: Float32Array, k: int, allowed: BoolArray | None, eligible: Int64Array | None
     ) -> Ranking:
         num_eligible = self._size if eligible is None else len(eligible)
-        num_fetched = _num_fetched(k)
+        # Few, because it is then known whether they suffice; an approximate search has no such test.
+        num_fetched = k + SPARE
         while num_fetched < num_eligible:
             ids, scores = self._scan.search(query, num_fetched, allowed)
             ranking, last = self._ranked(query, ids, k)

@@ -57,12 +57,17 @@ class TiktokenCounter:
 
     @property
     def fingerprint(self) -> str:
-        """The encoding's name and the hash that its file bears as a name."""
-        return f"{self.name}:{ENCODINGS[self.name][:12]}"
+        """As `fingerprint_of` its name."""
+        return fingerprint_of(self.name)
 
     def count(self, texts: Sequence[str]) -> list[int]:
         """As the port says. One thread: starting a pool costs more than a request's few texts."""
         return [sum(len(self._encoding.encode_ordinary(part)) for part in _parts(text)) for text in texts]
+
+
+def fingerprint_of(name: str) -> str:
+    """An encoding's name and the hash that its file bears as a name; nothing is loaded."""
+    return f"{name}:{ENCODINGS[name][:12]}"
 
 
 def _parts(text: str) -> list[str]:

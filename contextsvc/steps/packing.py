@@ -3,14 +3,16 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from contextsvc.errors import BudgetTooSmall, ShapeError
 from contextsvc.records import Candidate, Drop, DropReason, Float32Array
 from contextsvc.steps.ordering import Ordering
 from contextsvc.steps.rendering import render_units
 
-SEAM_TOKENS = 16
-"""Tokens of a chunk by itself and those it adds to a pack differ by less, for a tokenizer merges only where
-the two meet. What would lie further past the budget is refused without counting the whole pack again."""
+SEAM_TOKENS = 4
+"""Tokens of a text by itself exceed those it adds to a pack by less, for a tokenizer merges only where they
+meet. What would lie further past the budget is refused without counting the whole pack again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +49,14 @@ class Packed:
         return "".join(self.units)
 
 
+Refused = tuple[Candidate, DropReason, str]
+"""A candidate that was left out, why, and that for a person."""
+
+
 def pack_greedily(
     candidates: Sequence[Candidate],
     vectors: Float32Array,
+    sizes: Sequence[int],
     limits: Limits,
     order: Ordering,
     count: Callable[[str], int],
@@ -59,12 +66,13 @@ def pack_greedily(
     The gain is `score - diversity_weight * (greatest similarity to a packed chunk)`, which is
     maximal marginal relevance up to a factor (Carbonell and Goldstein, SIGIR 1998,
     https://doi.org/10.1145/290941.291025). Ties go to the better rank. A candidate joins only if
-    the whole pack, rendered in its final order, still fits the budget; one that by itself takes
+    the whole pack, rendered in its final order, still fits the budget; one whose text takes
     `SEAM_TOKENS` more than is left is not tried.
 
     Args:
         candidates: Best first.
         vectors: (num_candidates, dim) unit rows, for similarity between chunks.
+        sizes: Tokens of each candidate's text by itself.
         limits: What the pack may hold.
         order: How the kept chunks will lie.
         count: Tokens of a text.
@@ -75,41 +83,74 @@ def pack_greedily(
 
     Raises:
         BudgetTooSmall: there are candidates and not one fits alone.
-        ShapeError: numbers of candidates and vectors differ.
+        ShapeError: numbers of candidates, vectors and sizes differ.
     """
-    if len(candidates) != len(vectors):
-        raise ShapeError(f"{len(candidates)} candidates but {len(vectors)} vectors")
-    kept: list[Candidate] = []
     units: list[str] = []
     num_tokens = 0
-    drops: list[Drop] = []
-    likeness = [0.0] * len(candidates)
-    twin: list[Candidate | None] = [None] * len(candidates)
-    waiting = list(range(len(candidates)))
-    while waiting:
-        gains = {i: candidates[i].score - limits.diversity_weight * likeness[i] for i in waiting}
-        taken = max(waiting, key=lambda i: (gains[i], -candidates[i].rank))
-        waiting.remove(taken)
-        candidate = candidates[taken]
-        drop = _refusal(candidate, kept, gains[taken], likeness[taken], twin[taken], limits)
-        if drop is None:
-            left = limits.budget_tokens - num_tokens
-            # While nothing is kept, the whole is the candidate alone.
-            added = _tokens_alone(candidate, count) if kept else 0
-            if added <= left + SEAM_TOKENS:
-                trial = render_units([c.chunk for c in order([*kept, candidate])])
-                added = count("".join(trial)) - num_tokens
-                if added <= left:
-                    kept.append(candidate)
-                    units, num_tokens = trial, num_tokens + added
-                    _remember(candidate, taken, waiting, vectors, likeness, twin)
-                    continue
-            drop = Drop.of(candidate, "over_budget", f"it takes about {added} tokens, {left} are left")
-        drops.append(drop)
-    if drops and not kept:
-        smallest = min(_tokens_alone(candidate, count) for candidate in candidates)
+
+    def misfit(kept: Sequence[Candidate], taken: int) -> str:
+        nonlocal units, num_tokens
+        left = limits.budget_tokens - num_tokens
+        if sizes[taken] > left + SEAM_TOKENS:
+            return f"its text takes {sizes[taken]} tokens, {left} are left"
+        trial = render_units([c.chunk for c in order([*kept, candidates[taken]])])
+        added = count("".join(trial)) - num_tokens
+        if added > left:
+            return f"it adds {added} tokens, {left} are left"
+        units, num_tokens = trial, num_tokens + added
+        return ""
+
+    if not len(candidates) == len(vectors) == len(sizes):
+        raise ShapeError(f"{len(candidates)} candidates but {len(vectors)} vectors and {len(sizes)} sizes")
+    kept, refused = _greedily(candidates, vectors, limits, misfit)
+    if refused and not kept:
+        smallest = min(count("".join(render_units([c.chunk]))) for c in candidates)
         raise BudgetTooSmall(limits.budget_tokens, smallest)
-    return Packed(tuple(order(kept)), tuple(units), num_tokens, tuple(sorted(drops, key=lambda d: d.rank)))
+    drops = [Drop.of(*one) for one in sorted(refused, key=lambda one: one[0].rank)]
+    return Packed(tuple(order(kept)), tuple(units), num_tokens, tuple(drops))
+
+
+def first_wanted(
+    candidates: Sequence[Candidate], vectors: Float32Array, limits: Limits
+) -> tuple[Candidate, ...]:
+    """What `pack_greedily` takes if the budget allows, in the order in which it is taken."""
+    return tuple(_greedily(candidates, vectors, limits, lambda _kept, _taken: "")[0])
+
+
+def _greedily(
+    candidates: Sequence[Candidate],
+    vectors: Float32Array,
+    limits: Limits,
+    misfit: Callable[[Sequence[Candidate], int], str],
+) -> tuple[list[Candidate], list[Refused]]:
+    """Kept and refused candidates, in the order they were looked at.
+
+    `misfit` is asked last: why a candidate does not go with those kept, empty if it does and is kept.
+    """
+    scores = np.array([candidate.score for candidate in candidates])
+    likeness, twin = np.zeros(len(candidates)), np.full(len(candidates), -1)
+    kept: list[Candidate] = []
+    refused: list[Refused] = []
+    # Gains change only when something joins: until then, those waiting stay in order.
+    gains, waiting = scores.tolist(), list(range(len(candidates)))
+    while waiting:
+        taken = waiting.pop(0)
+        candidate = candidates[taken]
+        like = candidates[twin[taken]] if twin[taken] >= 0 else None
+        refusal = _refusal(candidate, kept, gains[taken], float(likeness[taken]), like, limits)
+        if refusal is None and (said := misfit(kept, taken)):
+            refusal = "over_budget", said
+        if refusal is not None:
+            refused.append((candidate, *refusal))
+            continue
+        kept.append(candidate)
+        # Not a matrix product: its order of sums depends on the number of rows; equal rows could differ.
+        similarity = (vectors * vectors[taken]).sum(axis=1)
+        twin = np.where(similarity > likeness, taken, twin)
+        likeness = np.maximum(similarity, likeness)
+        gains = (scores - limits.diversity_weight * likeness).tolist()
+        waiting.sort(key=lambda i: (-gains[i], candidates[i].rank))
+    return kept, refused
 
 
 def _refusal(
@@ -119,34 +160,13 @@ def _refusal(
     likeness: float,
     twin: Candidate | None,
     limits: Limits,
-) -> Drop | None:
-    reason: DropReason
+) -> tuple[DropReason, str] | None:
     same_text = next((c for c in kept if c.chunk.text == candidate.chunk.text), None)
     if same_text or likeness >= limits.near_duplicate_similarity:
         other = same_text or twin
-        reason, detail = "near_duplicate", f"of {other.chunk.chunk_id}" if other else ""
-    elif len(kept) >= limits.max_chunks:
-        reason, detail = "max_chunks", f"the pack holds {limits.max_chunks}"
-    elif kept and (gain <= 0 or gain < limits.least_gain):
-        reason, detail = "no_gain", f"gain {gain:.3f}, {limits.least_gain:.3f} needed"
-    else:
-        return None
-    return Drop.of(candidate, reason, detail)
-
-
-def _remember(
-    candidate: Candidate,
-    taken: int,
-    waiting: Sequence[int],
-    vectors: Float32Array,
-    likeness: list[float],
-    twin: list[Candidate | None],
-) -> None:
-    for other in waiting:
-        similarity = float(vectors[taken] @ vectors[other])
-        if similarity > likeness[other]:
-            likeness[other], twin[other] = similarity, candidate
-
-
-def _tokens_alone(candidate: Candidate, count: Callable[[str], int]) -> int:
-    return count("".join(render_units([candidate.chunk])))
+        return "near_duplicate", f"of {other.chunk.chunk_id}" if other else ""
+    if len(kept) >= limits.max_chunks:
+        return "max_chunks", f"the pack holds {limits.max_chunks}"
+    if kept and (gain <= 0 or gain < limits.least_gain):
+        return "no_gain", f"gain {gain:.3f}, {limits.least_gain:.3f} needed"
+    return None

@@ -46,7 +46,11 @@ def label(chunk: Chunk) -> str:
 def unit_tokens(units: Sequence[str], count: Callable[[Sequence[str]], list[int]]) -> list[int]:
     """Tokens each unit adds to the text; they add up to the tokens of the whole text, exactly.
 
-    Counted on growing prefixes, because tokens of parts do not add up to tokens of the whole.
+    Those of the units by themselves, which add up where no token reaches across a seam; else counted on
+    growing prefixes.
     """
+    *alone, whole = count([*units, "".join(units)])
+    if sum(alone) == whole:
+        return alone
     prefixes = ["".join(units[:number]) for number in range(1, len(units) + 1)]
     return [after - before for before, after in pairwise([0, *count(prefixes)])]

@@ -13,7 +13,7 @@ from contextsvc.ports import Cache, Embedder, Reranker, TokenCounter
 from contextsvc.publishing import Publisher
 from contextsvc.settings import Settings
 from contextsvc.wiring.assets import model_place
-from contextsvc.wiring.indexes import build_embedder, build_index_parts, open_search
+from contextsvc.wiring.indexes import INDEX_TOKENIZER, build_embedder, build_index_parts, open_search
 from contextsvc.wiring.measuring import build_jobs, build_measurer
 
 
@@ -50,6 +50,8 @@ def build_engine(settings: Settings, extra_tokenizer: str | None = None) -> Engi
 
 def build_assembler(settings: Settings, embedder: Embedder, extra_tokenizer: str | None = None) -> Assembler:
     """What makes packs; arguments and errors as for `build_engine`."""
+    from contextsvc.adapters.tiktoken import fingerprint_of
+
     return Assembler(
         embedder,
         build_counters(settings, extra_tokenizer),
@@ -59,6 +61,7 @@ def build_assembler(settings: Settings, embedder: Embedder, extra_tokenizer: str
             settings.semantic_weight, settings.link_weight, settings.score_floor,
             settings.near_duplicate_similarity, settings.diversity_weight, settings.answerable,
         ),
+        fingerprint_of(INDEX_TOKENIZER),
     )  # fmt: skip
 
 

@@ -1,5 +1,7 @@
 """Packing: what is taken, what is left and why, and a budget that holds."""
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,8 +9,8 @@ from hypothesis import strategies as st
 
 from contextsvc.errors import BudgetTooSmall, ShapeError
 from contextsvc.records import Candidate, Chunk, Float32Array
-from contextsvc.steps.ordering import ORDERINGS, by_relevance
-from contextsvc.steps.packing import SEAM_TOKENS, Limits, pack_greedily
+from contextsvc.steps.ordering import ORDERINGS, Ordering, by_relevance
+from contextsvc.steps.packing import SEAM_TOKENS, Limits, Packed, first_wanted, pack_greedily
 
 
 def candidate(rank: int, score: float, text: str) -> Candidate:
@@ -17,6 +19,18 @@ def candidate(rank: int, score: float, text: str) -> Candidate:
 
 def words(text: str) -> int:
     return len(text.split())
+
+
+def pack(
+    candidates: Sequence[Candidate],
+    vectors: Float32Array,
+    limits: Limits,
+    order: Ordering,
+    count: Callable[[str], int],
+) -> Packed:
+    """With sizes as the counter has them."""
+    sizes = [count(candidate.chunk.text) for candidate in candidates]
+    return pack_greedily(candidates, vectors, sizes, limits, order, count)
 
 
 def merging(text: str, tokens_a_seam: int) -> int:
@@ -33,16 +47,16 @@ THREE = [candidate(1, 0.9, "a b c"), candidate(2, 0.8, "d e f"), candidate(3, 0.
 
 def test_takes_the_best_that_fits_and_says_what_did_not() -> None:
     # "[1]" and the words: 4, then 8, then 10 words; the second would make 8 of 7
-    packed = pack_greedily(THREE, APART[:3], limits(7), by_relevance, words)
+    packed = pack(THREE, APART[:3], limits(7), by_relevance, words)
     assert [c.rank for c in packed.kept] == [1, 3]
     assert packed.text == "[1]\na b c\n\n[2]\ng"
     assert [(d.rank, d.reason) for d in packed.drops] == [(2, "over_budget")]
-    assert packed.drops[0].detail == "it takes about 4 tokens, 3 are left"
+    assert packed.drops[0].detail == "it adds 4 tokens, 3 are left"
 
 
 def test_a_chunk_that_fits_by_what_merges_at_the_seam_is_taken() -> None:
     # Alone it takes 4 words where 2 are left; beside the first one, 2 fewer.
-    packed = pack_greedily(THREE[:2], APART[:2], limits(6), by_relevance, lambda text: merging(text, 2))
+    packed = pack(THREE[:2], APART[:2], limits(6), by_relevance, lambda text: merging(text, 2))
     assert [c.rank for c in packed.kept] == [1, 2]
 
 
@@ -54,19 +68,29 @@ def test_the_whole_is_not_counted_again_for_what_is_far_too_long() -> None:
         counted.append(text)
         return words(text)
 
-    packed = pack_greedily([THREE[0], long], APART[:2], limits(8), by_relevance, count)
-    assert [(d.rank, d.reason) for d in packed.drops] == [(2, "over_budget")]
+    packed = pack([THREE[0], long], APART[:2], limits(8), by_relevance, count)
+    (drop,) = packed.drops
+    assert (drop.rank, drop.reason) == (2, "over_budget")
+    assert drop.detail == f"its text takes {SEAM_TOKENS + 10} tokens, 4 are left"
     assert not [text for text in counted if "a b c" in text and "long" in text]
 
 
+def test_what_is_wanted_is_what_a_pack_takes_where_the_budget_allows() -> None:
+    vectors = np.array([[1, 0], [0.9, 0.19**0.5], [0, 1]], dtype=np.float32)
+    for asked in (limits(99, most=2, diversity=0.5), limits(99), limits(99, alike=0.8)):
+        wanted = first_wanted(THREE, vectors, asked)
+        assert wanted == pack(THREE, vectors, asked, by_relevance, words).kept
+    assert [c.rank for c in first_wanted(THREE, vectors, limits(1, most=2, diversity=0.5))] == [1, 3]
+
+
 def test_stops_at_max_chunks() -> None:
-    packed = pack_greedily(THREE, APART[:3], limits(99, most=1), by_relevance, words)
+    packed = pack(THREE, APART[:3], limits(99, most=1), by_relevance, words)
     assert [d.reason for d in packed.drops] == ["max_chunks", "max_chunks"]
 
 
 def test_drops_a_near_duplicate_of_what_is_packed() -> None:
     vectors = np.array([[1, 0], [1, 0], [0, 1]], dtype=np.float32)
-    packed = pack_greedily(THREE, vectors, limits(99), by_relevance, words)
+    packed = pack(THREE, vectors, limits(99), by_relevance, words)
     (drop,) = packed.drops
     assert (drop.rank, drop.reason) == (2, "near_duplicate")
     assert drop.detail == f"of {THREE[0].chunk.chunk_id}"
@@ -74,27 +98,27 @@ def test_drops_a_near_duplicate_of_what_is_packed() -> None:
 
 def test_drops_the_same_text_whatever_its_vector() -> None:
     same = [candidate(1, 0.9, "a b"), candidate(2, 0.8, "a b")]
-    packed = pack_greedily(same, APART[:2], limits(99), by_relevance, words)
+    packed = pack(same, APART[:2], limits(99), by_relevance, words)
     assert [d.reason for d in packed.drops] == ["near_duplicate"]
 
 
 def test_a_duplicate_of_what_did_not_fit_is_welcome() -> None:
     pair = [candidate(1, 0.9, "a b c d e f"), candidate(2, 0.8, "a b c")]
-    packed = pack_greedily(pair, np.ones((2, 1), dtype=np.float32), limits(5), by_relevance, words)
+    packed = pack(pair, np.ones((2, 1), dtype=np.float32), limits(5), by_relevance, words)
     assert [c.rank for c in packed.kept] == [2]
 
 
 def test_diversity_prefers_what_is_new() -> None:
     # gain of 2: .8 - .5 * .9 = .35, gain of 3: .7 - 0
     vectors = np.array([[1, 0], [0.9, 0.19**0.5], [0, 1]], dtype=np.float32)
-    packed = pack_greedily(THREE, vectors, limits(99, most=2, diversity=0.5), by_relevance, words)
+    packed = pack(THREE, vectors, limits(99, most=2, diversity=0.5), by_relevance, words)
     assert [c.rank for c in packed.kept] == [1, 3]
 
 
 def test_no_gain_is_left_out() -> None:
     pair = [candidate(1, 0.9, "a"), candidate(2, 0.3, "b")]
     vectors = np.array([[1, 0], [0.8, 0.6]], dtype=np.float32)
-    packed = pack_greedily(pair, vectors, limits(99, diversity=0.5), by_relevance, words)
+    packed = pack(pair, vectors, limits(99, diversity=0.5), by_relevance, words)
     assert [(d.reason, d.detail) for d in packed.drops] == [("no_gain", "gain -0.100, 0.000 needed")]
 
 
@@ -103,26 +127,28 @@ def test_packing_stops_where_the_gain_is_too_small() -> None:
     vectors = np.array([[1, 0], [0.9, 0.19**0.5], [0, 1]], dtype=np.float32)
     for least, kept in ((0.65, [1, 2, 3]), (0.7, [1, 2]), (0.75, [1]), (0.95, [1])):
         asked = Limits(99, 9, 0.95, 0.1, least)
-        packed = pack_greedily(THREE, vectors, asked, by_relevance, words)
+        packed = pack(THREE, vectors, asked, by_relevance, words)
         assert [c.rank for c in packed.kept] == kept
         assert {d.reason for d in packed.drops} <= {"no_gain"}
 
 
 def test_a_budget_too_small_names_the_smallest_that_would_do() -> None:
     with pytest.raises(BudgetTooSmall) as caught:
-        pack_greedily(THREE, APART[:3], limits(1), by_relevance, words)
+        pack(THREE, APART[:3], limits(1), by_relevance, words)
     assert caught.value.smallest_tokens == 2
-    assert pack_greedily(THREE, APART[:3], limits(2), by_relevance, words).text == "[1]\ng"
+    assert pack(THREE, APART[:3], limits(2), by_relevance, words).text == "[1]\ng"
 
 
 def test_no_candidates_make_an_empty_pack() -> None:
-    packed = pack_greedily([], np.zeros((0, 2), dtype=np.float32), limits(1), by_relevance, words)
+    packed = pack([], np.zeros((0, 2), dtype=np.float32), limits(1), by_relevance, words)
     assert (packed.text, packed.kept, packed.drops) == ("", (), ())
 
 
 def test_vectors_must_match() -> None:
     with pytest.raises(ShapeError, match="3 candidates but 2 vectors"):
-        pack_greedily(THREE, APART[:2], limits(9), by_relevance, words)
+        pack(THREE, APART[:2], limits(9), by_relevance, words)
+    with pytest.raises(ShapeError, match="3 vectors and 1 sizes"):
+        pack_greedily(THREE, APART[:3], [3], limits(9), by_relevance, words)
 
 
 texts = st.text(alphabet="ab \n", min_size=1, max_size=40).filter(str.strip)
@@ -136,9 +162,9 @@ def test_the_budget_holds_and_nothing_is_lost(made: list[str], budget: int, orde
     smallest = min((len("[1]\n" + text) for text in made), default=0)
     if budget < smallest:
         with pytest.raises(BudgetTooSmall, match=f"would do is {smallest}"):
-            pack_greedily(found, vectors.astype(np.float32), limits(budget), ORDERINGS[ordering], len)
+            pack(found, vectors.astype(np.float32), limits(budget), ORDERINGS[ordering], len)
         return
-    packed = pack_greedily(found, vectors.astype(np.float32), limits(budget), ORDERINGS[ordering], len)
+    packed = pack(found, vectors.astype(np.float32), limits(budget), ORDERINGS[ordering], len)
     assert len(packed.text) <= budget
     ranks = [c.rank for c in packed.kept] + [d.rank for d in packed.drops]
     assert sorted(ranks) == list(range(1, len(made) + 1))
