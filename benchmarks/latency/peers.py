@@ -18,6 +18,7 @@ import numpy as np
 from benchmarks.build import CHARS_A_CHUNK, FLOAT32
 from benchmarks.latency.quantiles import SEED, quantile, times_as_long
 from benchmarks.peers import worker
+from benchmarks.peers.asking import EMBEDDER, VECTORS
 from benchmarks.peers.protocol import write_texts
 from benchmarks.peers.running import OWN, Running, peers_python
 from benchmarks.rows import Row, dataset, fingerprint
@@ -30,8 +31,6 @@ from contextsvc.wiring import INDEX_TOKENIZER, build_counters
 
 OURS, PLAINLY = "ours", "ours-float32"
 BUDGET, NUM_PASSAGES, NUM_ROUNDS = 800, 10, 10
-EMBEDDER = "all-MiniLM-L6-v2"
-"""Of every side."""
 
 WARM = "Libraries load at first use."
 """Asked at the start of every turn and not timed: another side had the caches of the processor until then."""
@@ -120,14 +119,14 @@ def can_run(name: str) -> bool:
     return able
 
 
-def started(stack: ExitStack, name: str, model: Path, documents: Path, count: Count) -> Timed:
-    """A side whose index is built; it lives as long as the stack."""
+def started(stack: ExitStack, name: str, model: Path, documents: Path, keep: Path, count: Count) -> Timed:
+    """A side whose index is built, with vectors that peers share in `keep`; it lives as long as the stack."""
     own = name in (OURS, PLAINLY)
     running = Running(OURS if own else name, model, FLOAT32 if name == PLAINLY else None)
     side = stack.enter_context(running)
-    built = side.build(documents)
-    print(f"{name}: {built['num_chunks']} chunks in {built['seconds']:.0f} s", file=sys.stderr, flush=True)
-    kept = {key: built[key] for key in ("num_documents", "num_chunks", "peak_mib")}
+    built = side.build(documents, keep / VECTORS)
+    print(f"{name}: {built['num_chunks']} chunks", file=sys.stderr, flush=True)
+    kept = {key: built[key] for key in ("num_documents", "num_chunks")}
     if own:
         kept["precision"] = Settings.from_env().precision if name == OURS else "float32"
     ask = packs(side) if own else passages(side, count)
@@ -165,6 +164,6 @@ def run(asked: argparse.Namespace, command: str) -> list[Row]:
         write_texts(documents, worth(abstracts, asked.chunks * CHARS_A_CHUNK))
         for name in asked.sides:
             if can_run(name):
-                sides[name] = started(stack, name, model, documents, count)
+                sides[name] = started(stack, name, model, documents, settings.home / "benchmarks", count)
         in_turns(sides, queries, NUM_ROUNDS)
     return rows(sides, f"{fingerprint(abstracts)}, {fingerprint(dataset(*QUERIES))}", command)

@@ -17,6 +17,8 @@ from contextsvc.settings import Settings
 NUM_PASSAGES = 50
 EMBEDDER = "all-MiniLM-L6-v2"
 """Of every side."""
+VECTORS = "vectors"
+"""Folder, beside what sides said, of the vectors that peers share while they build."""
 
 
 def given(document: Document, side: str) -> Text:
@@ -47,25 +49,25 @@ def kept(
         ask: Asks the side once it has indexed the texts; what it gives goes through JSON.
     """
     # The key below knows nothing of shared vectors: an answer does not depend on who encoded first.
-    with Running(side, model, vectors=None if side in OWN else keep / "vectors") as running:
+    with Running(side, model) as running:
         by = made_by(side, running.about["versions"], STARTED_AT)
         if by is None:
-            return _answer(running, texts, ask)
+            return _answer(running, texts, keep, ask)
         key = hashlib.sha256(json.dumps([side, by, *asked]).encode()).hexdigest()[:16]
         path = keep / f"{name}-{side}-{key}.json"
         if not path.exists():
             keep.mkdir(parents=True, exist_ok=True)
             half = path.with_suffix(".part")
-            half.write_text(json.dumps(_answer(running, texts, ask)), "utf-8")
+            half.write_text(json.dumps(_answer(running, texts, keep, ask)), "utf-8")
             half.replace(path)
         return json.loads(path.read_text("utf-8"))
 
 
-def _answer(running: Running, texts: Iterable[Text], ask: Callable[[Running], Any]) -> Any:
+def _answer(running: Running, texts: Iterable[Text], keep: Path, ask: Callable[[Running], Any]) -> Any:
     with tempfile.TemporaryDirectory() as folder:  # stays while questions are asked: sides look passages up
         path = Path(folder) / "documents.jsonl"
         write_texts(path, texts)
-        running.build(path)
+        running.build(path, keep / VECTORS)
         return ask(running)
 
 

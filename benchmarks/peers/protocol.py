@@ -1,6 +1,7 @@
 """What is asked of a side and what it answers: one JSON object a line, over its standard input and output.
 
-    {"do": "build", "documents": PATH}      -> {"seconds", "num_documents", "num_chunks", "peak_mib"}
+    {"do": "build", "documents": PATH, "vectors": FOLDER or null}
+                              -> {"seconds", "num_documents", "num_chunks", "peak_mib"}
     {"do": "embedded", "into": PATH}        -> {"num_texts", "num_tokens", "num_cut_tokens"}
     {"do": "ask", "queries": [..], "k": 5}  -> {"seconds": [..], "answers": [[passage, ..], ..]}
     {"do": "pack", "queries": [..], "budget": 512}

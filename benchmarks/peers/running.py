@@ -44,7 +44,6 @@ class Running:
         name: One of `worker.SIDES`.
         model: Folder of the embedding model, the same for every side.
         environment: Added to this process's own.
-        vectors: Folder of the vectors that peers share; None where they are timed, and for those of `OWN`.
 
     Attributes:
         about: What it said of itself once it was loaded.
@@ -59,15 +58,13 @@ class Running:
         name: str,
         model: Path,
         environment: Mapping[str, str] | None = None,
-        vectors: Path | None = None,
     ) -> None:
         python = Path(sys.executable) if name in OWN else peers_python()
         if python is None:
             raise SystemExit(f"skipped: {name} needs the peers' environment; make it: make peers")
         self._name = name
-        shared = [] if vectors is None else [str(vectors)]
         self._process = subprocess.Popen(
-            [str(python), "-m", "benchmarks.peers.worker", name, str(model), *shared],
+            [str(python), "-m", "benchmarks.peers.worker", name, str(model)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8", cwd=HERE,
             env={**os.environ, **OFFLINE, **(environment or {})},
         )  # fmt: skip
@@ -88,9 +85,16 @@ class Running:
             self._process.kill()
         self._end()
 
-    def build(self, documents: Path) -> dict[str, Any]:
-        """Index the documents of a file; the answer as `protocol` says it."""
-        return self._request(do="build", documents=str(documents))
+    def build(self, documents: Path, vectors: Path | None = None) -> dict[str, Any]:
+        """Index the documents of a file; the answer as `protocol` says it.
+
+        Args:
+            documents: As `protocol` says.
+            vectors: Folder of the vectors that peers share while they build; None where building is timed. Of
+                no effect on `OWN`, whose figures are of their own vectors.
+        """
+        shared = str(vectors) if vectors is not None and self._name not in OWN else None
+        return self._request(do="build", documents=str(documents), vectors=shared)
 
     def embedded(self, into: Path) -> dict[str, Any]:
         """Write what went through its model into a file; the answer as `protocol` says it."""

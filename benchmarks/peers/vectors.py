@@ -1,8 +1,8 @@
 """Vectors that peers share: what one of them has encoded, the next one reads from a file.
 
-For benchmarks of quality alone (`benchmarks.retrieval`, `benchmarks.packs`): whoever times a peer passes no
-folder, and nothing here runs. Most peers put the same passages through the same weights, and that is nearly
-all that their indexes cost.
+While an index is built, and never while a side is asked: a query always goes through the model. Whoever
+times a build passes no folder, and nothing here runs. Most peers put the same passages through the same
+weights, and that is nearly all that their indexes cost.
 
 A vector is kept by the numbers that the model reads, cut at its window: texts that differ in spaces alone, or
 past the window, are one to it. Files are apart by weights, by versions and by library, for txtai reads twice
@@ -13,6 +13,7 @@ import hashlib
 import inspect
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -85,24 +86,38 @@ class Store:
             yield from ((key, np.frombuffer(vector, np.float32)) for key, vector in rows)
 
 
-def share(packages: Sequence[str], folder: Path, model: Path) -> None:
-    """Let a side's library keep its vectors in a folder, from here to the end of the process.
+@contextmanager
+def shared(packages: Sequence[str], folder: Path, model: Path) -> Iterator[None]:
+    """Let a side's library keep its vectors in a folder, within a `with` block.
 
     Args:
         packages: A side's; where neither library is among them, nothing changes.
         folder: Of the files.
         model: Folder of the weights.
     """
+    found = _library_of(packages)
+    if found is None:
+        yield
+        return
+    library, kind, sharing = found
+    encode = kind.encode
+    kind.encode = sharing(encode, Store(folder / named(library, model)))
+    try:
+        yield
+    finally:
+        kind.encode = encode
+
+
+def _library_of(packages: Sequence[str]) -> tuple[str, Any, Callable[..., Any]] | None:
     if "txtai" in packages:
         from txtai.models.pooling.base import Pooling
 
-        store = Store(folder / named("txtai", model))
-        Pooling.encode = _pooled(Pooling.encode, store)
-    elif "sentence-transformers" in packages:
+        return "txtai", Pooling, _pooled
+    if "sentence-transformers" in packages:
         from sentence_transformers import SentenceTransformer
 
-        store = Store(folder / named("sentence-transformers", model))
-        SentenceTransformer.encode = _encoding(SentenceTransformer.encode, store)
+        return "sentence-transformers", SentenceTransformer, _encoding
+    return None
 
 
 def named(library: str, model: Path) -> str:
@@ -121,7 +136,7 @@ def _encoding(encode: Callable[..., Any], store: Store) -> Callable[..., Any]:
     """`SentenceTransformer.encode`, from a store where plain vectors are asked for."""
     signature = inspect.signature(encode)
 
-    def shared(self: Any, *given: Any, **options: Any) -> Any:
+    def encoded(self: Any, *given: Any, **options: Any) -> Any:
         asked = signature.bind(self, *given, **options)
         asked.apply_defaults()
         inputs = asked.arguments["inputs"]
@@ -138,7 +153,7 @@ def _encoding(encode: Callable[..., Any], store: Store) -> Callable[..., Any]:
         vectors = store.completed([_key(about, numbers) for numbers in _numbers(self, texts)], missing)
         return vectors[0] if isinstance(inputs, str) else vectors
 
-    return shared
+    return encoded
 
 
 _FREE = ("self", "inputs", "prompt", "prompt_name", "batch_size", "show_progress_bar", "normalize_embeddings")
@@ -165,7 +180,7 @@ def _numbers(model: Any, texts: Sequence[str]) -> Iterator[Sequence[int]]:
 def _pooled(encode: Callable[..., Any], store: Store) -> Callable[..., Any]:
     """txtai's `Pooling.encode`, from a store where texts are encoded."""
 
-    def shared(self: Any, documents: Any, batch: int = 32, category: str | None = None) -> Any:
+    def encoded(self: Any, documents: Any, batch: int = 32, category: str | None = None) -> Any:
         if not _texts(documents):
             return encode(self, documents, batch, category)
         about = f"{type(self).__name__} {next(self.parameters()).dtype}"
@@ -178,7 +193,7 @@ def _pooled(encode: Callable[..., Any], store: Store) -> Callable[..., Any]:
 
         return store.completed([_key(about, numbers) for numbers in read["input_ids"]], missing)
 
-    return shared
+    return encoded
 
 
 def _texts(given: Any) -> bool:

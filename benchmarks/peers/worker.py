@@ -1,7 +1,6 @@
 """Serves one side over standard input and output.
 
-`python -m benchmarks.peers.worker SIDE MODEL_FOLDER [VECTORS_FOLDER]`: with the last one vectors are shared,
-see `vectors`.
+`python -m benchmarks.peers.worker SIDE MODEL_FOLDER`.
 """
 
 import importlib
@@ -11,6 +10,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -54,12 +54,17 @@ class Desk:
         self._texts: dict[str, str] = {}  # by document, read at the first question
 
     def build(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Timed from the documents' lines to the index; reading them is in it."""
+        """Timed from the documents' lines to the index; reading them is in it.
+
+        With a folder of vectors those are read from it that another side has made, and the others kept there.
+        """
         self._documents, self._texts = Path(request["documents"]), {}
-        counted = Counted(read_texts(self._documents))
-        started = time.perf_counter()
-        num_chunks = self._side.build(counted)
-        seconds = time.perf_counter() - started
+        counted, folder = Counted(read_texts(self._documents)), request["vectors"]
+        sharing = vectors.shared(self._side.packages, Path(folder), self._model) if folder else nullcontext()
+        with sharing:
+            started = time.perf_counter()
+            num_chunks = self._side.build(counted)
+            seconds = time.perf_counter() - started
         return {
             "seconds": seconds,
             "num_documents": counted.number,
@@ -176,10 +181,7 @@ def main() -> None:
             raise LookupError(f"no side {name!r}; choose from {', '.join(SIDES)}")
         module, kind = SIDES[name]
         started = time.perf_counter()
-        made = getattr(importlib.import_module(module), kind)
-        if len(sys.argv) > 3:
-            vectors.share(made.packages, Path(sys.argv[3]), folder)
-        side = made(folder)
+        side = getattr(importlib.import_module(module), kind)(folder)
         loaded = time.perf_counter() - started
         versions = {package: version(package) for package in side.packages}
         tell({"name": name, "load_seconds": loaded, "versions": versions})

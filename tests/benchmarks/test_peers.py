@@ -74,7 +74,7 @@ def test_tokens_past_the_window_are_counted_as_cut(model: Path) -> None:
 def test_a_side_is_asked_for_all_that_a_figure_needs(model: Path, tmp_path: Path) -> None:
     write_texts(tmp_path / "documents", DOCUMENTS)
     desk = Desk(Words(), model)
-    built = desk.build({"documents": str(tmp_path / "documents")})
+    built = desk.build({"documents": str(tmp_path / "documents"), "vectors": None})
     assert (built["num_documents"], built["num_chunks"]) == (2, 2)
     assert built["seconds"] > 0
     assert built["peak_mib"] > 1
@@ -91,7 +91,7 @@ def test_texts_are_looked_up_in_the_documents_of_the_last_build(model: Path, tmp
     desk = Desk(Words(), model)
     for number, text in enumerate(["a first", "a second one"]):
         write_texts(tmp_path / str(number), [Text("same", text)])
-        desk.build({"documents": str(tmp_path / str(number))})
+        desk.build({"documents": str(tmp_path / str(number)), "vectors": None})
         assert desk.ask({"queries": ["a"], "k": 1})["answers"][0][0]["end"] == len(text)
 
 
@@ -117,7 +117,7 @@ def test_a_passage_is_placed_where_its_text_is_or_nowhere(
 def test_a_side_that_makes_packs_is_asked_for_them(model: Path, tmp_path: Path) -> None:
     write_texts(tmp_path / "documents", DOCUMENTS)
     desk = Desk(Packer(), model)
-    desk.build({"documents": str(tmp_path / "documents")})
+    desk.build({"documents": str(tmp_path / "documents"), "vectors": None})
     said = desk.pack({"queries": ["b", "a"], "budget": 1})
     assert [[passage["doc_id"] for passage in pack] for pack in said["answers"]] == [["two"], ["one"]]
     assert (said["num_tokens"], len(said["seconds"])) == ([1, 1], 2)
