@@ -195,14 +195,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog=COMMAND, description=__doc__)
     parser.add_argument("--collections", nargs="*", default=list(SOURCES), choices=list(SOURCES))
     parser.add_argument("--part", choices=PARTS, default="all", help="of the questions")
-    parser.add_argument("--questions", type=int, help="the first so many alone; prints, and writes nothing")
+    parser.add_argument("--questions", type=int, help="the first so many and their documents; writes nothing")
     parser.add_argument("--dry", action="store_true", help="print, and leave benchmarks/results as it is")
     asked, settings = parser.parse_args(argv), Settings.from_env()
     splitter = PunktSentenceSplitter(assets.locate(settings.home, "punkt_tab"))
     for name in asked.collections:
         collection = SOURCES[name].load(splitter.split)
-        questions = of_part(collection.questions, asked.part)[: asked.questions]
-        made = measured(collection, questions, asked.part)
+        if asked.questions is not None:
+            collection = collection.first(asked.questions, asked.part)
+        made = measured(collection, of_part(collection.questions, asked.part), asked.part)
         (show if asked.dry or asked.questions is not None else write)(made)
 
 

@@ -43,9 +43,7 @@ TRIALS: Mapping[str, Sequence[str]] = {
     "retrieval": [f"--collections cacm --documents 100 --sides ours --keep {FOLDER}"],
     "selection": ["--collections chunking --questions 1"],
     "search": ["--chunks 200 --queries 5"],
-    "second_stage": [
-        f"--collections cranfield hotpotqa --documents 100 --learners trees-all --keep {FOLDER}"
-    ],
+    "second_stage": [f"--collections cranfield hotpotqa --documents 60 --learners trees-all --keep {FOLDER}"],
     "updates": ["exact --documents 50 --updates 2", "approximate --documents 30 --updates 2"],
 }
 """By name under `benchmarks`: command lines, each of which gets `--dry`."""

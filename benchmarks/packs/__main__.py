@@ -47,7 +47,7 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         "--budgets", nargs="*", type=int, default=[], help="in tokens, and no others; without it all"
     )
     parser.add_argument("--part", choices=PARTS, default="all", help="of the questions")
-    parser.add_argument("--questions", type=int, help="the first so many alone; prints, and writes nothing")
+    parser.add_argument("--questions", type=int, help="the first so many and their documents; writes nothing")
     parser.add_argument("--keep", type=Path, help="folder of what sides said; CONTEXTSVC_HOME/benchmarks")
     parser.add_argument("--dry", action="store_true", help="print, and leave benchmarks/results as it is")
     return parser.parse_args(argv)
@@ -96,6 +96,8 @@ def main(argv: Sequence[str] | None = None) -> None:
             asked.keep or settings.home / "benchmarks", told,
         )  # fmt: skip
         collection = SOURCES[name].load(splitter.split)
+        if asked.questions is not None:
+            collection = collection.first(asked.questions, asked.part)
         made = measured(asked, asking, collection, common(asked, collection, settings))
         (show if asked.dry or asked.questions is not None else write)(made)
 
@@ -104,7 +106,7 @@ def measured(
     asked: argparse.Namespace, asking: Asking, collection: Collection, shared: Mapping[str, Any]
 ) -> list[Row]:
     """The rows of a collection: each side's, and ours less each other side but the ceiling."""
-    questions, found = of_part(collection.questions, asked.part)[: asked.questions], dict[str, Scored]()
+    questions, found = of_part(collection.questions, asked.part), dict[str, Scored]()
     for side in asked.sides:
         if side not in (*OWN, ORACLE) and peers_python() is None:
             print(f"{side} is left out, for the peers have no environment; make it: make peers")

@@ -11,7 +11,7 @@ from benchmarks import hotpotqa
 from benchmarks.chunking import corpora
 from benchmarks.chunking.metrics import union
 from benchmarks.hotpotqa import HopQuestion
-from benchmarks.parts import Part, part_of
+from benchmarks.parts import Part, of_part, part_of
 from benchmarks.rows import dataset, fingerprint
 from contextsvc.errors import SpanError
 from contextsvc.records import Document
@@ -76,6 +76,14 @@ class Collection:
     documents: tuple[Document, ...]
     questions: tuple[PackQuestion, ...]
     titled: bool
+
+    def first(self, number: int, part: Part) -> "Collection":
+        """The first questions of a part and the documents that hold their evidence; the data says so."""
+        questions = tuple(of_part(self.questions, part)[:number])
+        held = {excerpt.doc_id for question in questions for excerpt in question.evidence}
+        documents = tuple(document for document in self.documents if document.doc_id in held)
+        data = f"{self.data}, first {len(questions)} questions of {part} and their documents"
+        return replace(self, data=data, documents=documents, questions=questions)
 
 
 @dataclass(frozen=True, slots=True)

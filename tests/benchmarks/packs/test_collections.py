@@ -42,6 +42,10 @@ def test_a_paragraph_of_two_questions_is_indexed_once() -> None:
     assert first.evidence == (Excerpt("1/0", 5, 9, "Two."), Excerpt("1/1", 0, 4, "Six."))
     assert second.evidence == (Excerpt("2/0", 0, 4, "Six."), Excerpt("1/0", 0, 4, "One."))
     assert first.sentences == first.evidence
+    one = found.first(1, "all")
+    assert ([d.doc_id for d in one.documents], one.questions) == (["1/0", "1/1"], (first,))
+    assert one.data == "d@1, first 1 questions of all and their documents"
+    assert found.first(1, second.part).questions == (first if first.part == second.part else second,)
 
 
 def test_an_excerpt_has_no_space_at_its_edges() -> None:
