@@ -16,6 +16,7 @@ from benchmarks.peers.running import BARE, OURS, OWN, PEERS, Running, peers_pyth
 from benchmarks.retrieval.collections import SOURCES, Collection, load
 from benchmarks.retrieval.metrics import by_document, ndcg, recall, reciprocal_rank
 from benchmarks.rows import Row, mean_row, show, write
+from benchmarks.switches import spelled
 from contextsvc import assets
 from contextsvc.settings import Settings
 
@@ -50,6 +51,8 @@ def rows(collection: Collection, found: Mapping[str, Rankings], part: Part) -> l
     chosen = {"part": part, "num_passages": NUM_PASSAGES, "source": SOURCES[collection.name].where,
               "licence": SOURCES[collection.name].licence}  # fmt: skip
     benchmark, command = f"retrieval_{collection.name}", f"{COMMAND} --collections {collection.name}"
+    if tuple(found) != SIDES:
+        command += spelled({"sides": list(found)})
     if part != "all":
         benchmark, command = f"{benchmark}_{part}", f"{command} --part {part}"
 
