@@ -2,7 +2,7 @@
 
 - `socket`: `POST /v1/context` of a running service over `etcd_docs`, uncached and cached.
 - `peers`: the whole path in process, beside other pipelines where `make peers` has made their environment,
-  over 10,000 chunks of text drawn from SciFact, with its own queries.
+  over 10,000 chunks of SciFact, with its own queries.
 
 Each writes its own rows, so that one can be made again alone.
 """

@@ -1,13 +1,14 @@
 """The whole path beside other pipelines, in turns: from a query's text to what a model would be given.
 
-For ours that is the rendered pack of a budget, for the others the passages that they return. All have the
-same documents and weights and make their own chunks; nothing is asked twice, and no side keeps answers.
+For ours that is the rendered pack of a budget, for the others the passages that they return. Documents and
+queries are those of `benchmarks.retrieval`, which says how good the sides are on them. All have the same
+weights and make their own chunks; nothing is asked twice, and no side keeps answers.
 """
 
 import argparse
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,14 +19,13 @@ import numpy as np
 from benchmarks.build import CHARS_A_CHUNK, FLOAT32
 from benchmarks.latency.quantiles import SEED, quantile, times_as_long
 from benchmarks.peers import worker
-from benchmarks.peers.asking import EMBEDDER, VECTORS
+from benchmarks.peers.asking import EMBEDDER, VECTORS, given
 from benchmarks.peers.protocol import write_texts
 from benchmarks.peers.running import OWN, Running, peers_python
-from benchmarks.rows import Row, dataset, fingerprint
-from benchmarks.scifact import FILE, QUERIES, load_queries
-from benchmarks.synthetic import worth
+from benchmarks.retrieval.collections import load
+from benchmarks.rows import Row
 from contextsvc import assets
-from contextsvc.records import Float64Array
+from contextsvc.records import Document, Float64Array
 from contextsvc.settings import Settings
 from contextsvc.wiring import INDEX_TOKENIZER, build_counters
 
@@ -119,12 +119,17 @@ def can_run(name: str) -> bool:
     return able
 
 
-def started(stack: ExitStack, name: str, model: Path, documents: Path, keep: Path, count: Count) -> Timed:
+def started(
+    stack: ExitStack, name: str, model: Path, documents: Sequence[Document], keep: Path, count: Count
+) -> Timed:
     """A side whose index is built, with vectors that peers share in `keep`; it lives as long as the stack."""
     own = name in (OURS, PLAINLY)
-    running = Running(OURS if own else name, model, FLOAT32 if name == PLAINLY else None)
-    side = stack.enter_context(running)
-    built = side.build(documents, keep / VECTORS)
+    called = OURS if own else name
+    side = stack.enter_context(Running(called, model, FLOAT32 if name == PLAINLY else None))
+    # Stays while questions are asked: sides look passages up.
+    path = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "documents.jsonl"
+    write_texts(path, (given(document, called) for document in documents))
+    built = side.build(path, keep / VECTORS)
     print(f"{name}: {built['num_chunks']} chunks", file=sys.stderr, flush=True)
     kept = {key: built[key] for key in ("num_documents", "num_chunks")}
     if own:
@@ -153,17 +158,29 @@ def rows(sides: Mapping[str, Timed], data: str, command: str) -> list[Row]:
     return made
 
 
+def worth(documents: Iterable[Document], num_chars: int) -> list[Document]:
+    """The first of them, as many as it takes to have at least so many characters of text."""
+    taken, found = 0, []
+    for document in documents:
+        if taken >= num_chars:
+            break
+        found.append(document)
+        taken += len(document.text)
+    return found
+
+
 def run(asked: argparse.Namespace, command: str) -> list[Row]:
     """Start all, then ask in turns: an idle side costs memory and no time."""
-    settings, queries = Settings.from_env(), load_queries()[: asked.queries]
+    settings, sides = Settings.from_env(), dict[str, Timed]()
     model, count = assets.locate(settings.home, EMBEDDER), build_counters(settings)[INDEX_TOKENIZER].count
-    abstracts, sides = dataset(*FILE), dict[str, Timed]()
+    collection = load("scifact")
+    queries = [query.text for query in collection.queries[: asked.queries]]
+    documents = worth(collection.documents, asked.chunks * CHARS_A_CHUNK)
     print(f"left out: *{LEFT_OUT}, whose splitters take many minutes for so many documents")
-    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        documents = Path(folder) / "documents.jsonl"
-        write_texts(documents, worth(abstracts, asked.chunks * CHARS_A_CHUNK))
+    with ExitStack() as stack:
         for name in asked.sides:
             if can_run(name):
-                sides[name] = started(stack, name, model, documents, settings.home / "benchmarks", count)
+                keep = settings.home / "benchmarks"
+                sides[name] = started(stack, name, model, documents, keep, count)
         in_turns(sides, queries, NUM_ROUNDS)
-    return rows(sides, f"{fingerprint(abstracts)}, {fingerprint(dataset(*QUERIES))}", command)
+    return rows(sides, collection.fingerprint, command)
