@@ -50,7 +50,7 @@ def test_readers_at_full_speed_during_20_publishes(tmp_path: Path, monkeypatch: 
         engine.publisher.put("pages", pages(version))
         generations[engine.publisher.publish("pages")["generation"]] = str(version)
     answered = len(seen)
-    while len(seen) < answered + NUM_READERS and any(thread.is_alive() for thread in threads):
+    while len(seen) <= answered + NUM_READERS and any(thread.is_alive() for thread in threads):
         stop.wait(0.01)
     stop.set()
     for thread in threads:
@@ -59,5 +59,7 @@ def test_readers_at_full_speed_during_20_publishes(tmp_path: Path, monkeypatch: 
     assert len(generations) == NUM_PUBLISHES + 1
     assert {found for found in seen if found[1] != {generations[found[0]]}} == set()
     assert len({generation for generation, _ in seen}) > 3
-    assert seen[-1][0] == max(generations)
+    # Each reader may have been at work on an older one when the last was published, and no answer later.
+    late = [generation for generation, _ in seen[answered:] if generation != max(generations)]
+    assert len(late) <= NUM_READERS < len(seen) - answered
     assert engine.library.num_fallbacks == 0
