@@ -22,7 +22,7 @@ from benchmarks.peers.protocol import Text, write_texts
 from benchmarks.peers.running import Running, peers_python
 from benchmarks.rows import Row, dataset, fingerprint, show, write
 from benchmarks.switches import add_switches, runs_asked, spelled
-from benchmarks.synthetic import worth
+from benchmarks.synthetic import texts, worth
 from contextsvc import assets
 from contextsvc.settings import Settings
 from contextsvc.wiring import read_sources
@@ -165,7 +165,7 @@ def peers(bench: Callable[[Iterable[Text]], Bench], asked: argparse.Namespace) -
 def chunks(bench: Callable[[Iterable[Text]], Bench], asked: argparse.Namespace) -> None:
     """A large index; once, unless told otherwise."""
     abstracts = dataset("scifact", "corpus.jsonl")
-    drawn = worth(abstracts, asked.chunks * CHARS_A_CHUNK)
+    drawn = worth(texts(abstracts), asked.chunks * CHARS_A_CHUNK)
     ours, bare = bench(drawn).against_the_encoder(asked.repeats)
     keep("build_chunks", own_figures(ours, bare), ours, fingerprint(abstracts), asked, "chunks")
 

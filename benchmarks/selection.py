@@ -85,7 +85,7 @@ def greedily(asked: Found, budget: int, floor: float, diversity: float, alike: f
     least = floor * asked.candidates[0].score
     limits = Limits(budget, MAX_CHUNKS, alike, diversity, least)
     try:
-        sizes = [candidate.chunk.num_tokens for candidate in asked.candidates]
+        sizes = [asked.count(candidate.chunk.text) for candidate in asked.candidates]
         packed = pack_greedily(asked.candidates, asked.vectors, sizes, limits, by_relevance, asked.count)
         return list(packed.kept)
     except BudgetTooSmall:

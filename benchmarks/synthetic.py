@@ -7,15 +7,19 @@ Repeating the abstracts instead would measure copying: a sentence that occurs tw
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import count, takewhile
 from pathlib import Path
+from typing import TypeVar
 
 from benchmarks.peers.protocol import Text
 from benchmarks.rows import read_lines
+from contextsvc.records import Document
 
 STEP = 101
 """How many abstracts further on the second halves are taken, a round; a prime, so that rounds differ."""
+
+Kind = TypeVar("Kind", Text, Document)
 
 _END = re.compile(r"(?<=[.!?])\s+")
 
@@ -50,13 +54,13 @@ def texts(abstracts: Path) -> Iterator[Text]:
             yield Text(f"{record['_id']}-{turn}", text, record["title"])
 
 
-def worth(abstracts: Path, num_chars: int) -> Iterator[Text]:
-    """As many of them as it takes to have at least so many characters."""
+def worth(given: Iterable[Kind], num_chars: int) -> Iterator[Kind]:
+    """The first of them, as many as it takes to have at least so many characters of text."""
     taken = 0
 
-    def wanted(text: Text) -> bool:
+    def wanted(one: Kind) -> bool:
         nonlocal taken
-        before, taken = taken, taken + len(text.text)
+        before, taken = taken, taken + len(one.text)
         return before < num_chars
 
-    return takewhile(wanted, texts(abstracts))
+    return takewhile(wanted, given)

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 import numpy as np
 
@@ -44,7 +43,7 @@ from contextsvc.steps.fusion import (
 from contextsvc.steps.linking import DEPTH, linked
 from contextsvc.steps.ordering import ordering_named
 from contextsvc.steps.packing import Limits, Packed, first_wanted, pack_greedily
-from contextsvc.steps.rendering import render_units, unit_tokens
+from contextsvc.steps.rendering import render, unit_tokens
 from contextsvc.steps.trimming import ROOM_FOR, RULE, Scored, trim_to_fit, with_terms
 
 _SENTENCES = f"sentences in context:{SHARE}:{SIGMA}:{TITLE_SHARE}"
@@ -129,14 +128,15 @@ class Assembler:
         vectors = index.corpus.chunk_vectors[_numbers(candidates)].astype(np.float32)
         count, limits = counter.count, self._limits(request, floor)
         wanted = order(first_wanted(candidates, vectors, _with_room(limits))) if request.trim else ()
-        if wanted and count([_rendered(wanted)])[0] > limits.budget_tokens:
+        if wanted and count([render([c.chunk for c in wanted])])[0] > limits.budget_tokens:
             scores = sentences or sentence_scores(index.corpus, _numbers(candidates), query[0])
             scored = with_terms(request.query, _sentences(index.corpus, candidates, scores))
             candidates = trim_to_fit(scored, wanted, limits.budget_tokens, count)
             mark("trim")
         sizes = self._sizes(candidates, counter)
         packed = pack_greedily(candidates, vectors, sizes, limits, order, lambda text: count([text])[0])
-        pack = self._pack(index, request, packed, left_out, answer, partial(unit_tokens, count=count))
+        shares = unit_tokens(packed.units, packed.num_tokens, count)
+        pack = self._pack(index, request, packed, shares, left_out, answer)
         mark("pack")
         return pack
 
@@ -205,15 +205,14 @@ class Assembler:
         index: LoadedIndex,
         request: PackRequest,
         packed: Packed,
+        shares: list[int],
         left_out: list[Drop],
         answer: Answerability,
-        tokens_of: Callable[[tuple[str, ...]], list[int]],
     ) -> ContextPack:
-        shares = tokens_of(packed.units)
         chunks = tuple(PackedChunk(c, n) for c, n in zip(packed.kept, shares, strict=True))
         return ContextPack(
             request.query, index.name, index.generation, self.configuration(request), chunks,
-            (*packed.drops, *left_out), packed.text, sum(shares), request.budget_tokens,
+            (*packed.drops, *left_out), packed.text, packed.num_tokens, request.budget_tokens,
             request.tokenizer, request.ordering, request.exact, request.trim, answer,
         )  # fmt: skip
 
@@ -272,10 +271,6 @@ def _unanswering(candidates: list[Candidate], answer: Answerability) -> list[Dro
 def _with_room(limits: Limits) -> Limits:
     """For what trimming is to make room for."""
     return replace(limits, max_chunks=min(limits.max_chunks, ROOM_FOR))
-
-
-def _rendered(candidates: Sequence[Candidate]) -> str:
-    return "".join(render_units([candidate.chunk for candidate in candidates]))
 
 
 def _numbers(candidates: list[Candidate]) -> Int64Array:

@@ -89,12 +89,14 @@ def _keep(pack: ContextPack, kept: Sequence[int], count: Callable[[Sequence[str]
     chunks = [pack.chunks[number] for number in kept]
     gone = [packed for number, packed in enumerate(pack.chunks) if number not in kept]
     units = render_units([packed.candidate.chunk for packed in chunks])
-    tokens = unit_tokens(units, count)
+    text = "".join(units)
+    (num_tokens,) = count([text])
+    tokens = unit_tokens(units, num_tokens, count)
     drops = tuple(Drop.of(packed.candidate, "no_gain", "measured: not needed") for packed in gone)
     return replace(
         pack,
         chunks=tuple(PackedChunk(p.candidate, n) for p, n in zip(chunks, tokens, strict=True)),
         drops=(*pack.drops, *drops),
-        text="".join(units),
-        num_tokens=sum(tokens),
+        text=text,
+        num_tokens=num_tokens,
     )

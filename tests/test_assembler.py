@@ -1,6 +1,7 @@
 """The story of a request, with numbers that can be worked out."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -121,6 +122,21 @@ def test_sizes_that_the_index_knows_are_those_that_are_counted(index: LoadedInde
     for budget in (20, 40, 60, 200):
         ask = replace(ASK, budget_tokens=budget, trim=True)
         assert known.assemble(index, ask) == counted.assemble(index, ask)
+
+
+def test_another_encoding_counts_its_own_sizes(index: LoadedIndex) -> None:
+    class Fewer(FakeTokenCounter):
+        fingerprint = "fewer"
+
+        def count(self, texts: Sequence[str]) -> list[int]:
+            return [-(-number // 3) for number in super().count(texts)]
+
+    ask = replace(ASK, budget_tokens=20)
+    # By the index's sizes the second chunk would be refused: beside the first it takes too many of them.
+    assert len(fake_assembler().assemble(index, ask).chunks) == 1
+    packed = replace(fake_assembler(), counters={"fake": Fewer()}).assemble(index, ask)
+    assert len(packed.chunks) == 3
+    assert packed.num_tokens <= 20
 
 
 def test_the_same_request_gives_the_same_bytes(index: LoadedIndex) -> None:

@@ -98,10 +98,12 @@ def fake_pack(index: LoadedIndex, *names: str, query: str = QUERY) -> ContextPac
         for rank, name in enumerate(names, start=1)
     ]
     units = render_units([candidate.chunk for candidate in candidates])
-    tokens = unit_tokens(units, FakeTokenCounter().count)
+    text, count = "".join(units), FakeTokenCounter().count
+    (num_tokens,) = count([text])
+    tokens = unit_tokens(units, num_tokens, count)
     chunks = tuple(PackedChunk(candidate, n) for candidate, n in zip(candidates, tokens, strict=True))
     return ContextPack(
-        query, index.name, index.generation, "by hand", chunks, (), "".join(units), sum(tokens), 1000,
+        query, index.name, index.generation, "by hand", chunks, (), text, num_tokens, 1000,
         "fake", "relevance",
     )  # fmt: skip
 

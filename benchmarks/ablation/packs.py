@@ -119,12 +119,14 @@ def packed(engine: Engine, index: LoadedIndex, query: str, numbers: Sequence[int
     """A pack of these chunks, in order."""
     chunks = [index.corpus.chunk(number) for number in numbers]
     units = render_units(chunks)
-    tokens = unit_tokens(units, engine.assembler.count(engine.settings.tokenizer))
+    text, count = "".join(units), engine.assembler.count(engine.settings.tokenizer)
+    (num_tokens,) = count([text])
+    tokens = unit_tokens(units, num_tokens, count)
     return ContextPack(
         query, index.name, index.generation, "benchmark",
         tuple(
             PackedChunk(Candidate(number, chunk, 1.0, rank), count)
             for rank, (number, chunk, count) in enumerate(zip(numbers, chunks, tokens, strict=True), start=1)
         ),
-        (), "".join(units), sum(tokens), sum(tokens), engine.settings.tokenizer, "document",
+        (), text, num_tokens, num_tokens, engine.settings.tokenizer, "document",
     )  # fmt: skip

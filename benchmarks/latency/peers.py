@@ -8,7 +8,7 @@ weights and make their own chunks; nothing is asked twice, and no side keeps ans
 import argparse
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +24,7 @@ from benchmarks.peers.protocol import write_texts
 from benchmarks.peers.running import OWN, Running, peers_python
 from benchmarks.retrieval.collections import load
 from benchmarks.rows import Row
+from benchmarks.synthetic import worth
 from contextsvc import assets
 from contextsvc.records import Document, Float64Array
 from contextsvc.settings import Settings
@@ -158,29 +159,17 @@ def rows(sides: Mapping[str, Timed], data: str, command: str) -> list[Row]:
     return made
 
 
-def worth(documents: Iterable[Document], num_chars: int) -> list[Document]:
-    """The first of them, as many as it takes to have at least so many characters of text."""
-    taken, found = 0, []
-    for document in documents:
-        if taken >= num_chars:
-            break
-        found.append(document)
-        taken += len(document.text)
-    return found
-
-
 def run(asked: argparse.Namespace, command: str) -> list[Row]:
     """Start all, then ask in turns: an idle side costs memory and no time."""
     settings, sides = Settings.from_env(), dict[str, Timed]()
     model, count = assets.locate(settings.home, EMBEDDER), build_counters(settings)[INDEX_TOKENIZER].count
     collection = load("scifact")
     queries = [query.text for query in collection.queries[: asked.queries]]
-    documents = worth(collection.documents, asked.chunks * CHARS_A_CHUNK)
+    documents = list(worth(collection.documents, asked.chunks * CHARS_A_CHUNK))
     print(f"left out: *{LEFT_OUT}, whose splitters take many minutes for so many documents")
     with ExitStack() as stack:
         for name in asked.sides:
             if can_run(name):
-                keep = settings.home / "benchmarks"
-                sides[name] = started(stack, name, model, documents, keep, count)
+                sides[name] = started(stack, name, model, documents, settings.home / "benchmarks", count)
         in_turns(sides, queries, NUM_ROUNDS)
     return rows(sides, collection.fingerprint, command)

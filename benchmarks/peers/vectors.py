@@ -87,16 +87,16 @@ class Store:
 
 
 @contextmanager
-def shared(packages: Sequence[str], folder: Path, model: Path) -> Iterator[None]:
+def shared(packages: Sequence[str], folder: Path | None, model: Path) -> Iterator[None]:
     """Let a side's library keep its vectors in a folder, within a `with` block.
 
     Args:
         packages: A side's; where neither library is among them, nothing changes.
-        folder: Of the files.
+        folder: Of the files; None: nothing changes.
         model: Folder of the weights.
     """
     found = _library_of(packages)
-    if found is None:
+    if folder is None or found is None:
         yield
         return
     library, kind, sharing = found

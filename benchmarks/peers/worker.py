@@ -10,7 +10,6 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -59,9 +58,8 @@ class Desk:
         With a folder of vectors those are read from it that another side has made, and the others kept there.
         """
         self._documents, self._texts = Path(request["documents"]), {}
-        counted, folder = Counted(read_texts(self._documents)), request["vectors"]
-        sharing = vectors.shared(self._side.packages, Path(folder), self._model) if folder else nullcontext()
-        with sharing:
+        counted, named = Counted(read_texts(self._documents)), request["vectors"]
+        with vectors.shared(self._side.packages, Path(named) if named else None, self._model):
             started = time.perf_counter()
             num_chunks = self._side.build(counted)
             seconds = time.perf_counter() - started

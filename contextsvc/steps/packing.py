@@ -8,7 +8,7 @@ import numpy as np
 from contextsvc.errors import BudgetTooSmall, ShapeError
 from contextsvc.records import Candidate, Drop, DropReason, Float32Array
 from contextsvc.steps.ordering import Ordering
-from contextsvc.steps.rendering import render_units
+from contextsvc.steps.rendering import render, render_units
 
 SEAM_TOKENS = 4
 """Tokens of a text by itself exceed those it adds to a pack by less, for a tokenizer merges only where they
@@ -49,7 +49,7 @@ class Packed:
         return "".join(self.units)
 
 
-Refused = tuple[Candidate, DropReason, str]
+_Refused = tuple[Candidate, DropReason, str]
 """A candidate that was left out, why, and that for a person."""
 
 
@@ -85,11 +85,13 @@ def pack_greedily(
         BudgetTooSmall: there are candidates and not one fits alone.
         ShapeError: numbers of candidates, vectors and sizes differ.
     """
+    if not len(candidates) == len(vectors) == len(sizes):
+        raise ShapeError(f"{len(candidates)} candidates but {len(vectors)} vectors and {len(sizes)} sizes")
     units: list[str] = []
     num_tokens = 0
 
     def misfit(kept: Sequence[Candidate], taken: int) -> str:
-        nonlocal units, num_tokens
+        nonlocal units, num_tokens  # of what fitted last, which is then kept
         left = limits.budget_tokens - num_tokens
         if sizes[taken] > left + SEAM_TOKENS:
             return f"its text takes {sizes[taken]} tokens, {left} are left"
@@ -100,11 +102,9 @@ def pack_greedily(
         units, num_tokens = trial, num_tokens + added
         return ""
 
-    if not len(candidates) == len(vectors) == len(sizes):
-        raise ShapeError(f"{len(candidates)} candidates but {len(vectors)} vectors and {len(sizes)} sizes")
     kept, refused = _greedily(candidates, vectors, limits, misfit)
     if refused and not kept:
-        smallest = min(count("".join(render_units([c.chunk]))) for c in candidates)
+        smallest = min(count(render([c.chunk])) for c in candidates)
         raise BudgetTooSmall(limits.budget_tokens, smallest)
     drops = [Drop.of(*one) for one in sorted(refused, key=lambda one: one[0].rank)]
     return Packed(tuple(order(kept)), tuple(units), num_tokens, tuple(drops))
@@ -122,7 +122,7 @@ def _greedily(
     vectors: Float32Array,
     limits: Limits,
     misfit: Callable[[Sequence[Candidate], int], str],
-) -> tuple[list[Candidate], list[Refused]]:
+) -> tuple[list[Candidate], list[_Refused]]:
     """Kept and refused candidates, in the order they were looked at.
 
     `misfit` is asked last: why a candidate does not go with those kept, empty if it does and is kept.
@@ -130,7 +130,7 @@ def _greedily(
     scores = np.array([candidate.score for candidate in candidates])
     likeness, twin = np.zeros(len(candidates)), np.full(len(candidates), -1)
     kept: list[Candidate] = []
-    refused: list[Refused] = []
+    refused: list[_Refused] = []
     # Gains change only when something joins: until then, those waiting stay in order.
     gains, waiting = scores.tolist(), list(range(len(candidates)))
     while waiting:

@@ -20,6 +20,11 @@ def render_units(chunks: Sequence[Chunk]) -> list[str]:
     return [piece + SEPARATOR for piece in pieces[:-1]] + pieces[-1:]
 
 
+def render(chunks: Sequence[Chunk]) -> str:
+    """The text of a pack of these chunks: their units, one after another."""
+    return "".join(render_units(chunks))
+
+
 def read_unit(chunk: Chunk) -> str:
     """A chunk as a reader of a measurement reads it: as in the pack, without its number.
 
@@ -43,14 +48,21 @@ def label(chunk: Chunk) -> str:
     return " > ".join(parts)
 
 
-def unit_tokens(units: Sequence[str], count: Callable[[Sequence[str]], list[int]]) -> list[int]:
+def unit_tokens(
+    units: Sequence[str], num_tokens: int, count: Callable[[Sequence[str]], list[int]]
+) -> list[int]:
     """Tokens each unit adds to the text; they add up to the tokens of the whole text, exactly.
 
     Those of the units by themselves, which add up where no token reaches across a seam; else counted on
     growing prefixes.
+
+    Args:
+        units: As `render_units` gives them.
+        num_tokens: Of the whole text.
+        count: Tokens of each text.
     """
-    *alone, whole = count([*units, "".join(units)])
-    if sum(alone) == whole:
+    alone = count(units)
+    if sum(alone) == num_tokens:
         return alone
     prefixes = ["".join(units[:number]) for number in range(1, len(units) + 1)]
     return [after - before for before, after in pairwise([0, *count(prefixes)])]

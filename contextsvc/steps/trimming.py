@@ -17,7 +17,7 @@ import numpy as np
 from contextsvc.errors import ShapeError
 from contextsvc.records import BoolArray, Candidate, Chunk, Float64Array
 from contextsvc.spans import OMISSION, Span
-from contextsvc.steps.rendering import render_units
+from contextsvc.steps.rendering import render
 
 TERMS_WEIGHT = 0.3
 """Of the query's words in a sentence's score; the rest is its similarity. This and what follows was chosen on
@@ -114,14 +114,14 @@ def trim_to_fit(
     """
     share = _share_that_fits(found, wanted, budget_tokens, count)
     made = trim(found, share, count)
-    if share == SHARES[-1] or any(count(render_units([c.chunk]))[0] <= budget_tokens for c in made):
+    if share == SHARES[-1] or any(count([render([c.chunk])])[0] <= budget_tokens for c in made):
         return made
     return trim(found, SHARES[-1], count)
 
 
 def _share_that_fits(found: Sequence[Scored], wanted: Sequence[Candidate], room: int, count: Count) -> float:
     best = max((float(one.scores.max()) for one in found), default=0.0)
-    text = "".join(render_units([candidate.chunk for candidate in wanted]))
+    text = render([candidate.chunk for candidate in wanted])
     (size,) = count([text])
     numbers = {candidate.number for candidate in wanted}
     lengths = [

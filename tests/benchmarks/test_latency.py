@@ -7,11 +7,10 @@ import pytest
 
 from benchmarks.latency import peers
 from benchmarks.latency.__main__ import RUNS, main
-from benchmarks.latency.peers import SIDES, WARM, Timed, in_turns, worth
+from benchmarks.latency.peers import SIDES, WARM, Timed, in_turns
 from benchmarks.latency.peers import rows as rows_of
 from benchmarks.latency.quantiles import quantile, times_as_long
 from contextsvc.errors import ShapeError
-from contextsvc.records import Document
 
 
 class Log:
@@ -94,12 +93,6 @@ def test_sides_are_ours_and_every_peer_with_a_plain_splitter() -> None:
     assert SIDES[:2] == ("ours", "ours-float32")
     assert {"llamaindex-plain", "langchain-plain"} <= set(SIDES)
     assert not [name for name in SIDES if name.endswith("-semantic") or name == "bare"]
-
-
-def test_documents_are_taken_until_there_is_enough_text() -> None:
-    pages = [Document(str(number), "five.") for number in range(4)]
-    for num_chars, taken in ((0, 0), (1, 1), (5, 1), (6, 2), (99, 4)):
-        assert worth(pages, num_chars) == pages[:taken]
 
 
 def test_rows_say_the_command_that_makes_them(monkeypatch: pytest.MonkeyPatch) -> None:

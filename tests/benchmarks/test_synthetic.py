@@ -5,6 +5,7 @@ from itertools import islice
 from pathlib import Path
 
 from benchmarks.synthetic import spliced, texts, worth
+from contextsvc.records import Document
 
 
 def written(folder: Path) -> Path:
@@ -34,6 +35,12 @@ def test_a_sentence_of_one_word_keeps_it() -> None:
 
 def test_as_many_are_taken_as_it_needs(tmp_path: Path) -> None:
     path = written(tmp_path)
-    assert [text.doc_id for text in worth(path, 25)] == ["0"]
-    assert [text.doc_id for text in worth(path, 26)] == ["0", "1"]
-    assert len(list(worth(path, 200))) > 3
+    assert [text.doc_id for text in worth(texts(path), 25)] == ["0"]
+    assert [text.doc_id for text in worth(texts(path), 26)] == ["0", "1"]
+    assert len(list(worth(texts(path), 200))) > 3
+
+
+def test_there_may_be_fewer_than_asked_for() -> None:
+    pages = [Document(str(number), "five.") for number in range(4)]
+    for num_chars, taken in ((0, 0), (1, 1), (5, 1), (6, 2), (99, 4)):
+        assert list(worth(pages, num_chars)) == pages[:taken]

@@ -189,7 +189,6 @@ def test_what_is_no_list_of_texts_goes_through_and_so_do_mistakes(encoder: tuple
 
 THREE_TIMES = """
 import importlib, json, sys
-from contextlib import nullcontext
 from pathlib import Path
 from benchmarks.peers import vectors
 from benchmarks.peers.protocol import Text
@@ -205,7 +204,7 @@ said = []
 for sharing in (False, True, True):
     side = made(model)
     passes.clear()
-    with vectors.shared(made.packages, folder, model) if sharing else nullcontext():
+    with vectors.shared(made.packages, folder if sharing else None, model):
         side.build(Text(doc_id, text) for doc_id, text in asked["texts"].items())
     built = len(passes)
     found = [[(p.doc_id, p.text, p.score) for p in side.ask(query, 3)] for query in asked["queries"]]

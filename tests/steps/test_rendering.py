@@ -41,10 +41,11 @@ def test_a_unit_holds_its_text_and_ends_in_one_blank_line(text: str, title: str,
 
 def test_token_shares_by_hand() -> None:
     # three words a piece, but "b" and "c" join into one word across the border
-    assert unit_tokens(["a b", "c d"], lambda texts: [len(t.split()) for t in texts]) == [2, 1]
+    assert unit_tokens(["a b", "c d"], 3, lambda texts: [len(t.split()) for t in texts]) == [2, 1]
 
 
 @given(st.lists(st.text(min_size=1, max_size=20), max_size=6))
 def test_shares_add_up_to_the_whole(texts: list[str]) -> None:
     units = render_units([chunk(text) for text in texts])
-    assert sum(unit_tokens(units, lambda ts: [len(t) for t in ts])) == len("".join(units))
+    whole = len("".join(units))
+    assert sum(unit_tokens(units, whole, lambda ts: [len(t) for t in ts])) == whole

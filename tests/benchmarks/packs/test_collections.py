@@ -45,7 +45,9 @@ def test_a_paragraph_of_two_questions_is_indexed_once() -> None:
     one = found.first(1, "all")
     assert ([d.doc_id for d in one.documents], one.questions) == (["1/0", "1/1"], (first,))
     assert one.data == "d@1, first 1 questions of all and their documents"
-    assert found.first(1, second.part).questions == (first if first.part == second.part else second,)
+    assert (first.part, second.part) == ("report", "tune")
+    assert found.first(1, "tune").questions == (second,)
+    assert [d.doc_id for d in found.first(1, "tune").documents] == ["1/0", "2/0"]
 
 
 def test_an_excerpt_has_no_space_at_its_edges() -> None:
