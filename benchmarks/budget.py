@@ -11,12 +11,12 @@ import numpy as np
 from benchmarks.queries import drawn_queries
 from benchmarks.rows import Row, dataset, fingerprint
 from benchmarks.switches import asked_for
-from contextsvc.codec import Json
-from contextsvc.engine import Ask, Engine
 from contextsvc.errors import BudgetTooSmall
-from contextsvc.indexing import build_index
+from contextsvc.indexing.build import build_index
+from contextsvc.packing.ordering import ORDERINGS
+from contextsvc.records.json import Json
+from contextsvc.service.engine import Ask, Engine
 from contextsvc.settings import Settings
-from contextsvc.steps.ordering import ORDERINGS
 from contextsvc.wiring import build_counters, build_engine, build_index_parts, read_sources
 
 COMMAND = "python -m benchmarks.budget"

@@ -12,9 +12,9 @@ from pathlib import Path
 from benchmarks.rows import Row
 from benchmarks.switches import asked_for
 from contextsvc.errors import CorruptIndex
-from contextsvc.generation import open_manifest
-from contextsvc.indexing import Update, build_index, update_index
-from contextsvc.library import Library
+from contextsvc.indexing.build import Update, build_index, update_index
+from contextsvc.storage.generation import open_manifest
+from contextsvc.storage.library import Library
 from contextsvc.wiring import open_search
 from tests.fakes.embedder import FakeEmbedder
 from tests.world import documents, fake_parts

@@ -7,7 +7,7 @@ where an outsider gets them; HotpotQA itself is at hotpotqa.github.io.
 from dataclasses import dataclass
 
 from benchmarks.rows import dataset, read_lines
-from contextsvc.records import Document
+from contextsvc.records.documents import Document
 
 FILE = ("hotpotqa", "dev200.jsonl")
 LICENCE, SOURCE = "CC BY-SA 4.0", "https://github.com/AdelWang/MIGRES at 1de6265, data/; hotpotqa.github.io"

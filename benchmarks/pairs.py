@@ -9,8 +9,8 @@ from scipy.stats import permutation_test
 
 from benchmarks.rows import Row
 from contextsvc.errors import ShapeError
-from contextsvc.records import Float64Array
-from contextsvc.steps.statistics import bootstrap, mean_interval
+from contextsvc.measuring.statistics import bootstrap, mean_interval
+from contextsvc.records.arrays import Float64Array
 
 ROUNDS = 9_999
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from contextsvc.corpus import Corpus
+from contextsvc.storage.corpus import Corpus
 
 
 def drawn_queries(corpus: Corpus, num_queries: int, seed: int) -> list[str]:

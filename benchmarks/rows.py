@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from contextsvc.records import Float64Array
-from contextsvc.steps.statistics import mean_interval
+from contextsvc.measuring.statistics import mean_interval
+from contextsvc.records.arrays import Float64Array
 
 RESULTS = Path(__file__).parent / "results"
 DATA_VARIABLE = "CONTEXTSVC_DATA"

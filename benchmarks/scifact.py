@@ -1,7 +1,7 @@
 """SciFact abstracts as documents, and its queries."""
 
 from benchmarks.rows import dataset, read_lines
-from contextsvc.records import Document
+from contextsvc.records.documents import Document
 
 FILE, QUERIES = ("scifact", "corpus.jsonl"), ("scifact", "queries.jsonl")
 

@@ -20,20 +20,21 @@ from benchmarks.rows import Row, dataset, fingerprint, read_lines
 from benchmarks.scifact import FILE, load_queries
 from benchmarks.switches import asked_for
 from contextsvc import assets
-from contextsvc.adapters.faiss_measuring import recall
-from contextsvc.adapters.nltk import PunktSentenceSplitter
-from contextsvc.assembler import Assembler
-from contextsvc.corpus import Corpus, CorpusWriter
-from contextsvc.generation import stage
-from contextsvc.generation.verified import SETTLED_NS
-from contextsvc.library import Library, LoadedIndex
+from contextsvc.adapters.search.faiss.recall import recall
+from contextsvc.adapters.text.punkt import PunktSentenceSplitter
+from contextsvc.indexing.chunking import pooled_vectors
+from contextsvc.measuring.statistics import bootstrap
+from contextsvc.packing.assembler import Assembler
 from contextsvc.ports import Embedder
-from contextsvc.records import Chunk, Document, Float32Array, Float64Array, Sentence
-from contextsvc.requests import PackRequest
+from contextsvc.records.arrays import Float32Array, Float64Array
+from contextsvc.records.documents import Chunk, Document, Sentence
+from contextsvc.records.requests import PackRequest
 from contextsvc.settings import Settings
-from contextsvc.steps.chunking import pooled_vectors
-from contextsvc.steps.context import context_norms
-from contextsvc.steps.statistics import bootstrap
+from contextsvc.storage.corpus import Corpus, CorpusWriter
+from contextsvc.storage.corpus.smoothing import context_norms
+from contextsvc.storage.generation import stage
+from contextsvc.storage.generation.verified import SETTLED_NS
+from contextsvc.storage.library import Library, LoadedIndex
 from contextsvc.wiring import build_assembler, build_embedder, open_search, write_search
 
 COMMAND = "python -m benchmarks.search"

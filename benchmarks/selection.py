@@ -25,17 +25,18 @@ from benchmarks.pairs import difference_row
 from benchmarks.parts import PARTS, of_part
 from benchmarks.rows import Row, mean_row, show, write
 from contextsvc import assets
-from contextsvc.adapters.nltk import PunktSentenceSplitter
-from contextsvc.engine import Ask, Engine
+from contextsvc.adapters.text.punkt import PunktSentenceSplitter
 from contextsvc.errors import BudgetTooSmall
-from contextsvc.indexing import build_index
-from contextsvc.library import LoadedIndex
-from contextsvc.records import Candidate, Float32Array
-from contextsvc.requests import MAX_BUDGET_TOKENS, MAX_CHUNKS
+from contextsvc.indexing.build import build_index
+from contextsvc.packing.ordering import by_relevance
+from contextsvc.packing.selection import Limits, pack_greedily
+from contextsvc.records.arrays import Float32Array
+from contextsvc.records.packs import Candidate
+from contextsvc.records.rendering import render_units
+from contextsvc.records.requests import MAX_BUDGET_TOKENS, MAX_CHUNKS
+from contextsvc.service.engine import Ask, Engine
 from contextsvc.settings import Settings
-from contextsvc.steps.ordering import by_relevance
-from contextsvc.steps.packing import Limits, pack_greedily
-from contextsvc.steps.rendering import render_units
+from contextsvc.storage.library import LoadedIndex
 from contextsvc.wiring import build_counters, build_engine, build_index_parts
 
 COMMAND = "python -m benchmarks.selection"

@@ -15,7 +15,8 @@ import numpy as np
 from benchmarks.search import Abstracts
 from benchmarks.synthetic import STEP, spliced
 from contextsvc.ports import Embedder
-from contextsvc.records import Document, Float32Array
+from contextsvc.records.arrays import Float32Array
+from contextsvc.records.documents import Document
 
 CHARS_A_DOCUMENT = 4_200
 """Least length of a document's texts: about ten chunks with what the last abstract adds."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks.rows import dataset
-from contextsvc.records import Document
+from contextsvc.records.documents import Document
 
 FILE = ("squad", "dev-v1.1-first24.json")
 

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from benchmarks.peers.protocol import Text
 from benchmarks.rows import read_lines
-from contextsvc.records import Document
+from contextsvc.records.documents import Document
 
 STEP = 101
 """How many abstracts further on the second halves are taken, a round; a prime, so that rounds differ."""

@@ -25,10 +25,10 @@ from benchmarks.rows import Row, dataset, fingerprint, show, write
 from benchmarks.scifact import FILE
 from benchmarks.search import Abstracts
 from benchmarks.switches import add_switches, runs_asked, spelled
-from contextsvc.engine import Ask, Engine
 from contextsvc.errors import ContextError
-from contextsvc.indexing import IndexParts, build_index
-from contextsvc.records import Document
+from contextsvc.indexing.build import IndexParts, build_index
+from contextsvc.records.documents import Document
+from contextsvc.service.engine import Ask, Engine
 from contextsvc.settings import Settings
 from contextsvc.wiring import build_embedder, build_engine, build_index_parts
 

@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 
-from contextsvc.comparisons import Comparison, Configuration, Observation
-from contextsvc.measurements import Controls, Threshold, Utilization, Verdict, VerdictName
-from contextsvc.records import Cost
-from contextsvc.steps.comparing import compare
+from contextsvc.measuring.comparison import Comparison, Configuration, Observation, compare
+from contextsvc.measuring.records import Controls, Threshold, Utilization, Verdict, VerdictName
+from contextsvc.ports.reading import Cost
 
 THRESHOLD = Threshold(0.1, 0.05, 0.2, 200, "by hand")
 

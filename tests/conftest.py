@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from contextsvc.indexing import Built, build_index
-from contextsvc.library import Library, LoadedIndex
-from contextsvc.records import Document
+from contextsvc.indexing.build import Built, build_index
+from contextsvc.records.documents import Document
+from contextsvc.storage.library import Library, LoadedIndex
 from contextsvc.wiring import open_search
 from tests.fakes.embedder import FakeEmbedder
 from tests.world import documents, fake_parts

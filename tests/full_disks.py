@@ -13,12 +13,12 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from contextsvc.checking import check_index
 from contextsvc.errors import Fault
-from contextsvc.indexing import Update, build_index, update_index
-from contextsvc.library import Library
-from contextsvc.publishing import Publisher
-from contextsvc.records import Document
+from contextsvc.indexing.build import Update, build_index, update_index
+from contextsvc.records.documents import Document
+from contextsvc.service.publishing import Publisher
+from contextsvc.storage.checking import check_index
+from contextsvc.storage.library import Library
 from contextsvc.wiring import open_search
 from tests.fakes.embedder import FakeEmbedder
 from tests.world import documents, fake_parts

@@ -16,11 +16,13 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from contextsvc.changes import pending, pending_documents
-from contextsvc.checking import check_index
-from contextsvc.corpus import Corpus
 from contextsvc.errors import ContextError
-from contextsvc.generation import (
+from contextsvc.indexing.build import Update, build_index, update_index
+from contextsvc.records.documents import Document
+from contextsvc.service.publishing import Publisher, pending, pending_documents
+from contextsvc.storage.checking import check_index
+from contextsvc.storage.corpus import Corpus
+from contextsvc.storage.generation import (
     Manifest,
     applied,
     collect,
@@ -29,10 +31,7 @@ from contextsvc.generation import (
     read_pointer,
     roll_back,
 )
-from contextsvc.indexing import Update, build_index, update_index
-from contextsvc.library import Library
-from contextsvc.publishing import Publisher
-from contextsvc.records import Document
+from contextsvc.storage.library import Library
 from contextsvc.wiring import open_search
 from tests.fakes.embedder import FakeEmbedder
 from tests.world import fake_parts

@@ -68,5 +68,5 @@ def test_the_copied_files_are_enough_to_build_the_package(tmp_path: Path) -> Non
     assert run.stdout.splitlines() == [str(site / "contextsvc/cli/main.py"), "0.1.0"]
     names = zipfile.ZipFile(wheel).namelist()
     assert "contextsvc/assets/registry.json" in names
-    assert any(name.startswith("contextsvc/calibrations/") for name in names)
+    assert any(name.startswith("contextsvc/measuring/calibrations/") for name in names)
     assert not any(name.startswith(("tests/", "benchmarks/")) for name in names)

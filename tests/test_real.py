@@ -8,15 +8,10 @@ from fastapi.testclient import TestClient
 
 from contextsvc.api.app import create_app
 from contextsvc.cli.main import run
+from contextsvc.measuring.calibration import packaged_calibrations, thresholds_for
+from contextsvc.packing.ordering import ORDERINGS
 from contextsvc.settings import Settings
-from contextsvc.steps.ordering import ORDERINGS
-from contextsvc.thresholds import packaged_calibrations, thresholds_for
-from contextsvc.wiring import (
-    build_counters,
-    build_engine,
-    build_index_parts,
-    build_measurer,
-)
+from contextsvc.wiring import build_counters, build_engine, build_index_parts, build_measurer
 
 pytestmark = pytest.mark.model
 
@@ -94,8 +89,8 @@ def test_the_chunk_that_answers_is_live(client: TestClient) -> None:
 
 
 def test_limits_hold_for_a_sentence_of_50000_tokens(settings: Settings) -> None:
-    from contextsvc.parting import Seen, cut
-    from contextsvc.records import Document
+    from contextsvc.indexing.segments import Seen, cut
+    from contextsvc.records.documents import Document
 
     parts = build_index_parts(settings)
     text = "snapshot " * 50_000

@@ -5,19 +5,20 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from contextsvc.assembler import Assembler, RetrievalSettings
-from contextsvc.caching import CachedAssembler, CachedEmbedder, CachedMeasurer
-from contextsvc.engine import Engine
-from contextsvc.indexing import IndexParts, build_index
-from contextsvc.library import Library, LoadedIndex
-from contextsvc.measurements import Calibration, Target, TargetKind
-from contextsvc.measuring import Measurer
+from contextsvc.adapters.text.plain_text import PlainBlockParser
+from contextsvc.indexing.build import IndexParts, build_index
+from contextsvc.measuring.measurer import Measurer
+from contextsvc.measuring.records import Calibration, Target, TargetKind
+from contextsvc.packing.assembler import Assembler, RetrievalSettings
 from contextsvc.ports import NO_LIMITS, JobQueue, Reader
-from contextsvc.publishing import Publisher
-from contextsvc.records import Candidate, ContextPack, Document, PackedChunk
+from contextsvc.records.documents import Document
+from contextsvc.records.packs import Candidate, ContextPack, PackedChunk
+from contextsvc.records.rendering import render_units, unit_tokens
+from contextsvc.service.caching import CachedAssembler, CachedEmbedder, CachedMeasurer
+from contextsvc.service.engine import Engine
+from contextsvc.service.publishing import Publisher
 from contextsvc.settings import Settings
-from contextsvc.steps.rendering import render_units, unit_tokens
-from contextsvc.steps.structure import PlainBlockParser
+from contextsvc.storage.library import Library, LoadedIndex
 from contextsvc.wiring import open_search, write_search
 from tests.fakes.cache import MemoryCache
 from tests.fakes.embedder import FakeEmbedder

@@ -14,17 +14,17 @@ from benchmarks.ablation.modes import progress
 from benchmarks.rows import Row, dataset, fingerprint
 from benchmarks.squad import FILE, load_articles, sample
 from benchmarks.switches import asked_for
-from contextsvc.codec import Json
-from contextsvc.indexing import build_index
-from contextsvc.measurements import TargetKind
-from contextsvc.runs import Question, calibrate
+from contextsvc.indexing.build import build_index
+from contextsvc.measuring.records import TargetKind
+from contextsvc.measuring.verdicts import threshold_from
+from contextsvc.records.json import Json
+from contextsvc.service.experiments import Question, calibrate
 from contextsvc.settings import Settings
-from contextsvc.steps.ablation import threshold_from
 from contextsvc.wiring import build_engine, build_index_parts
 
 COMMAND = "python -m benchmarks.ablation.calibration"
 SEED, NUM_PACKS, ENOUGH = 3, 320, 600
-FOLDER = Path(__file__).parents[2] / "contextsvc" / "calibrations"
+FOLDER = Path(__file__).parents[2] / "contextsvc" / "measuring" / "calibrations"
 ORIGIN = "SQuAD dev, 12 articles, packs of 3 chunks"
 
 

@@ -17,21 +17,21 @@ from benchmarks.ablation.packs import SIZES, Labelled, indexed, labelled_packs, 
 from benchmarks.rows import Row, dataset, fingerprint, mean_row
 from benchmarks.squad import FILE, load_articles, sample
 from benchmarks.switches import asked_for
-from contextsvc.adapters.scikit_learn import lasso_contributions
-from contextsvc.library import LoadedIndex
-from contextsvc.measuring import read_units
-from contextsvc.placebos import draw_placebos
-from contextsvc.ports import Prompt, Reader
-from contextsvc.records import BoolArray, Float64Array
-from contextsvc.steps.attribution import (
+from contextsvc.adapters.readers.lasso import lasso_contributions
+from contextsvc.measuring.masks import (
     NECESSITY,
     Fit,
     necessity_and_sufficiency,
     permutation_masks,
     shapley_contributions,
 )
-from contextsvc.steps.rendering import read_unit
-from contextsvc.steps.trials import Trial, plan_trial
+from contextsvc.measuring.measurer import read_units
+from contextsvc.measuring.placebos import draw_placebos
+from contextsvc.measuring.trials import Trial, plan_trial
+from contextsvc.ports import Prompt, Reader
+from contextsvc.records.arrays import BoolArray, Float64Array
+from contextsvc.records.rendering import read_unit
+from contextsvc.storage.library import LoadedIndex
 
 COMMAND = "python -m benchmarks.ablation.choices"
 SEED, NUM_QUESTIONS = 37, 40

@@ -10,11 +10,11 @@ from benchmarks.rows import RESULTS, Row, dataset, fingerprint
 from benchmarks.squad import FILE, load_articles, sample
 from benchmarks.switches import asked_for
 from contextsvc.cli.measure import grid
-from contextsvc.cli.page import report_page
-from contextsvc.codec import Json
-from contextsvc.indexing import build_index
-from contextsvc.runs import Question, compare_configurations
+from contextsvc.indexing.build import build_index
+from contextsvc.records.json import Json
+from contextsvc.service.experiments import Question, compare_configurations
 from contextsvc.settings import Settings
+from contextsvc.web.report import report_page
 from contextsvc.wiring import build_engine, build_index_parts, draw_pictures
 
 COMMAND = "python -m benchmarks.ablation.configurations"

@@ -23,11 +23,11 @@ from benchmarks.scifact import FILE as SCIFACT
 from benchmarks.scifact import load_abstracts
 from benchmarks.squad import FILE, Question, load_articles, sample
 from benchmarks.switches import Asked, asked_for
-from contextsvc.engine import Ask, Engine
-from contextsvc.library import LoadedIndex
-from contextsvc.measurements import Target, Utilization
-from contextsvc.measuring import Measurer
-from contextsvc.records import Cost
+from contextsvc.measuring.measurer import Measurer
+from contextsvc.measuring.records import Target, Utilization
+from contextsvc.ports.reading import Cost
+from contextsvc.service.engine import Ask, Engine
+from contextsvc.storage.library import LoadedIndex
 
 COMMAND = "python -m benchmarks.ablation.controls"
 SEED, NUM_PAIRS, NUM_WRONG, NUM_TWICE = 31, 20, 30, 20

@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from contextsvc.records import Float64Array
-from contextsvc.steps.statistics import ROUNDS
+from contextsvc.measuring.statistics import ROUNDS
+from contextsvc.records.arrays import Float64Array
 
 Ranked = tuple[Sequence[float], Sequence[bool]]
 """Scores of a question's units and which of them are gold."""

@@ -18,10 +18,11 @@ from benchmarks.ablation.packs import SIDES, Cite, indexed, pack_of, peer_of
 from benchmarks.hotpotqa import FILE, HopQuestion, load
 from benchmarks.rows import Row, dataset, fingerprint, mean_row
 from benchmarks.switches import asked_for
-from contextsvc.engine import Engine
-from contextsvc.library import LoadedIndex
-from contextsvc.measurements import Target, Utilization
-from contextsvc.records import ContextPack, Float64Array
+from contextsvc.measuring.records import Target, Utilization
+from contextsvc.records.arrays import Float64Array
+from contextsvc.records.packs import ContextPack
+from contextsvc.service.engine import Engine
+from contextsvc.storage.library import LoadedIndex
 from contextsvc.wiring import build_embedder
 
 COMMAND = "python -m benchmarks.ablation.hops"

@@ -15,10 +15,10 @@ from benchmarks.ablation.packs import SIZES, Labelled, indexed, labelled_packs, 
 from benchmarks.rows import Row, dataset, fingerprint, mean_row
 from benchmarks.squad import FILE, load_articles, sample
 from benchmarks.switches import Asked, asked_for
-from contextsvc.library import LoadedIndex
-from contextsvc.measurements import Calibration, Target, Utilization
-from contextsvc.measuring import Measurer
-from contextsvc.records import Float64Array
+from contextsvc.measuring.measurer import Measurer
+from contextsvc.measuring.records import Calibration, Target, Utilization
+from contextsvc.records.arrays import Float64Array
+from contextsvc.storage.library import LoadedIndex
 
 COMMAND = "python -m benchmarks.ablation.modes"
 SEED = 7

@@ -9,13 +9,14 @@ from pathlib import Path
 from benchmarks.squad import Question
 from benchmarks.switches import Asked
 from contextsvc import assets
-from contextsvc.engine import Ask, Engine
-from contextsvc.indexing import build_index
-from contextsvc.library import LoadedIndex
-from contextsvc.measuring import Measurer
-from contextsvc.records import Candidate, ContextPack, Document, PackedChunk
+from contextsvc.indexing.build import build_index
+from contextsvc.measuring.measurer import Measurer
+from contextsvc.records.documents import Document
+from contextsvc.records.packs import Candidate, ContextPack, PackedChunk
+from contextsvc.records.rendering import render_units, unit_tokens
+from contextsvc.service.engine import Ask, Engine
 from contextsvc.settings import Settings
-from contextsvc.steps.rendering import render_units, unit_tokens
+from contextsvc.storage.library import LoadedIndex
 from contextsvc.wiring import build_engine, build_index_parts, build_measurer
 
 NUM_CHUNKS, BUDGET = 6, 4_000

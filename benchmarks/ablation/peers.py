@@ -9,9 +9,9 @@ import torch
 from context_cite import ContextCiter
 from context_cite.context_partitioner import BaseContextPartitioner
 
-from contextsvc.adapters.causal_models import load
-from contextsvc.adapters.torch_runtime import resolve_precision
-from contextsvc.records import BoolArray
+from contextsvc.adapters.models.torch_runtime import resolve_precision
+from contextsvc.adapters.readers.causal_models import load
+from contextsvc.records.arrays import BoolArray
 
 
 class Pieces(BaseContextPartitioner):  # type: ignore[misc]

@@ -16,8 +16,8 @@ from benchmarks.ablation.packs import labelled_packs
 from benchmarks.rows import dataset, fingerprint, mean_row
 from benchmarks.squad import FILE, load_articles, sample
 from benchmarks.switches import asked_for
-from contextsvc.indexing import build_index
-from contextsvc.measurements import Target
+from contextsvc.indexing.build import build_index
+from contextsvc.measuring.records import Target
 from contextsvc.settings import Settings
 from contextsvc.wiring import build_engine, build_index_parts
 

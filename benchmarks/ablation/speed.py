@@ -26,11 +26,11 @@ from benchmarks.ablation.packs import (
 from benchmarks.rows import Row, dataset, fingerprint, mean_row
 from benchmarks.squad import FILE, load_articles, sample
 from benchmarks.switches import asked_for
-from contextsvc.library import LoadedIndex
-from contextsvc.measurements import Target
-from contextsvc.measuring import Measurer, read_units
+from contextsvc.measuring.masks import subset_masks, telling_masks
+from contextsvc.measuring.measurer import Measurer, read_units
+from contextsvc.measuring.records import Target
 from contextsvc.ports import Prompt, Reader
-from contextsvc.steps.attribution import subset_masks, telling_masks
+from contextsvc.storage.library import LoadedIndex
 
 COMMAND = "python -m benchmarks.ablation.speed"
 SEED, NUM_QUESTIONS, NUM_CITED = 13, 12, 3

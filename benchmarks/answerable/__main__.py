@@ -32,10 +32,10 @@ from benchmarks.rows import Row, dataset, fingerprint, mean_row, show, write
 from benchmarks.squad import FILE, Question, load_articles, sample
 from benchmarks.switches import add_switches, spelled
 from contextsvc import assets
-from contextsvc.adapters.nltk import PunktSentenceSplitter
-from contextsvc.records import Document
+from contextsvc.adapters.text.punkt import PunktSentenceSplitter
+from contextsvc.packing.answerability import THRESHOLD
+from contextsvc.records.documents import Document
 from contextsvc.settings import Settings
-from contextsvc.steps.answering import THRESHOLD
 
 COMMAND = "python -m benchmarks.answerable"
 NUM_ARTICLES, NUM_QUESTIONS, NUM_ABSTRACTS, EVERY = 24, 100, 1000, 5

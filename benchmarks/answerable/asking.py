@@ -11,19 +11,20 @@ from typing import Any
 
 import numpy as np
 
-from contextsvc.adapters.diskcache import DiskcacheCache
-from contextsvc.assembler import Assembler
-from contextsvc.caching import CachedEmbedder
+from contextsvc.adapters.storage.disk_cache import DiskcacheCache
 from contextsvc.errors import ShapeError
-from contextsvc.indexing import build_index
-from contextsvc.library import Library, LoadedIndex
-from contextsvc.records import Document, Float64Array
-from contextsvc.requests import PackRequest
+from contextsvc.indexing.build import build_index
+from contextsvc.packing.answerability import answer_score
+from contextsvc.packing.assembler import Assembler
+from contextsvc.packing.signals import best_sentences, sentence_scores
+from contextsvc.records.arrays import Float64Array
+from contextsvc.records.documents import Document
+from contextsvc.records.requests import PackRequest
+from contextsvc.service.caching import CachedEmbedder
 from contextsvc.settings import Settings
-from contextsvc.signals import best_sentences, sentence_scores
-from contextsvc.steps.answering import answer_score
+from contextsvc.storage.library import Library, LoadedIndex
 from contextsvc.wiring import build_embedder, build_index_parts, open_search
-from contextsvc.wiring.whole import build_assembler
+from contextsvc.wiring.engine import build_assembler
 
 BUDGET, CACHE_BYTES = 800, 100_000_000
 TENTH = 9

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from benchmarks.packs.collections import PackQuestion, load_chunking, load_hotpotqa
 from benchmarks.retrieval.collections import load
-from contextsvc.records import Document
-from contextsvc.steps.sentences import Split
+from contextsvc.indexing.sentences import Split
+from contextsvc.records.documents import Document
 
 
 @dataclass(frozen=True, slots=True)

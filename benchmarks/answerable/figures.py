@@ -13,9 +13,9 @@ from sklearn.linear_model import LogisticRegression
 from benchmarks.ablation.figures import Ranked, roc_area
 from benchmarks.answerable.asking import Evidence
 from benchmarks.rows import Row
-from contextsvc.records import Float64Array
-from contextsvc.steps.answering import LEXICAL, THRESHOLD
-from contextsvc.steps.statistics import ROUNDS, bootstrap
+from contextsvc.measuring.statistics import ROUNDS, bootstrap
+from contextsvc.packing.answerability import LEXICAL, THRESHOLD
+from contextsvc.records.arrays import Float64Array
 
 SEED = 43
 ALLOWED = 0.05

@@ -16,7 +16,7 @@ from benchmarks.chunking.figures import Scored, beside_published, compared, rows
 from benchmarks.chunking.keeping import KeptPassages
 from benchmarks.parts import PARTS, of_part
 from benchmarks.rows import Row, show, write
-from contextsvc.adapters.diskcache import DiskcacheCache
+from contextsvc.adapters.storage.disk_cache import DiskcacheCache
 from contextsvc.settings import Settings
 from contextsvc.wiring import build_embedder
 

@@ -15,15 +15,15 @@ from benchmarks.chunking.corpora import Collection
 from benchmarks.chunking.metrics import Passage, Span
 from benchmarks.peers.running import peers_python
 from contextsvc import assets
-from contextsvc.corpus import Corpus, windows_of
-from contextsvc.engine import Ask, Engine
-from contextsvc.indexing import build_index
-from contextsvc.library import LoadedIndex
+from contextsvc.indexing.build import build_index
 from contextsvc.ports import Embedder
-from contextsvc.records import Float32Array, Int64Array
-from contextsvc.requests import MAX_BUDGET_TOKENS
+from contextsvc.records.arrays import Float32Array, Int64Array
+from contextsvc.records.requests import MAX_BUDGET_TOKENS
+from contextsvc.service.engine import Ask, Engine
 from contextsvc.settings import Settings
-from contextsvc.steps.context import REACH, context_similarity
+from contextsvc.storage.corpus import Corpus, windows_of
+from contextsvc.storage.corpus.smoothing import REACH, context_similarity
+from contextsvc.storage.library import LoadedIndex
 from contextsvc.wiring import build_engine, build_index_parts, read_sources
 
 INDEX = "chunking"

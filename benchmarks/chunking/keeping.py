@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from contextsvc.caching import CachedEmbedder, cache_key
 from contextsvc.ports import Cache, Embedder
-from contextsvc.records import Float32Array
+from contextsvc.records.arrays import Float32Array
+from contextsvc.service.caching import CachedEmbedder, cache_key
 
 BATCH_TEXTS = 64
 """Texts that are embedded before their vectors are kept: what an interruption costs at most."""

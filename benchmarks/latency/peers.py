@@ -26,7 +26,8 @@ from benchmarks.retrieval.collections import load
 from benchmarks.rows import Row
 from benchmarks.synthetic import worth
 from contextsvc import assets
-from contextsvc.records import Document, Float64Array
+from contextsvc.records.arrays import Float64Array
+from contextsvc.records.documents import Document
 from contextsvc.settings import Settings
 from contextsvc.wiring import INDEX_TOKENIZER, build_counters
 

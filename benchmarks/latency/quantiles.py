@@ -3,8 +3,8 @@
 import numpy as np
 
 from contextsvc.errors import ShapeError
-from contextsvc.records import Float64Array
-from contextsvc.steps.statistics import bootstrap
+from contextsvc.measuring.statistics import bootstrap
+from contextsvc.records.arrays import Float64Array
 
 SEED = 11
 

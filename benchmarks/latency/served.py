@@ -18,11 +18,11 @@ import numpy as np
 from benchmarks.latency.quantiles import SEED, quantile
 from benchmarks.queries import drawn_queries
 from benchmarks.rows import Row, dataset, fingerprint
-from contextsvc.corpus import Corpus
-from contextsvc.generation import open_manifest
-from contextsvc.indexing import build_index
-from contextsvc.records import Float64Array
+from contextsvc.indexing.build import build_index
+from contextsvc.records.arrays import Float64Array
 from contextsvc.settings import Settings
+from contextsvc.storage.corpus import Corpus
+from contextsvc.storage.generation import open_manifest
 from contextsvc.wiring import build_index_parts, read_sources
 
 BUDGET, NUM_WARM = 800, 20

@@ -26,11 +26,11 @@ from benchmarks.peers.asking import EMBEDDER, NUM_PASSAGES
 from benchmarks.peers.running import OURS, OWN, peers_python
 from benchmarks.rows import Row, show, write
 from contextsvc import assets
-from contextsvc.adapters.nltk import PunktSentenceSplitter
-from contextsvc.adapters.tiktoken import TiktokenCounter
-from contextsvc.assembler import RetrievalSettings
+from contextsvc.adapters.text.punkt import PunktSentenceSplitter
+from contextsvc.adapters.text.tiktoken_counter import TiktokenCounter
+from contextsvc.packing.assembler import RetrievalSettings
+from contextsvc.packing.trimming import RULE
 from contextsvc.settings import Settings
-from contextsvc.steps.trimming import RULE
 from contextsvc.wiring import INDEX_TOKENIZER
 
 COMMAND = "python -m benchmarks.packs"

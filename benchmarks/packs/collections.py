@@ -14,9 +14,9 @@ from benchmarks.hotpotqa import HopQuestion
 from benchmarks.parts import Part, of_part, part_of
 from benchmarks.rows import dataset, fingerprint
 from contextsvc.errors import SpanError
-from contextsvc.records import Document
+from contextsvc.indexing.sentences import Split
+from contextsvc.records.documents import Document
 from contextsvc.settings import Settings
-from contextsvc.steps.sentences import Split
 from contextsvc.wiring import read_sources
 
 

@@ -19,8 +19,8 @@ from benchmarks.packs.evidence import (
 from benchmarks.packs.sides import Packs
 from benchmarks.pairs import difference_row
 from benchmarks.rows import Row, mean_row
-from contextsvc.records import Float64Array
-from contextsvc.steps.statistics import bootstrap
+from contextsvc.measuring.statistics import bootstrap
+from contextsvc.records.arrays import Float64Array
 
 SEED = 29
 NEEDED = f"tokens until {100 * ENOUGH:.0f} % of a question's supporting sentences are inside"

@@ -7,7 +7,7 @@ from functools import cached_property
 from benchmarks.chunking.metrics import Span, union
 from benchmarks.chunking.peer_splitters import BROKEN
 from benchmarks.peers.protocol import Passage, Text
-from contextsvc.steps.sentences import Split
+from contextsvc.indexing.sentences import Split
 
 
 @dataclass(frozen=True, slots=True)

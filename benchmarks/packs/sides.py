@@ -14,8 +14,8 @@ from benchmarks.peers.asking import NUM_PASSAGES, given, kept
 from benchmarks.peers.protocol import Passage
 from benchmarks.peers.running import BARE, PACKING, Running
 from benchmarks.peers.worker import SIDES
-from contextsvc.records import Document
-from contextsvc.steps.sentences import Split
+from contextsvc.indexing.sentences import Split
+from contextsvc.records.documents import Document
 
 ORACLE = "oracle"
 ALL_SIDES = (*SIDES, ORACLE)

@@ -11,7 +11,7 @@ from benchmarks.peers.protocol import Text, write_texts
 from benchmarks.peers.running import HERE, OWN, PACKING, Running
 from benchmarks.peers.worker import SIDES
 from benchmarks.rows import STARTED_AT
-from contextsvc.records import Document
+from contextsvc.records.documents import Document
 from contextsvc.settings import Settings
 
 NUM_PASSAGES = 50

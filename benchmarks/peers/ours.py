@@ -9,15 +9,16 @@ from typing import cast
 import numpy as np
 
 from benchmarks.peers.protocol import Passage, Text
-from contextsvc.corpus import Corpus
-from contextsvc.duplicates import DuplicateWatch
 from contextsvc.errors import BudgetTooSmall
-from contextsvc.generation import open_manifest
-from contextsvc.indexing import build_index
-from contextsvc.library import Library
-from contextsvc.records import Chunk, Document, Float32Array, Format
-from contextsvc.requests import MAX_BUDGET_TOKENS, MAX_CHUNKS, PackRequest
+from contextsvc.indexing.build import build_index
+from contextsvc.indexing.deduplication import DuplicateWatch
+from contextsvc.records.arrays import Float32Array
+from contextsvc.records.documents import Chunk, Document, Format
+from contextsvc.records.requests import MAX_BUDGET_TOKENS, MAX_CHUNKS, PackRequest
 from contextsvc.settings import Settings
+from contextsvc.storage.corpus import Corpus
+from contextsvc.storage.generation import open_manifest
+from contextsvc.storage.library import Library
 from contextsvc.wiring import (
     INDEX_TOKENIZER,
     build_assembler,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from benchmarks.parts import Part, part_of
 from benchmarks.rows import dataset, fingerprint, read_lines
-from contextsvc.records import Document
+from contextsvc.records.documents import Document
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,7 @@ from benchmarks.second_stage.learning import (
 )
 from benchmarks.switches import spelled
 from contextsvc import assets
-from contextsvc.records import Float64Array
+from contextsvc.records.arrays import Float64Array
 from contextsvc.settings import Settings
 
 COMMAND = "python -m benchmarks.second_stage"

@@ -7,15 +7,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks.second_stage.judged import Judged
-from contextsvc.adapters.postings import count_terms, idf, stems
-from contextsvc.assembler import RetrievalSettings
-from contextsvc.corpus import Corpus
-from contextsvc.library import LoadedIndex
+from contextsvc.adapters.search.postings import count_terms, idf, stems
+from contextsvc.packing.assembler import RetrievalSettings
+from contextsvc.packing.fusion import best_first, convex_fusion, pool_candidates, share_of_best
+from contextsvc.packing.links import linked
+from contextsvc.packing.signals import chunk_similarity, sentence_scores, terms_in_context
 from contextsvc.ports import Embedder
-from contextsvc.records import BoolArray, Chunk, Float32Array, Float64Array, Int64Array, Ranking
-from contextsvc.signals import chunk_similarity, sentence_scores, terms_in_context
-from contextsvc.steps.fusion import best_first, convex_fusion, pool_candidates, share_of_best
-from contextsvc.steps.linking import linked
+from contextsvc.records.arrays import BoolArray, Float32Array, Float64Array, Int64Array
+from contextsvc.records.documents import Chunk
+from contextsvc.records.packs import Ranking
+from contextsvc.storage.corpus import Corpus
+from contextsvc.storage.library import LoadedIndex
 
 FEATURES = (
     "sentence", "best three sentences", "chunk vector", "terms", "terms of the chunk alone", "dense rank",

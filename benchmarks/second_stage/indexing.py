@@ -8,12 +8,12 @@ from pathlib import Path
 import contextsvc
 from benchmarks.second_stage.features import Candidates, Terms, candidates_of
 from benchmarks.second_stage.judged import JudgedCollection
-from contextsvc.assembler import RetrievalSettings
-from contextsvc.indexing import IndexParts, build_index
-from contextsvc.library import Library
+from contextsvc.indexing.build import IndexParts, build_index
+from contextsvc.packing.assembler import RetrievalSettings
 from contextsvc.ports import Embedder
-from contextsvc.records import digest
+from contextsvc.records.fingerprints import digest
 from contextsvc.settings import Settings
+from contextsvc.storage.library import Library
 from contextsvc.wiring import build_assembler, build_embedder, build_index_parts, open_search
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from benchmarks.packs.collections import Excerpt, PackQuestion, load_hotpotqa
 from benchmarks.parts import Part, part_of
 from benchmarks.retrieval.collections import SOURCES, load
-from contextsvc.records import Chunk, Document
+from contextsvc.records.documents import Chunk, Document
 
 HOTPOTQA = "hotpotqa"
 NAMES = ("cranfield", "cacm", "scifact", HOTPOTQA)

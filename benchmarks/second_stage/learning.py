@@ -17,8 +17,8 @@ from sklearn.linear_model import LogisticRegression
 from benchmarks.retrieval.metrics import by_document, ndcg
 from benchmarks.second_stage.features import FEATURES, FIXED, Candidates
 from contextsvc.errors import ShapeError
-from contextsvc.records import BoolArray, Float64Array
-from contextsvc.steps.fusion import best_first, convex_fusion
+from contextsvc.packing.fusion import best_first, convex_fusion
+from contextsvc.records.arrays import BoolArray, Float64Array
 
 SHARES = tuple(round(0.05 * step, 2) for step in range(2, 15))
 """Weights of terms that `Weights` tries, .1 to .7; what is missing to 1 goes to the sentence."""

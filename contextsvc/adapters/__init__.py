@@ -1,0 +1,1 @@
+"""One library a file; each module implements a port."""

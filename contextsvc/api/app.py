@@ -12,8 +12,8 @@ from contextsvc.api.documents import documents
 from contextsvc.api.limits import BodyLimit
 from contextsvc.api.problems import invalid, refuse, unknown, unrouted
 from contextsvc.api.routes import routes
-from contextsvc.engine import Engine
 from contextsvc.errors import ContextError
+from contextsvc.service.engine import Engine
 
 
 def create_app(build: Callable[[], Engine], max_body_bytes: int = 20_000_000) -> FastAPI:

@@ -7,8 +7,8 @@ from fastapi import APIRouter
 from contextsvc.api import examples
 from contextsvc.api.document_schemas import Accepted, DocumentsBody, PublishedView
 from contextsvc.api.routes import EngineHere, answers
-from contextsvc.codec import Json
-from contextsvc.incoming import incoming_document
+from contextsvc.records.json import Json
+from contextsvc.records.validation import incoming_document
 
 documents = APIRouter()
 

@@ -1,6 +1,6 @@
 """One example an operation, as it appears in the OpenAPI document. Tests check them against the schemas."""
 
-from contextsvc.codec import Json
+from contextsvc.records.json import Json
 
 _READER = "SmolLM2-135M-Instruct (b179c9523d0e, bfloat16, chat-1)"
 

@@ -18,8 +18,8 @@ from contextsvc.api.schemas import (
     Problem,
     UtilizationBody,
 )
-from contextsvc.codec import Json
-from contextsvc.engine import Ask, Engine
+from contextsvc.records.json import Json
+from contextsvc.service.engine import Ask, Engine
 
 routes = APIRouter()
 usage = logging.getLogger("contextsvc.usage")

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from contextsvc.records import DropReason
+from contextsvc.records.packs import DropReason
 
 TagText = Annotated[str, Field(max_length=256)]
 

@@ -5,23 +5,30 @@ from typing import Annotated
 
 import typer
 
-from contextsvc.checking import check_index
-from contextsvc.cli.built import built_view, print_built, progress_line
-from contextsvc.cli.duplicates import duplicates_view, print_aliases, print_duplicates
+from contextsvc.cli.build_output import (
+    built_view,
+    duplicates_view,
+    print_aliases,
+    print_built,
+    print_duplicates,
+    progress_line,
+)
 from contextsvc.cli.output import JsonFlag, out, print_fields, print_json, print_table, progress, say, size
 from contextsvc.cli.sources import Sources, interruptible
-from contextsvc.codec import Json
-from contextsvc.corpus import Corpus
-from contextsvc.duplicates import DuplicateWatch
-from contextsvc.engine import index_view
 from contextsvc.errors import ContextError, CorruptIndex, UserError
-from contextsvc.generation import index_names, open_manifest
-from contextsvc.indexing import build_index
+from contextsvc.indexing.build import Update, build_index, update_index
+from contextsvc.indexing.deduplication import DuplicateWatch
+from contextsvc.records.json import Json
+from contextsvc.service.engine import index_view
 from contextsvc.settings import Settings
+from contextsvc.storage.checking import check_index
+from contextsvc.storage.corpus import Corpus
+from contextsvc.storage.generation import collect, index_names, open_manifest, roll_back
 
 app = typer.Typer(help="Indexes: build, update, list, show, check, roll back, collect.", no_args_is_help=True)
 
 ResumeOption = typer.Option("--resume", help="Go on from the finished parts of an interrupted build.")
+
 RootOption = typer.Option(help="Folder of the indexes; default: CONTEXTSVC_ROOT or indexes.")
 
 
@@ -139,3 +146,83 @@ def _row(root: Path, name: str) -> Json:
         "built": manifest.built_at,
         "state": "sound",
     }
+
+
+@app.command("update")
+def update(
+    name: Annotated[str, typer.Argument(help="The index.")],
+    sources: Annotated[
+        list[str] | None, typer.Argument(help="Files, folders or python-reference; spelled as when built.")
+    ] = None,
+    delete: Annotated[
+        list[str] | None, typer.Option("--delete", help="Id of a document to leave out; repeatable.")
+    ] = None,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Leave out documents of the sources whose files are gone.")
+    ] = False,
+    root: Annotated[Path | None, RootOption] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 if anything was skipped.")] = False,
+    resume: Annotated[bool, ResumeOption] = False,
+    as_json: Annotated[bool, JsonFlag] = False,
+) -> None:
+    """Publish the index with documents added, replaced and left out; only what changed is embedded."""
+    from contextsvc.wiring import build_index_parts
+
+    if not sources and not delete:
+        raise UserError("nothing to do; name files or folders to update from, or documents to --delete")
+    if prune and not sources:
+        raise UserError("--prune needs the sources whose documents may be gone")
+    settings = Settings.from_env()
+    read = Sources(settings, sources or [])
+    change = Update(read.documents(), delete or [], read.gone if prune else None)
+    with progress(f"updating {name}") as tell, interruptible():
+        built = update_index(
+            root or settings.root, name, lambda _: change, build_index_parts(settings),
+            lambda done: tell(progress_line(done, read.remaining(done))), settings.keep_generations, resume,
+        )  # fmt: skip
+    if as_json:
+        print_json({**built_view(built), "skipped": read.skipped, "lost": list(built.lost)})
+    else:
+        print_built(built, updated=True)
+    for doc_id in built.lost:
+        say(f"lost {doc_id}: what stood for this near-duplicate is gone; name its source to have it again")
+    if strict and read.skipped:
+        raise UserError(
+            f"{len(read.skipped)} sources were skipped and --strict was given; the rest is published"
+        )
+
+
+@app.command("rollback")
+def rollback(
+    name: Annotated[str, typer.Argument(help="The index.")],
+    generation: Annotated[
+        str | None, typer.Argument(help="Its id; default: the one before the current.")
+    ] = None,
+    root: Annotated[Path | None, RootOption] = None,
+    as_json: Annotated[bool, JsonFlag] = False,
+) -> None:
+    """Make a former generation current again, once every byte of it is verified."""
+    manifest = roll_back(root or Settings.from_env().root, name, generation)
+    if as_json:
+        print_json({"name": name, "generation": manifest.generation})
+    else:
+        out.print(f"{name} is now at {manifest.generation}, built {manifest.built_at}")
+
+
+@app.command("gc")
+def gc(
+    name: Annotated[str, typer.Argument(help="The index.")],
+    keep: Annotated[
+        int | None,
+        typer.Option(help="Generations to keep, the current included; default: CONTEXTSVC_KEEP_GENERATIONS."),
+    ] = None,
+    root: Annotated[Path | None, RootOption] = None,
+    as_json: Annotated[bool, JsonFlag] = False,
+) -> None:
+    """Remove former generations and what dead writers left."""
+    settings = Settings.from_env()
+    removed = collect(root or settings.root, name, settings.keep_generations if keep is None else keep)
+    if as_json:
+        print_json({"name": name, "removed": removed})
+    else:
+        out.print(f"{name}: removed {', '.join(removed) or 'nothing'}")

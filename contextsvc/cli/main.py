@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from contextsvc import __version__
-from contextsvc.cli import assets, index, index_changes, measure, pack, serve
+from contextsvc.cli import assets, index, measure, pack, serve
 from contextsvc.cli.output import say
 from contextsvc.errors import ContextError, UserError
 
@@ -20,7 +20,6 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(assets.app, name="assets")
-index_changes.add_commands(index.app)
 app.add_typer(index.app, name="index")
 app.command("pack")(pack.pack)
 app.command("measure")(measure.measure)

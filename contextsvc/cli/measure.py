@@ -10,13 +10,13 @@ from typing import Annotated
 import typer
 
 from contextsvc.cli.output import JsonFlag, print_fields, print_json, progress, say
-from contextsvc.cli.page import report_page
-from contextsvc.codec import Json
-from contextsvc.comparisons import Comparison, Configuration
 from contextsvc.errors import MissingExtra, UserError
-from contextsvc.runs import Question, calibrate, compare_configurations, drawn_questions
+from contextsvc.measuring.comparison import Comparison, Configuration
+from contextsvc.packing.ordering import ORDERINGS, ordering_named
+from contextsvc.records.json import Json
+from contextsvc.service.experiments import Question, calibrate, compare_configurations, drawn_questions
 from contextsvc.settings import Settings
-from contextsvc.steps.ordering import ORDERINGS, ordering_named
+from contextsvc.web.report import report_page
 
 QUERY_LINES = '{"query": TEXT, "response"?: TEXT}'
 WIDEST, NARROWEST = 6, 1
@@ -86,7 +86,7 @@ def calibrate_command(
             _questions(queries) if queries else drawn_questions(loaded.corpus, num_questions, settings.seed)
         )
         stored = calibrate(engine, index, questions, lambda row: tell(_state(row)))
-    from contextsvc.steps.ablation import threshold_from
+    from contextsvc.measuring.verdicts import threshold_from
 
     for calibration in stored:
         found = threshold_from(calibration.placebo_effects, calibration.origin, settings.seed, True)

@@ -61,15 +61,6 @@ def say(line: str) -> None:
     err.print(line, markup=False)
 
 
-def spans_text(chunk: Mapping[str, Any]) -> str:
-    """What of its document a chunk holds.
-
-    >>> spans_text({"spans": [[0, 42], [97, 180]]})
-    '0-42, 97-180'
-    """
-    return ", ".join(f"{start}-{end}" for start, end in chunk["spans"])
-
-
 @contextmanager
 def progress(what: str) -> Iterator[Tell]:
     """A function that shows the latest state: in place on a terminal, as plain lines elsewhere."""

@@ -16,12 +16,12 @@ from contextsvc.cli.output import (
     print_table,
     print_text,
     progress,
-    spans_text,
 )
-from contextsvc.codec import Json
-from contextsvc.engine import Ask
+from contextsvc.records.json import Json
+from contextsvc.records.spans import offset_in
+from contextsvc.service.engine import Ask
+from contextsvc.service.views import spans_text
 from contextsvc.settings import Settings
-from contextsvc.spans import offset_in
 
 
 def pack(

@@ -5,12 +5,12 @@ from contextlib import contextmanager
 from pathlib import Path, PurePath
 
 from contextsvc.cli.output import say
-from contextsvc.codec import Json
-from contextsvc.corpus.aliases import Alias
-from contextsvc.corpus.files import Entry
-from contextsvc.indexing import Progress
-from contextsvc.records import Document
+from contextsvc.indexing.build import Progress
+from contextsvc.records.documents import Document
+from contextsvc.records.json import Json
 from contextsvc.settings import Settings
+from contextsvc.storage.corpus.aliases import Alias
+from contextsvc.storage.corpus.files import Entry
 
 _LEAST_SECONDS = 5.0
 _PREFIXES = {"python-reference": "pydoc_data.topics"}

@@ -2,11 +2,30 @@
 
 import math
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from contextsvc.errors import ShapeError
-from contextsvc.measurements import Outcome
-from contextsvc.records import BoolArray, Cost, Float64Array
+from contextsvc.records.arrays import BoolArray, Float64Array
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a measurement took: forward passes or calls of the reader, tokens it read and wrote, time."""
+
+    reader_calls: int = 0
+    reader_tokens: int = 0
+    seconds: float = 0.0
+
+    def __add__(self, other: "Cost") -> "Cost":
+        return Cost(
+            self.reader_calls + other.reader_calls,
+            self.reader_tokens + other.reader_tokens,
+            self.seconds + other.seconds,
+        )
+
+
+Outcome = Literal["log-probability", "likeness"]
+"""What a reader says of a target: mean natural log-probability a token, or likeness of its own answer."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from contextsvc.records import BoolArray, Float32Array, Float64Array, Int64Array, Ranking
+from contextsvc.records.arrays import BoolArray, Float32Array, Float64Array, Int64Array
+from contextsvc.records.packs import Ranking
 
 
 class Embedder(Protocol):

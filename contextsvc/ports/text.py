@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from contextsvc.records import Block
+from contextsvc.records.documents import Block
 
 
 class BlockParser(Protocol):

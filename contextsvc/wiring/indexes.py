@@ -5,14 +5,14 @@ from functools import partial
 from pathlib import Path
 
 from contextsvc import assets
-from contextsvc.corpus import Corpus
-from contextsvc.corpus.held_out import held_out_sentences
-from contextsvc.indexing import Former, IndexParts
-from contextsvc.pipeline import behind
+from contextsvc.adapters.text.plain_text import PlainBlockParser
+from contextsvc.indexing.build import Former, IndexParts
+from contextsvc.indexing.overlap import behind
+from contextsvc.indexing.recall_queries import held_out_sentences
 from contextsvc.ports import Embedder, LexicalIndex, LikenessIndex, VectorIndex
-from contextsvc.records import Document
+from contextsvc.records.documents import Document
 from contextsvc.settings import Settings
-from contextsvc.steps.structure import PlainBlockParser
+from contextsvc.storage.corpus import Corpus
 from contextsvc.wiring.assets import model_place
 
 INDEX_TOKENIZER = "o200k_base"
@@ -29,8 +29,8 @@ def read_sources(
     Raises:
         SourceError: a source does not exist.
     """
-    from contextsvc.adapters.files import Skipped, read_documents
-    from contextsvc.adapters.trafilatura import read_html
+    from contextsvc.adapters.sources.files import Skipped, read_documents
+    from contextsvc.adapters.sources.html import read_html
 
     # Not a generator itself: a source that does not exist is told before any model is loaded.
     items = read_documents(sources, settings.max_file_bytes, read_html)
@@ -47,16 +47,16 @@ def read_sources(
 
 def source_bytes(sources: Sequence[str]) -> int | None:
     """Bytes of the files that `read_sources` would read; None where that cannot be told."""
-    from contextsvc.adapters.files import source_bytes as count
+    from contextsvc.adapters.sources.files import source_bytes as count
 
     return count(sources)
 
 
 def build_index_parts(settings: Settings, embedder: Embedder | None = None) -> IndexParts:
     """What an index is built with; an embedder that is loaded already is used."""
-    from contextsvc.adapters.markdown_it import MarkdownItBlockParser
-    from contextsvc.adapters.nltk import PunktSentenceSplitter
-    from contextsvc.adapters.tiktoken import TiktokenCounter
+    from contextsvc.adapters.text.markdown import MarkdownItBlockParser
+    from contextsvc.adapters.text.punkt import PunktSentenceSplitter
+    from contextsvc.adapters.text.tiktoken_counter import TiktokenCounter
 
     return IndexParts(
         {"markdown": MarkdownItBlockParser(), "plain": PlainBlockParser()},
@@ -73,7 +73,7 @@ def build_index_parts(settings: Settings, embedder: Embedder | None = None) -> I
 
 def build_embedder(settings: Settings) -> Embedder:
     """The embedding model."""
-    from contextsvc.adapters.sentence_transformers import SentenceTransformersEmbedder
+    from contextsvc.adapters.models.embedder import SentenceTransformersEmbedder
 
     model = model_place(settings, settings.embedder)
     return SentenceTransformersEmbedder(model, settings.precision, settings.num_threads)
@@ -83,7 +83,7 @@ def make_likeness(least: float) -> LikenessIndex | None:
     """Finds texts that are at least so much alike; None where equal ones alone are looked for."""
     if least >= 1:
         return None
-    from contextsvc.adapters.datasketch import MinHashLikeness
+    from contextsvc.adapters.text.minhash import MinHashLikeness
 
     return MinHashLikeness(least)
 
@@ -92,8 +92,8 @@ def write_search(
     folder: Path, corpus: Corpus, former: Former | None = None, settings: Settings | None = None
 ) -> Mapping[str, object]:
     """Write the search structures of a corpus into its folder; what the manifest is to say of them."""
-    from contextsvc.adapters.bm25s import Bm25sLexicalIndex
-    from contextsvc.adapters.faiss_building import FormerVectors, VectorPlan, write_vector_index
+    from contextsvc.adapters.search.bm25 import Bm25sLexicalIndex
+    from contextsvc.adapters.search.faiss.build import FormerVectors, VectorPlan, write_vector_index
 
     s = settings or Settings()
     plan = VectorPlan(s.exact_up_to, s.approximate_index, s.approximate_recall)
@@ -116,7 +116,7 @@ def write_search(
 
 def open_search(name: str, folder: Path, corpus: Corpus) -> tuple[VectorIndex, LexicalIndex]:
     """Open what `write_search` wrote."""
-    from contextsvc.adapters.bm25s import Bm25sLexicalIndex
-    from contextsvc.adapters.faiss_building import open_vector_index
+    from contextsvc.adapters.search.bm25 import Bm25sLexicalIndex
+    from contextsvc.adapters.search.faiss.build import open_vector_index
 
     return open_vector_index(folder, corpus.chunk_vectors, name), Bm25sLexicalIndex.load(folder, name)

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 
-from contextsvc.comparisons import Comparison
-from contextsvc.measuring import Measurer
+from contextsvc.measuring.calibration import packaged_calibrations
+from contextsvc.measuring.comparison import Comparison
+from contextsvc.measuring.masks import Fit, necessity_and_sufficiency
+from contextsvc.measuring.measurer import Measurer
 from contextsvc.ports import JobQueue, Limits, Reader
 from contextsvc.settings import Settings
-from contextsvc.steps.attribution import Fit, necessity_and_sufficiency
-from contextsvc.thresholds import packaged_calibrations
 from contextsvc.wiring.assets import model_place
 
 
@@ -15,7 +15,7 @@ def build_measurer(settings: Settings) -> Measurer:
     """The reader and how it is asked."""
     fit: Fit = necessity_and_sufficiency
     if settings.num_subsets:
-        from contextsvc.adapters.scikit_learn import lasso_contributions
+        from contextsvc.adapters.readers.lasso import lasso_contributions
 
         fit = lasso_contributions
     return Measurer(
@@ -33,13 +33,13 @@ def build_measurer(settings: Settings) -> Measurer:
 def build_reader(settings: Settings) -> Reader:
     """The model that measures: behind an endpoint where one is set, else in this process."""
     if settings.reader_url:
-        from contextsvc.adapters.openai_endpoint import OpenAiEndpointReader
+        from contextsvc.adapters.readers.openai import OpenAiEndpointReader
 
         return OpenAiEndpointReader(
             settings.reader_url, settings.reader, settings.reader_api_key, settings.reader_outcome,
             settings.answer_max_tokens, settings.reader_timeout_seconds,
         )  # fmt: skip
-    from contextsvc.adapters.transformers import TransformersReader
+    from contextsvc.adapters.readers.local import TransformersReader
 
     return TransformersReader(
         model_place(settings, settings.reader), settings.precision, settings.num_threads,
@@ -51,7 +51,7 @@ def build_jobs(settings: Settings) -> JobQueue | None:
     """Measurements that wait, or None when measuring in the background is off."""
     if not settings.background_jobs:
         return None
-    from contextsvc.adapters.sqlite import SqliteJobQueue
+    from contextsvc.adapters.storage.job_queue import SqliteJobQueue
 
     return SqliteJobQueue(settings.home / "measuring.sqlite3", settings.background_jobs)
 
@@ -62,6 +62,6 @@ def draw_pictures(comparison: Comparison) -> Mapping[str, str]:
     Raises:
         MissingExtra: the extra `report` is not installed.
     """
-    from contextsvc.adapters.matplotlib import draw
+    from contextsvc.adapters.report.charts import draw
 
     return draw(comparison)

@@ -18,7 +18,7 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from contextsvc.adapters.torch_runtime import quiet_loading
+from contextsvc.adapters.models.torch_runtime import quiet_loading
 
 WORDS = [
     "the", "a", "cat", "sat", "on", "mat", "with", "another", "bank", "raised", "interest", "rates", "again",

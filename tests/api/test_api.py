@@ -175,7 +175,7 @@ def test_measuring_in_the_background_is_off_by_default(client: TestClient) -> No
 
 
 def test_a_pack_of_a_former_generation_is_not_measured(client: TestClient, build: Build) -> None:
-    from contextsvc.records import Document
+    from contextsvc.records.documents import Document
 
     pack_id = client.post("/v1/context", json=ASK).json()["pack_id"]
     build([Document("new", "Something else.")])

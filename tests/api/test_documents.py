@@ -10,9 +10,9 @@ import pytest
 from fastapi.testclient import TestClient
 
 from contextsvc.api.app import create_app
-from contextsvc.generation import current, roll_back, stage
-from contextsvc.indexing import Update, update_index
-from contextsvc.records import Document
+from contextsvc.indexing.build import Update, update_index
+from contextsvc.records.documents import Document
+from contextsvc.storage.generation import current, roll_back, stage
 from tests.api.test_api import JSON, refused
 from tests.conftest import Build
 from tests.world import fake_engine, fake_parts

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from benchmarks.ablation.choices import NUM_PLACEBOS, NUM_SUBSETS, WAYS, Outcomes, asked
-from contextsvc.records import BoolArray, Float64Array
+from contextsvc.records.arrays import BoolArray, Float64Array
 
 UNITS, PLACEBOS = ("a", "b", "c"), ("p", "q")
 ADDED = {"a": 2.0, "b": 0.0, "c": -1.0, "p": 0.0, "q": 0.0}

@@ -5,7 +5,8 @@ import pytest
 
 from benchmarks import selection
 from benchmarks.selection import Found, by_density, greedily, knapsack, ways
-from contextsvc.records import Candidate, Chunk
+from contextsvc.records.documents import Chunk
+from contextsvc.records.packs import Candidate
 from contextsvc.settings import Settings
 
 

@@ -5,7 +5,7 @@ from itertools import islice
 from pathlib import Path
 
 from benchmarks.synthetic import spliced, texts, worth
-from contextsvc.records import Document
+from contextsvc.records.documents import Document
 
 
 def written(folder: Path) -> Path:

@@ -10,8 +10,8 @@ import pytest
 from contextsvc.cli.main import run
 from contextsvc.cli.measure import grid, read_queries
 from contextsvc.cli.pack import print_pack
-from contextsvc.engine import Ask
 from contextsvc.errors import SettingError, UserError
+from contextsvc.service.engine import Ask
 from tests.conftest import Build
 from tests.fakes.cache import MemoryCache
 from tests.world import fake_engine

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from contextsvc.cli.sources import Sources
-from contextsvc.corpus.files import Entry
-from contextsvc.generation import current
+from contextsvc.indexing.changes import Progress
 from contextsvc.settings import Settings
-from contextsvc.updates import Progress
+from contextsvc.storage.corpus.files import Entry
+from contextsvc.storage.generation import current
 from tests.cli.test_cli import ran
 from tests.world import fake_parts
 
@@ -124,13 +124,13 @@ def test_for_a_person(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_build_that_is_stopped_says_how_to_go_on_and_does(
     folder: Path, run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("contextsvc.indexing.BATCH_CHARS", 1)
+    monkeypatch.setattr("contextsvc.indexing.build.BATCH_CHARS", 1)
 
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as stopping:
-        stopping.setattr("contextsvc.indexing.record_probes", stop)  # when all parts are finished
+        stopping.setattr("contextsvc.indexing.build.record_probes", stop)  # when all parts are finished
         assert ran("index", "build", "docs", "--index", "mine") == 1
     assert "--resume goes on" in capsys.readouterr().err
     assert run("index", "list")["indexes"] == []

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contextsvc.adapters.markdown_it import MarkdownItBlockParser
+from contextsvc.adapters.text.markdown import MarkdownItBlockParser
+from contextsvc.adapters.text.plain_text import PlainBlockParser
 from contextsvc.ports import BlockParser
-from contextsvc.steps.structure import PlainBlockParser
 
 PARSERS = pytest.mark.parametrize(
     "parser", [MarkdownItBlockParser(), PlainBlockParser()], ids=lambda p: type(p).__name__

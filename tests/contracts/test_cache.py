@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from contextsvc.adapters.diskcache import DiskcacheCache
+from contextsvc.adapters.storage.disk_cache import DiskcacheCache
 from contextsvc.ports import Cache
 from tests.fakes.cache import MemoryCache
 

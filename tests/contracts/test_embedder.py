@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from contextsvc import assets
-from contextsvc.adapters.sentence_transformers import SentenceTransformersEmbedder
+from contextsvc.adapters.models.embedder import SentenceTransformersEmbedder
 from contextsvc.ports import Embedder
 from contextsvc.settings import Settings
 from tests.adapters.tiny_models import save_embedder

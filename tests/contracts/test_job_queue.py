@@ -8,7 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from contextsvc.adapters.sqlite import SqliteJobQueue
+from contextsvc.adapters.storage.job_queue import SqliteJobQueue
 from contextsvc.ports import Job, JobQueue
 from tests.fakes.job_queue import MemoryJobQueue
 

@@ -4,10 +4,10 @@ from math import log
 import numpy as np
 import pytest
 
-from contextsvc.adapters.bm25s import Bm25sLexicalIndex
+from contextsvc.adapters.search.bm25 import Bm25sLexicalIndex
 from contextsvc.errors import ShapeError
 from contextsvc.ports import LexicalIndex
-from contextsvc.records import Ranking
+from contextsvc.records.packs import Ranking
 from tests.fakes.lexical_index import PlainLexicalIndex
 
 Build = Callable[[Sequence[str]], LexicalIndex]

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contextsvc.adapters.datasketch import MinHashLikeness
+from contextsvc.adapters.text.minhash import MinHashLikeness
 from contextsvc.ports import LikenessIndex
 from tests.fakes.likeness import PlainLikeness
 

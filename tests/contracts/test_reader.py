@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from contextsvc import assets
-from contextsvc.adapters.transformers import TransformersReader
+from contextsvc.adapters.readers.local import TransformersReader
 from contextsvc.errors import InvalidRequest, ShapeError
-from contextsvc.measurements import Outcome
 from contextsvc.ports import Limits, Prompt, Reader
-from contextsvc.records import BoolArray
+from contextsvc.ports.reading import Outcome
+from contextsvc.records.arrays import BoolArray
 from contextsvc.settings import Settings
 from tests.adapters.tiny_models import save_reader
 from tests.fakes.reader import FakeReader

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from contextsvc.adapters.cross_encoder import CrossEncoderReranker
+from contextsvc.adapters.models.reranker import CrossEncoderReranker
 from contextsvc.ports import Reranker
 from tests.adapters.tiny_models import save_cross_encoder
 from tests.fakes.reranker import FakeReranker

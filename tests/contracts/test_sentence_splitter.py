@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from contextsvc.adapters.nltk import PunktSentenceSplitter
+from contextsvc.adapters.text.punkt import PunktSentenceSplitter
 from contextsvc.assets import locate
 from contextsvc.ports import SentenceSplitter
 from contextsvc.settings import Settings

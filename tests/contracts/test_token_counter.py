@@ -6,8 +6,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from contextsvc.adapters.tiktoken import TiktokenCounter
-from contextsvc.adapters.tokenizers import HuggingFaceTokenCounter
+from contextsvc.adapters.text.huggingface_counter import HuggingFaceTokenCounter
+from contextsvc.adapters.text.tiktoken_counter import TiktokenCounter
 from contextsvc.assets import locate
 from contextsvc.ports import TokenCounter
 from contextsvc.settings import Settings

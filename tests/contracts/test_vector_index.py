@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from contextsvc.adapters.faiss_building import VectorPlan, open_vector_index, write_vector_index
+from contextsvc.adapters.search.faiss.build import VectorPlan, open_vector_index, write_vector_index
 from contextsvc.errors import ShapeError
 from contextsvc.ports import VectorIndex
-from contextsvc.records import Ranking
+from contextsvc.records.packs import Ranking
 from tests.fakes.vector_index import ExactVectorIndex
 
 Float16Array = NDArray[np.float16]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from contextsvc.records import Float32Array
+from contextsvc.records.arrays import Float32Array
 
 
 class FakeEmbedder:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from contextsvc.records import BoolArray, Float64Array
+from contextsvc.records.arrays import BoolArray, Float64Array
 
 
 def least_squares(masks: BoolArray, values: Float64Array) -> Float64Array:

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from contextsvc.errors import ShapeError
-from contextsvc.records import BoolArray, Float64Array, Int64Array, Ranking
+from contextsvc.records.arrays import BoolArray, Float64Array, Int64Array
+from contextsvc.records.packs import Ranking
 
 _STOP_WORDS = frozenset(["a", "an", "and", "is", "it", "of", "on", "the", "to"])
 

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from contextsvc.adapters.prompt_layout import check_masks
+from contextsvc.adapters.readers.prompt_layout import check_masks
 from contextsvc.errors import InvalidRequest
-from contextsvc.measurements import Outcome
 from contextsvc.ports import NO_LIMITS, Answer, Limits, Prompt, Scores
-from contextsvc.records import BoolArray, Cost
+from contextsvc.ports.reading import Cost, Outcome
+from contextsvc.records.arrays import BoolArray
 
 FOUND = -1.0
 NOT_FOUND = -3.0

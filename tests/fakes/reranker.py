@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from contextsvc.records import Float32Array
+from contextsvc.records.arrays import Float32Array
 
 _WORD = re.compile(r"\w+")
 

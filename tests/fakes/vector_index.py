@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contextsvc.errors import ShapeError
-from contextsvc.records import BoolArray, Float32Array, Ranking
+from contextsvc.records.arrays import BoolArray, Float32Array
+from contextsvc.records.packs import Ranking
 
 
 class ExactVectorIndex:

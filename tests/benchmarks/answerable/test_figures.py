@@ -13,7 +13,7 @@ from benchmarks.answerable.figures import (
     rows_of_thresholds,
     rows_of_ways,
 )
-from contextsvc.steps.answering import THRESHOLD
+from contextsvc.packing.answerability import THRESHOLD
 
 SHARED = {"benchmark": "answerable", "dataset": "d@1", "settings": {}, "seed": 43, "command": "c"}
 

@@ -21,13 +21,13 @@ from benchmarks.answerable.asking import Asking
 from benchmarks.answerable.collections import Asked
 from benchmarks.parts import part_of
 from benchmarks.squad import Question
-from contextsvc.library import Library
-from contextsvc.records import Document
+from contextsvc.records.documents import Document
 from contextsvc.settings import Settings
+from contextsvc.storage.library import Library
 from contextsvc.wiring import open_search
 from tests.conftest import Build
 from tests.fakes.embedder import FakeEmbedder
-from tests.test_answerability import KnownEmbedder
+from tests.packing.test_answerable_packs import KnownEmbedder
 from tests.world import fake_assembler
 
 SHARED = {"benchmark": "answerable", "dataset": "d@1", "settings": {}, "seed": 43, "command": "c"}

@@ -13,10 +13,11 @@ from benchmarks.chunking.figures import beside_published, compared, rows, scored
 from benchmarks.chunking.keeping import KeptPassages
 from benchmarks.chunking.metrics import Passage
 from benchmarks.chunking.peer_splitters import located
-from contextsvc.corpus import Corpus
-from contextsvc.generation import open_manifest
-from contextsvc.indexing import build_index
-from contextsvc.records import Document, Float32Array
+from contextsvc.indexing.build import build_index
+from contextsvc.records.arrays import Float32Array
+from contextsvc.records.documents import Document
+from contextsvc.storage.corpus import Corpus
+from contextsvc.storage.generation import open_manifest
 from tests.fakes.cache import MemoryCache
 from tests.fakes.embedder import FakeEmbedder
 from tests.world import fake_parts

@@ -8,7 +8,7 @@ from benchmarks.hotpotqa import HopQuestion
 from benchmarks.packs.collections import Excerpt, load_chunking, load_hotpotqa, one_index, sentences_of
 from benchmarks.rows import data_root
 from contextsvc.errors import SpanError
-from contextsvc.records import Document
+from contextsvc.records.documents import Document
 
 ROOT = data_root()
 

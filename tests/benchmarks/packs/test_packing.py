@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from benchmarks.packs.packing import MARGIN_TOKENS, SEPARATOR, packed
 from contextsvc import assets
-from contextsvc.adapters.tiktoken import TiktokenCounter
+from contextsvc.adapters.text.tiktoken_counter import TiktokenCounter
 from contextsvc.settings import Settings
 
 

@@ -11,7 +11,7 @@ from benchmarks.packs.locating import Place
 from benchmarks.packs.sides import ALL_SIDES, Asking, best_pack, once_each, texts_for
 from benchmarks.peers.worker import SIDES
 from contextsvc import assets
-from contextsvc.records import Document
+from contextsvc.records.documents import Document
 from contextsvc.settings import Settings
 
 DOCUMENTS = (

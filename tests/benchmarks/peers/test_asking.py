@@ -10,7 +10,7 @@ from benchmarks.peers import asking
 from benchmarks.peers.asking import given, kept, made_by
 from benchmarks.peers.running import Running
 from contextsvc import assets
-from contextsvc.records import Document
+from contextsvc.records.documents import Document
 from contextsvc.settings import Settings
 
 VERSIONS = {"torch": "2", "faiss": "1"}

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from benchmarks.peers.ours import parts_of
-from contextsvc.records import Chunk
+from contextsvc.records.documents import Chunk
 
 
 def test_a_trimmed_chunk_has_a_part_a_span() -> None:

@@ -7,8 +7,8 @@ import pytest
 
 from benchmarks.second_stage.features import COLUMNS, FIXED, Candidates, Terms, candidates_of
 from benchmarks.second_stage.judged import Judged
-from contextsvc.library import LoadedIndex
-from contextsvc.requests import PackRequest
+from contextsvc.records.requests import PackRequest
+from contextsvc.storage.library import LoadedIndex
 from tests.fakes.embedder import FakeEmbedder
 from tests.world import QUERY, RETRIEVAL, fake_assembler
 

@@ -5,7 +5,7 @@ import pytest
 from benchmarks.packs.collections import Excerpt
 from benchmarks.rows import data_root
 from benchmarks.second_stage.judged import NAMES, Judged, JudgedCollection, load_judged, source_of
-from contextsvc.records import Chunk, Document
+from contextsvc.records.documents import Chunk, Document
 
 
 def test_every_chunk_of_a_judged_document_is_relevant() -> None:

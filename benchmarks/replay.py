@@ -1,0 +1,143 @@
+"""Answers of one tree of the code, written down, so that two trees can be compared byte by byte.
+
+    git worktree add ../before COMMIT
+    python -m benchmarks.replay --tree ../before --out before.jsonl
+    python -m benchmarks.replay --out after.jsonl && cmp before.jsonl after.jsonl
+
+A tree is asked as users ask it, by its command line and over HTTP, so that its modules may have any names.
+Each line is the digest of a file of an index, a pack or a measurement; times and cache states are left out.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import pydoc_data.topics
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from itertools import chain, cycle, islice
+from pathlib import Path
+from typing import Any
+
+from benchmarks.rows import dataset, read_lines
+
+BUDGETS = (150, 300, 800)
+NUM_PACKS, NUM_MEASURED = 200, 20
+
+
+def sources() -> dict[str, str]:
+    """Source of each index: the Python reference, and the etcd v3.5 manual where the data sets are."""
+    found = {"python-reference": "python-reference"}
+    with suppress(SystemExit):
+        found["etcd"] = str(dataset("etcd_docs", "content", "en", "docs", "v3.5"))
+    return found
+
+
+def requests(indexes: dict[str, str]) -> Iterator[dict[str, Any]]:
+    """Bodies for `POST /v1/context`; the first ones are measured."""
+    topics = sorted(pydoc_data.topics.topics.items())
+    asked = [("python-reference", f"How does {name} work?", text.strip()[:80]) for name, text in topics]
+    if "etcd" in indexes:
+        lines = read_lines(dataset("etcd_questions.jsonl"))
+        others = [("etcd", line["question"], line["facts"][0][0]) for line in lines]
+        asked = [*chain.from_iterable(zip(asked, others, strict=False)), *others[len(asked) :]]
+    for number, (index, query, answer) in enumerate(islice(cycle(asked), NUM_PACKS)):
+        body = {"index": index, "query": query, "budget_tokens": BUDGETS[number // 2 % len(BUDGETS)]}
+        measured = {"measure": True, "response": answer} if number < NUM_MEASURED else {}
+        yield {**body, "explain": True, **measured}
+
+
+def digests(root: Path) -> Iterator[dict[str, str]]:
+    """Each file of each current generation but its manifest, which bears the time of the build."""
+    for path in sorted(root.glob("*/generations/*/*")):
+        if path.name != "manifest.json":
+            yield {
+                "file": str(path.relative_to(root)),
+                "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+            }
+
+
+def stable(answer: dict[str, Any]) -> dict[str, Any]:
+    """An answer without times and cache states, which differ from run to run."""
+    kept = {key: value for key, value in answer.items() if key not in ("trace", "cache")}
+    if "cost" in kept["utilization"]:
+        cost = {key: value for key, value in kept["utilization"]["cost"].items() if key != "seconds"}
+        kept["utilization"] = {**kept["utilization"], "cost": cost}
+    return kept
+
+
+@contextmanager
+def served(tree: Path, environment: dict[str, str]) -> Iterator[str]:
+    """Address of the tree's service, which ends with the block."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    command = [sys.executable, "-m", "contextsvc", "serve", "--port", port]
+    process = subprocess.Popen(command, cwd=tree, env=environment, stderr=subprocess.DEVNULL)
+    try:
+        while True:
+            with suppress(urllib.error.URLError, ConnectionError):
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=60).close()
+                break
+            if process.poll() is not None:
+                raise SystemExit(f"the service of {tree} ended with {process.returncode}")
+            time.sleep(0.2)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def post(url: str, body: dict[str, Any]) -> dict[str, Any]:
+    """The JSON that a route answers, a refusal's too."""
+    data = json.dumps(body).encode()
+    request = urllib.request.Request(url, data, {"content-type": "application/json"})
+    try:
+        with urllib.request.urlopen(request, timeout=600) as answer:
+            found: dict[str, Any] = json.load(answer)
+    except urllib.error.HTTPError as refusal:
+        found = {"refused": json.load(refusal), "utilization": {}}
+    return found
+
+
+def lines(tree: Path) -> Iterator[dict[str, Any]]:
+    """Everything a tree answers, in a fixed order."""
+    with tempfile.TemporaryDirectory() as folder:
+        environment = {
+            **os.environ,
+            "PYTHONPATH": str(tree),
+            "CONTEXTSVC_ROOT": folder,
+            "CONTEXTSVC_CACHE": "false",
+        }
+        indexes = sources()
+        for name, source in indexes.items():
+            build = [sys.executable, "-m", "contextsvc", "index", "build", source, "--index", name]
+            subprocess.run(build, cwd=tree, env=environment, check=True, stdout=subprocess.DEVNULL)
+        yield from digests(Path(folder))
+        with served(tree, environment) as url:
+            for body in requests(indexes):
+                yield stable(post(f"{url}/v1/context", body))
+
+
+def main() -> None:
+    """Write one line an answer."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--tree", type=Path, default=Path(), help="root of a checkout; default: here")
+    parser.add_argument("--out", type=Path, required=True, help="file to write")
+    asked = parser.parse_args()
+    with asked.out.open("w", encoding="utf-8") as file:
+        for line in lines(asked.tree.resolve()):
+            file.write(json.dumps(line, sort_keys=True) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,270 @@
+"""matplotlib: a comparison as four pictures, SVG elements that a page can hold.
+
+Text stays text in the fonts of whoever looks: any script shows, words can be searched, and a
+picture takes a quarter of what it takes with outlines. Ink, grid and paper are CSS variables with
+the light values built in, so that a page can turn them dark.
+"""
+
+import warnings
+from collections.abc import Callable, Sequence
+from io import StringIO
+from typing import Any
+
+from contextsvc.adapters.report.label_places import place_labels
+from contextsvc.adapters.report.svg import as_element
+from contextsvc.errors import MissingExtra
+from contextsvc.measuring.comparison import VERDICTS, Comparison, ConfigurationResult
+
+INK, MUTED, GRID, PAPER = "#1f2933", "#52606d", "#dde3e8", "#fdfefe"
+BEST, OTHER = "#0072b2", "#7b8794"
+VERDICT_COLOURS = {
+    "live": "#009e73", "redundant": "#56b4e9", "dead": "#c3cbd3", "harmful": "#d55e00",
+    "unmeasured": "#f0e9c8",
+}  # fmt: skip
+"""From Okabe and Ito's palette, which colour-blind eyes tell apart; black is readable on each."""
+
+_VARIABLES = {INK: "ink", MUTED: "muted", GRID: "grid", PAPER: "paper", BEST: "best", OTHER: "other"}
+_SETTINGS = {
+    "svg.fonttype": "none", "font.family": "DejaVu Sans", "font.size": 9.5, "text.parse_math": False,
+    "text.color": INK, "axes.labelcolor": MUTED, "xtick.color": MUTED, "ytick.color": MUTED,
+    "axes.facecolor": "none", "figure.facecolor": "none", "figure.dpi": 72,
+}  # fmt: skip
+_WIDTH, _ROW, _SIDE, _HEAD, _FOOT = 6.2, 0.5, 0.2, 0.42, 0.5  # inches
+_LONGEST_NAME, _MOST_NAMED = 56, 3
+_PERCENTS = ([0, 0.25, 0.5, 0.75, 1], ["0 %", "25 %", "50 %", "75 %", "100 %"])
+
+
+def draw(comparison: Comparison) -> dict[str, str]:
+    """SVG elements by name: `utilization`, `quality`, `verdicts`, `cost`, in that order.
+
+    Equal comparisons give equal bytes, whatever matplotlibrc says. No id occurs in two of them,
+    and none refers to anything outside itself. Names of more than 56 characters are shortened.
+
+    Raises:
+        MissingExtra: matplotlib is not installed.
+    """
+    try:
+        import matplotlib
+    except ImportError:
+        raise MissingExtra("pictures", "report") from None
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+
+    nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+    drawn = {}
+    # rcParams are the only door to the SVG writer's settings; they are put back.
+    with matplotlib.rc_context(), warnings.catch_warnings():
+        # The font of the layout may lack a script that the reader's font has.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        matplotlib.rcdefaults()
+        for name, (title, picture) in _PICTURES.items():
+            matplotlib.rcParams.update({**_SETTINGS, "svg.hashsalt": name})
+            figure, out = picture(comparison), StringIO()
+            wide, high = figure.get_size_inches()
+            figure.text(_SIDE / wide, 1 - 0.22 / high, title, size=12.5, weight="bold", va="center")
+            FigureCanvasSVG(figure).print_svg(out, metadata=nothing)
+            drawn[name] = as_element(out.getvalue(), name, title, _VARIABLES, PAPER)
+    return drawn
+
+
+def _utilization(comparison: Comparison) -> Any:
+    figure, (axes,) = _rows(comparison, [(0.0, 1.0)])
+    for row, found in enumerate(comparison.results):
+        if found.score is None or found.score_interval is None:
+            axes.text(0, row, "no query was measured to the end", color=MUTED, va="center", size=9)
+            continue
+        colour, (low, high) = _colour(comparison, found), found.score_interval
+        axes.plot([low, high], [row, row], color=colour, lw=2.4, solid_capstyle="round")
+        axes.plot([found.score], [row], "o", color=colour, ms=7.5, mec=PAPER, mew=1.2, clip_on=False)
+        said = f"{100 * found.score:.0f} %  [{100 * low:.0f}, {100 * high:.0f}]"
+        beside, side = (high + 0.025, "left") if high < 0.72 else (low - 0.025, "right")
+        axes.text(beside, row, said, ha=side, va="center", size=9)
+    axes.set_xlim(0, 1)
+    axes.set_xticks(*_PERCENTS)
+    axes.set_xlabel("utilization: mean over queries, 95 % interval")
+    return figure
+
+
+def _quality(comparison: Comparison) -> Any:
+    from matplotlib.figure import Figure
+
+    high = 3.9
+    figure = Figure(figsize=(_WIDTH, high))
+    left = _SIDE + 0.55
+    axes = _axes(figure, (left, _FOOT, _WIDTH - left - _SIDE, high - _FOOT - _HEAD))
+    axes.grid(axis="y", color=GRID, lw=0.7)
+    for found in comparison.results:
+        colour = _colour(comparison, found)
+        fill = PAPER if found.configuration.name == comparison.widest else colour
+        axes.plot(found.tokens_interval, [found.quality] * 2, color=colour, lw=1.2)
+        axes.plot([found.tokens] * 2, found.quality_interval, color=colour, lw=1.2)
+        above = 3 if colour == OTHER else 4
+        axes.plot([found.tokens], [found.quality], "o", color=fill, mec=colour, mew=2, ms=8, zorder=above)
+    axes.margins(0.12, 0.14)
+    axes.set_xlim(0, max(r.tokens_interval[1] for r in comparison.results) * 1.12 + 1)
+    axes.locator_params(nbins=5)
+    axes.xaxis.set_major_formatter(lambda tokens, _: f"{tokens:,.0f}")
+    axes.set_xlabel("tokens a query; lines: 95 % intervals over queries")
+    unit = "log-probability a token, nats" if comparison.outcome == "log-probability" else "likeness"
+    axes.set_ylabel(f"quality: {unit}")
+    _label(figure, axes, comparison)
+    return figure
+
+
+def _label(figure: Any, axes: Any, comparison: Comparison) -> None:
+    """Names beside their points, with a line where they lie farther off."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    # The widest and the recommended one choose first.
+    results = sorted(comparison.results, key=lambda found: _colour(comparison, found) == OTHER)
+    texts = [axes.text(0, 0, _point_name(comparison, found), size=9, **_emphasis(comparison, found))
+             for found in results]  # fmt: skip
+    points = [tuple(axes.transData.transform((r.tokens, r.quality))) for r in results]
+    lines = []
+    for found in results:
+        (left, low), (right, high) = axes.transData.transform(
+            list(zip(found.tokens_interval, found.quality_interval, strict=True))
+        )
+        middle = axes.transData.transform((found.tokens, found.quality))
+        lines += [(left, middle[1], right, middle[1]), (middle[0], low, middle[0], high)]
+    extents = [text.get_window_extent(renderer) for text in texts]
+    frame = tuple(axes.get_window_extent(renderer).extents)
+    # A little wider than here: other fonts may be.
+    boxes = place_labels(points, [(1.06 * box.width, box.height) for box in extents], lines, frame)
+    back = axes.transData.inverted()
+    for text, (x, y), (left, low, right, high) in zip(texts, points, boxes, strict=True):
+        side = "left" if left > x else "right" if right < x else "center"
+        corner = {"left": left, "right": right, "center": (left + right) / 2}[side]
+        text.set(position=back.transform((corner, low)), ha=side, va="bottom")
+        near = min(max(x, left), right), min(max(y, low), high)
+        if (near[0] - x) ** 2 + (near[1] - y) ** 2 > 16**2:
+            ends = back.transform([(x, y), near])
+            axes.plot(ends[:, 0], ends[:, 1], color=OTHER, lw=0.6, zorder=1)
+
+
+def _verdicts(comparison: Comparison) -> Any:
+    figure, (axes,) = _rows(comparison, [(0.0, 1.0)], legend=0.28)
+    occurring = [name for name in VERDICTS if any(r.verdict_shares[name] for r in comparison.results)]
+    for row, found in enumerate(comparison.results):
+        left = 0.0
+        for name in occurring:
+            share, colour = found.verdict_shares[name], VERDICT_COLOURS[name]
+            axes.barh([row], [share], 0.36, left, color=colour, edgecolor=PAPER, lw=0.8)
+            if share >= 0.05:
+                middle = left + share / 2
+                axes.text(
+                    middle, row, f"{100 * share:.0f} %", ha="center", va="center", size=8.5, color="#000000"
+                )
+            left += share
+    for number, name in enumerate(occurring):
+        # Points above the first row's place, so that rows may have any height.
+        place = {"xycoords": ("axes fraction", "axes fraction"), "textcoords": "offset points"}
+        key = axes.annotate("■", (number / 5, 1), (0, 8), **place, size=12)
+        key.set_color(VERDICT_COLOURS[name])
+        axes.annotate(name, (number / 5, 1), (13, 9), **place)
+    axes.set_xlim(0, 1)
+    axes.set_xticks(*_PERCENTS)
+    axes.set_xlabel("share of all sent tokens")
+    return figure
+
+
+def _cost(comparison: Comparison) -> Any:
+    figure, panels = _rows(comparison, [(0.0, 0.47), (0.53, 1.0)])
+    results = comparison.results
+    seconds = [found.cost.seconds / found.num_queries for found in results]
+    tokens = [found.cost.reader_tokens / found.num_queries for found in results]
+    for axes, values, form in zip(panels, (seconds, tokens), ("{:.2f} s", "{:,.0f}"), strict=True):
+        top = max(*values, 1e-9) if len(values) > 1 else max(values[0], 1e-9)
+        for row, (value, found) in enumerate(zip(values, results, strict=True)):
+            axes.barh([row], [value], 0.3, color=_colour(comparison, found))
+            axes.text(value + top * 0.03, row, form.format(value), va="center", size=9)
+        axes.set_xlim(0, top * 1.32)
+        axes.locator_params(axis="x", nbins=4)
+        axes.xaxis.set_major_formatter(lambda number, _: f"{number:,.10g}")
+    panels[0].set_xlabel("seconds a query")
+    panels[1].set_xlabel("reader tokens a query")
+    return figure
+
+
+def _rows(
+    comparison: Comparison, panels: Sequence[tuple[float, float]], legend: float = 0.0
+) -> tuple[Any, list[Any]]:
+    """A figure with a row a configuration, its name above its mark, and panels side by side."""
+    from matplotlib.figure import Figure
+
+    num_rows = len(comparison.results)
+    figure = Figure(figsize=(_WIDTH, _HEAD + legend + num_rows * _ROW + _FOOT))
+    room = _WIDTH - 2 * _SIDE
+    made = []
+    for start, end in panels:
+        axes = _axes(figure, (_SIDE + start * room, _FOOT, (end - start) * room, num_rows * _ROW))
+        axes.set_ylim(num_rows - 0.65, -0.65)
+        axes.set_yticks([])
+        made.append(axes)
+    for row, found in enumerate(comparison.results):
+        # On the last panel, which is painted last: a name may be longer than the first is wide.
+        made[-1].annotate(
+            _name(comparison, found), (-panels[-1][0] / (panels[-1][1] - panels[-1][0]), row),
+            (0, 10), xycoords=("axes fraction", "data"), textcoords="offset points",
+            **_emphasis(comparison, found),
+        )  # fmt: skip
+    return figure, made
+
+
+def _axes(figure: Any, box: tuple[float, float, float, float]) -> Any:
+    """Axes at left, bottom, width, height in inches, with vertical grid lines and nothing around."""
+    wide, high = figure.get_size_inches()
+    axes = figure.add_axes((box[0] / wide, box[1] / high, box[2] / wide, box[3] / high))
+    axes.grid(axis="x", color=GRID, lw=0.7)
+    axes.set_axisbelow(True)
+    axes.tick_params(length=0, labelsize=8.5)
+    axes.spines[:].set_visible(False)
+    return axes
+
+
+def _name(comparison: Comparison, found: ConfigurationResult) -> str:
+    """The name with its number, if there are many, and its role."""
+    name = "".join(c for c in " ".join(found.configuration.name.split()) if c.isprintable())
+    if len(name) > _LONGEST_NAME:
+        first = _LONGEST_NAME * 2 // 3
+        name = f"{name[:first].rstrip()}…{name[1 + first - _LONGEST_NAME :].lstrip()}"
+    number = comparison.results.index(found) + 1
+    return (
+        f"{number}. {name}{_role(comparison, found)}"
+        if _numbered(comparison)
+        else name + _role(comparison, found)
+    )
+
+
+def _point_name(comparison: Comparison, found: ConfigurationResult) -> str:
+    """The same for a point among points, where many names would hide what they name."""
+    if not _numbered(comparison):
+        return _name(comparison, found)
+    return f"{comparison.results.index(found) + 1}{_role(comparison, found)}"
+
+
+def _numbered(comparison: Comparison) -> bool:
+    return len(comparison.results) > _MOST_NAMED
+
+
+def _role(comparison: Comparison, found: ConfigurationResult) -> str:
+    roles = {comparison.widest: " (widest)", comparison.recommended: " (recommended)"}
+    return roles.get(found.configuration.name, "") if len(comparison.results) > 1 else ""
+
+
+def _colour(comparison: Comparison, found: ConfigurationResult) -> str:
+    name = found.configuration.name
+    return BEST if name == comparison.recommended else INK if name == comparison.widest else OTHER
+
+
+def _emphasis(comparison: Comparison, found: ConfigurationResult) -> dict[str, str]:
+    colour = _colour(comparison, found)
+    return {"weight": "normal", "color": INK} if colour == OTHER else {"weight": "bold", "color": colour}
+
+
+_PICTURES: dict[str, tuple[str, Callable[[Comparison], Any]]] = {
+    "utilization": ("Sent tokens that influenced the answer", _utilization),
+    "quality": ("What quality the sent tokens buy", _quality),
+    "verdicts": ("What the sent tokens were good for", _verdicts),
+    "cost": ("What measuring a query took the reader", _cost),
+}

@@ -1,0 +1,205 @@
+"""LexicalIndex by BM25 with frozen weights (eager sparse scoring, as bm25s does it).
+
+A score is the sum of the query terms' columns of a sparse matrix that is frozen when the index is built:
+idf(t) * tf / (tf + k1 (1 - b + b |chunk| / mean |chunk|)), idf(t) = ln(1 + (n - df + 0.5) / (df + 0.5)).
+
+Source: Kamphuis, de Vries, Boytsov, Lin, ECIR 2020, the "Lucene (accurate)" row.
+https://doi.org/10.1007/978-3-030-45442-5_4 ; Lu, 2024 (eager sparse scoring). https://arxiv.org/abs/2407.03618
+"""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from contextsvc.adapters.search.postings import Postings, count_terms, idf, renumbered, stems, weigh
+from contextsvc.errors import CorruptIndex, ShapeError
+from contextsvc.records.arrays import BoolArray, Float32Array, Float64Array, Int64Array
+from contextsvc.records.packs import Ranking
+
+DECIMALS = 6
+ANALYSER = "lower-case words, 179 English stop words out, Snowball English stems"
+TERMS = "lexical_terms.json"
+WEIGHTS = "lexical_weights.npy"
+CHUNKS = "lexical_chunks.npy"
+OFFSETS = "lexical_offsets.npy"
+COUNTS = "lexical_counts.npy"
+
+
+class Bm25sLexicalIndex:
+    """BM25 over chunks; ids are the positions of the texts it was built from.
+
+    Columns lie one after another: the chunks of term t and their weights are rows offsets[t] to
+    offsets[t + 1] of `chunks` and `weights`.
+    """
+
+    def __init__(
+        self,
+        terms: Sequence[str],
+        weights: Float32Array,
+        chunks: np.ndarray[Any, np.dtype[np.int32]],
+        offsets: Int64Array,
+        counts: np.ndarray[Any, np.dtype[np.int32]],
+        num_chunks: int,
+        parameters: Mapping[str, float],
+    ) -> None:
+        self.num_chunks = num_chunks
+        self._terms, self._numbers = terms, {term: number for number, term in enumerate(terms)}
+        self._weights, self._chunks, self._offsets, self._counts = weights, chunks, offsets, counts
+        self._parameters = dict(parameters)
+
+    @classmethod
+    def build(cls, texts: Iterable[str], k1: float = 1.5, b: float = 0.75) -> "Bm25sLexicalIndex":
+        """The index of the texts, which are read once and not kept: 12 bytes a posting, and the terms."""
+        return cls._of(count_terms(texts), {"k1": k1, "b": b})
+
+    @classmethod
+    def rebuild(cls, folder: Path, chunks: Int64Array, text: Callable[[int], str]) -> "Bm25sLexicalIndex":
+        """What `build` makes, from an index that was saved before: the words of a former chunk are known.
+
+        Args:
+            folder: Where the former index was saved; its files were verified.
+            chunks: For each chunk its number in the former index, -1 for a new one.
+            text: The text of a new chunk.
+
+        Raises:
+            CorruptIndex: the former index cannot be read.
+        """
+        former = cls.load(folder)
+        postings = Postings(former._terms, former._offsets, former._chunks, former._counts, former.num_chunks)
+        return cls._of(renumbered(postings, chunks, text), former._parameters)
+
+    @classmethod
+    def _of(cls, postings: Postings, parameters: Mapping[str, float]) -> "Bm25sLexicalIndex":
+        weights = weigh(postings, **parameters)
+        return cls(postings.terms, weights, postings.chunks, postings.offsets, postings.counts,
+                   postings.num_chunks, parameters)  # fmt: skip
+
+    def save(self, folder: Path) -> None:
+        """Write five files into a folder; the same texts give the same bytes."""
+        about = {
+            "analyser": ANALYSER,
+            "num_chunks": self.num_chunks,
+            "parameters": self._parameters,
+            "terms": self._terms,
+        }
+        (folder / TERMS).write_text(json.dumps(about), encoding="utf-8")
+        np.save(folder / WEIGHTS, self._weights.astype("<f4"), allow_pickle=False)
+        np.save(folder / CHUNKS, self._chunks.astype("<i4"), allow_pickle=False)
+        np.save(folder / OFFSETS, self._offsets.astype("<i8"), allow_pickle=False)
+        np.save(folder / COUNTS, self._counts.astype("<i4"), allow_pickle=False)
+
+    @classmethod
+    def load(cls, folder: Path, name: str = "lexical") -> "Bm25sLexicalIndex":
+        """Open what `save` wrote, arrays memory-mapped; `name` is the index's, for the error.
+
+        Raises:
+            CorruptIndex: a file is missing or of another form, or another analyser wrote it.
+        """
+        try:
+            about = json.loads((folder / TERMS).read_bytes())
+            # As plain arrays: the memmap subclass does bookkeeping on every slice.
+            weights, chunks, offsets, counts = (
+                np.load(folder / file, mmap_mode="r", allow_pickle=False).view(np.ndarray)
+                for file in (WEIGHTS, CHUNKS, OFFSETS, COUNTS)
+            )
+            sound = (
+                about["analyser"] == ANALYSER
+                and (weights.dtype, chunks.dtype, offsets.dtype) == ("<f4", "<i4", "<i8")
+                and weights.shape == chunks.shape == counts.shape == (int(offsets[-1]),)
+                and offsets.shape == (len(about["terms"]) + 1,)
+            )
+            if not sound:
+                raise ValueError("its files do not fit each other or this version's analyser")
+            return cls(about["terms"], weights, chunks, offsets, counts, about["num_chunks"],
+                       about["parameters"])  # fmt: skip
+        except (OSError, EOFError, ValueError, KeyError, TypeError, IndexError) as error:
+            raise CorruptIndex(name, [f"the lexical index cannot be read: {error}"]) from error
+
+    def search(self, queries: Sequence[str], k: int, allowed: BoolArray | None = None) -> list[Ranking]:
+        """As `LexicalIndex.search` says; a term counts as often as it occurs in the query."""
+        if k < 1:
+            raise ShapeError(f"k is {k}, expected at least 1")
+        if allowed is not None and allowed.shape != (self.num_chunks,):
+            raise ShapeError(f"allowed is {allowed.shape}, expected ({self.num_chunks},)")
+        return [self._search_one(query, k, allowed) for query in queries]
+
+    def scores(self, query: str, ids: Int64Array) -> Float64Array:
+        """As `LexicalIndex.scores` says: each term's column is searched for the ids, not read."""
+        self._require(ids)
+        found = np.zeros(len(ids))
+        for term, count in self._known_terms(query):
+            column = slice(int(self._offsets[term]), int(self._offsets[term + 1]))
+            at, held = _places(self._chunks[column], ids)
+            found += np.where(held, count * self._weights[column][at].astype(np.float64), 0.0)
+        return np.round(found, DECIMALS)
+
+    def coverage(self, query: str, ids: Int64Array) -> Float64Array:
+        """As `LexicalIndex.coverage` says; how many chunks hold a term is the length of its column."""
+        self._require(ids)
+        found, whole = np.zeros(len(ids)), 0.0
+        # In one order, for sums of floats depend on it and sets have none.
+        for stem in sorted(set(stems(query))):
+            term = self._numbers.get(stem)
+            column = self._chunks[
+                slice(0) if term is None else slice(*self._offsets[term : term + 2].tolist())
+            ]
+            weight = float(idf(self.num_chunks, len(column)))
+            found += weight * _places(column, ids)[1]
+            whole += weight
+        return np.round(found / whole, DECIMALS) if whole > 0 else found
+
+    def _require(self, ids: Int64Array) -> None:
+        if len(ids) and not 0 <= int(ids.min()) <= int(ids.max()) < self.num_chunks:
+            raise ShapeError(f"chunks {ids.min()} to {ids.max()} were asked for; there are {self.num_chunks}")
+
+    def _search_one(self, query: str, k: int, allowed: BoolArray | None) -> Ranking:
+        scores = self._scores(query)
+        if allowed is not None:
+            scores[~allowed] = 0.0
+        # Compared first: looking for what is not 0 among floats takes longer.
+        ids = np.flatnonzero(scores > 0)
+        found = scores[ids]
+        step = least = 10.0**-DECIMALS
+        if len(found) > k:
+            # All that tie with the k-th once they are rounded stay, for the sort to decide.
+            kth = np.partition(found, len(found) - k)[len(found) - k]
+            least = max(least, float(np.round(kth, DECIMALS)))
+        # Rounded last, and few: that takes as long as all the rest.
+        near = found > least - step
+        ids, found = ids[near], np.round(found[near], DECIMALS)
+        ids, found = ids[found >= least], found[found >= least]
+        best = np.lexsort((ids, -found))[:k]
+        return Ranking(ids[best].astype(np.int64), found[best].astype(np.float32))
+
+    def _scores(self, query: str) -> Float64Array:
+        """Of every chunk, not rounded: (num_chunks,)."""
+        columns = [
+            (count, slice(int(self._offsets[term]), int(self._offsets[term + 1])))
+            for term, count in self._known_terms(query)
+        ]
+        if not columns:
+            return np.zeros(self.num_chunks)
+        chunks = np.concatenate([self._chunks[column] for _, column in columns])
+        weights = np.concatenate(
+            [count * self._weights[column].astype(np.float64) for count, column in columns]
+        )
+        # Adds in this order, term by term.
+        return np.bincount(chunks, weights, self.num_chunks)  # type: ignore[return-value]  # weighted: float64
+
+    def _known_terms(self, query: str) -> list[tuple[int, int]]:
+        """(number, count) of the query's known terms, by term: sums depend neither on the order of words
+        nor on how terms are numbered."""
+        counts = Counter(stem for stem in stems(query) if stem in self._numbers)
+        return [(self._numbers[stem], counts[stem]) for stem in sorted(counts)]
+
+
+def _places(column: np.ndarray[Any, np.dtype[np.int32]], ids: Int64Array) -> tuple[Int64Array, BoolArray]:
+    """Where in a term's column, which rises, each id would stand, and whether it does."""
+    if not len(column):
+        return np.zeros(len(ids), dtype=np.int64), np.zeros(len(ids), dtype=np.bool_)
+    at = np.minimum(np.searchsorted(column, ids), len(column) - 1)
+    return at, column[at] == ids

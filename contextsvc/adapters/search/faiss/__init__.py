@@ -1,0 +1,1 @@
+"""Vector search with FAISS: exact and approximate."""

@@ -1,0 +1,153 @@
+"""Which term occurs how often in which chunk, and the BM25 weights of that.
+
+Stop words are those of bm25s, stems those of Snowball.
+bm25s makes the same weights, but from the words of every chunk anew: an update of one document in 10,000
+would read all of them again. Here the counts are kept, and the weights of a changed index follow from them in
+a few array operations. A test holds the weights against those of bm25s.
+"""
+
+import re
+from array import array
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import Stemmer
+from bm25s.stopwords import STOPWORDS_EN_PLUS
+from numpy.typing import ArrayLike, NDArray
+
+from contextsvc.records.arrays import Float32Array, Float64Array, Int64Array
+
+Int32Array = NDArray[np.int32]
+
+_WORD = re.compile(r"\w+")
+_STOP_WORDS = frozenset(STOPWORDS_EN_PLUS)
+
+
+@dataclass(frozen=True, slots=True)
+class Postings:
+    """Columns one after another: those of term t are rows offsets[t] to offsets[t + 1], chunks rising.
+
+    Attributes:
+        terms: Each occurs at least once.
+        chunks: Number of a chunk that holds the term.
+        counts: How often it does.
+    """
+
+    terms: Sequence[str]
+    offsets: Int64Array
+    chunks: Int32Array
+    counts: Int32Array
+    num_chunks: int
+
+
+def stems(text: str) -> list[str]:
+    """Stems of the lower-cased runs of letters, digits and underscores, single ones too, but stop words."""
+    # One stemmer a text (half a microsecond): it keeps a cache that threads must not share.
+    stemmed: list[str] = Stemmer.Stemmer("english").stemWords(words(text))
+    return stemmed
+
+
+def words(text: str) -> list[str]:
+    """What `stems` stems."""
+    return [word for word in _WORD.findall(text.lower()) if word not in _STOP_WORDS]
+
+
+def count_terms(texts: Iterable[str]) -> Postings:
+    """The postings of some texts, numbered from 0; the texts are read once."""
+    numbers: dict[str, int] = {}
+    num_chunks, columns = _count(enumerate(texts), numbers)
+    return _sorted(list(numbers), *columns, num_chunks)
+
+
+def renumbered(former: Postings, chunks: Int64Array, text: Callable[[int], str]) -> Postings:
+    """The postings of another set of chunks.
+
+    Args:
+        former: Of the chunks before.
+        chunks: For each chunk its number in `former`, no number twice; -1: its text is read.
+        text: The text of a chunk, by its new number.
+    """
+    place = np.full(former.num_chunks, -1, dtype=np.int64)
+    old = np.flatnonzero(chunks >= 0)
+    place[chunks[old]] = old
+    terms = np.repeat(np.arange(len(former.terms), dtype=np.int64), np.diff(former.offsets))
+    moved = place[former.chunks]
+    kept = moved >= 0
+    numbers = {term: number for number, term in enumerate(former.terms)}
+    new = np.flatnonzero(chunks < 0).tolist()
+    _, fresh = _count(((number, text(number)) for number in new), numbers)
+    return _sorted(
+        list(numbers),
+        np.concatenate([terms[kept], fresh[0]]),
+        np.concatenate([moved[kept], fresh[1]]),
+        np.concatenate([former.counts[kept], fresh[2]]),
+        len(chunks),
+    )
+
+
+def weigh(postings: Postings, k1: float, b: float) -> Float32Array:
+    """The weight of every posting: idf(t) * tf / (tf + k1 (1 - b + b |chunk| / mean |chunk|))."""
+    if not len(postings.chunks):
+        return np.zeros(0, dtype=np.float32)
+    counts = postings.counts.astype(np.float64)
+    lengths = np.bincount(postings.chunks, weights=counts, minlength=postings.num_chunks)
+    frequency = np.diff(postings.offsets)
+    worth = idf(postings.num_chunks, frequency)
+    saturation = k1 * (1 - b + b * lengths / lengths.mean())
+    weights: Float32Array = (
+        np.repeat(worth, frequency) * counts / (counts + saturation[postings.chunks])
+    ).astype(np.float32)
+    return weights
+
+
+def idf(num_chunks: int, frequency: ArrayLike) -> Float64Array:
+    """What terms are worth that so many of the chunks hold, in the shape of `frequency`."""
+    holding = np.asarray(frequency, dtype=np.float64)
+    worth: Float64Array = np.log1p((num_chunks - holding + 0.5) / (holding + 0.5))
+    return worth
+
+
+def _count(
+    texts: Iterable[tuple[int, str]], numbers: dict[str, int]
+) -> tuple[int, tuple[Int64Array, Int64Array, Int64Array]]:
+    """How many texts there are; terms, chunks and counts by chunk. New terms are numbered on."""
+    terms, chunks, counts = array("i"), array("i"), array("i")
+    num_texts = 0
+    stem = Stemmer.Stemmer("english").stemWord
+    # Each distinct word is stemmed and looked up once, for what a word counts for never changes.
+    known: dict[str, int] = {}
+    for chunk, text in texts:
+        num_texts += 1
+        found: dict[int, int] = {}
+        for word, count in Counter(words(text)).items():
+            number = known.get(word)
+            if number is None:
+                number = known[word] = numbers.setdefault(stem(word), len(numbers))
+            found[number] = found.get(number, 0) + count
+        terms.extend(found)
+        counts.extend(found.values())
+        chunks.extend([chunk] * len(found))
+    return num_texts, (_array(terms), _array(chunks), _array(counts))
+
+
+def _array(values: "array[int]") -> Int64Array:
+    return np.frombuffer(values, dtype=np.int32).astype(np.int64) if values else np.zeros(0, dtype=np.int64)
+
+
+def _sorted(
+    terms: list[str], numbers: Int64Array, chunks: Int64Array, counts: Int64Array, num_chunks: int
+) -> Postings:
+    # One key, and a stable sort: it takes runs that are in order already, as those of a former index are.
+    order = np.argsort(numbers * max(1, num_chunks) + chunks, kind="stable")
+    frequency = np.bincount(numbers, minlength=len(terms))
+    used = np.flatnonzero(frequency)
+    offsets = np.concatenate([[0], np.cumsum(frequency[used])]).astype(np.int64)
+    return Postings(
+        [terms[number] for number in used],
+        offsets,
+        chunks[order].astype(np.int32),
+        counts[order].astype(np.int32),
+        num_chunks,
+    )

@@ -1,0 +1,234 @@
+"""Files and folders -> documents, one at a time; whatever cannot be read is named with the reason."""
+
+import os
+import stat
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import BinaryIO
+
+from contextsvc.adapters.sources.folders import walk
+from contextsvc.adapters.sources.jsonl import bounded_lines, document_of_line
+from contextsvc.adapters.sources.python_reference import REFERENCE, read_python_reference
+from contextsvc.adapters.sources.text_files import decode_text, first_heading, split_front_matter
+from contextsvc.errors import MissingExtra, SourceError
+from contextsvc.records.documents import Document
+
+HtmlReader = Callable[[str], tuple[str, str]]
+"""Markup -> (title or "", Markdown text); raises SourceError or MissingExtra."""
+
+FORMATS = {
+    ".md": "markdown",
+    ".markdown": "markdown",
+    ".rst": "plain",
+    ".txt": "plain",
+    ".html": "html",
+    ".htm": "html",
+    ".jsonl": "jsonl",
+}
+"""How each suffix is read, in lower case."""
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """Something that gave no document.
+
+    Attributes:
+        source: File, `file:line` or folder, as `Document.source` would name it.
+        reason: One sentence for a person.
+        num_ignored: Files of other kinds that a folder holds: a summary, not a failure. 0 for
+            everything else, and that is a failure under `--strict`.
+    """
+
+    source: str
+    reason: str
+    num_ignored: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    path: Path
+    doc_id: str
+    source: str
+    relative: str
+
+    @property
+    def format(self) -> str | None:
+        return FORMATS.get(self.path.suffix.lower())
+
+
+def read_documents(
+    sources: Sequence[str], max_file_bytes: int, html: HtmlReader | None
+) -> Iterator[Document | Skipped]:
+    """Documents of files, folders and `python-reference`, in the order given; one in memory at a time.
+
+    A folder is walked as `folders.walk` says and gives `folder name/relative path` as doc_id, a
+    single file its name, a JSONL line its own. Titles: front matter, else HTML title, else first
+    heading, else file name without suffix.
+
+    Text is the file's, line ends as they are, a byte order mark stripped. Markdown text starts
+    after the front matter, and spans refer to what is left; `offset_chars` in the metadata is the
+    front matter's length, so offset + span is the place in the file. HTML text is the Markdown
+    extracted. Metadata: `path` inside the folder, scalars of the front matter or the JSONL line's
+    `metadata`, which win over `path`.
+
+    Args:
+        sources: At least one. `python-reference` is the reference, `./python-reference` a folder.
+        max_file_bytes: Larger files and longer JSONL lines are skipped, not loaded.
+        html: None when there is no extractor; HTML files are then skipped.
+
+    Raises:
+        SourceError: at once, before anything is read: no sources, or some do not exist or are
+            files of a kind that is not read; all are named.
+    """
+    _check(sources)
+    return _unique(item for source in sources for item in _read_source(source, max_file_bytes, html))
+
+
+def source_bytes(sources: Sequence[str]) -> int | None:
+    """Bytes of all files that would be read; None with `python-reference`, which is no file."""
+    if REFERENCE in sources:
+        return None
+    total = 0
+    for source in sources:
+        paths = [entry.path for entry in walk(Path(source))] if _is_folder(source) else [Path(source)]
+        for path in paths:
+            if path.suffix.lower() in FORMATS:
+                with suppress(OSError):
+                    total += path.stat().st_size
+    return total
+
+
+def _check(sources: Sequence[str]) -> None:
+    if not sources:
+        raise SourceError("no source given; expected files, folders or python-reference")
+    paths = [source for source in sources if source != REFERENCE]
+    problems = []
+    missing = [source for source in paths if not os.path.exists(source)]  # noqa: PTH110 - Path raises
+    if missing:
+        problems.append(f"no such file or folder: {', '.join(missing)}")
+    others = [s for s in paths if s not in missing and not _is_folder(s) and _single(s).format is None]
+    if others:
+        problems.append(f"not a kind of file that is read: {', '.join(others)}")
+    if problems:
+        raise SourceError(
+            f"{'; '.join(problems)} (expected folders, files of {' '.join(FORMATS)}, {REFERENCE})"
+        )
+
+
+def _unique(items: Iterator[Document | Skipped]) -> Iterator[Document | Skipped]:
+    first: dict[str, str] = {}
+    for item in items:
+        if isinstance(item, Document) and item.doc_id in first:
+            yield Skipped(
+                item.source, f"doc_id {item.doc_id!r} is taken by {first[item.doc_id]}, which is kept"
+            )
+            continue
+        if isinstance(item, Document):
+            first[item.doc_id] = item.source
+        yield item
+
+
+def _read_source(source: str, max_file_bytes: int, html: HtmlReader | None) -> Iterator[Document | Skipped]:
+    if source == REFERENCE:
+        yield from read_python_reference()
+    elif _is_folder(source):
+        yield from _read_folder(source, max_file_bytes, html)
+    else:
+        yield from _read_file(_single(source), max_file_bytes, html)
+
+
+def _is_folder(source: str) -> bool:
+    return os.path.isdir(source)  # noqa: PTH112 - Path.is_dir() raises for a name that is too long
+
+
+def _single(source: str) -> _File:
+    path = Path(source)
+    return _File(path, path.name, PurePath(source).as_posix(), path.name)
+
+
+def _read_folder(source: str, max_file_bytes: int, html: HtmlReader | None) -> Iterator[Document | Skipped]:
+    name = Path(os.path.abspath(source)).name  # noqa: PTH100 - resolve() would name a symlink's target
+    num_ignored = 0
+    for entry in walk(Path(source)):
+        doc_id = f"{name}/{entry.relative}".lstrip("/")
+        file = _File(entry.path, doc_id, (PurePath(source) / entry.relative).as_posix(), entry.relative)
+        if file.format is None and not entry.is_folder:
+            num_ignored += 1
+        elif entry.problem:
+            yield Skipped(file.source, entry.problem)
+        else:
+            yield from _read_file(file, max_file_bytes, html)
+    if num_ignored:
+        files = "1 file" if num_ignored == 1 else f"{num_ignored} files"
+        yield Skipped(PurePath(source).as_posix(), f"{files} of other kinds ignored", num_ignored)
+
+
+def _read_file(file: _File, max_file_bytes: int, html: HtmlReader | None) -> Iterator[Document | Skipped]:
+    try:
+        # Opening a pipe would wait for a writer that may never come.
+        if not stat.S_ISREG(file.path.stat().st_mode):
+            raise SourceError("not a regular file")
+        with file.path.open("rb") as opened:
+            if file.format == "jsonl":
+                yield from _read_jsonl(file, opened, max_file_bytes)
+            else:
+                yield _document(file, decode_text(_bounded(opened, max_file_bytes)), html)
+    except (SourceError, MissingExtra) as error:
+        yield Skipped(file.source, str(error))
+    except OSError as error:
+        yield Skipped(file.source, f"cannot be read: {error.strerror}")
+
+
+def _bounded(opened: BinaryIO, max_file_bytes: int) -> bytes:
+    num_bytes = os.fstat(opened.fileno()).st_size
+    data = opened.read(max_file_bytes + 1) if num_bytes <= max_file_bytes else b""
+    # The second look is for a file that grows while it is read.
+    if max(num_bytes, len(data)) > max_file_bytes:
+        raise SourceError(_too_long("file", max_file_bytes))
+    return data
+
+
+def _too_long(what: str, max_file_bytes: int) -> str:
+    return f"a {what} longer than {max_file_bytes} bytes; CONTEXTSVC_MAX_FILE_BYTES raises the limit"
+
+
+def _read_jsonl(file: _File, opened: BinaryIO, max_file_bytes: int) -> Iterator[Document | Skipped]:
+    has_lines = False
+    for number, line in bounded_lines(opened, max_file_bytes):
+        source = f"{file.source}:{number}"
+        if line is None:
+            has_lines = True
+            yield Skipped(source, _too_long("line", max_file_bytes))
+        elif line.strip():
+            has_lines = True
+            try:
+                document = document_of_line(line, source, file.relative)
+            except SourceError as error:
+                yield Skipped(source, str(error))
+                continue
+            yield document
+    if not has_lines:
+        raise SourceError("empty, or nothing but blank lines")
+
+
+def _document(file: _File, text: str, html: HtmlReader | None) -> Document:
+    title = ""
+    metadata: dict[str, object] = {"path": file.relative}
+    if file.format == "html":
+        if html is None:
+            raise MissingExtra("reading HTML", "html")
+        title, text = html(text)
+    elif file.format == "markdown":
+        values, offset = split_front_matter(text)
+        text = text[offset:]
+        title = str(values.get("title", ""))
+        metadata.update(values)
+        if offset:
+            metadata["offset_chars"] = offset
+        if not text.strip():
+            raise SourceError("nothing after the front matter")
+    plain = file.format == "plain"
+    title = title or first_heading(text, "plain" if plain else "markdown") or file.path.stem
+    return Document(file.doc_id, text, title, file.source, "plain" if plain else "markdown", metadata)

@@ -1,0 +1,111 @@
+"""What a text file says about itself: its encoding, its front matter, its title."""
+
+import codecs
+import re
+
+from contextsvc.adapters.text.plain_text import find_lines, parse_plain
+from contextsvc.errors import SourceError
+from contextsvc.indexing.sentences import heading_title
+from contextsvc.records.documents import Format
+
+Scalar = str | int | float | bool
+
+_FRONT_MATTER = re.compile(r"---[ \t]*\r?\n(.*?)^(?:---|\.\.\.)[ \t]*(?:\r?\n|\Z)", re.DOTALL | re.MULTILINE)
+_KEY = re.compile(r"([\w.-]+)[ \t]*:(?:[ \t]+(.*))?")
+_YAML_LINE = re.compile(r"\s*$|\s+\S|#|- |[\]}]|[\w.-]+[ \t]*:(?:\s|$)")
+_INTEGER = re.compile(r"-?(?:0|[1-9]\d{0,17})")
+_DECIMAL = re.compile(r"-?\d{1,15}\.\d{1,15}")
+_FENCE = re.compile(r"`{3,}|~{3,}")
+_ATX = re.compile(r"#{1,6}\s+\S")
+_SETEXT = re.compile(r"=+|--+")
+_NO_SETEXT = re.compile(r"[-*+]\s|[>|<]")
+_TITLE_CHARS = 20_000
+
+
+def decode_text(data: bytes) -> str:
+    """UTF-8 text of these bytes, a byte order mark stripped, line ends kept.
+
+    Raises:
+        SourceError: NUL bytes, bytes that are not UTF-8, no text at all; byte offsets from 0.
+    """
+    if (at := data.find(0)) >= 0:
+        raise SourceError(f"NUL byte at offset {at}: binary data or UTF-16, expected UTF-8 text")
+    mark = len(codecs.BOM_UTF8) if data.startswith(codecs.BOM_UTF8) else 0
+    try:
+        text = data[mark:].decode("utf-8")
+    except UnicodeDecodeError as error:
+        at = mark + error.start
+        raise SourceError(
+            f"not UTF-8: byte 0x{data[at]:02x} at offset {at}; convert it to UTF-8, for example with iconv"
+        ) from None
+    if not text.strip():
+        raise SourceError("nothing but spaces" if data else "empty")
+    return text
+
+
+def split_front_matter(text: str) -> tuple[dict[str, Scalar], int]:
+    """The `key: value` scalars of YAML front matter, and where the text after it starts.
+
+    Lists, nested keys and multi-line values are passed over: they take a YAML parser, and a filter
+    can do little with them. A `---` block that does not look like YAML is text, not front matter.
+
+    Returns:
+        Values and an offset in characters; ({}, 0) when there is no front matter.
+
+    >>> split_front_matter("---\\ntitle: Ports\\nweight: 7\\n---\\nText")
+    ({'title': 'Ports', 'weight': 7}, 31)
+    """
+    found = _FRONT_MATTER.match(text)
+    if not found:
+        return {}, 0
+    lines = found[1].splitlines()
+    if not all(_YAML_LINE.match(line) for line in lines) or not any(_KEY.match(line) for line in lines):
+        return {}, 0
+    values: dict[str, Scalar] = {}
+    for line in lines:
+        pair = _KEY.fullmatch(line)
+        value = _scalar((pair[2] or "").strip()) if pair else None
+        if pair and value is not None:
+            values[pair[1]] = value
+    return values, found.end()
+
+
+def first_heading(text: str, format: Format) -> str:
+    """The words of the first heading, looked for in the first 20,000 characters; "" without one."""
+    head = text[:_TITLE_CHARS]
+    if format == "markdown":
+        return _first_markdown_heading(head)
+    titles = (heading_title(head[b.start : b.end]) for b in parse_plain(head) if b.kind == "heading")
+    return next(titles, "")
+
+
+def _first_markdown_heading(text: str) -> str:
+    """A scan for # and underlined headings outside code fences: titles need no full parse."""
+    fence = previous = ""
+    for line in find_lines(text):
+        words = line.words if line.indent < 4 else ""
+        if fence:
+            fence = "" if words.startswith(fence) and not words.strip(fence[0]) else fence
+        elif opening := _FENCE.match(words):
+            fence, previous = opening[0], ""
+        elif _ATX.match(words):
+            return heading_title(words)
+        elif previous and _SETEXT.fullmatch(words):
+            return heading_title(previous)
+        else:
+            previous = "" if _NO_SETEXT.match(words) else words
+    return ""
+
+
+def _scalar(value: str) -> Scalar | None:
+    """A YAML scalar; None for null, for an empty value and for what is no scalar."""
+    if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
+        return value[1:-1]
+    value = re.split(r"(?:^|\s)#", value, maxsplit=1)[0].strip()
+    if not value or value[0] in "[{|>&*!'\"" or value in ("null", "~"):
+        return None
+    if value in ("true", "false"):
+        return value == "true"
+    if _INTEGER.fullmatch(value):
+        return int(value)
+    return float(value) if _DECIMAL.fullmatch(value) else value

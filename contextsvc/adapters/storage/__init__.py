@@ -1,0 +1,1 @@
+"""The cache and the job queue on disk."""

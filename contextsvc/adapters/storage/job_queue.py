@@ -1,0 +1,250 @@
+"""JobQueue in an SQLite file (the standard library's sqlite3) that threads and processes may share."""
+
+import json
+import logging
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from contextsvc.adapters.storage.owner_locks import Owner
+from contextsvc.adapters.storage.sqlite_file import SqliteFile
+from contextsvc.errors import SettingError
+from contextsvc.ports import Job, JobState
+
+MOST_TRIES = 3
+LEASE_SECONDS = 3600.0
+
+# Types are checked when the file is opened: a column of SQLite holds any of them otherwise.
+_TYPES = {
+    "state": "text", "num_tries": "integer", "owner": "text", "leased_at": "real", "reason": "text",
+    "key": "blob", "payload": "blob",
+}  # fmt: skip
+_SCHEMA = (
+    "CREATE TABLE jobs (place INTEGER PRIMARY KEY, "
+    + "".join(f"{name} {kind} CHECK (typeof({name}) = '{kind}'), " for name, kind in _TYPES.items())
+    + "UNIQUE (key))",
+    "CREATE INDEX jobs_by_state ON jobs (state, place)",
+)
+_Result = TypeVar("_Result")
+
+log = logging.getLogger("contextsvc.background")
+
+
+class SqliteJobQueue:
+    """The JobQueue port in a file that is made, with its folder, if it does not exist.
+
+    A job whose owner has died, or whose lease is over, waits again at its old place. One that was begun
+    MOST_TRIES times without being finished or given back has failed, so that a job that kills its process
+    cannot do so for ever. A failed job keeps its reason, not its payload.
+
+    A damaged or foreign file is moved to NAME.damaged with a warning, and the queue begins anew. While the
+    file is locked or the disk full, `put` says False, `take` finds nothing, and a job that cannot be marked
+    done is begun again after its lease. Each trouble is logged once, until something works again.
+
+    Make it after a fork, not before: connections do not survive one.
+
+    Args:
+        path: The file; NAME.lock and a NAME.owner-* for each user lie beside it.
+        max_jobs: Most that wait or run; also the most failed ones, the oldest of which are forgotten.
+        lease_seconds: A job that runs longer is begun again, though its owner lives.
+        clock: Seconds since a moment that all processes share.
+
+    Raises:
+        SettingError: an argument is out of its range, or the file cannot be made there. As with the
+            cache, a wrong folder should be seen at start; nothing that fails later raises.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        max_jobs: int,
+        lease_seconds: float = LEASE_SECONDS,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        if max_jobs < 1 or lease_seconds <= 0:
+            raise SettingError(
+                f"a queue of {max_jobs} jobs leased for {lease_seconds} s; expected at least 1 and above 0"
+            )
+        self._max_jobs, self._lease_seconds, self._clock = max_jobs, lease_seconds, clock
+        self._path, self._owner = path, Owner(path)
+        self._file = SqliteFile(path, _SCHEMA, self._owner.enter, log)
+        self._lock = threading.Lock()
+        self._trouble = ""
+        try:
+            self._file.connection()
+        except (BlockingIOError, sqlite3.Error) as error:
+            self._report(error)
+        except OSError as error:
+            raise SettingError(
+                f"the job queue {path} cannot be used: {error}; set CONTEXTSVC_HOME to a folder that can be "
+                f"written"
+            ) from error
+
+    def put(self, key: str, payload: bytes) -> bool:
+        """As `JobQueue.put` says; also False when the job cannot be written.
+
+        Raises:
+            TypeError: the payload is not bytes (a defect of the caller's code).
+        """
+        if not isinstance(payload, bytes):
+            raise TypeError(f"the queue holds bytes, found {type(payload).__name__}")
+        return self._tried(lambda: self._put(_encoded(key), payload), False)
+
+    def take(self) -> Job | None:
+        """As `JobQueue.take` says; also None when the file cannot be read or written."""
+        return self._tried(self._take, None)
+
+    def done(self, key: str) -> None:
+        """As `JobQueue.done` says, whoever runs the job."""
+        self._change("DELETE FROM jobs WHERE key = ?", _encoded(key))
+
+    def give_back(self, key: str) -> None:
+        """As `JobQueue.give_back` says, of a job that this queue took; the take no longer counts."""
+        self._change(
+            "UPDATE jobs SET state = 'waiting', num_tries = num_tries - 1 "
+            "WHERE key = ? AND state = 'running' AND owner = ?",
+            _encoded(key),
+            self._owner.name,
+        )
+
+    def fail(self, key: str, reason: str) -> None:
+        """As `JobQueue.fail` says, of a job that this queue took."""
+        self._tried(lambda: self._fail_own(_encoded(key), reason), None)
+
+    def state(self, key: str) -> tuple[JobState, str] | None:
+        """As `JobQueue.state` says; also None when the file cannot be read."""
+        return self._tried(lambda: self._state(_encoded(key)), None)
+
+    def num_waiting(self) -> int:
+        """As `JobQueue.num_waiting` says; 0 when the file cannot be read."""
+        query = "SELECT count(*) FROM jobs WHERE state = 'waiting'"
+        return self._tried(lambda: int(self._settled().execute(query).fetchone()[0]), 0)
+
+    def close(self) -> None:
+        """As `JobQueue.close` says: the connection ends, and so do the leases."""
+        with self._lock:
+            self._owner.leave()
+            self._file.close()
+
+    def _put(self, key: bytes, payload: bytes) -> bool:
+        with self._writing() as connection:
+            found = connection.execute("SELECT state FROM jobs WHERE key = ?", (key,)).fetchone()
+            if found is not None and found[0] != "failed":
+                return True
+            query = "SELECT count(*) FROM jobs WHERE state IN ('waiting', 'running')"
+            if connection.execute(query).fetchone()[0] >= self._max_jobs:
+                return False
+            connection.execute("DELETE FROM jobs WHERE key = ?", (key,))
+            connection.execute(
+                "INSERT INTO jobs "
+                "SELECT coalesce(max(place), 0) + 1, 'waiting', 0, '', 0.0, '', ?, ? FROM jobs",
+                (key, payload),
+            )
+        return True
+
+    def _state(self, key: bytes) -> tuple[JobState, str] | None:
+        found: tuple[JobState, str] | None = (
+            self._settled().execute("SELECT state, reason FROM jobs WHERE key = ?", (key,)).fetchone()
+        )
+        return found
+
+    def _take(self) -> Job | None:
+        columns = "place, key, payload, num_tries"
+        oldest = f"SELECT {columns} FROM jobs WHERE state = 'waiting' ORDER BY place LIMIT 1"
+        # A look first: a worker that polls an empty queue should not take the writers' lock.
+        if self._settled().execute(oldest).fetchone() is None:
+            return None
+        with self._writing() as connection:
+            found = connection.execute(oldest).fetchone()
+            if found is None:
+                return None
+            place, key, payload, num_tries = found
+            connection.execute(
+                "UPDATE jobs SET state = 'running', num_tries = ?, owner = ?, leased_at = ? WHERE place = ?",
+                (num_tries + 1, self._owner.name, self._clock(), place),
+            )
+        return Job(key.decode("utf-8", "surrogatepass"), payload, num_tries + 1)
+
+    def _fail_own(self, key: bytes, reason: str) -> None:
+        query = "SELECT place FROM jobs WHERE key = ? AND state = 'running' AND owner = ?"
+        with self._writing() as connection:
+            for (place,) in connection.execute(query, (key, self._owner.name)).fetchall():
+                self._fail(connection, place, reason)
+
+    def _fail(self, connection: sqlite3.Connection, place: int, reason: str) -> None:
+        # At a new place, so that those that failed first are forgotten first.
+        connection.execute(
+            "UPDATE jobs SET state = 'failed', reason = ?, payload = x'', "
+            "place = (SELECT max(place) + 1 FROM jobs) WHERE place = ?",
+            (reason.encode("utf-8", "replace").decode(), place),
+        )
+        connection.execute(
+            "DELETE FROM jobs WHERE place IN (SELECT place FROM jobs WHERE state = 'failed' "
+            "ORDER BY place DESC LIMIT -1 OFFSET ?)",
+            (self._max_jobs,),
+        )
+
+    def _change(self, statement: str, *values: object) -> None:
+        def run() -> None:
+            with self._writing() as connection:
+                connection.execute(statement, values)
+
+        self._tried(run, None)
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        with self._file.writing() as connection:
+            for place, num_tries in self._lapsed(connection):
+                if num_tries >= MOST_TRIES:
+                    self._fail(connection, place, f"it was begun {num_tries} times and never finished")
+                else:
+                    connection.execute("UPDATE jobs SET state = 'waiting' WHERE place = ?", (place,))
+            yield connection
+
+    def _settled(self) -> sqlite3.Connection:
+        """A connection to read from, in which no job is said to run that does not."""
+        connection = self._file.connection()
+        if self._lapsed(connection):
+            with self._writing():
+                pass
+        return connection
+
+    def _lapsed(self, connection: sqlite3.Connection) -> list[tuple[int, int]]:
+        """(place, number of tries) of the jobs whose owner is gone or whose lease is over."""
+        rows = connection.execute(
+            "SELECT place, num_tries, owner, leased_at FROM jobs WHERE state = 'running' ORDER BY place"
+        ).fetchall()
+        now = self._clock()
+        # abs: a clock that was set back must not make a lease longer than it is.
+        return [
+            (place, num_tries)
+            for place, num_tries, owner, leased_at in rows
+            if abs(now - leased_at) >= self._lease_seconds or self._owner.is_gone(owner)
+        ]
+
+    def _tried(self, call: Callable[[], _Result], otherwise: _Result) -> _Result:
+        with self._lock:
+            try:
+                found = call()
+            except (sqlite3.Error, OSError, ValueError, TypeError) as error:
+                # The latter two: a file that was damaged while open, whose values are of other types.
+                self._report(error)
+                self._file.recover(error)
+                return otherwise
+            self._trouble = ""
+            return found
+
+    def _report(self, error: Exception) -> None:
+        if self._trouble != str(error):
+            self._trouble = str(error)
+            event = {"event": "queue_trouble", "path": str(self._path), "error": str(error)}
+            log.warning(json.dumps(event, sort_keys=True))
+
+
+def _encoded(key: str) -> bytes:
+    # As bytes, for SQLite takes no lone surrogate in a text.
+    return key.encode("utf-8", "surrogatepass")

@@ -1,0 +1,88 @@
+"""markdown-it-py behind the BlockParser port."""
+
+from collections.abc import Sequence
+from itertools import groupby
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from contextsvc.adapters.text.plain_text import Line, find_lines
+from contextsvc.records.documents import Block, BlockKind
+
+_KINDS: dict[str, BlockKind] = {
+    "heading_open": "heading",
+    "fence": "code",
+    "code_block": "code",
+    "table_open": "table",
+    "list_item_open": "list_item",
+    "paragraph_open": "paragraph",
+    "blockquote_open": "paragraph",
+    "html_block": "paragraph",
+    "hr": "paragraph",
+}
+
+
+class MarkdownItBlockParser:
+    """A `ports.BlockParser` for CommonMark with tables.
+
+    A list item is a block; items nested in it follow as blocks of their own, and what the outer
+    item says after them is a paragraph. Fences, tables and headings inside a list item or a block
+    quote stay part of it. HTML, link definitions, template shortcodes and what lies deeper than the
+    parser nests (20) are paragraphs.
+
+    Source: CommonMark 0.31.2, https://spec.commonmark.org/; tables as in GitHub's.
+    """
+
+    def __init__(self) -> None:
+        # The inline phase would take most of the time and gives nothing that has a line number.
+        self._markdown = MarkdownIt("commonmark").enable("table")
+        self._markdown.core.ruler.enableOnly(["normalize", "block"])
+
+    def parse(self, text: str) -> list[Block]:
+        """The contract is `ports.BlockParser`'s; spans refer to `text` as it is, \\r\\n included."""
+        lines = find_lines(text)
+        # Which token each line belongs to; 0 is what no token claims. Markdown's blocks are made of
+        # whole lines, and the parser counts them as `find_lines` does.
+        owners = [0] * len(lines)
+        tokens = _outer_tokens(self._markdown.parse(text))
+        for number, token in enumerate(tokens, start=1):
+            first, end = token.map or (0, 0)
+            # Nested items come later than the item around them and take its lines over.
+            owners[first:end] = [number] * (min(end, len(lines)) - first)
+        return _blocks(lines, owners, tokens)
+
+
+def _outer_tokens(tokens: Sequence[Token]) -> list[Token]:
+    """The tokens that become blocks: the outermost ones, and list items at any depth of lists."""
+    found: list[Token] = []
+    num_quotes = 0
+    for token in tokens:
+        outermost = token.level == 0 or (token.type == "list_item_open" and num_quotes == 0)
+        if outermost and token.type in _KINDS:
+            found.append(token)
+        if token.type in ("blockquote_open", "blockquote_close"):
+            num_quotes += token.nesting
+    return found
+
+
+def _blocks(lines: Sequence[Line], owners: Sequence[int], tokens: Sequence[Token]) -> list[Block]:
+    """One block a run of lines with the same owner, from its first word to its last."""
+    blocks: list[Block] = []
+    begun: set[int] = set()
+    for owner, run in groupby(enumerate(lines), key=lambda numbered: _group(numbered, owners)):
+        worded = [line for _, line in run if line.words]
+        if worded:
+            kind, level = _kind(tokens[owner - 1]) if owner > 0 and owner not in begun else ("paragraph", 0)
+            blocks.append(Block(kind, worded[0].start, worded[-1].end, level))
+            begun.add(owner)
+    return blocks
+
+
+def _group(numbered: tuple[int, Line], owners: Sequence[int]) -> int:
+    """The owner of a line; lines nobody claims are parted by blank ones."""
+    number, line = numbered
+    return owners[number] or (0 if line.words else -1)
+
+
+def _kind(token: Token) -> tuple[BlockKind, int]:
+    return _KINDS[token.type], int(token.tag[1]) if token.type == "heading_open" else 0

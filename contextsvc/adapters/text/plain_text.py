@@ -1,0 +1,268 @@
+"""Plain text and reStructuredText -> blocks, line by line; and the line table every block parser needs."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from contextsvc.records.documents import Block, BlockKind
+
+_LINE_END = re.compile(r"\r\n|\r|\n")
+_ADORNMENT = re.compile(r"([=\-*^~\"#])\1*")
+_BULLET = re.compile(r"[-*+•‣⁃]\s+(?=\S)")
+_ITEM = re.compile(r"(?:[-*+•‣⁃]|\d{1,3}[.)]|\(\d{1,3}\)|\(?[a-z]\)|#\.)\s+(?=\S)")
+_GRID_BORDER = re.compile(r"\+(?:[-=]+\+)+")
+_SIMPLE_BORDER = re.compile(r"=+(?: +=+)+")
+_DIRECTIVE = re.compile(r"\.\. +([\w:.-]+?)::(?:\s|$)")
+_CODE_DIRECTIVE = re.compile(
+    r"code|code-block|sourcecode|parsed-literal|math|doctest|testcode|testoutput|productionlist|prompt|ipython"
+)
+_CODE_INDENT = 3
+_QUOTED = re.compile(r"``[^`]+``|`[^`]+`|\"[^\"]*\"")
+_WORD = re.compile(r"[(\[“‘'*]*[^\W\d_][\w’'/-]*[)\]”’'*.,;:!?]*|[-–—]|w")
+_CODE_MARK = re.compile(r"\w\(|[=;{}$|@\\<>]|::")
+_COMMENT = re.compile(r"\s\s#\s")
+_JUDGED_LINES, _JUDGED_CHARS = 20, 500
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of a text: what it says without the spaces around it, and where that lies.
+
+    Attributes:
+        start: First non-space character; equal to `end` when there is none.
+        end: One past the last non-space character.
+        indent: Columns before `start`, tabs every 8; of no use on a blank line.
+        words: `text[start:end]`.
+    """
+
+    start: int
+    end: int
+    indent: int
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Before:
+    """What the next block hangs under: its indent, and what it announces."""
+
+    indent: int = 0
+    announces: Literal["literal", "prose", "any"] = "any"
+
+
+def find_lines(text: str) -> list[Line]:
+    """Every line of a text, blank ones included, ended by \\n, \\r\\n or a lone \\r and nothing else.
+
+    `str.splitlines` was rejected: it also cuts at form feeds and U+2028, where Markdown does not.
+    """
+    lines: list[Line] = []
+    at = 0
+    for stop, after in [*((m.start(), m.end()) for m in _LINE_END.finditer(text)), (len(text), 0)]:
+        raw = text[at:stop]
+        tail = raw.lstrip()
+        words = tail.rstrip()
+        lead = len(raw) - len(tail)
+        lines.append(Line(at + lead, at + lead + len(words), len(raw[:lead].expandtabs(8)), words))
+        at = after
+    return lines
+
+
+class PlainBlockParser:
+    """A `ports.BlockParser` for plain text, reStructuredText and Sphinx text output."""
+
+    def parse(self, text: str) -> list[Block]:
+        """See `parse_plain`."""
+        return parse_plain(text)
+
+
+def parse_plain(text: str) -> list[Block]:
+    """The blocks of plain text or reStructuredText; the contract is `ports.BlockParser`'s.
+
+    - heading: a title underlined, and perhaps overlined, by a run of one of = - * ^ ~ " # at least
+      as long; levels in order of first appearance, 6 at most.
+    - code: what is indented under a paragraph that ends in `::` or under a code directive; a doctest
+      (`>>>`) up to a blank line; else what is indented by 3 columns more than the block above and
+      does not read like prose. That judgement is ours: Sphinx text output indents both code and the
+      descriptions of methods.
+    - list_item: a bullet or number with the lines that hang under it, up to a blank line; what
+      follows the blank line is a block of its own.
+    - table: reStructuredText grid and simple tables.
+    - paragraph: everything else, up to a blank line.
+
+    Source: https://docutils.sourceforge.io/docs/ref/rst/restructuredtext.html
+    """
+    lines = find_lines(text)
+    table_ends = _simple_table_ends(lines)
+    levels: dict[tuple[str, bool], int] = {}
+    blocks: list[Block] = []
+    before = _Before()
+    at = 0
+    while at < len(lines):
+        if not lines[at].words:
+            at += 1
+            continue
+        kind, end = _block_at(lines, at, before, table_ends)
+        level = _level(lines, at, levels) if kind == "heading" else 0
+        blocks.append(Block(kind, lines[at].start, lines[end - 1].end, level))
+        before = _before_next(lines, at, end, kind, before)
+        at = end
+    return blocks
+
+
+def _block_at(
+    lines: Sequence[Line], at: int, before: _Before, table_ends: Sequence[int]
+) -> tuple[BlockKind, int]:
+    line = lines[at]
+    if before.announces == "literal" and line.indent > before.indent:
+        return "code", _indented_end(lines, at, before.indent + 1)
+    if _GRID_BORDER.fullmatch(line.words):
+        return "table", _grid_end(lines, at)
+    if _SIMPLE_BORDER.fullmatch(line.words) and table_ends[at]:
+        return "table", table_ends[at]
+    if height := _heading_height(lines, at):
+        return "heading", at + height
+    if _ITEM.match(line.words):
+        return "list_item", _item_end(lines, at)
+    if before.announces == "any" and line.indent >= before.indent + _CODE_INDENT:
+        end = _indented_paragraph_end(lines, at, line.indent)
+        if not _is_prose(lines[at:end]):
+            return "code", _code_end(lines, at, end)
+    if line.words.startswith(">>> "):
+        return "code", _indented_paragraph_end(lines, at, 0)
+    return "paragraph", _paragraph_end(lines, at)
+
+
+def _before_next(lines: Sequence[Line], at: int, end: int, kind: BlockKind, before: _Before) -> _Before:
+    """What the block just read means for the next one."""
+    if kind == "heading":
+        return _Before()
+    if kind in ("code", "table"):
+        return _Before(before.indent)
+    first, last = lines[at], lines[end - 1]
+    item = _ITEM.match(first.words) if kind == "list_item" else None
+    indent = first.indent + (item.end() if item else 0)
+    if directive := _DIRECTIVE.match(first.words):
+        return _Before(indent, "literal" if _CODE_DIRECTIVE.fullmatch(directive[1]) else "prose")
+    return _Before(indent, "literal" if last.words.endswith("::") else "any")
+
+
+def _heading_height(lines: Sequence[Line], at: int) -> int:
+    """Lines the heading that starts here takes: 3 with an overline, 2 without, 0 when there is none."""
+    first, second, third = (lines[i].words if i < len(lines) else "" for i in (at, at + 1, at + 2))
+    if _ADORNMENT.fullmatch(first):
+        fits = len(second) <= len(first) == len(third)
+        return 3 if fits and first == third and _is_title(second) else 0
+    flush = lines[at].indent == 0 and at + 1 < len(lines) and lines[at + 1].indent == 0
+    underlined = flush and _ADORNMENT.fullmatch(second) and len(second) >= len(first)
+    return 2 if underlined and _is_title(first) and not _BULLET.match(first) else 0
+
+
+def _is_title(words: str) -> bool:
+    return any(c.isalnum() for c in words)
+
+
+def _level(lines: Sequence[Line], at: int, levels: dict[tuple[str, bool], int]) -> int:
+    overlined = _heading_height(lines, at) == 3
+    style = (lines[at + 1].words[0] if not overlined else lines[at].words[0], overlined)
+    return levels.setdefault(style, min(len(levels) + 1, 6))
+
+
+def _item_end(lines: Sequence[Line], at: int) -> int:
+    end = at + 1
+    while end < len(lines) and lines[end].words and lines[end].indent > lines[at].indent:
+        if _ITEM.match(lines[end].words):
+            break
+        end += 1
+    return end
+
+
+def _paragraph_end(lines: Sequence[Line], at: int) -> int:
+    """The line after the paragraph.
+
+    A line that ends in a colon may be followed without a blank line by a list or an indented
+    block: reStructuredText forbids it, people write it.
+    """
+    end = at + 1
+    while end < len(lines) and lines[end].words:
+        line = lines[end]
+        if _GRID_BORDER.fullmatch(line.words):
+            break
+        deeper = line.indent >= lines[at].indent + _CODE_INDENT
+        if lines[end - 1].words.endswith(":") and (deeper or _ITEM.match(line.words)):
+            break
+        end += 1
+    return end
+
+
+def _indented_end(lines: Sequence[Line], at: int, indent: int) -> int:
+    """The line after the last one of at least this indent, blank lines between them included."""
+    end = at + 1
+    for number in range(at + 1, len(lines)):
+        if lines[number].words:
+            if lines[number].indent < indent:
+                break
+            end = number + 1
+    return end
+
+
+def _code_end(lines: Sequence[Line], at: int, end: int) -> int:
+    """Code goes on over blank lines until its indent ends or something reads like prose."""
+    indent = min(line.indent for line in lines[at:end])
+    start = end
+    while True:
+        while start < len(lines) and not lines[start].words:
+            start += 1
+        if start == len(lines) or lines[start].indent < indent:
+            return end
+        paragraph_end = _indented_paragraph_end(lines, start, indent)
+        if lines[start].indent == indent and _is_prose(lines[start:paragraph_end]):
+            return end
+        start = end = paragraph_end
+
+
+def _indented_paragraph_end(lines: Sequence[Line], at: int, indent: int) -> int:
+    while at < len(lines) and lines[at].words and lines[at].indent >= indent:
+        at += 1
+    return at
+
+
+def _grid_end(lines: Sequence[Line], at: int) -> int:
+    end = at + 1
+    while end < len(lines) and lines[end].words[:1] in ("+", "|"):
+        end += 1
+    return end
+
+
+def _simple_table_ends(lines: Sequence[Line]) -> list[int]:
+    """For each line, where a simple table that starts there ends; 0 where none can.
+
+    A border followed by a blank line closes the table. Found from the end in one pass: searching
+    from every border would take quadratic time on a file full of them.
+    """
+    ends = [0] * len(lines)
+    close = 0
+    for number in range(len(lines) - 1, -1, -1):
+        if lines[number].words and _SIMPLE_BORDER.fullmatch(lines[number].words):
+            ends[number] = close
+            if number + 1 == len(lines) or not lines[number + 1].words:
+                close = number + 1
+    return ends
+
+
+def _is_prose(lines: Sequence[Line]) -> bool:
+    """Whether lines read like sentences rather than code: mostly words, few marks of a program.
+
+    Quoted pieces count as words: Sphinx sets inline code in double quotes.
+    """
+    num_tokens = num_words = num_marks = 0
+    for line in lines[:_JUDGED_LINES]:
+        plain = _QUOTED.sub("w", line.words[:_JUDGED_CHARS])
+        if _COMMENT.search(plain):
+            return False
+        tokens = plain.split()
+        num_tokens += len(tokens)
+        num_words += sum(1 for token in tokens if _WORD.fullmatch(token))
+        num_marks += len(_CODE_MARK.findall(plain))
+    if lines[0].words[0].islower() and lines[-1].words[-1] not in '.!?:;,)”"':
+        return False
+    return num_words >= 0.6 * num_tokens and num_marks <= 0.15 * num_tokens

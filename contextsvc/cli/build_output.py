@@ -1,0 +1,108 @@
+"""What a build or an update has done, for people and for machines."""
+
+from collections.abc import Sequence
+
+from contextsvc.cli.output import out, print_fields, print_table
+from contextsvc.indexing.build import Built, Progress
+from contextsvc.indexing.deduplication import DuplicateWatch
+from contextsvc.records.json import Json
+from contextsvc.storage.corpus.aliases import Alias
+
+
+def progress_line(done: Progress, remaining: str) -> str:
+    """How far it is."""
+    if done.phase != "embedding":
+        return done.phase
+    rate = done.num_documents / done.seconds if done.seconds else 0.0
+    so_far = f"{done.num_documents} documents, {done.num_vectors} vectors"
+    return f"{so_far}, {rate:.1f} documents/s{remaining}"
+
+
+def built_view(built: Built) -> Json:
+    """As JSON."""
+    done, manifest = built.progress, built.manifest
+    return {
+        "name": manifest.name,
+        "generation": manifest.generation,
+        "changed": built.changed,
+        "num_documents": manifest.num_documents,
+        "num_chunks": manifest.num_chunks,
+        "num_sentences": manifest.num_sentences,
+        "num_vectors": manifest.num_vectors,
+        "num_tokens": manifest.settings.get("num_tokens", 0),
+        "num_embedded": done.num_vectors,
+        "num_reused": done.num_reused,
+        "num_added": built.num_added,
+        "num_replaced": built.num_changed,
+        "num_unchanged": built.num_unchanged,
+        "num_deleted": built.num_deleted,
+        "seconds": round(built.seconds, 2),
+        "documents_per_second": round(done.num_documents / built.seconds, 1),
+        "tokens_per_second": round(done.num_tokens / built.seconds),
+        "encoder_share": round(done.encoder_seconds / built.seconds, 3),
+    }
+
+
+def print_built(built: Built, updated: bool = False) -> None:
+    """As a few lines."""
+    view = built_view(built)
+    what = "published" if built.changed else "unchanged: it was already current"
+    fields = {
+        "index": f"{view['name']}  generation {view['generation']} ({what})",
+        "content": f"{view['num_documents']} documents, {view['num_tokens']} tokens, "
+        f"{view['num_chunks']} chunks",
+        "sentences": f"{view['num_sentences']}",
+        "vectors": f"{view['num_vectors']} of distinct sentences and titles, {view['num_embedded']} made now",
+        "time": f"{view['seconds']} s: {view['documents_per_second']} documents/s, "
+        f"{view['tokens_per_second']} tokens/s, {view['encoder_share']:.0%} in the encoder",
+    }
+    if updated:
+        fields["changes"] = (
+            f"{view['num_added']} added, {view['num_replaced']} replaced, {view['num_deleted']} deleted, "
+            f"{view['num_unchanged']} found unchanged"
+        )
+    elif view["num_reused"]:
+        fields["resumed"] = f"{view['num_reused']} documents were finished before"
+    print_fields(fields)
+
+
+MAX_SHOWN = 20
+
+
+def duplicates_view(aliases: Sequence[Alias]) -> list[Json]:
+    """As JSON."""
+    return [
+        {
+            "doc_id": alias.doc_id, "source": alias.source, "kept": alias.kept,
+            "exact": alias.exact, "likeness": alias.likeness,
+        }
+        for alias in aliases
+    ]  # fmt: skip
+
+
+def print_duplicates(watch: DuplicateWatch) -> None:
+    """How many there are and what became of them; nothing without any."""
+    if not watch.found:
+        return
+    num_exact = sum(alias.exact for alias in watch.found)
+    what = f"{num_exact} equal to another document, {len(watch.found) - num_exact} nearly so: "
+    print_fields(
+        {
+            "duplicates": what
+            + ("left out, kept as aliases" if watch.keep_one else "all indexed; --dedupe keeps one of each")
+        }
+    )
+
+
+def print_aliases(aliases: Sequence[Alias]) -> None:
+    """The first of them, each with the document that stands for it; nothing without any."""
+    if not aliases:
+        return
+    rows = [
+        (alias.doc_id, alias.kept, "equal" if alias.exact else f"{alias.likeness:.3f}")
+        for alias in aliases[:MAX_SHOWN]
+    ]
+    out.print()
+    print_table(("alias", "stands for it", "likeness"), rows)
+    if len(aliases) > MAX_SHOWN:
+        out.print(f"and {len(aliases) - MAX_SHOWN} more; --json shows all")

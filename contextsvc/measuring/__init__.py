@@ -1,0 +1,1 @@
+"""A pack becomes a measurement."""

@@ -1,0 +1,115 @@
+"""Which sentences of the live chunks carried the target: ablation once more, one level down."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from contextsvc.measuring.masks import Fit, subset_masks, telling_masks
+from contextsvc.measuring.records import SentenceVerdict, Utilization
+from contextsvc.measuring.verdicts import verdict_of
+from contextsvc.ports import Limits, Prompt, Reader
+from contextsvc.ports.reading import Cost
+from contextsvc.records.arrays import BoolArray
+from contextsvc.records.documents import Chunk
+from contextsvc.records.packs import ContextPack, PackedChunk
+from contextsvc.records.rendering import SEPARATOR, label
+from contextsvc.records.spans import Span, offset_in
+from contextsvc.storage.library import LoadedIndex
+
+
+@dataclass(frozen=True, slots=True)
+class _Pieces:
+    """Live chunks cut into heading lines and sentences.
+
+    Attributes:
+        texts: In order of the prompt; together they are the chunks as a reader reads them.
+        blocks: The chunk of each text, numbered from 0.
+        sentences: The sentence of each text, numbered over all chunks; -1 for a heading line.
+        spans: (chunk, start, end) of each sentence.
+    """
+
+    texts: tuple[str, ...]
+    blocks: tuple[int, ...]
+    sentences: tuple[int, ...]
+    spans: tuple[tuple[int, int, int], ...]
+
+
+def measure_sentences(
+    reader: Reader,
+    fit: Fit,
+    index: LoadedIndex,
+    pack: ContextPack,
+    found: Utilization,
+    num_subsets: int,
+    seed: int,
+    limits: Limits,
+) -> tuple[tuple[SentenceVerdict, ...] | None, Cost]:
+    """A verdict for each sentence of each live or redundant chunk, in order of the pack.
+
+    Only these chunks are read, so a sentence's effect is within what carried the target. The
+    threshold is that of the chunks. Nothing where no chunk is live; None if a limit was reached.
+    """
+    used = [
+        packed
+        for packed, verdict in zip(pack.chunks, found.verdicts, strict=True)
+        if verdict.verdict in ("live", "redundant")
+    ]
+    pieces = _pieces(index, used)
+    if not pieces.spans:
+        return (), Cost()
+    count = len(pieces.spans)
+    subsets = subset_masks(count, num_subsets, [seed, int(pack.pack_id[16:24], 16)])
+    design = np.concatenate([telling_masks(count, 0), subsets])
+    prompt = Prompt(pieces.texts, pack.query, pieces.blocks)
+    scores = reader.score(prompt, _over_pieces(design, pieces), found.target, limits)
+    if np.isnan(scores.values).any():
+        return None, scores.cost
+    effects, targets = fit(design, scores.exchange), fit(design, scores.values)
+    verdicts = tuple(
+        SentenceVerdict(
+            used[chunk].candidate.chunk.chunk_id, start, end, round(float(effect), 6),
+            verdict_of(float(effect), float(target), found.threshold.eps),
+        )
+        for (chunk, start, end), effect, target in zip(pieces.spans, effects, targets, strict=True)
+    )  # fmt: skip
+    return verdicts, scores.cost
+
+
+def _pieces(index: LoadedIndex, used: Sequence[PackedChunk]) -> _Pieces:
+    texts: list[str] = []
+    blocks: list[int] = []
+    sentences: list[int] = []
+    spans: list[tuple[int, int, int]] = []
+    for number, packed in enumerate(used):
+        chunk = packed.candidate.chunk
+        texts.append(f"{label(chunk)}\n".lstrip())
+        blocks.append(number)
+        sentences.append(-1)
+        inside = _sentences_in(chunk, index.corpus.sentence_spans(packed.candidate.number))
+        # What stands between two sentences goes with the first, be it spaces or the mark of an omission.
+        offsets = [*(chunk.offset(start) for start, _ in inside), len(chunk.text)]
+        for (start, end), (at, following) in zip(inside, pairwise(offsets), strict=True):
+            texts.append(chunk.text[at:following])
+            blocks.append(number)
+            sentences.append(len(spans))
+            spans.append((number, start, end))
+        texts[-1] = texts[-1].rstrip() + SEPARATOR
+    return _Pieces(tuple(texts), tuple(blocks), tuple(sentences), tuple(spans))
+
+
+def _sentences_in(chunk: Chunk, spans: Iterable[Span]) -> list[Span]:
+    """Of the sentences of the index's chunk those that are in the pack's, clipped to it."""
+    clipped = [(max(start, chunk.start), min(end, chunk.end)) for start, end in spans]
+    return [(a, b) for a, b in clipped if a < b and offset_in(chunk.spans, a) is not None]
+
+
+def _over_pieces(design: BoolArray, pieces: _Pieces) -> BoolArray:
+    """Masks over sentences -> masks over texts: a heading line stays while a sentence of its chunk does."""
+    chunk_of = np.array([chunk for chunk, _, _ in pieces.spans])
+    columns = [
+        design[:, sentence] if sentence >= 0 else design[:, chunk_of == block].any(axis=1)
+        for sentence, block in zip(pieces.sentences, pieces.blocks, strict=True)
+    ]
+    return np.stack(columns, axis=1)

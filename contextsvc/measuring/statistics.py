@@ -1,0 +1,37 @@
+"""How sure a number is."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from contextsvc.errors import ShapeError
+from contextsvc.records.arrays import Float64Array
+
+ROUNDS = 2_000
+
+
+def bootstrap(
+    values: Float64Array, statistic: Callable[[Float64Array], Float64Array], seed: int
+) -> tuple[float, float]:
+    """95 % percentile interval of a statistic under resampling with replacement.
+
+    Args:
+        values: (n,), n >= 1.
+        statistic: (rounds, n) samples -> (rounds,) values.
+        seed: The same seed gives the same interval.
+
+    Raises:
+        ShapeError: no values.
+
+    Source: Efron and Tibshirani, An Introduction to the Bootstrap, 1993, section 13.3.
+    """
+    if len(values) == 0:
+        raise ShapeError("an interval needs at least one value, found none")
+    draws = np.random.default_rng(seed).integers(0, len(values), size=(ROUNDS, len(values)))
+    low, high = np.percentile(statistic(values[draws]), [2.5, 97.5])
+    return float(low), float(high)
+
+
+def mean_interval(values: Float64Array, seed: int) -> tuple[float, float]:
+    """95 % bootstrap interval of the mean."""
+    return bootstrap(values, lambda samples: samples.mean(axis=1), seed)

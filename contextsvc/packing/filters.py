@@ -1,0 +1,92 @@
+"""Which documents a request may see, by their metadata.
+
+A filter is `{"field": F, OP: VALUE}`, `{"and": [..]}`, `{"or": [..]}` or `{"not": {..}}`; F is a
+metadata key or one of `doc_id`, `title`, `source`.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from contextsvc.errors import InvalidRequest
+from contextsvc.records.arrays import BoolArray, Int64Array
+from contextsvc.storage.corpus.columns import Column, Columns
+
+OPERATORS: Mapping[str, Callable[[Column, Any], Int64Array]] = {
+    "eq": lambda column, wanted: column.equal(wanted),
+    "in": lambda column, wanted: np.concatenate([*map(column.equal, wanted), np.zeros(0, dtype=np.int64)]),
+    "gt": lambda column, wanted: column.ordered("gt", wanted),
+    "lt": lambda column, wanted: column.ordered("lt", wanted),
+    "exists": lambda column, wanted: column.present(),  # noqa: ARG005 - false is turned round below
+}
+
+MAX_DEPTH = 16
+
+
+def matching(spec: object, columns: Columns) -> BoolArray:
+    """Which rows a filter holds for: (num_rows,).
+
+    A row without the field fails every operator but `exists: false`. Values of different kinds are
+    never equal nor ordered. An empty `and` holds for all, an empty `or` for none.
+
+    >>> rows = Columns([{"v": 4}, {"v": 4, "lang": "de"}, {"lang": "en"}])
+    >>> matching({"and": [{"field": "v", "gt": 3}, {"not": {"field": "lang", "eq": "de"}}]}, rows).tolist()
+    [True, False, False]
+
+    Raises:
+        InvalidRequest: the filter is not of this form.
+    """
+    return _matching(spec, columns, 0)
+
+
+def _matching(spec: object, columns: Columns, depth: int) -> BoolArray:
+    if depth > MAX_DEPTH:
+        raise InvalidRequest(f"a filter may nest {MAX_DEPTH} deep")
+    if not isinstance(spec, Mapping):
+        raise InvalidRequest(f"a filter is an object, found {repr(spec)[:200]}")
+    if len(spec) == 1:
+        ((word, inner),) = spec.items()
+        if word in ("and", "or") and isinstance(inner, list):
+            join: np.ufunc = np.logical_and if word == "and" else np.logical_or
+            holds = np.full(len(columns.owners), word == "and")
+            for part in inner:
+                join(holds, _matching(part, columns, depth + 1), out=holds)
+            return holds
+        if word == "not":
+            return ~_matching(inner, columns, depth + 1)
+    return _comparison(spec, columns)
+
+
+def _comparison(spec: Mapping[str, Any], columns: Columns) -> BoolArray:
+    operators = sorted(set(spec) - {"field"})
+    field = spec.get("field")
+    if not isinstance(field, str) or len(operators) != 1 or operators[0] not in OPERATORS:
+        known = ", ".join(OPERATORS)
+        raise InvalidRequest(
+            f'a filter is {{"field": NAME, OPERATOR: VALUE}} with one operator of {known}, '
+            f'or an "and", "or" or "not" of such; found {repr(spec)[:200]}'
+        )
+    (operator,) = operators
+    wanted = spec[operator]
+    _check_value(operator, wanted)
+    holds = np.zeros(len(columns.owners), dtype=np.bool_)
+    holds[OPERATORS[operator](columns.column(field), wanted)] = True
+    return ~holds if operator == "exists" and not wanted else holds
+
+
+def _check_value(operator: str, wanted: object) -> None:
+    scalar = isinstance(wanted, (str, int, float))
+    expected = {
+        "eq": ("a text, number or boolean", scalar),
+        "in": (
+            "a list of texts, numbers or booleans",
+            isinstance(wanted, list) and all(isinstance(value, (str, int, float)) for value in wanted),
+        ),
+        "gt": ("a text or number", scalar and not isinstance(wanted, bool)),
+        "lt": ("a text or number", scalar and not isinstance(wanted, bool)),
+        "exists": ("true or false", isinstance(wanted, bool)),
+    }
+    what, right = expected[operator]
+    if not right:
+        raise InvalidRequest(f"{operator!r} in a filter takes {what}, found {repr(wanted)[:200]}")

@@ -1,0 +1,1 @@
+"""What flows through the package: frozen records, their JSON, and the text they are rendered to."""

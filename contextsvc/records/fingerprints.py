@@ -1,0 +1,13 @@
+"""Digests that identify content."""
+
+import hashlib
+
+
+def digest(*parts: str) -> str:
+    """SHA-256 over the parts, each with its length in front, so that no two lists collide."""
+    state = hashlib.sha256()
+    for part in parts:
+        data = part.encode("utf-8", "surrogatepass")
+        state.update(len(data).to_bytes(8, "big"))
+        state.update(data)
+    return state.hexdigest()

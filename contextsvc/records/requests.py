@@ -1,0 +1,61 @@
+"""What is asked for, with its ranges: the one place where they are checked."""
+
+from dataclasses import dataclass
+
+from contextsvc.errors import InvalidRequest
+
+MAX_QUERY_CHARS = 8_192
+MAX_FILTER_CHARS = 16_384
+MAX_BUDGET_TOKENS = 1_000_000
+MAX_CHUNKS = 64
+
+
+def require_unicode(text: str, what: str) -> str:
+    """The text, unless it holds half a surrogate pair, which JSON can escape and nothing can send.
+
+    Raises:
+        InvalidRequest: it does.
+    """
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise InvalidRequest(f"{what} has half a surrogate pair at character {error.start}") from None
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class PackRequest:
+    """What is asked for.
+
+    Attributes:
+        filters: As `packing.filters` reads it, written as canonical JSON; empty: all documents.
+        exact: Compare the query with every vector, however large the index.
+        trim: Where chunks do not fit whole, leave out sentences that do not bear on the query.
+        answerable_only: Make an empty pack where nothing in the index answers the query.
+    """
+
+    index: str
+    query: str
+    budget_tokens: int
+    max_chunks: int
+    tokenizer: str
+    ordering: str
+    filters: str = ""
+    exact: bool = False
+    trim: bool = False
+    answerable_only: bool = False
+
+    def __post_init__(self) -> None:
+        require_unicode(self.query, "the query")
+        if len(self.filters) > MAX_FILTER_CHARS:
+            raise InvalidRequest(
+                f"the filters take {len(self.filters)} characters; at most {MAX_FILTER_CHARS}"
+            )
+        if not self.query.strip():
+            raise InvalidRequest("the query is empty; expected a question or some words")
+        if len(self.query) > MAX_QUERY_CHARS:
+            raise InvalidRequest(f"the query has {len(self.query)} characters; at most {MAX_QUERY_CHARS}")
+        if not 1 <= self.budget_tokens <= MAX_BUDGET_TOKENS:
+            raise InvalidRequest(f"budget_tokens is {self.budget_tokens}; expected 1 to {MAX_BUDGET_TOKENS}")
+        if not 1 <= self.max_chunks <= MAX_CHUNKS:
+            raise InvalidRequest(f"max_chunks is {self.max_chunks}; expected 1 to {MAX_CHUNKS}")

@@ -1,0 +1,1 @@
+"""An index on disk, what its files mean, and which indexes are open."""

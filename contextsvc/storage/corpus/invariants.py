@@ -1,0 +1,136 @@
+"""What must hold in every corpus, for `contextsvc index check`: reads everything, changes nothing."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from contextsvc.errors import ContextError
+from contextsvc.records.documents import Document
+from contextsvc.storage.corpus.files import NO_KEY, sentence_key
+from contextsvc.storage.corpus.view import Corpus, Float16Array
+from contextsvc.storage.generation import Manifest
+
+UNIT_TOLERANCE = 1e-2
+_BLOCK_ROWS = 8192
+
+
+def broken_invariants(corpus: Corpus, manifest: Manifest | None = None) -> list[str]:
+    """What does not hold, one sentence each; empty when all does.
+
+    Texts, spans, chunks and sentences of each document fit each other, document and chunk ids are unique, a
+    sentence's vector is that of its text, rows are in range, vectors have length 1 within `UNIT_TOLERANCE`
+    (they are float16), counts agree.
+    """
+    found = corpus.differences(manifest) if manifest else []
+    if len(corpus.chunk_vectors) != corpus.num_chunks:
+        found.append(f"{len(corpus.chunk_vectors)} chunk vectors for {corpus.num_chunks} chunks")
+    found += _uneven(corpus.chunk_vectors, "chunk") + _uneven(corpus.sentence_vectors, "sentence")
+    titles = corpus.document_table["title_row"]
+    rows = np.concatenate([corpus.sentence_table["row"], titles[titles != -1]])
+    if len(rows) and not 0 <= int(rows.min()) <= int(rows.max()) < len(corpus.sentence_vectors):
+        found.append(
+            f"sentences and titles name vectors {rows.min()} to {rows.max()}, "
+            f"there are {len(corpus.sentence_vectors)}"
+        )
+    if len(corpus.sentence_keys) != len(corpus.sentence_vectors):
+        found.append(f"{len(corpus.sentence_keys)} sentence keys for {len(corpus.sentence_vectors)} vectors")
+    found += _untiled(corpus)
+    if found:
+        return found
+    # Only now: the texts are read through the offsets just checked.
+    seen: set[str] = set()
+    doc_ids: set[str] = set()
+    for doc in range(corpus.num_documents):
+        found += _document_faults(corpus, doc, seen, doc_ids)
+    return [*found, *_alias_faults(corpus, doc_ids)]
+
+
+def _alias_faults(corpus: Corpus, doc_ids: set[str]) -> Iterator[str]:
+    seen: set[str] = set()
+    for alias in corpus.aliases:
+        if alias.kept not in doc_ids:
+            yield f"alias {alias.doc_id!r} stands for document {alias.kept!r}, which is not there"
+        if alias.doc_id in doc_ids or alias.doc_id in seen:
+            yield f"alias {alias.doc_id!r} has the id of another document"
+        seen.add(alias.doc_id)
+
+
+def _uneven(vectors: Float16Array, kind: str) -> list[str]:
+    faulty = 0
+    for start in range(0, len(vectors), _BLOCK_ROWS):
+        lengths = np.linalg.norm(vectors[start : start + _BLOCK_ROWS].astype(np.float32), axis=1)
+        # Negated, so that NaN counts as faulty.
+        faulty += int((~(np.abs(lengths - 1) <= UNIT_TOLERANCE)).sum())
+    return [f"{faulty} {kind} vectors are not of length 1"] if faulty else []
+
+
+def _untiled(corpus: Corpus) -> list[str]:
+    """Documents must follow each other without gap in texts, chunks and sentences."""
+    ends = {
+        "line": len(corpus.lines),
+        "byte": len(corpus.texts),
+        "chunk": corpus.num_chunks,
+        "sentence": len(corpus.sentence_table),
+    }
+    found = []
+    for kind, last in ends.items():
+        starts, stops = corpus.document_table[f"first_{kind}"], corpus.document_table[f"end_{kind}"]
+        expected = np.concatenate([[0], stops[:-1]]) if len(stops) else stops
+        wrong = np.flatnonzero((starts != expected) | (stops < starts))
+        if len(wrong):
+            found.append(f"document {wrong[0]} does not start at {kind} {expected[wrong[0]]}")
+        elif (int(stops[-1]) if len(stops) else 0) != last:
+            found.append(f"the documents end at {kind} {stops[-1] if len(stops) else 0} of {last}")
+    return found
+
+
+def _document_faults(corpus: Corpus, doc: int, seen: set[str], doc_ids: set[str]) -> Iterator[str]:
+    try:
+        entry = corpus.entries[doc]
+    except (ValueError, TypeError):
+        yield f"the line of document {doc} cannot be read"
+        return
+    try:
+        document = corpus.document(doc)
+    except UnicodeDecodeError:
+        yield f"document {entry.doc_id!r} is not UTF-8"
+        return
+    if entry.doc_id in doc_ids:
+        yield f"document {entry.doc_id!r} is there twice"
+    doc_ids.add(entry.doc_id)
+    yield from _misnamed_vectors(corpus, doc, document)
+    if document.content_hash != entry.content_hash:
+        yield f"document {entry.doc_id!r} differs from its content hash"
+    yield from _chunk_faults(corpus, doc, document, seen)
+
+
+def _chunk_faults(corpus: Corpus, doc: int, document: Document, seen: set[str]) -> Iterator[str]:
+    for number in corpus.chunks_of(doc):
+        try:
+            chunk = corpus.chunk(number)
+        except (ContextError, UnicodeDecodeError, IndexError):
+            yield f"chunk {number} cannot be cut from its document"
+            continue
+        if chunk.doc_id != document.doc_id or document.text[chunk.start : chunk.end] != chunk.text:
+            yield f"chunk {number} is not what its span holds in {document.doc_id!r}"
+        if chunk.chunk_id in seen:
+            yield f"chunk {number} has the id of another, {chunk.chunk_id}"
+        seen.add(chunk.chunk_id)
+        position = chunk.start
+        for start, end in corpus.sentence_spans(number):
+            if not position <= start < end <= chunk.end:
+                yield f"chunk {number} ({chunk.start}-{chunk.end}) does not hold its sentence {start}-{end}"
+            position = end
+
+
+def _misnamed_vectors(corpus: Corpus, doc: int, document: Document) -> Iterator[str]:
+    """A sentence's vector must be that of its text, a title's that of the title."""
+    text, title = document.text, int(corpus.document_table[doc]["title_row"])
+    if title >= 0 and bytes(corpus.sentence_keys[title]) not in (NO_KEY, sentence_key(document.title)):
+        yield f"the title of document {doc} names vector {title}, which is another's"
+    row = corpus.document_table[doc]
+    sentences = corpus.sentence_table[row["first_sentence"] : row["end_sentence"]]
+    keys = corpus.sentence_keys[sentences["row"]].tolist()
+    for (start, end, number), key in zip(sentences[["start", "end", "row"]].tolist(), keys, strict=True):
+        if key != NO_KEY and key != sentence_key(text[start:end]):
+            yield f"sentence {start}-{end} of document {doc} names vector {number}, which is another's"

@@ -1,0 +1,98 @@
+"""Several corpora -> one, document by document, without parsing or embedding anything."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from contextsvc.records.arrays import Int64Array
+from contextsvc.storage.corpus.vector_dedup import KnownSentences, place_of, row_of, source_of
+from contextsvc.storage.corpus.view import Corpus
+from contextsvc.storage.corpus.writing import CorpusWriter
+
+Place = tuple[int, int]
+"""A document: the number of its corpus and its number in there."""
+
+_RUN_DOCUMENTS = 256
+
+
+class Merger:
+    """Copies documents of several corpora into a writer; equal sentences keep sharing one vector.
+
+    Args:
+        writer: Where they go.
+        corpora: Where they are.
+        known: The vectors of these corpora, in the same order.
+    """
+
+    def __init__(self, writer: CorpusWriter, corpora: Sequence[Corpus], known: KnownSentences) -> None:
+        self._writer, self._corpora, self._known = writer, corpora, known
+        self._rows = [np.full(len(corpus.sentence_vectors), -1, dtype=np.int64) for corpus in corpora]
+        self._origins: list[tuple[int, int, int]] = []
+        self._sections = [np.full(len(corpus.sections), -1, dtype=np.int64) for corpus in corpora]
+        self._places: dict[int, Int64Array] = {}
+
+    def add(self, places: Sequence[Place]) -> None:
+        """Append documents, in this order."""
+        start = 0
+        for end in range(1, len(places) + 1):
+            follows = end < len(places) and places[end] == (places[end - 1][0], places[end - 1][1] + 1)
+            if not follows or end - start == _RUN_DOCUMENTS:
+                self._add_run(places[start][0], places[start][1], places[end - 1][1] + 1)
+                start = end
+
+    def chunks_from(self, number: int) -> Int64Array:
+        """For each chunk written its number in that corpus, -1 where it came from another: (num_chunks,)."""
+        found = [
+            np.arange(first, first + length) if corpus == number else np.full(length, -1)
+            for corpus, first, length in self._origins
+        ]
+        return np.concatenate([np.zeros(0, dtype=np.int64), *found])
+
+    def _add_run(self, number: int, first: int, end: int) -> None:
+        corpus = self._corpora[number]
+        low, high = corpus.document_table[first], corpus.document_table[end - 1]
+        titles = corpus.document_table["title_row"][first:end]
+        used = corpus.sentence_table["row"][low["first_sentence"] : high["end_sentence"]]
+        self._take_vectors(number, np.concatenate([used, titles[titles >= 0]]))
+        self._writer.add_run(corpus, first, end, self._rows[number], self._sections[number])
+        num_chunks = int(high["end_chunk"] - low["first_chunk"])
+        self._origins.append((number, int(low["first_chunk"]), num_chunks))
+
+    def _take_vectors(self, number: int, used: Int64Array) -> None:
+        """Give every vector that the run names a row here, in order of first occurrence."""
+        rows = self._rows[number]
+        wanted = used[rows[used] < 0]
+        _, at = np.unique(wanted, return_index=True)
+        wanted = wanted[np.sort(at)]
+        homes = self._homes(number)[wanted]
+        # Its home may be another corpus, from which it was taken before.
+        sources = [(int(source), source_of(homes) == source) for source in np.unique(source_of(homes))]
+        taken = np.empty(len(homes), dtype=np.int64)
+        for source, here in sources:
+            taken[here] = self._rows[source][row_of(homes[here])]
+        fresh = taken < 0
+        corpus = self._corpora[number]
+        if fresh.any():
+            new = wanted[fresh]
+            chosen = _as_slice(new)
+            first = self._writer.add_vectors(corpus.sentence_vectors[chosen], corpus.sentence_keys[chosen])
+            taken[fresh] = np.arange(first, first + len(new))
+        rows[wanted] = taken
+        for source, here in sources:
+            self._rows[source][row_of(homes[here])] = taken[here]
+
+    def _homes(self, number: int) -> Int64Array:
+        """Of each vector of a corpus the place that stands for it and for those equal to it."""
+        if number not in self._places:
+            corpus = self._corpora[number]
+            own = place_of(number) | np.arange(len(corpus.sentence_vectors), dtype=np.int64)
+            found = self._known.places(corpus.sentence_keys) if number else own
+            self._places[number] = np.where(found >= 0, found, own)
+        return self._places[number]
+
+
+def _as_slice(rows: Int64Array) -> Int64Array | slice:
+    """Rows that follow each other as a slice, which copies nothing."""
+    if (np.diff(rows) == 1).all():
+        return slice(int(rows[0]), int(rows[-1]) + 1)
+    return rows

@@ -1,0 +1,250 @@
+"""Reading a corpus: arrays are memory-mapped, texts are cut from the file when asked for."""
+
+import json
+import mmap
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contextsvc.errors import CorruptIndex, ShapeError
+from contextsvc.records.arrays import Int64Array
+from contextsvc.records.documents import Chunk, Document
+from contextsvc.storage.corpus.aliases import ALIASES, Alias, parse_aliases
+from contextsvc.storage.corpus.columns import Columns
+from contextsvc.storage.corpus.files import (
+    CHUNK,
+    CHUNK_VECTORS,
+    CHUNKS,
+    DOCUMENT,
+    DOCUMENT_LINES,
+    DOCUMENTS,
+    KEY,
+    SECTIONS,
+    SENTENCE,
+    SENTENCE_KEYS,
+    SENTENCE_VECTORS,
+    SENTENCES,
+    TEXTS,
+    VECTOR,
+    Entries,
+    Entry,
+    decode,
+)
+from contextsvc.storage.generation import Manifest
+
+Float16Array = NDArray[np.float16]
+
+
+class Corpus:
+    """One generation's documents, chunks, sentences and vectors, by number.
+
+    Every lookup takes constant time; reading from several threads is safe. It stays readable when the
+    folder is removed by a later publish. In memory: the sections.
+    """
+
+    def __init__(
+        self,
+        texts: bytes | mmap.mmap,
+        lines: bytes | mmap.mmap,
+        sections: list[tuple[str, ...]],
+        arrays: Mapping[str, NDArray[Any]],
+        alias_lines: bytes | mmap.mmap = b"",
+    ) -> None:
+        self.texts, self._alias_lines = texts, alias_lines
+        self.lines, self.document_table = lines, arrays[DOCUMENTS]
+        self.entries = Entries(lines, self.document_table)
+        self.sections = sections
+        self.chunk_table = arrays[CHUNKS]
+        self.sentence_table = arrays[SENTENCES]
+        self.chunk_vectors: Float16Array = arrays[CHUNK_VECTORS]
+        self.sentence_vectors: Float16Array = arrays[SENTENCE_VECTORS]
+        self.sentence_keys: NDArray[np.bytes_] = arrays[SENTENCE_KEYS]
+
+    @classmethod
+    def open(cls, folder: Path, manifest: Manifest | None = None) -> "Corpus":
+        """Open a folder whose files were verified (`generation.open_manifest`).
+
+        Raises:
+            CorruptIndex: a file is missing, has another form, or the counts differ from the manifest's.
+        """
+        name = manifest.name if manifest else folder.name
+        try:
+            arrays = {file: _open_array(folder / file, dtype) for file, dtype in _TYPES.items()}
+            lines = _map(folder / DOCUMENT_LINES)
+            if (int(arrays[DOCUMENTS]["end_line"][-1]) if len(arrays[DOCUMENTS]) else 0) != len(lines):
+                raise ValueError(f"{DOCUMENT_LINES}: {len(lines)} bytes, which {DOCUMENTS} does not say")
+            sections = [tuple(path) for path in json.loads(decode((folder / SECTIONS).read_bytes()))]
+            alias_lines = _map(folder / ALIASES) if (folder / ALIASES).exists() else b""
+            corpus = cls(_map(folder / TEXTS), lines, sections, arrays, alias_lines)
+        except (OSError, EOFError, ValueError, TypeError) as error:
+            raise CorruptIndex(name, [str(error)]) from error
+        differing = corpus.differences(manifest) if manifest else []
+        if differing:
+            raise CorruptIndex(name, differing)
+        return corpus
+
+    @property
+    def num_documents(self) -> int:
+        """Documents, those without a chunk included."""
+        return len(self.entries)
+
+    @property
+    def num_chunks(self) -> int:
+        """Chunks of all documents."""
+        return len(self.chunk_table)
+
+    def chunk(self, number: int) -> Chunk:
+        """The chunk as it was added; reads its own bytes alone.
+
+        Raises:
+            ShapeError: no such number.
+        """
+        # At once, not field by field; and of the document no `Entry`: a request makes fifty chunks.
+        doc, start, end, byte_start, byte_end, _, _, num_tokens, section = self._chunk_row(number).item()
+        line = self.entries.line(doc)
+        return Chunk(
+            line["doc_id"], start, end, decode(self.texts[byte_start:byte_end]), num_tokens, line["title"],
+            line["source"], self.sections[section], line["content_hash"],
+            self._also_in.get(line["doc_id"], ()),
+        )  # fmt: skip
+
+    def sentence_rows(self, number: int) -> Int64Array:
+        """Rows of a chunk's sentences in `sentence_vectors`, in order: (num sentences,)."""
+        row = self._chunk_row(number)
+        rows = self.sentence_table["row"][row["first_sentence"] : row["end_sentence"]]
+        return np.array(rows, dtype=np.int64)
+
+    def sentence_spans(self, number: int) -> list[tuple[int, int]]:
+        """Spans of a chunk's sentences in the document's characters, in order."""
+        row = self._chunk_row(number)
+        table = self.sentence_table[row["first_sentence"] : row["end_sentence"]]
+        return list(zip(table["start"].tolist(), table["end"].tolist(), strict=True))
+
+    def document_of(self, numbers: Int64Array) -> Int64Array:
+        """Document number of each chunk number, in the same shape."""
+        return np.asarray(self.chunk_table["doc"][numbers], dtype=np.int64)
+
+    @property
+    def documents_of_chunks(self) -> Int64Array:
+        """Document number of every chunk: (num_chunks,)."""
+        return self.document_of(np.arange(self.num_chunks))
+
+    @property
+    def chunk_tokens(self) -> Int64Array:
+        """Tokens of every chunk: (num_chunks,)."""
+        return self.chunk_table["num_tokens"].astype(np.int64)
+
+    def chunks_of(self, doc: int) -> range:
+        """Chunk numbers of a document, in order of its text."""
+        row = self._document_row(doc)
+        return range(int(row["first_chunk"]), int(row["end_chunk"]))
+
+    def metadata(self, doc: int) -> Mapping[str, object]:
+        """A document's metadata."""
+        return self._entry(doc).metadata
+
+    def document_fields(self) -> Iterator[Mapping[str, object]]:
+        """What filters see of each document, in order: metadata, under `doc_id`, `title` and `source`."""
+        # Not through `entries`, which makes more of each line: the first filter reads all of them.
+        bounds = (self.document_table[end].tolist() for end in ("first_line", "end_line"))
+        for first, end in zip(*bounds, strict=True):
+            line = json.loads(decode(self.lines[first:end]))
+            yield {**line["metadata"], **{field: line[field] for field in ("doc_id", "title", "source")}}
+
+    @cached_property
+    def columns(self) -> Columns:
+        """What filters see, by field; made at the first filter.
+
+        An alias is seen as well as the document that stands for it, and found as that.
+        """
+        fields = [*self.document_fields(), *(alias.fields for alias in self.aliases)]
+        numbers = {fields[number]["doc_id"]: number for number in range(self.num_documents)}
+        owners = [*range(self.num_documents), *(numbers[alias.kept] for alias in self.aliases)]
+        return Columns(fields, np.array(owners, dtype=np.int64))
+
+    @cached_property
+    def aliases(self) -> tuple[Alias, ...]:
+        """Documents that were left out because one that is here says the same, in the order they came."""
+        return parse_aliases(bytes(self._alias_lines))
+
+    @cached_property
+    def _also_in(self) -> Mapping[str, tuple[str, ...]]:
+        also: dict[str, tuple[str, ...]] = {}
+        for alias in self.aliases:
+            also[alias.kept] = (*also.get(alias.kept, ()), alias.doc_id)
+        return also
+
+    def document_text(self, doc: int) -> str:
+        """A document's whole text."""
+        row = self._document_row(doc)
+        return decode(self.texts[row["first_byte"] : row["end_byte"]])
+
+    def document(self, doc: int) -> Document:
+        """A document as it was added."""
+        entry = self._entry(doc)
+        return Document(
+            entry.doc_id, self.document_text(doc), entry.title, entry.source, entry.format, entry.metadata
+        )
+
+    def documents(self) -> Iterator[Document]:
+        """Every document, in order, one in memory at a time."""
+        return map(self.document, range(self.num_documents))
+
+    def differences(self, manifest: Manifest) -> list[str]:
+        """Where the counts differ from a manifest's, one sentence each."""
+        found = {
+            "num_documents": self.num_documents,
+            "num_chunks": self.num_chunks,
+            "num_sentences": len(self.sentence_table),
+            "num_vectors": len(self.sentence_vectors),
+            "dim": self.chunk_vectors.shape[-1],
+        }
+        return [
+            f"{field} is {value}, the manifest says {getattr(manifest, field)}"
+            for field, value in found.items()
+            if value != getattr(manifest, field)
+        ]
+
+    def _chunk_row(self, number: int) -> Any:
+        if not 0 <= number < self.num_chunks:
+            raise ShapeError(f"chunk {number} was asked for; there are {self.num_chunks}, from 0")
+        return self.chunk_table[number]
+
+    def _entry(self, doc: int) -> Entry:
+        self._document_row(doc)
+        return self.entries[doc]
+
+    def _document_row(self, doc: int) -> Any:
+        if not 0 <= doc < self.num_documents:
+            raise ShapeError(f"document {doc} was asked for; there are {self.num_documents}, from 0")
+        return self.document_table[doc]
+
+
+_TYPES = {
+    DOCUMENTS: DOCUMENT,
+    CHUNKS: CHUNK,
+    SENTENCES: SENTENCE,
+    CHUNK_VECTORS: VECTOR,
+    SENTENCE_VECTORS: VECTOR,
+    SENTENCE_KEYS: KEY,
+}
+
+
+def _open_array(path: Path, dtype: np.dtype[Any]) -> NDArray[Any]:
+    array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    if array.dtype != dtype or array.ndim != (2 if dtype == VECTOR else 1):
+        raise ValueError(f"{path.name}: holds {array.dtype} of {array.ndim} dimensions, expected {dtype}")
+    # As a plain array: the memmap subclass does bookkeeping on every slice.
+    return array.view(np.ndarray)
+
+
+def _map(path: Path) -> bytes | mmap.mmap:
+    with path.open("rb") as file:
+        # An empty file cannot be mapped. Mapped, not read by position: no descriptor to close.
+        if file.seek(0, 2) == 0:
+            return b""
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)

@@ -1,0 +1,100 @@
+"""Settings -> the running whole."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from contextsvc import assets
+from contextsvc.errors import SettingError
+from contextsvc.packing.assembler import Assembler, RetrievalSettings
+from contextsvc.ports import Cache, Embedder, Reranker, TokenCounter
+from contextsvc.service.caching import CachedAssembler, CachedEmbedder, CachedMeasurer
+from contextsvc.service.engine import Engine
+from contextsvc.service.publishing import Publisher
+from contextsvc.settings import Settings
+from contextsvc.storage.library import Library
+from contextsvc.wiring.assets import model_place
+from contextsvc.wiring.indexes import INDEX_TOKENIZER, build_embedder, build_index_parts, open_search
+from contextsvc.wiring.measuring import build_jobs, build_measurer
+
+
+def build_engine(settings: Settings, extra_tokenizer: str | None = None) -> Engine:
+    """The running whole.
+
+    Args:
+        settings: What to build.
+        extra_tokenizer: Path of a `tokenizer.json` that may be named in requests: for the command
+            line, whose caller may read files anyway.
+
+    Raises:
+        MissingAsset: a model or data file was never pulled.
+        SettingError: a setting names something that does not exist.
+    """
+    cache = build_cache(settings)
+    embedder = build_embedder(settings)
+    asking = CachedEmbedder(embedder, cache) if cache else embedder
+    assembler = build_assembler(settings, asking, extra_tokenizer)
+    library = Library(
+        settings.root, embedder.fingerprint, open_search, falls_back=settings.damaged_index == "fallback"
+    )
+    return Engine(
+        settings,
+        library,
+        CachedAssembler(assembler, cache),
+        CachedMeasurer(lambda: build_measurer(settings), cache),
+        build_jobs(settings),
+        publisher=Publisher(
+            library, lambda: build_index_parts(settings, embedder), settings.keep_generations
+        ),
+    )
+
+
+def build_assembler(settings: Settings, embedder: Embedder, extra_tokenizer: str | None = None) -> Assembler:
+    """What makes packs; arguments and errors as for `build_engine`."""
+    from contextsvc.adapters.text.tiktoken_counter import fingerprint_of
+
+    return Assembler(
+        embedder,
+        build_counters(settings, extra_tokenizer),
+        build_reranker(settings),
+        RetrievalSettings(
+            settings.num_candidates, settings.rerank_depth, settings.lexical_weight,
+            settings.semantic_weight, settings.link_weight, settings.score_floor,
+            settings.near_duplicate_similarity, settings.diversity_weight, settings.answerable,
+        ),
+        fingerprint_of(INDEX_TOKENIZER),
+    )  # fmt: skip
+
+
+def build_reranker(settings: Settings) -> Reranker | None:
+    """The cross-encoder, if one is chosen."""
+    if not settings.cross_encoder:
+        return None
+    from contextsvc.adapters.models.reranker import CrossEncoderReranker
+
+    return CrossEncoderReranker(model_place(settings, settings.cross_encoder))
+
+
+def build_counters(settings: Settings, extra_tokenizer: str | None = None) -> Mapping[str, TokenCounter]:
+    """Token counters by the name that requests use."""
+    from contextsvc.adapters.text.huggingface_counter import HuggingFaceTokenCounter
+    from contextsvc.adapters.text.tiktoken_counter import ENCODINGS, TiktokenCounter
+
+    folder = assets.locate(settings.home, "tiktoken")
+    counters: dict[str, TokenCounter] = {name: TiktokenCounter(name, folder) for name in ENCODINGS}
+    for entry in filter(None, (part.strip() for part in settings.tokenizers.split(","))):
+        name, equals, path = entry.partition("=")
+        if not equals:
+            raise SettingError(f"CONTEXTSVC_TOKENIZERS holds {entry!r}; expected name=/path/tokenizer.json")
+        counters[name] = HuggingFaceTokenCounter(name, Path(path))
+    if extra_tokenizer and extra_tokenizer not in counters and Path(extra_tokenizer).is_file():
+        counters[extra_tokenizer] = HuggingFaceTokenCounter(extra_tokenizer, Path(extra_tokenizer))
+    return counters
+
+
+def build_cache(settings: Settings) -> Cache | None:
+    """The cache, or None when it is off."""
+    if not settings.cache:
+        return None
+    from contextsvc.adapters.storage.disk_cache import DiskcacheCache
+
+    return DiskcacheCache(settings.home / "cache", settings.cache_bytes)

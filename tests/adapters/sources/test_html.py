@@ -1,0 +1,74 @@
+import subprocess
+import sys
+
+import pytest
+
+from contextsvc.adapters.sources.html import read_html
+from contextsvc.errors import SourceError
+
+PAGE = """<!DOCTYPE html><html><head><title>Install
+  guide</title><style>p {}</style></head><body>
+<nav><a href="/">Home</a> <a href="/pricing">Pricing</a></nav>
+<main><h1>Install</h1><p>First install the server on <a href="/m">every machine</a> of the cluster.</p>
+<h2>Ports</h2><table><tr><th>Port</th><th>Use</th></tr><tr><td>2379</td><td>clients</td></tr></table>
+<p>Then start it:</p><pre><code>etcd --name a
+    --debug</code></pre><ul><li>one item</li><li>two items</li></ul></main>
+<footer>Copyright Example Corp</footer></body></html>"""
+
+
+def test_structure_becomes_markdown_and_what_surrounds_it_goes() -> None:
+    title, text = read_html(PAGE)
+    assert title == "Install guide"
+    lines = [line.rstrip() for line in text.splitlines()]
+    for expected in ("# Install", "## Ports", "| Port | Use |", "| 2379 | clients |", "- two items"):
+        assert expected in lines
+    assert "```\netcd --name a\n    --debug\n```" in text
+    assert "every machine of the cluster." in text
+    for gone in ("Pricing", "Copyright", "/m"):
+        assert gone not in text
+
+
+@pytest.mark.parametrize(
+    ("markup", "text"),
+    [
+        ("<p>Short.</p>", "Short."),
+        ("bare words", "bare words"),
+        ("<html><body>No tag around it</body></html>", "No tag around it"),
+        ("<!-- " + "long comment " * 9 + "--><body><h1>Only a title</h1>", "# Only a title"),
+        ("<td>cell<p>never closed", "cell\nnever closed"),
+    ],
+)
+def test_short_and_broken_pages_do_not_come_out_empty(markup: str, text: str) -> None:
+    assert read_html(markup) == ("", text)
+
+
+def test_a_short_page_keeps_its_structure_among_many_links() -> None:
+    menu = "<div><ul>" + "<li><a href='/x'>Side entry</a></li>" * 40 + "</ul></div>"
+    _, text = read_html(f"<html><body>{menu}<main><h1>Short</h1><p>The page itself.</p></main></body></html>")
+    assert text == "# Short\n\nThe page itself."
+
+
+def test_malformed_markup_loses_no_words() -> None:
+    _, text = read_html("<html><h1>Broken<p>Open <b>bold <div>and more</p></table><td>cell")
+    assert text.replace("*", "").split() == ["Broken", "Open", "bold", "and", "more", "cell"]
+
+
+@pytest.mark.parametrize(
+    "markup", ["", "<html></html>", "<title>t</title><script>x = 1</script>", "<p> </p>"]
+)
+def test_a_page_without_text_is_refused(markup: str) -> None:
+    with pytest.raises(SourceError, match=r"no (text in the page|HTML) that could be"):
+        read_html(markup)
+
+
+def test_without_the_library_the_error_names_the_extra() -> None:
+    # In an interpreter of its own: an import that failed once must not spoil the other tests.
+    program = (
+        "import sys; sys.modules['trafilatura'] = None\n"
+        "from contextsvc.adapters.sources.html import read_html\n"
+        "try: read_html('<p>x</p>')\n"
+        "except Exception as error: print(type(error).__name__, error)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    expected = "MissingExtra reading HTML needs the extra 'html': pip install 'contextsvc[html]'"
+    assert done.stdout.strip() == expected

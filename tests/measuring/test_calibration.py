@@ -1,0 +1,197 @@
+"""Thresholds: which calibration is used, and which never is."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from contextsvc.measuring.calibration import packaged_calibrations, store_calibration, thresholds_for
+from contextsvc.measuring.records import Calibration, Target, TargetKind, Threshold
+from contextsvc.records.documents import Document
+from contextsvc.records.packs import ContextPack
+from contextsvc.storage.library import Library, LoadedIndex
+from contextsvc.wiring import open_search
+from tests.conftest import Build
+from tests.fakes.embedder import FakeEmbedder
+from tests.fakes.reader import FakeReader
+from tests.world import BACKUP_ONLY, calibrations, documents, fake_measurer, fake_pack
+
+OWN = Calibration("reader:w:float32:masked:2:48", "lasso", "response", "index pages", (0.2,) * 20)
+PACKAGED = (
+    replace(OWN, origin="squad", placebo_effects=(0.3,) * 200),
+    replace(OWN, origin="squad", placebo_effects=(0.4,) * 200, target_kind="answer"),
+)
+"""Thresholds can be read off: all placebos are alike."""
+
+NEW_TOKEN = Target("new token", "response")
+STRANGERS = ("Apples", "Pears", "Stars", "Rivers", "Bread", "Copy")
+
+
+@pytest.fixture
+def pack(index: LoadedIndex) -> ContextPack:
+    return fake_pack(index, "backup", "restore")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "pages" / "generations" / "g1"
+    made.mkdir(parents=True)
+    return made
+
+
+def thresholds(
+    folder: Path,
+    generation: str = "g1",
+    reader: str = OWN.reader,
+    method: str = OWN.method,
+    packaged: tuple[Calibration, ...] = (),
+) -> dict[TargetKind, Threshold]:
+    return thresholds_for(folder, generation, reader, method, packaged, 0)
+
+
+def test_without_any_there_is_none(folder: Path) -> None:
+    assert thresholds(folder) == {}
+
+
+def test_what_was_stored_is_calibrated(folder: Path) -> None:
+    path = store_calibration(folder, "g1", OWN)
+    assert thresholds(folder) == {"response": Threshold(0.2, 0.2, 0.2, 20, "index pages", True)}
+    assert folder not in path.parents  # a generation is sealed
+    assert [p.suffix for p in path.parent.iterdir()] == [".json"]  # nothing half written is left
+
+
+def test_what_ships_with_the_package_is_not(folder: Path) -> None:
+    assert thresholds(folder, packaged=PACKAGED) == {
+        "response": Threshold(0.3, 0.3, 0.3, 200, "uncalibrated: squad", False),
+        "answer": Threshold(0.4, 0.4, 0.4, 200, "uncalibrated: squad", False),
+    }
+
+
+def test_the_own_one_comes_first_kind_by_kind(folder: Path) -> None:
+    store_calibration(folder, "g1", OWN)
+    found = thresholds(folder, packaged=PACKAGED)
+    assert {kind: (t.eps, t.calibrated) for kind, t in found.items()} == {
+        "response": (0.2, True),
+        "answer": (0.4, False),
+    }
+
+
+def test_the_last_stored_counts(folder: Path) -> None:
+    store_calibration(folder, "g1", OWN)
+    store_calibration(folder, "g1", replace(OWN, placebo_effects=(0.7,) * 20))
+    assert thresholds(folder)["response"].eps == 0.7
+
+
+@pytest.mark.parametrize(
+    "other", [{"generation": "g2"}, {"reader": "reader:v:float32:masked:2:48"}, {"method": "shapley"}]
+)
+def test_another_generation_reader_or_method_never_uses_it(folder: Path, other: dict[str, str]) -> None:
+    store_calibration(folder, "g1", OWN)
+    assert thresholds(folder, **other) == {}  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("part", "value", "fits"),
+    [
+        (0, "other", False),
+        (1, "other-weights", False),
+        (2, "bfloat16", True),
+        (3, "exact", False),
+        (4, "3", False),
+        (5, "96", True),
+    ],
+    ids=["name", "weights", "precision", "mode", "layout", "answer length"],
+)
+def test_a_packaged_one_fits_but_for_precision_and_answer_length(
+    folder: Path, part: int, value: str, fits: bool
+) -> None:
+    parts = OWN.reader.split(":")
+    parts[part] = value
+    assert bool(thresholds(folder, reader=":".join(parts), packaged=PACKAGED)) == fits
+
+
+@pytest.mark.parametrize("reader", ["reader:w:float32:masked:2", f"{OWN.reader}:more", "reader"])
+def test_a_packaged_one_never_fits_a_fingerprint_of_another_form(folder: Path, reader: str) -> None:
+    assert thresholds(folder, reader=reader, packaged=PACKAGED) == {}
+
+
+def test_a_packaged_one_of_another_method_is_not_used(folder: Path) -> None:
+    assert thresholds(folder, method="shapley", packaged=PACKAGED) == {}
+
+
+@pytest.mark.parametrize("data", [b"", b"{}", b"\xff", b'{"reader": 1}'])
+def test_a_damaged_file_is_as_if_it_were_not_there(folder: Path, data: bytes) -> None:
+    store_calibration(folder, "g1", OWN).write_bytes(data)
+    assert thresholds(folder, packaged=PACKAGED)["response"].origin == "uncalibrated: squad"
+
+
+def test_what_ships_can_be_used() -> None:
+    shipped = packaged_calibrations()
+    assert {c.target_kind for c in shipped} == {"response", "answer"}
+    for calibration in shipped:
+        assert len(calibration.placebo_effects) >= 200
+        assert calibration.reader.startswith("SmolLM2-135M-Instruct:")
+        assert len(calibration.reader.split(":")) == 6
+
+
+def test_an_uncalibrated_reader_draws_its_threshold_in_the_pack(
+    index: LoadedIndex, pack: ContextPack
+) -> None:
+    reader = FakeReader({**dict.fromkeys(STRANGERS, 0.4), "Backup": 0.3})
+    found = fake_measurer(reader, packaged=()).measure(index, pack, NEW_TOKEN)
+    assert found.threshold.origin == "drawn in this pack: the reader is not calibrated"
+    assert (found.threshold.eps, found.threshold.calibrated) == (0.4, False)
+    # 8 chunks less the 2 of the pack: 6 strangers for 20 placebos
+    assert 1 <= found.threshold.num_placebos <= 6
+    assert [(v.verdict, v.effect) for v in found.verdicts] == [("dead", 0.3), ("live", 2.0)]
+    assert found.controls.placebo_effects == (0.4, 0.4)
+
+
+def test_an_index_without_strangers_has_no_placebo(build: Build, tmp_path: Path) -> None:
+    build([Document("only", "Take a snapshot of the cluster every night.")])
+    alone = Library(tmp_path, FakeEmbedder().fingerprint, open_search).get("pages")
+    found = fake_measurer(packaged=()).measure(alone, fake_pack(alone, "only"), BACKUP_ONLY)
+    assert (found.threshold.num_placebos, found.threshold.eps) == (0, 0.0)
+    assert found.threshold.origin.startswith("no placebo")
+    assert (found.score, found.controls.placebo_effects) == (1.0, ())
+
+
+def test_a_packaged_threshold_says_that_it_is_uncalibrated(index: LoadedIndex, pack: ContextPack) -> None:
+    threshold = fake_measurer().measure(index, pack, BACKUP_ONLY).threshold
+    assert (threshold.eps, threshold.num_placebos, threshold.calibrated) == (0.1, 200, False)
+    assert threshold.origin == "uncalibrated: by hand"
+
+
+def test_a_stored_calibration_comes_first_and_moves_verdicts(index: LoadedIndex, pack: ContextPack) -> None:
+    measurer = fake_measurer(FakeReader({"Restore": 0.3}))
+    before = measurer.measure(index, pack, BACKUP_ONLY)
+    (response, _) = calibrations(measurer, [0.5] * 20)
+    store_calibration(index.folder, index.generation, response)
+    after = measurer.measure(index, pack, BACKUP_ONLY)
+    assert (before.score, after.score) == (1.0, 0.5)
+    assert (after.threshold.eps, after.threshold.calibrated, after.threshold.origin) == (0.5, True, "by hand")
+    assert not measurer.measure(index, pack, None).threshold.calibrated  # another kind of target
+
+
+@pytest.mark.parametrize(
+    "changed", [{"reader": "other-reader:[]:"}, {"method": "leave one out"}, {"target_kind": "answer"}]
+)
+def test_a_calibration_of_another_reader_method_or_kind_is_not_used(
+    index: LoadedIndex, pack: ContextPack, changed: dict[str, str]
+) -> None:
+    measurer = fake_measurer()
+    stored: Calibration = replace(calibrations(measurer, [9.0] * 20)[0], **changed)  # type: ignore[arg-type]
+    store_calibration(index.folder, index.generation, stored)
+    assert measurer.measure(index, pack, BACKUP_ONLY).threshold.eps == 0.1
+
+
+def test_a_new_generation_is_not_measured_with_the_threshold_of_the_old(
+    index: LoadedIndex, build: Build, tmp_path: Path
+) -> None:
+    measurer = fake_measurer()
+    store_calibration(index.folder, index.generation, calibrations(measurer, [9.0] * 20)[0])
+    build([*documents(), Document("new", "A snapshot of another cluster.")])
+    grown = Library(tmp_path, FakeEmbedder().fingerprint, open_search).get("pages")
+    old, new = (measurer.measure(i, fake_pack(i, "backup"), BACKUP_ONLY) for i in (index, grown))
+    assert (old.threshold.eps, old.score) == (9.0, 0.0)
+    assert (new.threshold.eps, new.score) == (0.1, 1.0)

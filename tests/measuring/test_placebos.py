@@ -1,0 +1,67 @@
+"""Chunks that have nothing to do with a pack."""
+
+from pathlib import Path
+
+import pytest
+
+from contextsvc.measuring.placebos import draw_placebos
+from contextsvc.records.documents import Document
+from contextsvc.storage.library import Library, LoadedIndex
+from contextsvc.wiring import open_search
+from tests.conftest import Build
+from tests.fakes.embedder import FakeEmbedder
+from tests.world import fake_pack
+
+
+def names(index: LoadedIndex, numbers: list[int]) -> set[str]:
+    return {index.corpus.chunk(number).doc_id for number in numbers}
+
+
+@pytest.mark.parametrize("wanted", [1, 3, 20])
+def test_as_many_as_are_wanted_and_none_of_the_pack(index: LoadedIndex, wanted: int) -> None:
+    for seed in range(10):
+        numbers = draw_placebos(index, fake_pack(index, "backup", "restore"), wanted, seed)
+        assert len(numbers) == wanted
+        assert not names(index, numbers) & {"backup", "restore"}
+
+
+def test_the_half_least_alike_is_taken(index: LoadedIndex) -> None:
+    # 6 strangers: "copy" is one of the 3 most alike to this pack, for it has the text of "backup".
+    pack = fake_pack(index, "backup", "restore")
+    drawn = set().union(*(names(index, draw_placebos(index, pack, 3, seed)) for seed in range(20)))
+    assert len(drawn) == 3
+    assert "copy" not in drawn
+
+
+def test_a_small_index_gives_a_chunk_more_than_once(index: LoadedIndex) -> None:
+    numbers = draw_placebos(index, fake_pack(index, "backup", "restore"), 20, 0)
+    assert len(numbers) == 20
+    assert len(set(numbers)) <= 6
+
+
+def test_a_large_index_gives_no_chunk_twice_and_those_of_like_length(build: Build, tmp_path: Path) -> None:
+    # All strangers are equally unlike, and by turns as long as the pack's chunk (5) and longer (25). Half
+    # of 240 are 60 of each: the 60 nearest in length are short.
+    strangers = [Document(f"z{n:03d}", " ".join(["zebra"] * (5 + 20 * (n % 2)))) for n in range(240)]
+    build([Document("asked", "One two three four five"), *strangers])
+    large = Library(tmp_path, FakeEmbedder().fingerprint, open_search).get("pages")
+    assert large.corpus.num_chunks == 241
+    numbers = draw_placebos(large, fake_pack(large, "asked"), 20, 0)
+    assert len(set(numbers)) == 20
+    assert {large.corpus.chunk(number).num_tokens for number in numbers} == {5}
+
+
+def test_the_draw_is_the_seeds_and_the_packs(index: LoadedIndex) -> None:
+    packs = [fake_pack(index, "backup", query=f"query {n}") for n in range(8)]
+    first = draw_placebos(index, packs[0], 3, 1)
+    assert first == draw_placebos(index, packs[0], 3, 1)
+    assert len({tuple(draw_placebos(index, packs[0], 3, seed)) for seed in range(8)}) > 1
+    assert len({tuple(draw_placebos(index, pack, 3, 1)) for pack in packs}) > 1
+
+
+def test_nothing_to_draw(index: LoadedIndex, build: Build, tmp_path: Path) -> None:
+    assert draw_placebos(index, fake_pack(index), 3, 0) == []
+    assert draw_placebos(index, fake_pack(index, "backup"), 0, 0) == []
+    build([Document("only", "Take a snapshot.")])
+    alone = Library(tmp_path, FakeEmbedder().fingerprint, open_search).get("pages")
+    assert draw_placebos(alone, fake_pack(alone, "only"), 3, 0) == []

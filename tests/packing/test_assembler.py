@@ -1,0 +1,301 @@
+"""The story of a request, with numbers that can be worked out."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from contextsvc.errors import BudgetTooSmall, InvalidRequest, SettingError
+from contextsvc.records.documents import Document
+from contextsvc.records.requests import PackRequest
+from contextsvc.storage.corpus.smoothing import KERNEL, REACH
+from contextsvc.storage.library import Library, LoadedIndex
+from contextsvc.wiring import open_search
+from tests.conftest import Build
+from tests.fakes.embedder import FakeEmbedder
+from tests.fakes.reranker import FakeReranker
+from tests.fakes.token_counter import FakeTokenCounter
+from tests.world import fake_assembler
+
+ASK = PackRequest("pages", "snapshot of the cluster", 200, 3, "fake", "relevance")
+
+
+def test_the_best_chunks_come_first_and_copies_are_left_out(index: LoadedIndex) -> None:
+    pack = fake_assembler().assemble(index, replace(ASK, max_chunks=2))
+    assert [p.candidate.chunk.doc_id for p in pack.chunks] == ["backup", "restore"]
+    drops = {d.doc_id: d.reason for d in pack.drops}
+    assert drops["copy"] == "near_duplicate"
+
+
+def test_signals_add_up_to_the_score(index: LoadedIndex) -> None:
+    best = fake_assembler().assemble(index, ASK).chunks[0].candidate
+    assert best.signals["lexical"] == 1.0
+    # "snapshot of the cluster": 4 words; the sentence "Take a snapshot of the cluster every night."
+    # has 8, 4 of them shared: 4 / sqrt(4 * 8). Its neighbour "A snapshot holds all keys." has 5, 1 of them
+    # shared with the query, 2 with the sentence. Before the sentence there is only itself, so half of the
+    # neighbours' weight is its own: .3 + .7 / 2 against .7 / 2.
+    # .7 of that, .3 of the title "Backup", a word that nothing here shares.
+    similarity = 0.7 * (0.65 * 4 / 32**0.5 + 0.35 * 1 / 20**0.5)
+    around = 0.65**2 + 0.35**2 + 2 * 0.65 * 0.35 * 2 / 40**0.5
+    norm = (0.49 * around + 0.09) ** 0.5
+    assert best.signals["semantic"] == pytest.approx(similarity / norm, abs=1e-3)
+    # No text names another's title.
+    assert best.signals["links"] == 0.0
+    expected = (0.35 * 1 + 0.65 * best.signals["semantic"]) / (0.35 + 0.65 + 0.2)
+    assert best.score == pytest.approx(expected, abs=1e-6)
+
+
+def test_documents_that_name_each_other_lend_each_other_of_their_score(build: Build, tmp_path: Path) -> None:
+    build(
+        [
+            Document("bridge", "Old Bridge was drawn by Ada Stone in spring.", "Old Bridge"),
+            Document("stone", "She kept bees near Leeds.", "Ada Stone (architect)"),
+            Document("bees", "Bees kept near Leeds make honey.", "Bees"),
+        ]
+    )
+    index = Library(tmp_path, FakeEmbedder().fingerprint, open_search).get("pages")
+    pack = fake_assembler().assemble(index, replace(ASK, query="who drew old bridge", max_chunks=8))
+    found = {p.candidate.chunk.doc_id: p.candidate for p in pack.chunks}
+    assert list(found)[:2] == ["bridge", "stone"]
+    signals = found["bridge"].signals
+    # What "bridge" lends is its score without links.
+    lent = 0.35 * signals["lexical"] + 0.65 * signals["semantic"]
+    assert found["stone"].signals["links"] == pytest.approx(lent, abs=1e-6)
+    assert "bees" not in found or found["bees"].signals["links"] == 0.0
+
+
+def test_the_second_stage_is_the_best_of_the_sentences_vectors_in_context(
+    build: Build, tmp_path: Path
+) -> None:
+    texts = [" ".join(f"Word{n * n % 23} and word{n % 7} of {name}." for n in range(40)) for name in "ab"]
+    build([Document(name, text) for name, text in zip("ab", texts, strict=True)])
+    index = Library(tmp_path, FakeEmbedder().fingerprint, open_search).get("pages")
+    corpus, query = index.corpus, FakeEmbedder().embed_queries(["word3 and word6"])[0]
+    pack = fake_assembler().assemble(index, replace(ASK, query="word3 and word6", max_chunks=64))
+    assert len(pack.chunks) >= 5
+    for candidate in (packed.candidate for packed in pack.chunks):
+        document = corpus.document_table[corpus.chunk_table[candidate.number]["doc"]]
+        own = corpus.sentence_table[document["first_sentence"] : document["end_sentence"]]
+        vectors = corpus.sentence_vectors[own["row"]].astype(np.float64)
+        padded = np.concatenate([vectors[:1].repeat(REACH, 0), vectors, vectors[-1:].repeat(REACH, 0)])
+        chunk = corpus.chunk_table[candidate.number]
+        scores = []
+        for number in range(
+            *(chunk[f"{edge}_sentence"] - document["first_sentence"] for edge in ("first", "end"))
+        ):
+            combined = KERNEL @ padded[number : number + len(KERNEL)]
+            scores.append(combined @ query / np.linalg.norm(combined))
+        assert candidate.signals["semantic"] == pytest.approx(max(scores), abs=2e-6)
+
+
+def test_a_chunk_counts_the_terms_of_those_beside_it(build: Build, tmp_path: Path) -> None:
+    texts = [f"Filler{n} has filler{n * 7} beside filler{n * 11} always there." for n in range(24)]
+    texts[8] = "Zebras graze where rivers bend around hills."
+    build([Document("long", " ".join(texts)), Document("other", "Zebras sleep while standing up quietly.")])
+    index = Library(tmp_path, FakeEmbedder().fingerprint, open_search).get("pages")
+    pack = fake_assembler().assemble(index, replace(ASK, query="zebras", max_chunks=64))
+    signals = {p.candidate.number: p.candidate.signals["lexical"] for p in pack.chunks}
+    (within,) = [n for n in index.corpus.chunks_of(0) if "Zebras" in index.corpus.chunk(n).text]
+    assert len(index.corpus.chunks_of(0)) >= 5
+    # "other" has no neighbours, so it keeps its whole score; a chunk keeps .6 of its own and lends some.
+    assert signals[index.corpus.chunks_of(1)[0]] == 1.0
+    assert 0 < signals[within - 1] == signals[within + 1] < signals[within] < 1
+
+
+def test_equal_chunks_in_equal_contexts_are_equally_good(index: LoadedIndex) -> None:
+    pack = fake_assembler().assemble(index, ASK)
+    (copy,) = [drop for drop in pack.drops if drop.doc_id == "copy"]
+    assert copy.score == pack.chunks[0].candidate.score
+
+
+def test_the_text_is_what_was_counted(index: LoadedIndex) -> None:
+    pack = fake_assembler().assemble(index, ASK)
+    assert pack.num_tokens == FakeTokenCounter().count([pack.text])[0]
+    assert pack.text.startswith("[1] Backup\nTake a snapshot of the cluster every night.")
+
+
+def test_sizes_that_the_index_knows_are_those_that_are_counted(index: LoadedIndex) -> None:
+    known, counted = fake_assembler(), replace(fake_assembler(), index_counter="another")
+    for budget in (20, 40, 60, 200):
+        ask = replace(ASK, budget_tokens=budget, trim=True)
+        assert known.assemble(index, ask) == counted.assemble(index, ask)
+
+
+def test_another_encoding_counts_its_own_sizes(index: LoadedIndex) -> None:
+    class Fewer(FakeTokenCounter):
+        fingerprint = "fewer"
+
+        def count(self, texts: Sequence[str]) -> list[int]:
+            return [-(-number // 3) for number in super().count(texts)]
+
+    ask = replace(ASK, budget_tokens=20)
+    # By the index's sizes the second chunk would be refused: beside the first it takes too many of them.
+    assert len(fake_assembler().assemble(index, ask).chunks) == 1
+    packed = replace(fake_assembler(), counters={"fake": Fewer()}).assemble(index, ask)
+    assert len(packed.chunks) == 3
+    assert packed.num_tokens <= 20
+
+
+def test_the_same_request_gives_the_same_bytes(index: LoadedIndex) -> None:
+    one, other = fake_assembler().assemble(index, ASK), fake_assembler().assemble(index, ASK)
+    assert (one, one.pack_id) == (other, other.pack_id)
+
+
+@pytest.mark.parametrize(
+    "change", [{"query": "pears"}, {"budget_tokens": 199}, {"ordering": "document"}, {"max_chunks": 1},
+               {"exact": True}, {"trim": True}],
+)  # fmt: skip
+def test_another_request_has_another_id(index: LoadedIndex, change: dict[str, object]) -> None:
+    pack = fake_assembler().assemble(index, ASK)
+    assert fake_assembler().assemble(index, replace(ASK, **change)).pack_id != pack.pack_id  # type: ignore[arg-type]
+
+
+def test_packs_of_twins_have_ids_of_their_own(build: Build, tmp_path: Path) -> None:
+    build([Document(name, "Take a snapshot of the cluster.", "Same") for name in ("a", "b")])
+    twins = Library(tmp_path, FakeEmbedder().fingerprint, open_search).get("pages")
+    one, other = (
+        fake_assembler().assemble(twins, replace(ASK, filters=json.dumps({"field": "doc_id", "eq": name})))
+        for name in ("a", "b")
+    )
+    assert one.text == other.text
+    assert one.pack_id != other.pack_id
+
+
+# Whole, "[1] Backup" has 4 tokens and sentences of 9 and 6, "[2] Restore" 4, 8 and 7: 38 in all.
+TIGHT = replace(ASK, budget_tokens=26, max_chunks=2, trim=True)
+
+
+def test_trimmed_chunks_hold_the_sentences_that_bear_on_the_query(index: LoadedIndex) -> None:
+    whole = fake_assembler().assemble(index, replace(ASK, max_chunks=2))
+    pack = fake_assembler().assemble(index, TIGHT)
+    # The second sentence of each page has little of the query, and .35 of the first one's likeness.
+    assert pack.text == (
+        "[1] Backup\nTake a snapshot of the cluster every night.\n\n"
+        "[2] Restore\nRestore the cluster from a snapshot file."
+    )
+    assert [p.candidate.chunk.spans for p in pack.chunks] == [((0, 43),), ((0, 41),)]
+    assert pack.num_tokens == FakeTokenCounter().count([pack.text])[0] == 25
+    named = [[(p.candidate.chunk.chunk_id, p.candidate.score) for p in one.chunks] for one in (whole, pack)]
+    assert named[0] == named[1]
+    drops = [[(d.chunk_id, d.start, d.end, d.reason) for d in one.drops] for one in (whole, pack)]
+    assert drops[0] == drops[1]
+
+
+def test_without_trimming_the_second_page_does_not_fit(index: LoadedIndex) -> None:
+    pack = fake_assembler().assemble(index, replace(TIGHT, trim=False))
+    assert [p.candidate.chunk.doc_id for p in pack.chunks] == ["backup"]
+    assert pack.chunks[0].candidate.chunk.spans == ((0, 70),)
+
+
+def test_what_fits_whole_is_not_trimmed(index: LoadedIndex) -> None:
+    # The copy takes no room of the budget: the packer leaves it out.
+    for budget, spans in ((38, ((0, 70),)), (37, ((0, 70),)), (26, ((0, 43),))):
+        pack = fake_assembler().assemble(index, replace(TIGHT, budget_tokens=budget))
+        assert pack.chunks[0].candidate.chunk.spans == spans
+        assert len(pack.chunks) == 2
+    whole, roomy = (
+        fake_assembler().assemble(index, replace(ASK, max_chunks=2, trim=t)) for t in (False, True)
+    )
+    assert (roomy.trim, whole.trim, roomy.text) == (True, False, whole.text)
+    assert roomy.chunks == whole.chunks
+    assert roomy.pack_id != whole.pack_id
+
+
+def test_beside_a_cross_encoder_sentences_are_scored_all_the_same(index: LoadedIndex) -> None:
+    plain = fake_assembler()
+    assembler = replace(plain, reranker=FakeReranker())
+    pack = assembler.assemble(index, replace(TIGHT, max_chunks=1, budget_tokens=15))
+    assert pack.chunks[0].candidate.chunk.text == "Take a snapshot of the cluster every night."
+    nothing = json.dumps({"field": "doc_id", "eq": "nowhere"})
+    assert assembler.assemble(index, replace(TIGHT, filters=nothing)).chunks == ()
+
+
+def test_a_budget_that_holds_no_trimmed_chunk_names_one_that_does(index: LoadedIndex) -> None:
+    with pytest.raises(BudgetTooSmall) as caught:
+        fake_assembler().assemble(index, replace(TIGHT, budget_tokens=5))
+    # Less than the shortest whole page takes, which is "Apples" and 11 more.
+    assert caught.value.smallest_tokens < 15
+    enough = replace(TIGHT, budget_tokens=caught.value.smallest_tokens)
+    assert fake_assembler().assemble(index, enough).num_tokens == enough.budget_tokens
+
+
+def test_trimming_is_in_the_configuration_of_what_is_trimmed() -> None:
+    assembler = fake_assembler()
+    assert assembler.configuration(TIGHT) != assembler.configuration(ASK)
+    assert assembler.configuration(replace(ASK, budget_tokens=1)) == assembler.configuration(ASK)
+
+
+def test_a_query_that_shares_nothing_gives_an_empty_pack(index: LoadedIndex) -> None:
+    pack = fake_assembler().assemble(index, replace(ASK, query="zzz qqq"))
+    assert (pack.chunks, {drop.reason for drop in pack.drops}) == ((), {"low_score"})
+
+
+def test_another_encoding_under_the_same_name_is_another_configuration() -> None:
+    class Other(FakeTokenCounter):
+        @property
+        def fingerprint(self) -> str:
+            return "fake:2"
+
+    plain = fake_assembler()
+    assert replace(plain, counters={"fake": Other()}).configuration(ASK) != plain.configuration(ASK)
+
+
+def test_a_floor_leaves_the_weak_out(index: LoadedIndex) -> None:
+    pack = fake_assembler(score_floor=0.9).assemble(index, ASK)
+    assert [p.candidate.chunk.doc_id for p in pack.chunks] == ["backup"]
+    weak = {d.doc_id for d in pack.drops if d.reason == "low_score"}
+    assert "stars" in weak
+
+
+def test_filters_apply_before_the_search(index: LoadedIndex) -> None:
+    drafts = json.dumps({"field": "draft", "eq": True})
+    pack = fake_assembler().assemble(index, replace(ASK, filters=drafts, max_chunks=8))
+    seen = [p.candidate.chunk.doc_id for p in pack.chunks] + [d.doc_id for d in pack.drops]
+    assert set(seen) == {"restore", "apples", "stars", "bread"}
+
+
+def test_a_filter_that_nothing_passes_gives_an_empty_pack(index: LoadedIndex) -> None:
+    none = json.dumps({"field": "doc_id", "eq": "nowhere"})
+    pack = fake_assembler().assemble(index, replace(ASK, filters=none))
+    assert (pack.text, pack.num_tokens, pack.chunks) == ("", 0, ())
+
+
+def test_a_budget_too_small_names_the_one_that_would_do(index: LoadedIndex) -> None:
+    with pytest.raises(BudgetTooSmall) as caught:
+        fake_assembler().assemble(index, replace(ASK, budget_tokens=5))
+    enough = replace(ASK, budget_tokens=caught.value.smallest_tokens)
+    assert fake_assembler().assemble(index, enough).num_tokens == enough.budget_tokens
+
+
+def test_a_cross_encoder_takes_the_second_stage(index: LoadedIndex) -> None:
+    plain = fake_assembler()
+    assembler = replace(plain, reranker=FakeReranker())
+    best = assembler.assemble(index, replace(ASK, query="yeast")).chunks[0].candidate
+    assert best.chunk.doc_id == "bread"
+    assert best.signals["semantic"] == pytest.approx(1.0)
+    assert assembler.configuration(ASK) != plain.configuration(ASK)
+
+
+def test_unknown_names_are_refused(index: LoadedIndex) -> None:
+    with pytest.raises(SettingError, match="unknown tokenizer 'nope'; choose from fake"):
+        fake_assembler().assemble(index, replace(ASK, tokenizer="nope"))
+    with pytest.raises(SettingError, match="unknown ordering"):
+        fake_assembler().assemble(index, replace(ASK, ordering="nope"))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"query": " "},
+        {"query": "x" * 8193},
+        {"budget_tokens": 0},
+        {"max_chunks": 0},
+        {"max_chunks": 65},
+    ],
+)
+def test_requests_out_of_range_are_refused(change: dict[str, object]) -> None:
+    with pytest.raises(InvalidRequest):
+        replace(ASK, **change)  # type: ignore[arg-type]

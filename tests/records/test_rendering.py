@@ -1,0 +1,51 @@
+"""Rendering and its token shares."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from contextsvc.records.documents import Chunk
+from contextsvc.records.rendering import SEPARATOR, label, read_unit, render_units, unit_tokens
+
+
+def chunk(text: str, title: str = "", section: tuple[str, ...] = ()) -> Chunk:
+    return Chunk("d", 0, len(text), text, 1, title, section=section)
+
+
+def test_a_pack_is_numbered_sources() -> None:
+    units = render_units([chunk("First.", "Guide", ("Guide", "Setup")), chunk("Second.")])
+    assert units == ["[1] Guide > Setup\nFirst.\n\n", "[2]\nSecond."]
+
+
+def test_a_label_leaves_out_what_the_text_says() -> None:
+    assert label(chunk("# Setup\nGo.", "Guide", ("Setup",))) == "Guide"
+    assert label(chunk("Guide\nGo.", "Guide")) == "Guide"
+
+
+def test_a_unit_is_read_without_its_number() -> None:
+    made = chunk("First.", "Guide", ("Guide", "Setup"))
+    assert read_unit(made) == "Guide > Setup\nFirst.\n\n"
+    assert render_units([made]) == ["[1] " + read_unit(made).rstrip()]
+
+
+def test_a_unit_without_a_label_is_its_text() -> None:
+    assert read_unit(chunk("Second.")) == "Second.\n\n"
+    assert read_unit(chunk("  Third.\n", "Guide")) == "Guide\n  Third.\n\n"
+
+
+@given(st.text(min_size=1, max_size=20), st.text(max_size=5), st.lists(st.text(max_size=5), max_size=2))
+def test_a_unit_holds_its_text_and_ends_in_one_blank_line(text: str, title: str, section: list[str]) -> None:
+    unit = read_unit(chunk(text, title, tuple(section)))
+    assert unit.endswith(text.strip() + SEPARATOR)
+    assert unit == unit.strip() + SEPARATOR
+
+
+def test_token_shares_by_hand() -> None:
+    # three words a piece, but "b" and "c" join into one word across the border
+    assert unit_tokens(["a b", "c d"], 3, lambda texts: [len(t.split()) for t in texts]) == [2, 1]
+
+
+@given(st.lists(st.text(min_size=1, max_size=20), max_size=6))
+def test_shares_add_up_to_the_whole(texts: list[str]) -> None:
+    units = render_units([chunk(text) for text in texts])
+    whole = len("".join(units))
+    assert sum(unit_tokens(units, whole, lambda ts: [len(t) for t in ts])) == whole
