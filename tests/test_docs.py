@@ -124,13 +124,14 @@ def test_blocks_of_python_compile_and_name_what_there_is(path: Path) -> None:
 
 
 @pytest.mark.model
-def test_the_ten_lines_of_the_readme_run(tmp_path: Path) -> None:
+@by_name([README, DOCS / "python.md"])
+def test_the_ten_lines_of_python_run(path: Path, tmp_path: Path) -> None:
     if not hasattr(contextsvc, "open_index"):
         pytest.skip("this tree has no Python interface yet")
     (tmp_path / "docs").mkdir()
     text = "To restore a backup, stop the members first. Then restore each from the same snapshot."
     (tmp_path / "docs/restore.md").write_text(f"# Backups\n\n{text}\n")
-    (code,) = blocks(README, "python")
+    (code,) = blocks(path, "python")
     told = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(HERE)},
         capture_output=True, text=True, check=False,
