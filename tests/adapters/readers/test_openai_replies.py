@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from contextsvc.adapters.readers.openai_replies import (
     NoPromptScores,
-    beyond_window,
     chat_text,
+    context_overflow,
     count_target_tokens,
     error_reason,
     num_tokens,
@@ -158,4 +158,4 @@ def test_an_error_page_is_cut() -> None:
     ],
 )  # fmt: skip
 def test_a_prompt_that_is_too_long_is_told_from_other_refusals(reason: str, expected: object) -> None:
-    assert beyond_window(reason) == expected
+    assert context_overflow(reason) == expected
