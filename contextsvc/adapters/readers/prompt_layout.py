@@ -58,7 +58,7 @@ def chat_layout(render: Callable[[str], str]) -> PromptLayout:
     head, hole, tail = render(f"{INSTRUCTION}\n\n{_HOLE}").partition(_HOLE)
     if not hole:
         raise SettingError(
-            "the reader's chat template does not contain the user's message unchanged; expected it to; "
+            "the reader's chat template changes the user's message, expected it unchanged; "
             "set CONTEXTSVC_READER to another model"
         )
     return PromptLayout(head, tail, "", "")

@@ -211,7 +211,10 @@ def test_a_model_gone_wrong_is_a_fault_of_the_reader(tmp_path: Path) -> None:
     weights["model.norm.weight"].fill_(math.nan)
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     for mode in MODES:
-        with pytest.raises(ReaderFault, match="gave a score of nan; try CONTEXTSVC_PRECISION=float32"):
+        with pytest.raises(
+            ReaderFault,
+            match="gave a score of nan, expected a finite number; try CONTEXTSVC_PRECISION=float32",
+        ):
             tiny(folder, mode).score(PROMPT, ALL, "2379")
 
 

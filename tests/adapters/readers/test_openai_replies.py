@@ -71,7 +71,7 @@ def test_every_dialect_gives_the_mean_over_the_target(dialect: str, usage: objec
 )
 def test_a_target_that_is_not_there_is_not_found(tokens: list[str], target: str) -> None:
     assert count_target_tokens(tokens, BEFORE, target) == 0
-    with pytest.raises(NoPromptScores, match="expected the target's: not echoed"):
+    with pytest.raises(NoPromptScores, match="expected those of the target: the server did not echo"):
         prompt_score(echoed(tokens, [-1.0] * len(tokens)), BEFORE, target)
 
 

@@ -241,7 +241,7 @@ def test_it_takes_only_files_about_these_vectors(tmp_path: Path) -> None:
         open_vector_index(tmp_path, vectors)
     lists.write_bytes(whole)
     open_vector_index(tmp_path, vectors)
-    with pytest.raises(CorruptIndex, match="is about vectors of"):
+    with pytest.raises(CorruptIndex, match="describes vectors of"):
         open_vector_index(tmp_path, vectors[:2])
     for damaged in ("", "[]", "{}", about.replace("4", '"x"'), about.replace("shape", "form")):
         (tmp_path / "vectors.json").write_text(damaged)
