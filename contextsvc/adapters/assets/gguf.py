@@ -19,9 +19,8 @@ def convert(folder: Path, into: Path) -> None:
     """Write a Hugging Face folder (float16 safetensors, tokenizer, chat template) from a GGUF file.
 
     Rejected: bfloat16. A dequantised Q4_1 weight is a half-precision scale times a small integer plus an
-        offset,
-    which float16 stores eight times more precisely in the same space. The reader's precision decides the type
-    of computation when the model is loaded.
+    offset, which float16 stores eight times more precisely in the same space. The type of computation is
+    chosen when the model is loaded.
 
     Args:
         folder: Holds exactly one `.gguf` file; the file is not copied.

@@ -53,8 +53,8 @@ class WheelSource:
         wheels = list(folder.glob("*.whl"))
         if done.returncode or not wheels:
             lines = (done.stderr.strip() or done.stdout.strip()).splitlines()
-            said = lines[-1] if lines else f"exit code {done.returncode}"
-            raise MissingAsset(f"pip could not download {requirement}: {said}")
+            reason = lines[-1] if lines else f"exit code {done.returncode}"
+            raise MissingAsset(f"pip could not download {requirement}: {reason}")
         return wheels[0]
 
 

@@ -216,8 +216,8 @@ def _checked_key(key: str) -> str:
 
 
 def _describe(error: Exception, seconds: float) -> str:
-    said = str(error) or type(error).__name__
-    return f"{said} ({type(error).__name__}, timeout {seconds:.1f} s)"
+    reason = str(error) or type(error).__name__
+    return f"{reason} ({type(error).__name__}, timeout {seconds:.1f} s)"
 
 
 def _retry_after_seconds(header: str) -> float | None:

@@ -102,8 +102,7 @@ def count_target_tokens(tokens: Sequence[str], before: str, target: str) -> int:
 
     Spaces, and the marks that replace them in raw tokens, are ignored. U+FFFD in a token is part of a
     character: it matches one non-ASCII character or none. The token before the target must end like `before`,
-        so that a
-    repeated word is not mistaken for the target.
+    so that a repeated word is not mistaken for the target.
 
     >>> count_target_tokens(["Answer", ":", " port", " 23", "79"], "Answer:", " port 2379")
     3
@@ -141,13 +140,13 @@ def num_tokens(reply: object, *texts: str) -> int:
 def error_reason(body: str) -> str:
     """Error message of a server: the message of the usual JSON shapes, otherwise the start of the body."""
     try:
-        said: Any = json.loads(body)
+        found: Any = json.loads(body)
     except (ValueError, RecursionError):
         return _shortened(body)
     for key in ("error", "message", "detail"):
-        if isinstance(said, Mapping) and key in said:
-            said = said[key]
-    return _shortened(said) if isinstance(said, str) else excerpt(said)
+        if isinstance(found, Mapping) and key in found:
+            found = found[key]
+    return _shortened(found) if isinstance(found, str) else excerpt(found)
 
 
 def context_overflow(reason: str) -> tuple[int, int] | bool:

@@ -77,9 +77,9 @@ def _utilization(comparison: Comparison) -> Any:
         colour, (low, high) = _colour(comparison, found), found.score_interval
         axes.plot([low, high], [row, row], color=colour, lw=2.4, solid_capstyle="round")
         axes.plot([found.score], [row], "o", color=colour, ms=7.5, mec=PAPER, mew=1.2, clip_on=False)
-        said = f"{100 * found.score:.0f} %  [{100 * low:.0f}, {100 * high:.0f}]"
+        label = f"{100 * found.score:.0f} %  [{100 * low:.0f}, {100 * high:.0f}]"
         beside, side = (high + 0.025, "left") if high < 0.72 else (low - 0.025, "right")
-        axes.text(beside, row, said, ha=side, va="center", size=9)
+        axes.text(beside, row, label, ha=side, va="center", size=9)
     axes.set_xlim(0, 1)
     axes.set_xticks(*_PERCENTS)
     axes.set_xlabel("utilization: mean over queries, 95 % interval")

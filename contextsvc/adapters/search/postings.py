@@ -2,9 +2,8 @@
 
 Stop words are those of bm25s, stems those of Snowball.
 Rejected: computing weights by bm25s, which reads the words of every chunk again when one document changes.
-    Here the
-counts are stored, and the weights of a changed index follow from them by a few array operations. A test
-compares the weights with those of bm25s.
+Here the counts are stored, and the weights of a changed index follow from them by a few array operations. A
+test compares the weights with those of bm25s.
 """
 
 import re

@@ -16,8 +16,7 @@ def read_html(markup: str) -> tuple[str, str]:
     that gives text is used:
 
     1. the library's extraction with structure, unless it has under 250 characters and lost more than a fifth
-    of the
-       words that method 2 finds outside links, as on malformed pages;
+       of the words that method 2 finds outside links, as on malformed pages;
     2. its extraction with fallbacks, which lose structure;
     3. its baseline: paragraphs, else the text of the body.
 

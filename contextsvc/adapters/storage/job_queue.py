@@ -209,7 +209,7 @@ class SqliteJobQueue:
             yield connection
 
     def _without_lapsed(self) -> sqlite3.Connection:
-        """A connection to read from, in which no job is said to run that does not."""
+        """Connection for reading, after jobs with an expired lease or a dead owner were put back."""
         connection = self._file.connection()
         if self._lapsed(connection):
             with self._writing():

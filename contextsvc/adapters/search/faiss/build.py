@@ -110,7 +110,7 @@ def write_vector_index(
     Args:
         folder: Folder for `vectors.json` and `vectors.faiss`. The caller syncs the files to disk.
         vectors: float16, C-contiguous; n = 0 is legal.
-        held_out: (m, dim) queries that no chunk was built from; with m = 0 the largest effort is used.
+        held_out: (m, dim) queries that equal no chunk vector; with m = 0 the largest effort is used.
         plan: Settings of the search.
         previous: Generation whose trained lists may be reused, within `MAX_GROWTH` and `MAX_EFFORT_GROWTH`;
             None: train.
@@ -139,7 +139,7 @@ def write_vector_index(
         tuner = RecallTuner(vectors, max_norm, held_out, plan.recall)
         made = _reuse(previous, vectors, tuner, plan) if previous else None
         made = made or _train(vectors, tuner, plan)
-        # Serialised first: the writer of FAISS leaves a partial file without an error on a full disk.
+        # Serialised first: the writer of FAISS leaves a partial file on a full disk.
         num_bytes = (folder / APPROXIMATE).write_bytes(_library.serialize_index(made.index))
         about |= {"factory": made.factory, "effort": made.tuned.effort, "num_bytes": num_bytes}
         measured = made.tuned.measured
