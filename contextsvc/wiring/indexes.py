@@ -83,9 +83,9 @@ def make_likeness(least: float) -> LikenessIndex | None:
     """Finds texts that are at least so much alike; None where equal ones alone are looked for."""
     if least >= 1:
         return None
-    from contextsvc.adapters.text.minhash import MinHashLikeness
+    from contextsvc.adapters.text.minhash import MinHashIndex
 
-    return MinHashLikeness(least)
+    return MinHashIndex(least)
 
 
 def write_search(
@@ -93,11 +93,11 @@ def write_search(
 ) -> Mapping[str, object]:
     """Write the search structures of a corpus into its folder; what the manifest is to say of them."""
     from contextsvc.adapters.search.bm25 import Bm25sLexicalIndex
-    from contextsvc.adapters.search.faiss.build import FormerVectors, VectorPlan, write_vector_index
+    from contextsvc.adapters.search.faiss.build import PreviousVectors, VectorPlan, write_vector_index
 
     s = settings or Settings()
     plan = VectorPlan(s.exact_up_to, s.approximate_index, s.approximate_recall)
-    before = FormerVectors(former.folder, former.chunks) if former else None
+    before = PreviousVectors(former.folder, former.chunks) if former else None
 
     def text(number: int) -> str:
         chunk = corpus.chunk(number)

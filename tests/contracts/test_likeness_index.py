@@ -4,12 +4,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contextsvc.adapters.text.minhash import MinHashLikeness
+from contextsvc.adapters.text.minhash import MinHashIndex
 from contextsvc.ports import LikenessIndex
 from tests.fakes.likeness import PlainLikeness
 
 Build = Callable[[float], LikenessIndex]
-pytestmark = pytest.mark.parametrize("build", [PlainLikeness, MinHashLikeness])
+pytestmark = pytest.mark.parametrize("build", [PlainLikeness, MinHashIndex])
 
 
 def words(first: int, end: int) -> str:

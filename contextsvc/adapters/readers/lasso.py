@@ -1,4 +1,4 @@
-"""Fit: contributions of units from outcomes of masks, by a sparse linear model."""
+"""A `measuring.masks.Fit` by scikit-learn: contributions of units, estimated by a sparse linear model."""
 
 import numpy as np
 from sklearn.linear_model import Lasso
@@ -6,16 +6,19 @@ from sklearn.linear_model import Lasso
 from contextsvc.records.arrays import BoolArray, Float64Array
 
 ALPHA = 0.01
-"""Weight of the penalty, ContextCite's. A contribution shrinks by about ALPHA over the variance of a
-mask's column, .04 nats; `benchmarks.ablation.choices` has others beside it."""
+"""Weight of the L1 penalty, as in ContextCite. It shrinks a contribution by about ALPHA / variance of a mask
+column, .04 nats. `benchmarks.ablation.choices` compares other values."""
 
 
 def lasso_contributions(masks: BoolArray, values: Float64Array) -> Float64Array:
-    """Weights of a linear model of the outcomes with an L1 penalty, one a column: (num_units,).
+    """Contribution of each unit: (num_units,), the weights of a linear model with an L1 penalty.
 
     Args:
-        masks: (num_masks, num_units).
-        values: (num_masks,), finite.
+        masks: (num_masks, num_units), True where a unit is kept.
+        values: (num_masks,) outcome under each mask, finite.
+
+    Raises:
+        ValueError: an outcome is not finite.
 
     Source: Cohen-Wang, Shah, Georgiev, Madry, ContextCite, 2024, section 3. https://arxiv.org/abs/2409.00729
     """

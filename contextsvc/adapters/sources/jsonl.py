@@ -1,4 +1,4 @@
-"""JSONL: one document a line, read within bounds."""
+"""Documents from JSONL, one a line, with a bound on the length of a line."""
 
 import json
 from collections.abc import Iterator
@@ -20,9 +20,10 @@ _TYPES = {
 
 
 def bounded_lines(file: BinaryIO, max_line_bytes: int) -> Iterator[tuple[int, bytes | None]]:
-    """Lines with their numbers from 1; None for one longer than `max_line_bytes`, line end not counted.
+    """(number from 1, content) of each line; the content of a line over `max_line_bytes` is None.
 
-    At most `max_line_bytes` of a line are ever in memory, and the lines after a long one still come.
+    The line end does not count. At most `max_line_bytes` of a line are in memory, and lines after a long one
+    are still read.
     """
     number = 0
     while line := file.readline(max_line_bytes + 2):
@@ -37,14 +38,20 @@ def bounded_lines(file: BinaryIO, max_line_bytes: int) -> Iterator[tuple[int, by
 
 
 def document_of_line(line: bytes, source: str, path: str) -> Document:
-    """The document of `{"doc_id": ..., "text": ..., "title"?: ..., "metadata"?: {...}}`.
+    """Parse a line `{"doc_id": ..., "text": ..., "title"?: ..., "metadata"?: {...}}`.
 
-    Other keys are ignored, null counts as absent. The format is plain text. `metadata` gets `path`
-    unless it has a key of that name.
+    Other keys are ignored, and null counts as absent. The format is plain text. `path` is added to the
+    metadata unless the line has that key.
+
+    Args:
+        line: Bytes without the line end.
+        source: `file:line`, stored in the document.
+        path: Path of the file.
 
     Raises:
-        SourceError: not UTF-8, not JSON, not an object, a key missing or of another type, a value
-            that is neither a scalar nor a list of scalars, or characters that UTF-8 cannot hold.
+        SourceError: the line is not a JSON object in UTF-8, a key is missing or has another type, a metadata
+            value is neither a scalar nor a list of scalars, or a text has characters that UTF-8 cannot
+            encode.
     """
     record = _object(decode_text(line))
     doc_id, text = _text(record, "doc_id"), _text(record, "text")
@@ -59,23 +66,23 @@ def _object(text: str) -> dict[str, object]:
     try:
         record = json.loads(text, parse_constant=_refuse_constant)
     except RecursionError:
-        raise SourceError("JSON nested too deeply") from None
+        raise SourceError("the JSON is nested too deeply") from None
     except json.JSONDecodeError as error:
         raise SourceError(f"not JSON: {error.msg} at column {error.colno}") from None
     except ValueError as error:
         raise SourceError(f"not JSON: {error}") from None
     if not isinstance(record, dict):
-        raise SourceError(f"{_named(record)}, expected an object with 'doc_id' and 'text'")
+        raise SourceError(f"the line is {_named(record)}, expected an object with 'doc_id' and 'text'")
     return record
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON number")
+    raise ValueError(f"{name} is not a JSON number")
 
 
 def _text(record: dict[str, object], key: str) -> str:
     if key not in record:
-        raise SourceError(f"lacks {key!r}; found {', '.join(map(repr, record)) or 'no keys'}")
+        raise SourceError(f"the key {key!r} is missing; found {', '.join(map(repr, record)) or 'no keys'}")
     value = record[key]
     if not isinstance(value, str):
         raise SourceError(f"{key!r} is {_named(value)}, expected text")
@@ -102,7 +109,7 @@ def _without_nulls(value: object) -> object:
 
 
 def _encodable(value: str, key: str) -> str:
-    """JSON can escape what no text file can hold: half a surrogate pair, and NUL."""
+    """Refuse characters that JSON can escape but a text file cannot hold: half a surrogate pair, and NUL."""
     try:
         value.encode("utf-8")
     except UnicodeEncodeError as error:
