@@ -20,7 +20,14 @@ from tests.fakes.reranker import FakeReranker
 from tests.fakes.token_counter import FakeTokenCounter
 from tests.world import fake_assembler
 
-ASK = PackRequest("pages", "snapshot of the cluster", 200, 3, "fake", "relevance")
+ASK = PackRequest(
+    index="pages",
+    query="snapshot of the cluster",
+    budget_tokens=200,
+    max_chunks=3,
+    tokenizer="fake",
+    ordering="relevance",
+)
 
 
 def test_the_best_chunks_come_first_and_copies_are_left_out(index: LoadedIndex) -> None:

@@ -99,7 +99,7 @@ class DiskcacheCache:
             # Stored first, not used least: a hit then writes nothing, so that readers never wait.
             self._cache = diskcache.Cache(
                 str(folder), timeout=TIMEOUT_SECONDS, disk=BytesDisk, size_limit=size_limit_bytes,
-                eviction_policy="least-recently-stored", statistics=0, tag_index=0,
+                eviction_policy="least-recently-stored", statistics=0, tag_index=1,
             )  # fmt: skip
         except (*_TROUBLE, TypeError, ValueError, AttributeError) as error:
             raise SettingError(
@@ -111,14 +111,18 @@ class DiskcacheCache:
         """As `Cache.get` says."""
         return _or_miss(lambda: self._cache.get(_encoded(key)))
 
-    def put(self, key: str, value: bytes) -> None:
+    def put(self, key: str, value: bytes, tag: str = "") -> None:
         """As `Cache.put` says.
 
         Raises:
             TypeError: the value is not bytes (a defect of the caller's code).
         """
         if len(value) <= self._size_limit_bytes:
-            _or_miss(lambda: self._cache.set(_encoded(key), value))
+            _or_miss(lambda: self._cache.set(_encoded(key), value, tag=tag or None))
+
+    def drop(self, tag: str) -> bool:
+        """As `Cache.drop` says."""
+        return _or_miss(lambda: self._cache.evict(tag)) is not None
 
     def close(self) -> None:
         """Close this thread's connection; others close with their threads."""
