@@ -59,7 +59,7 @@ def pack(
         "measure": measure or sentences or response is not None or None,
         "sentences": sentences or None, "explain": explain or None,
     }  # fmt: skip
-    ask = {"index": index, "query": query, "budget_tokens": budget}
+    ask: Json = {"index": index, "query": query, "budget_tokens": budget}
     ask |= {name: value for name, value in chosen.items() if value is not None}
     with progress("pack") as tell:
         if "measure" in ask:

@@ -184,8 +184,9 @@ class BackgroundMeasuring:
 
 def _reason(error: BaseException) -> str:
     # As with requests: the text of an unforeseen exception is for the log, not for callers.
-    known = isinstance(error, ContextError)
-    last = error.public_text if known else "an unforeseen error; see the service's log"
+    last = "an unforeseen error; see the service's log"
+    if isinstance(error, ContextError):
+        last = error.public_text
     return f"it failed {MOST_TRIES} times, the last time: {last}"
 
 

@@ -4,7 +4,7 @@ import json
 import logging
 import threading
 
-from contextsvc.errors import CorruptIndex, UserError
+from contextsvc.errors import ContextError, CorruptIndex, UserError
 from contextsvc.records.json import Json
 from contextsvc.storage.library import Library
 
@@ -27,6 +27,7 @@ class Readiness:
     def __init__(self, library: Library, refresh_seconds: float = REFRESH_SECONDS) -> None:
         self._library, self._refresh_seconds = library, refresh_seconds
         self._states: list[Json] = []
+        self._problems: dict[str, str] = {}
         self._stopping = threading.Event()
         # A daemon: an index that takes minutes to open must not keep the process from ending.
         self._thread = threading.Thread(target=self._run, name="contextsvc-readiness", daemon=True)
@@ -51,13 +52,13 @@ class Readiness:
 
     def refresh(self) -> None:
         """Look at every index now."""
-        before = {state["name"]: state for state in self._states}
-        found = index_states(self._library)
-        for state in found:
-            known = before.get(state["name"], {})
-            if state["state"] == "unusable" and state != known:
-                log.error(json.dumps({"event": "index_unusable", **state}, sort_keys=True))
-        self._states = found
+        found = [_state(self._library, name) for name in self._library.names()]
+        problems = {state["name"]: str(error) for state, error in found if error is not None}
+        for name, why in problems.items():
+            if self._problems.get(name) != why:
+                line = {"event": "index_unusable", "index": name, "why": why}
+                log.error(json.dumps(line, sort_keys=True))
+        self._states, self._problems = [state for state, _ in found], problems
 
     def _run(self) -> None:
         while not self._stopping.wait(self._refresh_seconds):
@@ -73,14 +74,15 @@ def index_states(library: Library) -> list[Json]:
     `ready`: the current generation serves. `degraded`: an older one serves, because the current one is
     damaged. `unusable`: none serves; `reason` says why, as far as callers may know.
     """
-    return [_state(library, name) for name in library.names()]
+    return [_state(library, name)[0] for name in library.names()]
 
 
-def _state(library: Library, name: str) -> Json:
+def _state(library: Library, name: str) -> tuple[Json, ContextError | None]:
+    """State of an index, and why it cannot be used."""
     try:
         index = library.get(name)
     except (CorruptIndex, UserError) as error:
-        return {"name": name, "state": "unusable", "reason": error.public_text}
+        return {"name": name, "state": "unusable", "reason": error.public_text}, error
     kept = ("name", "generation", "num_documents", "num_chunks", "built_at")
     view = {key: getattr(index.manifest, key) for key in kept}
     if index.instead_of:
@@ -88,5 +90,5 @@ def _state(library: Library, name: str) -> Json:
             f"the current generation is damaged, {index.generation} serves in its place; the service's log "
             "names the files"
         )
-        return {**view, "state": "degraded", "reason": reason}
-    return {**view, "state": "ready"}
+        return {**view, "state": "degraded", "reason": reason}, None
+    return {**view, "state": "ready"}, None

@@ -317,8 +317,8 @@ def test_every_operation_has_an_example_that_fits_its_schema(client: TestClient)
                 schema = str(operation["requestBody"])
                 (name,) = {n for n in ("ContextBody", "UtilizationBody", "DocumentsBody") if n in schema}
                 assert "example" in document["components"]["schemas"][name]
-    for name, schema in FORMS.items():
-        schema.model_validate(examples()[name])
+    for name, form in FORMS.items():
+        form.model_validate(examples()[name])
     for status, refusal in examples()["problems"].items():
         assert Problem.model_validate(refusal).status == int(status)
 
