@@ -133,7 +133,7 @@ def test_readiness_does_not_wait_for_an_index_that_opens(app: FastAPI) -> None:
                 assert go_on.wait(LONG)
                 raise AssertionError("the test is over")
 
-            engine.library.get = get  # type: ignore[method-assign]
+            engine.library.get = get  # type: ignore[method-assign, assignment]
             try:
                 # The refresh beside is inside the library, and stays there.
                 assert await asyncio.to_thread(opening.wait, LONG)
@@ -169,7 +169,7 @@ async def connected(app: FastAPI, gone: asyncio.Event) -> list[int]:
         "http_version": "1.1", "scheme": "http", "server": ("test", 80), "client": ("test", 1),
         "root_path": "",
     }  # fmt: skip
-    await app(scope, receive, send)  # type: ignore[arg-type]
+    await app(scope, receive, send)
     return statuses
 
 
