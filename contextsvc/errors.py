@@ -97,7 +97,7 @@ class BudgetTooSmall(UserError):
 
 
 class UnknownIndex(UserError):
-    """There is no such index under the root."""
+    """The root holds no index of that name."""
 
     code = "unknown_index"
 

@@ -162,6 +162,11 @@ class CachedAssembler:
         if self._cache is not None and not self._cache.drop(pack_id):
             raise Fault(f"pack {pack_id!r} could not be removed from the cache, which is busy or damaged")
 
+    def sweep(self, pack_id: str) -> None:
+        """Remove what was stored for a pack after the pack itself was deleted or evicted."""
+        if self._cache is not None and self._cache.get(_id_key(pack_id)) is None:
+            self._cache.drop(pack_id)
+
 
 class Measures(Protocol):
     """The part of `measuring.measurer.Measurer` that `CachedMeasurer` needs."""

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -155,7 +155,7 @@ class Engine:
 
         loaded, pack, view = yield self.packing, pack_it
         if view["utilization"] is None:
-            found = yield self.measuring, lambda: self.measurer.measure(loaded, pack, target, sentences)
+            found = yield self.measuring, lambda: self._measure(loaded, pack, target, sentences)
             _add_utilization(view, *found)
         if measure is True:
             watch.mark("measure")
@@ -228,10 +228,7 @@ class Engine:
         index, pack, found = yield self.packing, look_up
         state: CacheState = "hit"
         if found is None:
-            found, state = yield (
-                self.measuring,
-                lambda: self.measurer.measure(index, pack, target, sentences),
-            )
+            found, state = yield self.measuring, lambda: self._measure(index, pack, target, sentences)
         view = {**utilization_view(found), "cache": {"utilization": state}}
         if minimize:
             view["minimal"] = yield self.measuring, minimized
@@ -250,7 +247,7 @@ class Engine:
         if known is not None:
             return known, "hit"
         with self.measuring.take():
-            return self.measurer.measure(index, pack, target, sentences)
+            return self._measure(index, pack, target, sentences)
 
     def indexes(self) -> list[Json]:
         """Every index with its state, looked at now; see `readiness.index_states`."""
@@ -311,7 +308,20 @@ class Engine:
         index = self._index_of(job.pack)
         # It takes a free slot or none, and stops between two reader calls once a caller waits for the slot.
         with self.measuring.take(may_wait=False):
-            self.measurer.measure(index, job.pack, job.target, stop=lambda: self.measuring.wanted)
+            self._measure(index, job.pack, job.target, stop=lambda: self.measuring.wanted)
+
+    def _measure(
+        self,
+        index: LoadedIndex,
+        pack: ContextPack,
+        target: Target | None,
+        sentences: bool = False,
+        stop: Callable[[], bool] | None = None,
+    ) -> tuple[Utilization, CacheState]:
+        found = self.measurer.measure(index, pack, target, sentences, stop)
+        # The pack may have been deleted meanwhile.
+        self.assembler.sweep(pack.pack_id)
+        return found
 
 
 def _target(response: str | None) -> Target | None:

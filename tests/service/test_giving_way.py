@@ -108,6 +108,19 @@ def test_a_live_measurement_waits_for_one_mask_of_the_background(
     assert not [record for record in caplog.records if record.name == "contextsvc.background"]
 
 
+def test_a_pack_that_is_deleted_while_it_is_measured_leaves_nothing(engine: Engine, reader: Gated) -> None:
+    pack_id = pack_in_background(engine)
+    assert reader.begun.acquire(timeout=LONG)
+    engine.delete_pack(pack_id)
+    reader.open()
+    assert engine.background is not None
+    assert engine.background.drain(LONG)
+    assert engine.measurer.last(pack_id) is None
+    cache = engine.assembler._cache
+    assert isinstance(cache, MemoryCache)
+    assert pack_id not in cache._tags.values()
+
+
 def test_a_background_measurement_that_nobody_waits_behind_runs_to_its_end(
     engine: Engine, reader: Gated
 ) -> None:
