@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from contextsvc.errors import BudgetTooSmall, InvalidRequest, SettingError
+from contextsvc.errors import BudgetTooSmall, InvalidRequest, UnknownChoice
 from contextsvc.records.documents import Document
 from contextsvc.records.requests import PackRequest
 from contextsvc.storage.corpus.smoothing import KERNEL, REACH
@@ -287,9 +287,9 @@ def test_a_cross_encoder_takes_the_second_stage(index: LoadedIndex) -> None:
 
 
 def test_unknown_names_are_refused(index: LoadedIndex) -> None:
-    with pytest.raises(SettingError, match="unknown tokenizer 'nope'; choose from fake"):
+    with pytest.raises(UnknownChoice, match="unknown tokenizer 'nope'; choose from fake"):
         fake_assembler().assemble(index, replace(ASK, tokenizer="nope"))
-    with pytest.raises(SettingError, match="unknown ordering"):
+    with pytest.raises(UnknownChoice, match="unknown ordering"):
         fake_assembler().assemble(index, replace(ASK, ordering="nope"))
 
 
