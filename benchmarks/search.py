@@ -174,7 +174,15 @@ def searched(
     times, found = [], []
     for number, query in enumerate(queries):
         filters = json.dumps(spec(number)) if spec else ""
-        request = PackRequest("bench", query, BUDGET, 3, "o200k_base", "relevance", filters)
+        request = PackRequest(
+            index="bench",
+            query=query,
+            budget_tokens=BUDGET,
+            max_chunks=3,
+            tokenizer="o200k_base",
+            ordering="relevance",
+            filters=filters,
+        )
         spent, last = 0.0, time.perf_counter()
 
         def mark(stage: str) -> None:

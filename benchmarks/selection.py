@@ -34,7 +34,7 @@ from contextsvc.records.arrays import Float32Array
 from contextsvc.records.packs import Candidate
 from contextsvc.records.rendering import render_units
 from contextsvc.records.requests import MAX_BUDGET_TOKENS, MAX_CHUNKS
-from contextsvc.service.engine import Ask, Engine
+from contextsvc.service.engine import Engine
 from contextsvc.settings import Settings
 from contextsvc.storage.library import LoadedIndex
 from contextsvc.wiring import build_counters, build_engine, build_index_parts
@@ -74,8 +74,8 @@ def served(collection: Collection) -> Iterator[tuple[Engine, LoadedIndex]]:
 
 def found(engine: Engine, index: LoadedIndex, question: PackQuestion, count: Count) -> Found:
     """What the service finds, as many chunks as a request can have."""
-    ask = Ask(index.name, question.text, MAX_BUDGET_TOKENS, max_chunks=MAX_CHUNKS)
-    pack, _ = engine.assembler.assemble(index, engine.request(ask))
+    request = engine.request(index.name, question.text, MAX_BUDGET_TOKENS, max_chunks=MAX_CHUNKS)
+    pack, _ = engine.assembler.assemble(index, request)
     candidates = sorted((packed.candidate for packed in pack.chunks), key=lambda c: c.rank)
     numbers = np.array([c.number for c in candidates], dtype=np.int64)
     return Found(candidates, index.corpus.chunk_vectors[numbers].astype(np.float32), count)

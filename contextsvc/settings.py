@@ -79,6 +79,7 @@ class Settings:
     ordering: str = setting("relevance", "relevance, document or edges")
 
     cache: bool = setting(True, "keep query vectors, packs and measurements on disk")
+    drop_packs: bool = setting(False, "forget a pack once the generation it was made from is removed")
     cache_bytes: int = setting(1_000_000_000, "size at which the cache evicts")
 
     answer_max_tokens: int = setting(48, "longest answer the reader writes when none is given")

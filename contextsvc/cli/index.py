@@ -19,7 +19,7 @@ from contextsvc.errors import ContextError, CorruptIndex, UserError
 from contextsvc.indexing.build import Update, build_index, update_index
 from contextsvc.indexing.deduplication import DuplicateWatch
 from contextsvc.records.json import Json
-from contextsvc.service.engine import index_view
+from contextsvc.service.views import index_view
 from contextsvc.settings import Settings
 from contextsvc.storage.checking import check_index
 from contextsvc.storage.corpus import Corpus

@@ -108,7 +108,7 @@ def grid(chunks: list[int], budgets: list[int], orderings: list[str]) -> list[Co
     """Every combination once, the widest first: most tokens, then most chunks.
 
     Raises:
-        SettingError: an unknown ordering.
+        UnknownChoice: an unknown ordering.
     """
     for name in orderings:
         ordering_named(name)

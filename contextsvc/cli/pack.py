@@ -19,7 +19,6 @@ from contextsvc.cli.output import (
 )
 from contextsvc.records.json import Json
 from contextsvc.records.spans import offset_in
-from contextsvc.service.engine import Ask
 from contextsvc.service.views import spans_text
 from contextsvc.settings import Settings
 
@@ -53,23 +52,27 @@ def pack(
 
     settings = Settings.from_env()
     settings = replace(settings, root=root or settings.root)
-    ask = Ask(
-        index, query, budget, max_chunks, tokenizer, ordering, _parsed(filters),
-        measure or sentences or response is not None, response, sentences, explain, exact, trim,
-        answerable_only,
-    )  # fmt: skip
+    chosen = {
+        "max_chunks": max_chunks, "tokenizer": tokenizer, "ordering": ordering,
+        "filters": _parsed(filters), "exact": exact or None, "trim": trim,
+        "answerable_only": answerable_only or None, "response": response,
+        "measure": measure or sentences or response is not None or None,
+        "sentences": sentences or None, "explain": explain or None,
+    }  # fmt: skip
+    ask: Json = {"index": index, "query": query, "budget_tokens": budget}
+    ask |= {name: value for name, value in chosen.items() if value is not None}
     with progress("pack") as tell:
-        if ask.measure:
+        if "measure" in ask:
             tell("loading models, packing, measuring")
-        view = build_engine(settings, tokenizer).context(ask)
+        view = build_engine(settings, tokenizer).context(**ask)
     if as_json:
         print_json(view)
     else:
         print_pack(view, f"http://{settings.host}:{settings.port}", ask)
 
 
-def print_pack(view: Json, address: str, ask: Ask) -> None:
-    """A pack as a person reads it, and the request that asks a running service the same."""
+def print_pack(view: Json, address: str, ask: Json) -> None:
+    """Print a pack for a person, and the same request to a running service; `ask` is the request's body."""
     print_fields(
         {
             "query": view["query"],
@@ -127,8 +130,8 @@ def _answering(view: Json) -> dict[str, str]:
     return {"answer": f"nothing in the index seems to answer this: {_shortfall(view)}"}
 
 
-def _why_empty(view: Json, ask: Ask) -> str:
-    if ask.answerable_only and not view["answerable"] and view["answer_score"] > 0:
+def _why_empty(view: Json, ask: Json) -> str:
+    if ask.get("answerable_only") and not view["answerable"] and view["answer_score"] > 0:
         return "Nothing in the index seems to answer this, and --answerable-only was asked for"
     return "Nothing in the index passed the score floor"
 
@@ -208,16 +211,8 @@ def _where(drop: Json) -> str:
     return f"{drop['doc_id']} {drop['start']}-{drop['end']}"
 
 
-def _curl(address: str, ask: Ask) -> str:
-    body = {"index": ask.index, "query": ask.query, "budget_tokens": ask.budget_tokens}
-    chosen = {
-        "max_chunks": ask.max_chunks, "tokenizer": ask.tokenizer, "ordering": ask.ordering,
-        "filters": ask.filters, "exact": ask.exact or None, "trim": ask.trim,
-        "answerable_only": ask.answerable_only or None, "response": ask.response,
-        "measure": ask.measure or None, "explain": ask.explain or None,
-    }  # fmt: skip
-    body.update({name: value for name, value in chosen.items() if value is not None})
-    data = shlex.quote(json.dumps(body, ensure_ascii=False))
+def _curl(address: str, ask: Json) -> str:
+    data = shlex.quote(json.dumps(ask, ensure_ascii=False))
     return f"curl -s {address}/v1/context -H 'content-type: application/json' -d {data}"
 
 

@@ -1,7 +1,7 @@
 """Pack (+ response) -> Utilization, by ablation through a Reader."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -34,6 +34,9 @@ INDEPENDENT = "The target is as likely from nothing, or from an unrelated chunk:
 PARTIAL = "A limit was reached: {scored} of {wanted} masks were scored; raise CONTEXTSVC_MEASURE_MAX_*."
 
 NO_CONTROL = "A limit was reached before the live chunks were read alone; raise CONTEXTSVC_MEASURE_MAX_*."
+
+Thresholds = Mapping[TargetKind, Threshold]
+"""Threshold by kind of target."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +71,9 @@ class Measurer:
         tried = f"one removed, one alone{subsets}, {self.num_placebos} placebos"
         return f"{self.fit.__name__.replace('_', ' ')} of {tried}"
 
-    def configuration(self, index: LoadedIndex) -> str:
-        """A digest of all that shapes a measurement besides pack and response."""
-        known = repr(sorted(self._thresholds(index).items()))
+    def configuration(self, index: LoadedIndex, thresholds: Thresholds | None = None) -> str:
+        """Digest of all that shapes a measurement but pack and response; thresholds as in `measure`."""
+        known = repr(sorted((self.thresholds(index) if thresholds is None else thresholds).items()))
         settings = (
             self.num_placebos,
             self.num_subsets,
@@ -81,7 +84,14 @@ class Measurer:
         return digest(self.method, str(self.reader.fingerprint), known, repr(settings))
 
     def measure(
-        self, index: LoadedIndex, pack: ContextPack, target: Target | None, sentences: bool = False
+        self,
+        index: LoadedIndex,
+        pack: ContextPack,
+        target: Target | None,
+        sentences: bool = False,
+        *,
+        thresholds: Thresholds | None = None,
+        stop: Callable[[], bool] | None = None,
     ) -> Utilization:
         """Remove chunks, one at a time and in random subsets, and watch the likelihood of the target.
 
@@ -90,16 +100,21 @@ class Measurer:
             pack: What is measured.
             target: What is watched; None lets the reader write an answer and watches that.
             sentences: Measure the sentences of live chunks, too.
+            thresholds: What `thresholds` gave for the index; None: as they are stored now.
+            stop: As in `Limits`: once it is true, the measurement ends and is partial.
 
         Raises:
             InvalidRequest: the prompt does not fit the reader's window, or the target is empty.
         """
         started = time.perf_counter()
+        allowed = replace(self.limits, stop=stop)
+        # Read before anything is measured: a calibration may be stored meanwhile.
+        fixed_by_kind = self.thresholds(index) if thresholds is None else thresholds
         target, cost = self._target(pack, target)
-        fixed = self._thresholds(index).get(target.kind)
+        fixed = fixed_by_kind.get(target.kind)
         num_own = 0 if fixed else FEWEST_PLACEBOS
         trial, distinct = self._trial(index, pack, num_own + self.num_placebos)
-        limits = self.limits.less(cost)
+        limits = allowed.less(cost)
         scores = self.reader.score(trial.prompt(pack.query), trial.masks, target.text, limits)
         cost = cost + scores.cost
         effects = effects_of(trial, scores, self.fit)
@@ -108,11 +123,11 @@ class Measurer:
         threshold = fixed or _own_threshold(own, min(distinct, num_own), self.seed)
         effects = replace(effects, placebos=effects.placebos[num_own:])
         found = self._judged(pack, trial, effects, threshold, target)
-        found, live_cost = self._with_live_only(pack, found, self.limits.less(cost))
+        found, live_cost = self._with_live_only(pack, found, allowed.less(cost))
         cost = cost + live_cost
         if sentences:
             verdicts, sentence_cost = measure_sentences(
-                self.reader, self.fit, index, pack, found, self.num_subsets, self.seed, self.limits.less(cost)
+                self.reader, self.fit, index, pack, found, self.num_subsets, self.seed, allowed.less(cost)
             )
             cut = verdicts is None
             found = replace(found, sentences=verdicts or (), partial=found.partial or cut)
@@ -134,7 +149,8 @@ class Measurer:
         placebos = effects_of(trial, scores, self.fit).placebos
         return tuple(placebo.effect for placebo in placebos), target.kind
 
-    def _thresholds(self, index: LoadedIndex) -> dict[TargetKind, Threshold]:
+    def thresholds(self, index: LoadedIndex) -> Thresholds:
+        """Threshold of each kind of target that has one, as stored at this moment."""
         reader = self.reader.fingerprint
         return thresholds_for(index.folder, index.generation, reader, self.method, self.packaged, self.seed)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from contextsvc.errors import SettingError
+from contextsvc.errors import UnknownChoice
 from contextsvc.packing.answerability import LEXICAL, answer_score, knows_cosines_of
 from contextsvc.packing.filters import matching
 from contextsvc.packing.fusion import best_first, convex_fusion, pool_candidates, share_of_best
@@ -83,7 +83,7 @@ class Assembler:
         """Counts tokens in a named encoding.
 
         Raises:
-            SettingError: unknown tokenizer.
+            UnknownChoice: unknown tokenizer.
         """
         return counter_named(self.counters, tokenizer).count
 
@@ -96,7 +96,7 @@ class Assembler:
 
         Raises:
             BudgetTooSmall: there are candidates, but not one fits.
-            SettingError: unknown tokenizer or ordering.
+            UnknownChoice: unknown tokenizer or ordering.
             InvalidRequest: the filter is malformed.
         """
         counter = counter_named(self.counters, request.tokenizer)
@@ -207,13 +207,12 @@ def counter_named(counters: Mapping[str, TokenCounter], name: str) -> TokenCount
     """The counter of that name.
 
     Raises:
-        SettingError: there is none; the message lists those there are.
+        UnknownChoice: there is none; the message lists those there are.
     """
     try:
         return counters[name]
     except KeyError:
-        known = ", ".join(sorted(counters))
-        raise SettingError(f"unknown tokenizer {name!r}; choose from {known}") from None
+        raise UnknownChoice("tokenizer", name, counters) from None
 
 
 def _keep_strong(found: list[Candidate], floor: float) -> tuple[list[Candidate], list[Drop]]:

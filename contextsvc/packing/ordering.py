@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from contextsvc.errors import SettingError
+from contextsvc.errors import UnknownChoice
 from contextsvc.records.packs import Candidate
 
 Ordering = Callable[[Sequence[Candidate]], list[Candidate]]
@@ -39,10 +39,9 @@ def ordering_named(name: str) -> Ordering:
     """The ordering of that name.
 
     Raises:
-        SettingError: there is none; the message lists those there are.
+        UnknownChoice: there is none; the message lists those there are.
     """
     try:
         return ORDERINGS[name]
     except KeyError:
-        known = ", ".join(sorted(ORDERINGS))
-        raise SettingError(f"unknown ordering {name!r}; choose from {known}") from None
+        raise UnknownChoice("ordering", name, ORDERINGS) from None

@@ -1,7 +1,8 @@
 """Reading a pack: a language model that answers from it, or says how likely an answer is."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
 from contextsvc.errors import ShapeError
@@ -50,24 +51,36 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a measurement may still spend; nothing is held back by default."""
+    """What a measurement may still spend; nothing is held back by default.
+
+    Attributes:
+        stop: Asked between the reader's calls; True ends the measurement as a limit does. It is no part of
+            the limits' value: neither `==` nor `repr` sees it.
+    """
 
     calls: float = math.inf
     tokens: float = math.inf
     seconds: float = math.inf
+    stop: Callable[[], bool] | None = field(default=None, repr=False, compare=False)
 
     def less(self, cost: Cost) -> "Limits":
         """What is left after a cost, never below 0."""
-        return Limits(
-            max(0.0, self.calls - cost.reader_calls),
-            max(0.0, self.tokens - cost.reader_tokens),
-            max(0.0, self.seconds - cost.seconds),
+        return replace(
+            self,
+            calls=max(0.0, self.calls - cost.reader_calls),
+            tokens=max(0.0, self.tokens - cost.reader_tokens),
+            seconds=max(0.0, self.seconds - cost.seconds),
         )
+
+    @property
+    def stopped(self) -> bool:
+        """Somebody wants the measurement to end."""
+        return self.stop is not None and self.stop()
 
     @property
     def reached(self) -> bool:
         """Nothing more may be begun."""
-        return min(self.calls, self.tokens, self.seconds) <= 0
+        return self.stopped or min(self.calls, self.tokens, self.seconds) <= 0
 
 
 NO_LIMITS = Limits()

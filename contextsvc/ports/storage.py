@@ -62,6 +62,10 @@ class Cache(Protocol):
         """The value last put under the key, or None."""
         ...
 
-    def put(self, key: str, value: bytes) -> None:
-        """Keep the value if possible; it may be evicted at any time."""
+    def put(self, key: str, value: bytes, tag: str = "") -> None:
+        """Keep the value if possible; it may be evicted at any time. `drop` removes all values of a tag."""
+        ...
+
+    def drop(self, tag: str) -> bool:
+        """Remove every value of a tag; False if the cache is slow or broken and some may still be there."""
         ...

@@ -1,4 +1,4 @@
-"""Many queries through one engine: an index's score, its thresholds, configurations side by side."""
+"""Runs of many queries through one engine: calibrate an index, compare configurations."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from contextsvc.measuring.records import FEWEST_PLACEBOS, Calibration, Target, T
 from contextsvc.measuring.summary import store_summary, summarise
 from contextsvc.records.json import Json
 from contextsvc.records.packs import ContextPack
-from contextsvc.service.engine import Ask, Engine
+from contextsvc.service.engine import Engine
 from contextsvc.service.views import pack_view, utilization_view
 from contextsvc.settings import Settings
 from contextsvc.storage.corpus import Corpus
@@ -20,7 +20,7 @@ from contextsvc.storage.library import LoadedIndex
 
 Report = Callable[[Json], None]
 ENOUGH_PLACEBOS = 200
-"""That a stored threshold rests on: their 95th percentile has ten beyond it."""
+"""Placebos of a stored threshold: ten of them lie beyond their 95th percentile."""
 
 BUDGET = 800
 """Tokens of a calibration's packs."""
@@ -41,20 +41,19 @@ def compare_configurations(
     configurations: Sequence[Configuration],
     report: Callable[[str, Json], None] = lambda *_: None,
 ) -> Comparison:
-    """The same queries and targets under each configuration, against the widest.
+    """Measure the same queries and targets under each configuration, and compare with the widest.
 
-    The target of a query is the caller's answer, else the reader's own under the first configuration,
-    which should be the widest. What a query may lose is the threshold of its kind of target. The
-    score of the configuration that the service answers with, if it is among them, is stored with
-    the generation.
+    The target of a query is the caller's answer, else the reader's own answer under the first configuration,
+    which should be the widest. A query may lose as much as the threshold of its kind of target. If the
+    configuration of the service's settings is among those compared, its score is stored with the generation.
 
     Args:
-        engine: What packs and measures.
+        engine: Makes and measures the packs.
         index_name: Name of the index.
-        questions: Each is packed and measured once a configuration.
+        questions: Each is packed and measured once under each configuration.
         configurations: At least one.
-        report: Told the configuration's name and a row: the pack with its utilization, or why the
-            query was skipped, which it then is under every configuration.
+        report: Called with the configuration's name and a row. The row has the pack with its utilization, or
+            the reason why the query was skipped; it is then skipped under every configuration.
 
     Raises:
         UserError: no query gave a pack under every configuration.
@@ -79,7 +78,7 @@ def compare_configurations(
 
 
 def serves(settings: Settings, configuration: Configuration) -> bool:
-    """Whether the service packs so where a request leaves the choice to it."""
+    """True if the service uses this configuration for a request that chooses nothing."""
     return (settings.max_chunks, settings.ordering) == (configuration.max_chunks, configuration.ordering)
 
 
@@ -90,32 +89,31 @@ def calibrate(
     report: Report = lambda _: None,
     enough: int = ENOUGH_PLACEBOS,
 ) -> list[Calibration]:
-    """Placebo effects of each kind of target the questions have, stored with the generation.
+    """Draw placebo effects for each kind of target of the questions, and store them with the generation.
 
-    Stops drawing for a kind that has `enough`.
+    A kind of target that has `enough` draws no more.
 
     Raises:
         UserError: the questions gave fewer than 20 placebos of a kind.
-        SettingError: measurements are set to go without placebos.
+        SettingError: the settings measure without placebos.
     """
     index = engine.library.get(index_name)
     measurer = engine.measurer.measurer
     if not measurer.num_placebos:
         raise SettingError("CONTEXTSVC_NUM_PLACEBOS is 0; expected 1 or more to calibrate with")
     drawn: dict[TargetKind, list[float]] = {}
-    asks = [Ask(index_name, q.query, BUDGET, response=q.response) for q in questions]
-    for ask, pack in _packs(engine, index, asks, report):
-        kind: TargetKind = "answer" if ask.response is None else "response"
+    for question, pack in _packs(engine, index, questions, report):
+        kind: TargetKind = "answer" if question.response is None else "response"
         if len(drawn.setdefault(kind, [])) >= enough:
             continue
-        target = None if ask.response is None else Target(ask.response, "response")
+        target = None if question.response is None else Target(question.response, "response")
         try:
             found, _ = measurer.placebo_effects(index, pack, target)
         except InvalidRequest as refusal:  # of this query, not of the run
-            report({"query": ask.query, "skipped": str(refusal)})
+            report({"query": question.query, "skipped": str(refusal)})
             continue
         drawn[kind].extend(round(effect, 5) for effect in found)
-        report({"query": ask.query, "num_placebos": len(drawn[kind])})
+        report({"query": question.query, "num_placebos": len(drawn[kind])})
     for kind, effects in sorted(drawn.items()):
         if len(effects) < FEWEST_PLACEBOS:
             needed = f"at least {FEWEST_PLACEBOS} are needed: give more queries"
@@ -130,7 +128,7 @@ def calibrate(
 
 
 def drawn_questions(corpus: Corpus, num_questions: int, seed: int) -> list[Question]:
-    """Questions for an index that has none: a sentence asks, the next one of its chunk answers."""
+    """Draw questions from an index: a sentence asks, the next sentence of its chunk answers."""
     rng = np.random.default_rng(seed)
     found: list[Question] = []
     for number in rng.permutation(corpus.num_chunks):
@@ -157,9 +155,11 @@ def _under_each(
     rows: list[Observation] = []
     for configuration in configurations:
         c = configuration
-        ask = Ask(index.name, question.query, c.budget_tokens, c.max_chunks, ordering=c.ordering)
         try:
-            pack, _ = engine.assembler.assemble(index, engine.request(ask))
+            request = engine.request(
+                index.name, question.query, c.budget_tokens, max_chunks=c.max_chunks, ordering=c.ordering
+            )
+            pack, _ = engine.assembler.assemble(index, request)
             found, _ = engine.measured(index, pack, target)
         except (InvalidRequest, BudgetTooSmall) as refusal:
             report(c.name, {"query": question.query, "skipped": str(refusal)})
@@ -174,18 +174,19 @@ def _under_each(
 
 
 def _packs(
-    engine: Engine, index: LoadedIndex, asks: Iterable[Ask], report: Report
-) -> Iterator[tuple[Ask, ContextPack]]:
-    for ask in asks:
+    engine: Engine, index: LoadedIndex, questions: Iterable[Question], report: Report
+) -> Iterator[tuple[Question, ContextPack]]:
+    for question in questions:
         try:
-            pack, _ = engine.assembler.assemble(index, engine.request(ask))
+            request = engine.request(index.name, question.query, BUDGET)
+            pack, _ = engine.assembler.assemble(index, request)
         except (InvalidRequest, BudgetTooSmall) as refusal:  # of this query, not of the run
-            report({"query": ask.query, "skipped": str(refusal)})
+            report({"query": question.query, "skipped": str(refusal)})
             continue
         if pack.chunks:
-            yield ask, pack
+            yield question, pack
         else:
-            report({"query": ask.query, "skipped": "nothing in the index is near it"})
+            report({"query": question.query, "skipped": "nothing in the index is near it"})
 
 
 def _row(pack: ContextPack, found: Utilization) -> Json:

@@ -1,7 +1,6 @@
 """The command line: what it prints, what it refuses, and its exit codes. Runs the real command functions."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +9,17 @@ import pytest
 from contextsvc.cli.main import run
 from contextsvc.cli.measure import grid, read_queries
 from contextsvc.cli.pack import print_pack
-from contextsvc.errors import SettingError, UserError
-from contextsvc.service.engine import Ask
+from contextsvc.errors import UnknownChoice, UserError
 from tests.conftest import Build
 from tests.fakes.cache import MemoryCache
 from tests.world import fake_engine
 
-ASK = Ask("pages", "snapshot of the cluster", 200, max_chunks=2)
+ASK: dict[str, Any] = {
+    "index": "pages",
+    "query": "snapshot of the cluster",
+    "budget_tokens": 200,
+    "max_chunks": 2,
+}
 
 
 def ran(*arguments: str) -> int:
@@ -97,8 +100,8 @@ def test_an_empty_root_says_how_to_build(tmp_path: Path, capsys: pytest.CaptureF
 @pytest.fixture
 def view(build: Build, tmp_path: Path) -> dict[str, Any]:
     build()
-    ask = Ask("pages", ASK.query, 200, max_chunks=2, measure=True, response="every night", explain=True)
-    return fake_engine(tmp_path, MemoryCache()).context(ask)
+    ask = {**ASK, "measure": True, "response": "every night", "explain": True}
+    return fake_engine(tmp_path, MemoryCache()).context(**ask)
 
 
 def test_a_pack_is_printed_for_a_person(view: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
@@ -123,8 +126,9 @@ def test_a_trimmed_pack_is_printed_with_its_spans(
     build: Build, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     build()
-    ask = replace(ASK, budget_tokens=26, trim=True, measure=True, response="every night", sentences=True)
-    print_pack(fake_engine(tmp_path, MemoryCache()).context(ask), "http://127.0.0.1:8000", ask)
+    ask = {**ASK, "budget_tokens": 26, "trim": True, "response": "every night", "measure": True}
+    ask["sentences"] = True
+    print_pack(fake_engine(tmp_path, MemoryCache()).context(**ask), "http://127.0.0.1:8000", ask)
     said = capsys.readouterr().out
     assert "pages/backup.txt  0-43  " in said
     assert "    > live (+2.000)  Take a snapshot of the cluster every night.\n" in said
@@ -152,7 +156,7 @@ def test_both_spans_of_a_chunk_and_the_sentence_behind_the_mark_are_printed(
 def test_the_request_for_the_service_says_exact(
     view: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    print_pack(view, "http://127.0.0.1:8000", replace(ASK, exact=True))
+    print_pack(view, "http://127.0.0.1:8000", {**ASK, "exact": True})
     assert '"max_chunks": 2, "exact": true}' in capsys.readouterr().out
 
 
@@ -167,9 +171,9 @@ def test_what_nothing_answers_is_said_in_a_line(
         "Nothing in the index seems to answer this, and --answerable-only was asked for: the pack is empty."
     )
     said = []
-    asks = [ASK, replace(ASK, query="snapshot zebras")]
-    for ask in (*asks, replace(asks[1], answerable_only=True)):
-        print_pack(engine.context(ask), "http://127.0.0.1:8000", ask)
+    asks = [ASK, {**ASK, "query": "snapshot zebras"}]
+    for ask in (*asks, {**asks[1], "answerable_only": True}):
+        print_pack(engine.context(**ask), "http://127.0.0.1:8000", ask)
         said.append(" ".join(capsys.readouterr().out.split()))
     assert [line in text for text in said] == [False, True, True]
     assert [empty in text for text in said] == [False, False, True]
@@ -185,7 +189,7 @@ def test_a_grid_is_every_combination_widest_first() -> None:
         ("1 chunk, 400 tokens", 1, 400),
     ]
     assert grid([1], [400], ["edges", "relevance"])[0].name == "1 chunk, 400 tokens, edges"
-    with pytest.raises(SettingError, match="ordering"):
+    with pytest.raises(UnknownChoice, match="ordering"):
         grid([1], [400], ["nope"])
 
 

@@ -66,3 +66,16 @@ def test_threads_share_it(build: Build, tmp_path: Path) -> None:
     assert set(found) <= {None, *(bytes([number]) for number in range(40))}
     assert all(value in (None, bytes([number])) for number, value in enumerate(found))
     assert any(value is not None for value in found)
+
+
+def test_a_tag_is_dropped_whole_and_nothing_else(build: Build, tmp_path: Path) -> None:
+    cache = build(tmp_path)
+    for number in range(25):
+        cache.put(f"a{number}", b"x" * 2**15 if number % 2 else b"x", tag="a")
+    cache.put("b", b"other", tag="b")
+    cache.put("plain", b"untagged")
+    assert cache.drop("a")
+    assert cache.drop("never seen")
+    assert [cache.get(f"a{number}") for number in range(25)] == [None] * 25
+    assert (cache.get("b"), cache.get("plain")) == (b"other", b"untagged")
+    assert not list(tmp_path.rglob("*.val"))

@@ -179,7 +179,9 @@ def test_cost_adds_up_over_distinct_masks(reader: Reader) -> None:
     assert full.reader_tokens > empty.reader_tokens
 
 
-@pytest.mark.parametrize("limits", [Limits(calls=0), Limits(tokens=0), Limits(seconds=0)])
+@pytest.mark.parametrize(
+    "limits", [Limits(calls=0), Limits(tokens=0), Limits(seconds=0), Limits(stop=lambda: True)]
+)
 def test_nothing_is_begun_past_a_limit(reader: Reader, limits: Limits) -> None:
     scores = reader.score(PROMPT, masks("11", "00"), TARGET, limits)
     assert np.isnan(scores.values).tolist() == [True, True]

@@ -8,7 +8,7 @@ import pytest
 
 from contextsvc.indexing.build import build_index
 from contextsvc.records.documents import Document
-from contextsvc.service.engine import Ask, Engine
+from contextsvc.service.engine import Engine
 from tests.world import LONG, fake_engine, fake_parts
 
 NUM_PUBLISHES = 20
@@ -25,7 +25,7 @@ def pages(version: int) -> list[Document]:
 
 def read(engine: Engine, stop: threading.Event, seen: list[tuple[str, frozenset[str]]]) -> None:
     while not stop.is_set():
-        pack = engine.context(Ask("pages", "snapshot of the cluster", 500, max_chunks=5))
+        pack = engine.context("pages", "snapshot of the cluster", 500, max_chunks=5)
         seen.append((pack["generation"], frozenset(re.findall(r"version (\d+)", pack["text"]))))
 
 

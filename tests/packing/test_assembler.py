@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from contextsvc.errors import BudgetTooSmall, InvalidRequest, SettingError
+from contextsvc.errors import BudgetTooSmall, InvalidRequest, UnknownChoice
 from contextsvc.records.documents import Document
 from contextsvc.records.fingerprints import Fingerprint
 from contextsvc.records.requests import PackRequest
@@ -21,7 +21,14 @@ from tests.fakes.reranker import FakeReranker
 from tests.fakes.token_counter import FakeTokenCounter
 from tests.world import fake_assembler
 
-ASK = PackRequest("pages", "snapshot of the cluster", 200, 3, "fake", "relevance")
+ASK = PackRequest(
+    index="pages",
+    query="snapshot of the cluster",
+    budget_tokens=200,
+    max_chunks=3,
+    tokenizer="fake",
+    ordering="relevance",
+)
 
 
 def test_the_best_chunks_come_first_and_copies_are_left_out(index: LoadedIndex) -> None:
@@ -283,9 +290,9 @@ def test_a_cross_encoder_takes_the_second_stage(index: LoadedIndex) -> None:
 
 
 def test_unknown_names_are_refused(index: LoadedIndex) -> None:
-    with pytest.raises(SettingError, match="unknown tokenizer 'nope'; choose from fake"):
+    with pytest.raises(UnknownChoice, match="unknown tokenizer 'nope'; choose from fake"):
         fake_assembler().assemble(index, replace(ASK, tokenizer="nope"))
-    with pytest.raises(SettingError, match="unknown ordering"):
+    with pytest.raises(UnknownChoice, match="unknown ordering"):
         fake_assembler().assemble(index, replace(ASK, ordering="nope"))
 
 

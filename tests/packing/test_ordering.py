@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contextsvc.errors import SettingError
+from contextsvc.errors import UnknownChoice
 from contextsvc.packing.ordering import ORDERINGS, by_document, by_edges, by_relevance, ordering_named
 from contextsvc.records.documents import Chunk
 from contextsvc.records.packs import Candidate
@@ -30,7 +30,7 @@ def test_orders() -> None:
 
 
 def test_an_unknown_name_lists_the_known_ones() -> None:
-    with pytest.raises(SettingError, match="'random'; choose from document, edges, relevance"):
+    with pytest.raises(UnknownChoice, match="'random'; choose from document, edges, relevance"):
         ordering_named("random")
 
 

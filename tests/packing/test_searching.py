@@ -25,7 +25,14 @@ from tests.fakes.embedder import FakeEmbedder
 from tests.fakes.predicate import holds
 from tests.world import fake_assembler
 
-ASK = PackRequest("pages", "snapshot of the cluster", 900, 40, "fake", "relevance")
+ASK = PackRequest(
+    index="pages",
+    query="snapshot of the cluster",
+    budget_tokens=900,
+    max_chunks=40,
+    tokenizer="fake",
+    ordering="relevance",
+)
 NUM_PAGES = 200
 
 

@@ -10,7 +10,7 @@ from contextsvc.measuring.comparison import Configuration
 from contextsvc.measuring.records import Target
 from contextsvc.ports import Limits
 from contextsvc.records.json import Json
-from contextsvc.service.engine import Ask, Engine
+from contextsvc.service.engine import Engine
 from contextsvc.service.experiments import (
     Question,
     calibrate,
@@ -70,7 +70,7 @@ def test_a_calibration_is_used_from_then_on(engine: Engine) -> None:
     assert stored.placebo_effects == (0.4,) * 20
     assert (stored.target_kind, stored.origin) == ("response", "index pages, packs of at most 2 chunks")
     index = engine.library.get("pages")
-    pack, _ = engine.assembler.assemble(index, engine.request(Ask("pages", QUERY, 200)))
+    pack, _ = engine.assembler.assemble(index, engine.request("pages", QUERY, 200))
     threshold = engine.measured(index, pack, Target("new token", "response"))[0].threshold
     assert (threshold.eps, threshold.calibrated, threshold.num_placebos) == (0.4, True, 20)
     assert not engine.measured(index, pack, None)[0].threshold.calibrated

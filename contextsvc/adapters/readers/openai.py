@@ -190,7 +190,8 @@ class OpenAiEndpointReader:
         found: dict[tuple[bool, ...], float] = {}
         tokens = 0
         for mask in dict.fromkeys(map(tuple, masks.tolist())):
-            if len(found) >= limits.calls or tokens >= limits.tokens or self._clock() >= deadline:
+            spent = len(found) >= limits.calls or tokens >= limits.tokens or self._clock() >= deadline
+            if spent or limits.stopped:
                 break
             try:
                 found[mask], read = self._measure(prompt, mask, target.strip(), deadline)

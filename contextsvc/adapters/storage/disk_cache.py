@@ -106,7 +106,7 @@ class DiskcacheCache:
                 size_limit=size_limit_bytes,
                 eviction_policy="least-recently-stored",
                 statistics=0,
-                tag_index=0,
+                tag_index=1,
             )
         except (*_FAILURES, TypeError, ValueError, AttributeError) as error:
             raise SettingError(
@@ -118,14 +118,18 @@ class DiskcacheCache:
         """Value of a key; see `ports.Cache.get`."""
         return _or_none(lambda: self._cache.get(_key_bytes(key)))
 
-    def put(self, key: str, value: bytes) -> None:
+    def put(self, key: str, value: bytes, tag: str = "") -> None:
         """Store a value; see `ports.Cache.put`.
 
         Raises:
             TypeError: the value is not bytes, which is a defect of the caller.
         """
         if len(value) <= self._size_limit_bytes:
-            _or_none(lambda: self._cache.set(_key_bytes(key), value))
+            _or_none(lambda: self._cache.set(_key_bytes(key), value, tag=tag or None))
+
+    def drop(self, tag: str) -> bool:
+        """Remove the values with a tag; see `ports.Cache.drop`."""
+        return _or_none(lambda: self._cache.evict(tag)) is not None
 
     def close(self) -> None:
         """Close the connection of this thread; those of other threads close with them."""

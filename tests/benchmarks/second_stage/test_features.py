@@ -25,7 +25,9 @@ def found_in(index: LoadedIndex, query: Judged = ASKED, depth: int = 20) -> Cand
 @pytest.mark.parametrize("query", [QUERY, "pears ripen", "nothing of this"])
 def test_the_fixed_score_is_the_services_own(index: LoadedIndex, query: str, depth: int) -> None:
     found = found_in(index, Judged(query, {"pears": 1}), depth)
-    request = PackRequest("pages", query, 1000, 64, "fake", "relevance")
+    request = PackRequest(
+        index="pages", query=query, budget_tokens=1000, max_chunks=64, tokenizer="fake", ordering="relevance"
+    )
     pack = fake_assembler(rerank_depth=depth).assemble(index, request)
     scores = {d.doc_id: d.score for d in pack.drops}
     scores.update({p.candidate.chunk.doc_id: p.candidate.score for p in pack.chunks})
