@@ -27,7 +27,8 @@ from benchmarks.rows import Row, dataset, fingerprint, mean_row
 from benchmarks.squad import FILE, load_articles, sample
 from benchmarks.switches import asked_for
 from contextsvc.measuring.masks import subset_masks, telling_masks
-from contextsvc.measuring.measurer import Measurer, read_units
+from contextsvc.measuring.measurer import Measurer
+from contextsvc.measuring.reading import read_units
 from contextsvc.measuring.records import Target
 from contextsvc.ports import Prompt, Reader
 from contextsvc.storage.library import LoadedIndex

@@ -9,6 +9,7 @@ import numpy as np
 from contextsvc.measuring.calibration import thresholds_for
 from contextsvc.measuring.masks import Fit, duplicate_groups
 from contextsvc.measuring.placebos import draw_placebos
+from contextsvc.measuring.reading import read_units, reading_seed
 from contextsvc.measuring.records import (
     FEWEST_PLACEBOS,
     Calibration,
@@ -32,6 +33,10 @@ from contextsvc.storage.library import LoadedIndex
 
 INDEPENDENT = "The target is as likely from nothing, or from an unrelated chunk: no token counts as used."
 PARTIAL = "A limit was reached: {scored} of {wanted} masks were scored; raise CONTEXTSVC_MEASURE_MAX_*."
+
+DRAWS = "2"
+"""Raised when placebos, their places or subsets are drawn in another way: a cached measurement of other draws
+is then not used again."""
 
 NO_CONTROL = "A limit was reached before the live chunks were read alone; raise CONTEXTSVC_MEASURE_MAX_*."
 
@@ -78,7 +83,7 @@ class Measurer:
             self.limits,
             self.seed,
         )
-        return digest(self.method, self.reader.fingerprint, known, repr(settings))
+        return digest(self.method, self.reader.fingerprint, known, repr(settings), DRAWS)
 
     def measure(
         self, index: LoadedIndex, pack: ContextPack, target: Target | None, sentences: bool = False
@@ -150,8 +155,9 @@ class Measurer:
         rows = [packed.candidate.number for packed in pack.chunks]
         vectors = index.corpus.chunk_vectors[rows].astype(np.float64)
         groups = duplicate_groups(vectors @ vectors.T, self.near_duplicate_similarity)
-        seed = [self.seed, int(pack.pack_id[8:16], 16)]
-        return plan_trial(read_units(pack), groups, placebos, self.num_subsets, seed), len(set(numbers))
+        units = read_units(pack)
+        seed = reading_seed(self.seed, "trial", pack.query, units)
+        return plan_trial(units, groups, placebos, self.num_subsets, seed), len(set(numbers))
 
     def _judged(
         self, pack: ContextPack, trial: Trial, effects: Effects, threshold: Threshold, target: Target
@@ -202,11 +208,6 @@ class Measurer:
             return replace(found, partial=True, note=found.note or NO_CONTROL), cost
         enough = full - value <= found.threshold.eps
         return replace(found, controls=replace(found.controls, live_only=value, sufficient=enough)), cost
-
-
-def read_units(pack: ContextPack) -> tuple[str, ...]:
-    """The pack's chunks as a reader reads them."""
-    return tuple(read_unit(packed.candidate.chunk) for packed in pack.chunks)
 
 
 def counted_chunks(verdicts: Sequence[Verdict]) -> list[bool]:

@@ -6,7 +6,8 @@ from dataclasses import replace
 import numpy as np
 
 from contextsvc.errors import InvalidRequest
-from contextsvc.measuring.measurer import counted_chunks, read_units
+from contextsvc.measuring.measurer import counted_chunks
+from contextsvc.measuring.reading import read_units
 from contextsvc.measuring.records import MinimalPack, Utilization, Verdict
 from contextsvc.ports import NO_LIMITS, Limits, Prompt, Reader
 from contextsvc.ports.reading import Cost

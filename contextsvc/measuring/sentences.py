@@ -7,6 +7,7 @@ from itertools import pairwise
 import numpy as np
 
 from contextsvc.measuring.masks import Fit, subset_masks, telling_masks
+from contextsvc.measuring.reading import reading_seed
 from contextsvc.measuring.records import SentenceVerdict, Utilization
 from contextsvc.measuring.verdicts import verdict_of
 from contextsvc.ports import Limits, Prompt, Reader
@@ -60,7 +61,7 @@ def measure_sentences(
     if not pieces.spans:
         return (), Cost()
     count = len(pieces.spans)
-    subsets = subset_masks(count, num_subsets, [seed, int(pack.pack_id[16:24], 16)])
+    subsets = subset_masks(count, num_subsets, reading_seed(seed, "sentences", pack.query, pieces.texts))
     design = np.concatenate([telling_masks(count, 0), subsets])
     prompt = Prompt(pieces.texts, pack.query, pieces.blocks)
     scores = reader.score(prompt, _over_pieces(design, pieces), found.target, limits)

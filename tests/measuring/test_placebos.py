@@ -1,5 +1,6 @@
 """Chunks that have nothing to do with a pack."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,16 @@ def test_the_draw_is_the_seeds_and_the_packs(index: LoadedIndex) -> None:
     assert first == draw_placebos(index, packs[0], 3, 1)
     assert len({tuple(draw_placebos(index, packs[0], 3, seed)) for seed in range(8)}) > 1
     assert len({tuple(draw_placebos(index, pack, 3, 1)) for pack in packs}) > 1
+
+
+def test_the_tokenizer_that_counted_a_trimmed_chunk_does_not_move_the_draw(index: LoadedIndex) -> None:
+    pack = fake_pack(index, "backup", "restore")
+    packed = pack.chunks[0]
+    chunk = replace(packed.candidate.chunk, num_tokens=900)
+    counted = replace(packed, candidate=replace(packed.candidate, chunk=chunk))
+    other = replace(pack, chunks=(counted, pack.chunks[1]))
+    for seed in range(5):
+        assert draw_placebos(index, pack, 3, seed) == draw_placebos(index, other, 3, seed)
 
 
 def test_nothing_to_draw(index: LoadedIndex, build: Build, tmp_path: Path) -> None:
