@@ -16,7 +16,13 @@ from tests.fakes.embedder import FakeEmbedder
 from tests.fakes.reader import FakeReader
 from tests.world import BACKUP_ONLY, calibrations, documents, fake_measurer, fake_pack
 
-OWN = Calibration("reader:w:float32:masked:2:48", "lasso", "response", "index pages", (0.2,) * 20)
+OWN = Calibration(
+    reader="reader:w:float32:masked:2:48",
+    method="lasso",
+    target_kind="response",
+    origin="index pages",
+    placebo_effects=(0.2,) * 20,
+)
 PACKAGED = (
     replace(OWN, origin="squad", placebo_effects=(0.3,) * 200),
     replace(OWN, origin="squad", placebo_effects=(0.4,) * 200, target_kind="answer"),
@@ -49,21 +55,28 @@ def thresholds(
     return thresholds_for(folder, generation, reader, method, packaged, 0)
 
 
+def exactly(eps: float, num_placebos: int, origin: str, calibrated: bool = False) -> Threshold:
+    """The threshold of placebos that all have the same effect."""
+    return Threshold(
+        eps=eps, low=eps, high=eps, num_placebos=num_placebos, origin=origin, calibrated=calibrated
+    )
+
+
 def test_without_any_there_is_none(folder: Path) -> None:
     assert thresholds(folder) == {}
 
 
 def test_what_was_stored_is_calibrated(folder: Path) -> None:
     path = store_calibration(folder, "g1", OWN)
-    assert thresholds(folder) == {"response": Threshold(0.2, 0.2, 0.2, 20, "index pages", True)}
+    assert thresholds(folder) == {"response": exactly(0.2, 20, "index pages", calibrated=True)}
     assert folder not in path.parents  # a generation is sealed
     assert [p.suffix for p in path.parent.iterdir()] == [".json"]  # nothing half written is left
 
 
 def test_what_ships_with_the_package_is_not(folder: Path) -> None:
     assert thresholds(folder, packaged=PACKAGED) == {
-        "response": Threshold(0.3, 0.3, 0.3, 200, "uncalibrated: squad", False),
-        "answer": Threshold(0.4, 0.4, 0.4, 200, "uncalibrated: squad", False),
+        "response": exactly(0.3, 200, "uncalibrated: squad"),
+        "answer": exactly(0.4, 200, "uncalibrated: squad"),
     }
 
 

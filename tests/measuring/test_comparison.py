@@ -87,13 +87,14 @@ def test_equals_are_decided_by_order_and_name() -> None:
         (
             [-1.0] * 20,
             [-1.0] * 19 + [-2.0],
-            "not enough evidence: 20 queries, 59 are needed if the losses of 'half' go on as seen (0 of 20)",
+            "not enough evidence: 20 queries, 59 are needed if 'half' keeps losing quality at the same rate "
+            "(0 of 20)",
         ),
         (
             [-2.0] * 2 + [-1.0] * 18,
             [-2.0] * 3 + [-1.0] * 17,
-            "not enough evidence: 20 queries, and more would not help while the losses of 'half' go on as "
-            "seen (2 of 20): 5 % are tolerable",
+            "not enough evidence: 20 queries, and more would not help while 'half' keeps losing quality "
+            "at the same rate (2 of 20): 5 % are tolerable",
         ),
         ([-2.0] * 20, [-3.0] * 20, "every cheaper configuration loses quality, on more than 5 % of queries"),
     ],
@@ -126,7 +127,12 @@ def test_without_scores_placebos_or_tokens_nothing_is_made_up() -> None:
 
 
 def test_thresholds_are_told_by_kind_and_origin() -> None:
-    own = [utilization(threshold=Threshold(eps, 0.0, 1.0, 20, "drawn in this pack")) for eps in (0.3, 0.2)]
+    own = [
+        utilization(
+            threshold=Threshold(eps=eps, low=0.0, high=1.0, num_placebos=20, origin="drawn in this pack")
+        )
+        for eps in (0.3, 0.2)
+    ]
     rows = [Observation(f"q{n}", -1.0, 100, found) for n, found in enumerate([utilization()] * 2 + own)]
     by_hand, drawn = compared({WIDE: rows}).thresholds
     assert (by_hand.lowest_eps, by_hand.highest_eps) == (THRESHOLD.eps, THRESHOLD.eps)

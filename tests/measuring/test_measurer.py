@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from contextsvc.adapters.readers.lasso import lasso_contributions
 from contextsvc.errors import InvalidRequest
 from contextsvc.measuring.calibration import store_calibration
-from contextsvc.measuring.measurer import INDEPENDENT, counted_chunks
+from contextsvc.measuring.measurer import INDEPENDENT, used_chunks
 from contextsvc.measuring.records import FEWEST_PLACEBOS, Target, Utilization
 from contextsvc.ports import Limits
 from contextsvc.ports.reading import Cost
@@ -89,7 +89,7 @@ def test_two_copies_of_the_answer_are_redundant_where_leave_one_out_calls_both_u
     assert verdicts(found) == [("redundant", 2.0), ("dead", 0.0), ("redundant", 2.0)]
     assert [v.group for v in found.verdicts] == [0, None, 0]
     assert (found.score, found.strict_score) == (19 / 57, 0.0)
-    assert counted_chunks(found.verdicts) == [True, False, False]
+    assert used_chunks(found.verdicts) == [True, False, False]
     assert (found.controls.live_only, found.controls.sufficient) == (-1.0, True)
     assert [(v.necessity or 0.0) > found.threshold.eps for v in found.verdicts] == [False] * 3
 
@@ -102,7 +102,7 @@ def test_a_copy_that_is_missed_is_live_and_stands_for_the_other(
     found = fake_measurer(FakeReader({"Copy": 3.0})).measure(index, twins, BACKUP_ONLY)
     assert verdicts(found) == [("redundant", 5.0), ("dead", 0.0), ("live", 5.0)]
     assert [v.necessity for v in found.verdicts] == [0.0, 0.0, 3.0]
-    assert counted_chunks(found.verdicts) == [False, False, True]
+    assert used_chunks(found.verdicts) == [False, False, True]
     assert found.score == found.strict_score == 19 / 57
 
 

@@ -29,9 +29,9 @@ EFFECTS = {"Copy": 0.7, "Apples": 0.9, "Pears": -0.3, "Stars": 0.5, "Rivers": 0.
 FITS = [necessity_and_sufficiency, lasso_contributions]
 
 
-def measurer(fit: Fit = necessity_and_sufficiency, **changed: object) -> Measurer:
-    """Not calibrated: the threshold, too, is made from placebos of the pack."""
-    return fake_measurer(FakeReader(EFFECTS), packaged=(), fit=fit, **changed)
+def measurer(fit: Fit = necessity_and_sufficiency, seed: int = 0) -> Measurer:
+    """A measurer without calibration: the threshold, too, is made from placebos of the pack."""
+    return fake_measurer(FakeReader(EFFECTS), seed=seed, packaged=(), fit=fit)
 
 
 def of_the_reader(found: Utilization) -> Utilization:

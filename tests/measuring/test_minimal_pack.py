@@ -164,7 +164,7 @@ def test_an_empty_pack_stays_empty(index: LoadedIndex) -> None:
 
 def test_a_partial_measurement_is_refused(index: LoadedIndex, pack: ContextPack) -> None:
     partial = replace(fake_measurer(), limits=Limits(calls=2)).measure(index, pack, BACKUP_ONLY)
-    with pytest.raises(InvalidRequest, match=r"the measurement is partial.*raise its limits"):
+    with pytest.raises(InvalidRequest, match=r"the measurement is partial.*raise CONTEXTSVC_MEASURE_MAX_"):
         minimal_pack(FakeReader(), pack, partial, count)
 
 

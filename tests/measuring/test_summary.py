@@ -15,7 +15,16 @@ from tests.comparisons import THRESHOLD, utilization
 
 def partial() -> Utilization:
     """What a limit left: a cost, and no score."""
-    controls = Controls(None, None, None, None, None, None, (), 0)
+    controls = Controls(
+        full=None,
+        no_context=None,
+        unrelated=None,
+        depends_on_context=None,
+        live_only=None,
+        sufficient=None,
+        placebo_effects=(),
+        num_placebos_live=0,
+    )
     return replace(utilization(score=None), strict_score=None, controls=controls, cost=Cost(1, 50, 0.25))
 
 
@@ -55,7 +64,7 @@ def test_without_a_finished_measurement_there_is_no_line(found: list[Utilization
 
 
 def test_thresholds_of_packs_are_joined_by_kind_of_target() -> None:
-    wide = Threshold(0.3, 0.01, 0.4, 20, "in this pack")
+    wide = Threshold(eps=0.3, low=0.01, high=0.4, num_placebos=20, origin="in this pack")
     found = [
         utilization(),
         utilization(threshold=wide),

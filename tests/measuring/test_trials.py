@@ -66,7 +66,7 @@ def test_a_trial_by_hand() -> None:
         "abc", "", "b", "ac", "ac", "b",  # all, nothing, without each group, each group alone
         "bc", "ab",  # without each copy
     ]  # fmt: skip
-    assert (trial.groups, trial.members, trial.num_telling) == ((0, 1, 0), (0, 2), 6)
+    assert (trial.groups, trial.duplicates, trial.num_required) == ((0, 1, 0), (0, 2), 6)
 
 
 @given(shapes)
@@ -81,10 +81,10 @@ def test_each_mask_keeps_what_its_row_of_the_design_says(shape: Shape) -> None:
     groups, num_placebos, num_subsets, _ = shape
     trial = planned(shape)
     num_groups = len(set(groups))
-    assert trial.design.shape == (trial.num_telling + num_subsets, num_groups + num_placebos)
-    assert trial.masks.shape == (len(trial.design) + len(trial.members), len(trial.units))
-    after = trial.num_telling + len(trial.members)
-    rows = [*range(trial.num_telling), *range(after, len(trial.masks))]
+    assert trial.design.shape == (trial.num_required + num_subsets, num_groups + num_placebos)
+    assert trial.masks.shape == (len(trial.design) + len(trial.duplicates), len(trial.units))
+    after = trial.num_required + len(trial.duplicates)
+    rows = [*range(trial.num_required), *range(after, len(trial.masks))]
     for row, design in zip(rows, trial.design, strict=True):
         expected = {f"u{unit}" for unit, group in enumerate(groups) if design[group]}
         expected |= {f"p{number}" for number in range(num_placebos) if design[num_groups + number]}
@@ -94,8 +94,8 @@ def test_each_mask_keeps_what_its_row_of_the_design_says(shape: Shape) -> None:
 @given(shapes)
 def test_each_member_of_a_group_is_removed_by_itself_without_placebos(shape: Shape) -> None:
     trial, groups = planned(shape), shape[0]
-    assert trial.members == tuple(unit for unit, group in enumerate(groups) if groups.count(group) > 1)
-    for row, unit in enumerate(trial.members, start=trial.num_telling):
+    assert trial.duplicates == tuple(unit for unit, group in enumerate(groups) if groups.count(group) > 1)
+    for row, unit in enumerate(trial.duplicates, start=trial.num_required):
         assert kept(trial, row) == [f"u{other}" for other in range(len(groups)) if other != unit]
 
 
@@ -134,7 +134,7 @@ def test_sums_of_single_effects_are_found_again(shape: Shape) -> None:
     found = shown(trial, sums(trial, single))
     own = [single[f"u{unit}"] for unit in range(len(groups))]
     assert found.full == pytest.approx(NOTHING + sum(own))
-    assert found.nothing == NOTHING
+    assert found.no_context == NOTHING
     joint = [
         sum(effect for effect, group in zip(own, groups, strict=True) if group == number)
         for number in range(len(set(groups)))
@@ -145,7 +145,7 @@ def test_sums_of_single_effects_are_found_again(shape: Shape) -> None:
     assert found.unrelated == (pytest.approx(NOTHING + max(placebos)) if placebos else None)
     assert found.complete
     assert found.necessities == pytest.approx(tuple(own), abs=2e-6)
-    assert found.num_scored == trial.num_telling + len(trial.members) + num_subsets
+    assert found.num_scored == trial.num_required + len(trial.duplicates) + num_subsets
 
 
 def test_two_copies_add_much_together_and_are_not_missed_one_by_one() -> None:
@@ -165,9 +165,9 @@ def test_what_a_limit_cut_off_is_none_and_never_guessed(shape: Shape, num_scored
     found = shown(trial, values)
     assert found.num_scored == min(num_scored, len(trial.masks))
     assert found.full == (whole.full if num_scored > 0 else None)
-    assert found.nothing == (whole.nothing if num_scored > 1 else None)
-    assert (found.groups is not None) == (num_scored >= trial.num_telling)
-    assert found.complete == (num_scored >= trial.num_telling + len(trial.members))
+    assert found.no_context == (whole.no_context if num_scored > 1 else None)
+    assert (found.groups is not None) == (num_scored >= trial.num_required)
+    assert found.complete == (num_scored >= trial.num_required + len(trial.duplicates))
     if found.groups is not None:
         assert effects(found.groups) == pytest.approx(effects(whole.groups), abs=2e-6)
     for unit, necessity in enumerate(found.necessities):
@@ -178,12 +178,12 @@ def test_what_a_limit_cut_off_is_none_and_never_guessed(shape: Shape, num_scored
 def row_without(trial: Trial, unit: int) -> int:
     """The first row that keeps every unit but this one, from the third: of no pack the first does, too."""
     expected = [f"u{other}" for other in range(len(trial.groups)) if other != unit]
-    start = trial.num_telling if unit in trial.members else 2
+    start = trial.num_required if unit in trial.duplicates else 2
     return next(row for row in range(start, len(trial.masks)) if kept(trial, row) == expected)
 
 
 @pytest.mark.parametrize("missing", [0, 1, 4])
-def test_a_hole_in_the_telling_masks_leaves_no_contributions(missing: int) -> None:
+def test_a_hole_in_the_required_masks_leaves_no_contributions(missing: int) -> None:
     trial = plan_trial(["a", "b"], [0, 1], [], num_subsets=8, seed=[0])
     values = np.zeros(len(trial.masks))
     values[missing] = math.nan
@@ -206,7 +206,7 @@ def test_a_fit_sees_what_was_scored_and_no_row_of_a_lone_member() -> None:
         return np.zeros(masks.shape[1])
 
     effects_of(trial, Scores(values, Cost()), fit)
-    assert (trial.num_telling, len(trial.members)) == (6, 2)
+    assert (trial.num_required, len(trial.duplicates)) == (6, 2)
     # of question and target, and of the target alone: the same where a reader tells of no question
     assert seen == [[0, 1, 2, 3, 4, 5, 8, 9]] * 2
 
@@ -217,5 +217,5 @@ def test_an_effect_is_on_question_and_target_and_the_controls_on_the_target_alon
     found = shown(trial, values, questions)
     assert [(round(c.effect, 6), round(c.target, 6)) for c in found.groups or ()] == [(1.25, 1), (2, 0)]
     assert found.necessities == (1.25, 2.0)
-    assert (found.full, found.nothing, found.unrelated) == (NOTHING + 1, NOTHING, NOTHING + 0.5)
+    assert (found.full, found.no_context, found.unrelated) == (NOTHING + 1, NOTHING, NOTHING + 0.5)
     assert found.gain == 0.5

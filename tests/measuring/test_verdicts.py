@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from contextsvc.errors import ShapeError
 from contextsvc.measuring.records import VerdictName
 from contextsvc.measuring.trials import Contribution
-from contextsvc.measuring.verdicts import counted, threshold_from, verdict_of, verdicts_of
+from contextsvc.measuring.verdicts import threshold_from, used_units, verdict_of, verdicts_of
 
 Units = list[tuple[int, float]]
 """A group and a necessity for each unit."""
@@ -32,13 +32,13 @@ def judged(found: Units, joint: list[float], eps: float) -> tuple[list[VerdictNa
 def test_two_copies_are_redundant_and_one_of_them_counts() -> None:
     verdicts = verdicts_of(adding(2.0, 0.5, -0.5), [0.0, 0.1, 0.5, -0.5], [0, 0, 1, 2], eps=0.2)
     assert verdicts == ["redundant", "redundant", "live", "harmful"]
-    assert counted(verdicts, [0, 0, 1, 2]) == [True, False, True, False]
+    assert used_units(verdicts, [0, 0, 1, 2]) == [True, False, True, False]
 
 
 def test_a_near_duplicate_that_is_missed_by_itself_is_live_and_stands_for_its_group() -> None:
     verdicts = verdicts_of(adding(2.0), [0.1, 1.1, 0.9], [0, 0, 0], eps=0.2)
     assert verdicts == ["redundant", "live", "redundant"]
-    assert counted(verdicts, [0, 0, 0]) == [False, True, False]
+    assert used_units(verdicts, [0, 0, 0]) == [False, True, False]
 
 
 def test_near_duplicates_without_a_joint_effect_are_dead_whatever_one_of_them_does() -> None:
@@ -53,7 +53,7 @@ def test_a_lone_unit_is_live_by_its_contribution_though_others_make_up_for_it() 
 
 def test_nothing_counts_of_nothing() -> None:
     assert verdicts_of([], [], [], eps=0.1) == []
-    assert counted([], []) == []
+    assert used_units([], []) == []
 
 
 def test_units_and_necessities_have_to_agree() -> None:
@@ -77,7 +77,7 @@ def test_what_moves_the_question_alone_is_dead(effect: float, target: float, eps
 def test_a_higher_threshold_never_lets_more_units_count(
     found: Units, joint: list[float], one: float, other: float
 ) -> None:
-    low, high = (counted(*judged(found, joint, eps)) for eps in sorted((one, other)))
+    low, high = (used_units(*judged(found, joint, eps)) for eps in sorted((one, other)))
     assert sum(high) <= sum(low)
 
 
@@ -86,7 +86,7 @@ def test_a_group_whose_joint_effect_counts_always_has_one_that_counts(
     found: Units, joint: list[float], eps: float
 ) -> None:
     verdicts, groups = judged(found, joint, eps)
-    kept = {group for group, keep in zip(groups, counted(verdicts, groups), strict=True) if keep}
+    kept = {group for group, keep in zip(groups, used_units(verdicts, groups), strict=True) if keep}
     assert kept == {group for group in groups if joint[group] > eps}
 
 
@@ -102,7 +102,7 @@ def test_a_group_is_of_one_mind_but_for_who_is_missed(found: Units, joint: list[
 @given(st.lists(st.tuples(st.sampled_from(NAMES), st.integers(0, 3)), max_size=8))
 def test_live_units_count_and_one_at_most_of_a_redundant_group(found: list[tuple[VerdictName, int]]) -> None:
     verdicts, groups = [verdict for verdict, _ in found], [group for _, group in found]
-    kept = counted(verdicts, groups)
+    kept = used_units(verdicts, groups)
     for verdict, keep in zip(verdicts, kept, strict=True):
         assert keep or verdict != "live"
         assert not keep or verdict in ("live", "redundant")
