@@ -28,7 +28,7 @@ from benchmarks.squad import FILE, load_articles, sample
 from benchmarks.switches import asked_for
 from contextsvc.measuring.masks import required_masks, subset_masks
 from contextsvc.measuring.measurer import Measurer
-from contextsvc.measuring.reading import read_units
+from contextsvc.measuring.prompts import read_units
 from contextsvc.measuring.records import Target
 from contextsvc.ports import Prompt, Reader
 from contextsvc.storage.library import LoadedIndex

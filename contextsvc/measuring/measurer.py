@@ -9,7 +9,7 @@ import numpy as np
 from contextsvc.measuring.calibration import thresholds_for
 from contextsvc.measuring.masks import Fit, duplicate_groups
 from contextsvc.measuring.placebos import draw_placebos
-from contextsvc.measuring.reading import read_units, reading_seed
+from contextsvc.measuring.prompts import prompt_seed, read_units
 from contextsvc.measuring.records import (
     FEWEST_PLACEBOS,
     Calibration,
@@ -159,7 +159,7 @@ class Measurer:
         vectors = index.corpus.chunk_vectors[rows].astype(np.float64)
         groups = duplicate_groups(vectors @ vectors.T, self.near_duplicate_similarity)
         units = read_units(pack)
-        seed = reading_seed(self.seed, "trial", pack.query, units)
+        seed = prompt_seed(self.seed, "trial", pack.query, units)
         return plan_trial(units, groups, placebos, self.num_subsets, seed), len(set(numbers))
 
     def _judged(

@@ -7,7 +7,7 @@ import numpy as np
 
 from contextsvc.errors import InvalidRequest
 from contextsvc.measuring.measurer import used_chunks
-from contextsvc.measuring.reading import read_units
+from contextsvc.measuring.prompts import read_units
 from contextsvc.measuring.records import MinimalPack, Utilization, Verdict
 from contextsvc.ports import NO_LIMITS, Limits, Prompt, Reader
 from contextsvc.ports.reading import Cost

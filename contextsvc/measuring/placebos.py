@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from contextsvc.measuring.reading import read_units, reading_seed
+from contextsvc.measuring.prompts import prompt_seed, read_units
 from contextsvc.records.arrays import Float64Array
 from contextsvc.records.packs import ContextPack
 from contextsvc.records.rendering import read_unit
@@ -56,7 +56,7 @@ def draw_placebos(index: LoadedIndex, pack: ContextPack, num_placebos: int, seed
     length = sum(map(len, units)) / len(units)
     nearest = sorted(unrelated, key=lambda number: abs(len(texts[number]) - length))
     pool = nearest[: max(2 * num_placebos, len(unrelated) // 2)]
-    rng = np.random.default_rng(reading_seed(seed, "placebos", pack.query, units))
+    rng = np.random.default_rng(prompt_seed(seed, "placebos", pack.query, units))
     return [int(number) for number in rng.choice(pool, size=num_placebos, replace=len(pool) < num_placebos)]
 
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 
 from contextsvc.measuring.masks import Fit, required_masks, subset_masks
-from contextsvc.measuring.reading import reading_seed
+from contextsvc.measuring.prompts import prompt_seed
 from contextsvc.measuring.records import SentenceVerdict, Utilization
 from contextsvc.measuring.verdicts import verdict_of
 from contextsvc.ports import Limits, Prompt, Reader
@@ -74,7 +74,7 @@ def measure_sentences(
     if not pieces.spans:
         return (), Cost()
     count = len(pieces.spans)
-    subsets = subset_masks(count, num_subsets, reading_seed(seed, "sentences", pack.query, pieces.texts))
+    subsets = subset_masks(count, num_subsets, prompt_seed(seed, "sentences", pack.query, pieces.texts))
     design = np.concatenate([required_masks(count, 0), subsets])
     prompt = Prompt(pieces.texts, pack.query, pieces.blocks)
     scores = reader.score(prompt, _piece_masks(design, pieces), found.target, limits)

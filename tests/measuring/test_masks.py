@@ -22,7 +22,7 @@ seeds = st.lists(st.integers(0, 2**32), min_size=1, max_size=2)
 
 
 @given(small, small)
-def test_required_masks_come_in_their_order(num_units: int, num_placebos: int) -> None:
+def test_the_order_of_required_masks(num_units: int, num_placebos: int) -> None:
     masks = required_masks(num_units, num_placebos)
     columns = num_units + num_placebos
     assert masks.shape == (2 + 2 * columns, columns)
@@ -44,14 +44,14 @@ def test_masks_of_no_units() -> None:
 
 
 @given(small, st.integers(0, 40), seeds)
-def test_subsets_are_those_of_their_seed(num_columns: int, num_subsets: int, seed: list[int]) -> None:
+def test_subsets_depend_on_the_seed_alone(num_columns: int, num_subsets: int, seed: list[int]) -> None:
     masks = subset_masks(num_columns, num_subsets, seed)
     assert masks.shape == (num_subsets, num_columns)
     assert masks.dtype == np.bool_
     np.testing.assert_array_equal(masks, subset_masks(num_columns, num_subsets, seed))
 
 
-def test_more_subsets_go_on_where_fewer_end() -> None:
+def test_more_subsets_begin_with_those_of_fewer() -> None:
     np.testing.assert_array_equal(subset_masks(5, 32, [7])[:8], subset_masks(5, 8, [7]))
 
 
@@ -63,7 +63,7 @@ def test_a_subset_keeps_half_of_the_columns() -> None:
 
 
 @given(st.lists(st.integers(0, 4), max_size=8), st.integers(1, 5))
-def test_members_of_a_group_go_together(groups: list[int], num_masks: int) -> None:
+def test_a_unit_is_kept_with_its_group(groups: list[int], num_masks: int) -> None:
     masks = subset_masks(5, num_masks, [2])
     joined = expand_masks(masks, groups)
     assert joined.shape == (num_masks, len(groups))
@@ -71,7 +71,7 @@ def test_members_of_a_group_go_together(groups: list[int], num_masks: int) -> No
         np.testing.assert_array_equal(joined[:, unit], masks[:, group])
 
 
-def likeness(pairs: list[tuple[int, int]], num_units: int) -> Float64Array:
+def similarities_of(pairs: list[tuple[int, int]], num_units: int) -> Float64Array:
     """1 on the diagonal and for these pairs, else 0."""
     similarities = np.eye(num_units)
     for one, other in pairs:
@@ -79,16 +79,16 @@ def likeness(pairs: list[tuple[int, int]], num_units: int) -> Float64Array:
     return similarities
 
 
-def test_likeness_is_carried_on() -> None:
+def test_groups_are_connected_components() -> None:
     # 0 and 3 differ; 1 is alike to both
-    assert duplicate_groups(likeness([(0, 1), (1, 3)], 4), 0.95) == [0, 0, 1, 0]
+    assert duplicate_groups(similarities_of([(0, 1), (1, 3)], 4), 0.95) == [0, 0, 1, 0]
 
 
 def test_two_groups_are_joined_by_a_late_unit() -> None:
-    assert duplicate_groups(likeness([(0, 3), (1, 2), (3, 4), (2, 4)], 6), 0.95) == [0, 0, 0, 0, 0, 1]
+    assert duplicate_groups(similarities_of([(0, 3), (1, 2), (3, 4), (2, 4)], 6), 0.95) == [0, 0, 0, 0, 0, 1]
 
 
-def test_exactly_as_alike_as_asked_is_alike() -> None:
+def test_the_minimum_similarity_is_inclusive() -> None:
     assert duplicate_groups(np.array([[1, 0.95], [0.95, 1]]), 0.95) == [0, 0]
     assert duplicate_groups(np.array([[1, 0.9499], [0.9499, 1]]), 0.95) == [0, 1]
 
@@ -103,15 +103,20 @@ def test_similarities_that_are_no_square_are_refused(shape: tuple[int, ...]) -> 
         duplicate_groups(np.zeros(shape), 0.95)
 
 
-@given(st.integers(1, 8).flatmap(lambda n: st.tuples(
-    st.just(n), st.lists(st.tuples(st.integers(0, n - 1), st.integers(0, n - 1)), max_size=10),
-    st.permutations(range(n)),
-)))  # fmt: skip
-def test_groups_are_what_can_be_reached_whatever_the_order(
+@given(
+    st.integers(1, 8).flatmap(
+        lambda n: st.tuples(
+            st.just(n),
+            st.lists(st.tuples(st.integers(0, n - 1), st.integers(0, n - 1)), max_size=10),
+            st.permutations(range(n)),
+        )
+    )
+)
+def test_groups_are_what_can_be_reached_in_any_order(
     made: tuple[int, list[tuple[int, int]], list[int]],
 ) -> None:
     num_units, pairs, order = made
-    similarities = likeness(pairs, num_units)
+    similarities = similarities_of(pairs, num_units)
     groups = duplicate_groups(similarities, 0.95)
     reached = np.linalg.matrix_power(similarities, num_units) > 0
     for one, other in itertools.product(range(num_units), repeat=2):
@@ -144,7 +149,7 @@ def test_necessity_and_sufficiency_by_hand() -> None:
     )
 
 
-def test_without_placebos_nothing_stands_for_them() -> None:
+def test_without_placebos_no_context_takes_their_place() -> None:
     found = necessity_and_sufficiency(required_masks(1, 0), np.array([-1.0, -4.0, -4.0, -1.0]))
     np.testing.assert_allclose(found, [3.0])
     one = necessity_and_sufficiency(required_masks(1, 1), np.array([-1.0, -4.0, -4.0, -1.0, -1.0, -3.0]))
@@ -153,9 +158,7 @@ def test_without_placebos_nothing_stands_for_them() -> None:
 
 
 @given(st.integers(1, 5), st.integers(0, 4), seeds)
-def test_a_sum_of_single_effects_is_found_but_for_what_any_text_does(
-    num_units: int, num_placebos: int, seed: list[int]
-) -> None:
+def test_additive_effects_are_found(num_units: int, num_placebos: int, seed: list[int]) -> None:
     effects = np.random.default_rng(seed).normal(size=num_units + num_placebos)
     effects[num_units:] = 0
     masks = required_masks(num_units, num_placebos)

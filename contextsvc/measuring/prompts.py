@@ -12,7 +12,7 @@ def read_units(pack: ContextPack) -> tuple[str, ...]:
     return tuple(read_unit(packed.candidate.chunk) for packed in pack.chunks)
 
 
-def reading_seed(seed: int, purpose: str, query: str, units: Sequence[str]) -> list[int]:
+def prompt_seed(seed: int, purpose: str, query: str, units: Sequence[str]) -> list[int]:
     """Seed of a random draw for one prompt; the same prompt gives the same draw.
 
     It depends on what the reader reads: the units in their order, and the query. Rejected:
@@ -28,7 +28,7 @@ def reading_seed(seed: int, purpose: str, query: str, units: Sequence[str]) -> l
         query: The question of the prompt.
         units: The context units of the prompt, in order.
 
-    >>> reading_seed(7, "places", "q", ["a", "b"]) == reading_seed(7, "places", "q", ["b", "a"])
+    >>> prompt_seed(7, "places", "q", ["a", "b"]) == prompt_seed(7, "places", "q", ["b", "a"])
     False
     """
     return [seed, int(digest(purpose, query, *units)[:16], 16)]
