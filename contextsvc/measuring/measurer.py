@@ -83,7 +83,7 @@ class Measurer:
             self.limits,
             self.seed,
         )
-        return digest(self.method, self.reader.fingerprint, thresholds, repr(settings), DRAWS)
+        return digest(self.method, str(self.reader.fingerprint), thresholds, repr(settings), DRAWS)
 
     def measure(
         self, index: LoadedIndex, pack: ContextPack, target: Target | None, sentences: bool = False
@@ -190,7 +190,7 @@ class Measurer:
             target=target.text,
             target_kind=target.kind,
             outcome=self.reader.outcome,
-            reader=self.reader.fingerprint,
+            reader=str(self.reader.fingerprint),
             method=self.method,
             cost=Cost(),
             note=note,

@@ -5,6 +5,7 @@ from typing import Literal
 
 from contextsvc.errors import ShapeError
 from contextsvc.ports.reading import Cost, Outcome
+from contextsvc.records.fingerprints import Fingerprint
 
 VerdictName = Literal["live", "redundant", "dead", "harmful", "unmeasured"]
 
@@ -92,13 +93,13 @@ class Calibration:
     """Placebo effects of one reader, one method and one kind of target; a threshold is computed from them.
 
     Attributes:
-        reader: Fingerprint of the reader.
+        reader: The reader that they belong to.
         method: `Measurer.method` of the measurer that drew them.
         origin: Where the placebos were drawn, in words.
         placebo_effects: At least 20.
     """
 
-    reader: str
+    reader: Fingerprint
     method: str
     target_kind: TargetKind
     origin: str
