@@ -60,14 +60,18 @@ def test_the_draw_depends_on_the_seed_and_the_query(index: LoadedIndex) -> None:
     assert len({tuple(draw_placebos(index, pack, 3, 1)) for pack in packs}) > 1
 
 
-def test_the_tokenizer_that_counted_a_trimmed_chunk_does_not_move_the_draw(index: LoadedIndex) -> None:
-    pack = fake_pack(index, "backup", "restore")
-    packed = pack.chunks[0]
-    chunk = replace(packed.candidate.chunk, num_tokens=900)
-    counted = replace(packed, candidate=replace(packed.candidate, chunk=chunk))
-    other = replace(pack, chunks=(counted, pack.chunks[1]))
-    for seed in range(5):
-        assert draw_placebos(index, pack, 3, seed) == draw_placebos(index, other, 3, seed)
+def test_the_tokenizer_that_counted_a_trimmed_chunk_does_not_move_the_draw(
+    build: Build, tmp_path: Path
+) -> None:
+    # As above, half of the chunks are as long as that of the pack; 25 tokens would choose the others.
+    others = [Document(f"z{n:03d}", " ".join(["zebra"] * (5 + 20 * (n % 2)))) for n in range(240)]
+    build([Document("asked", "One two three four five"), *others])
+    large = Library(tmp_path, FakeEmbedder().fingerprint, open_search).get("pages")
+    pack = fake_pack(large, "asked")
+    (packed,) = pack.chunks
+    chunk = replace(packed.candidate.chunk, num_tokens=25)
+    other = replace(pack, chunks=(replace(packed, candidate=replace(packed.candidate, chunk=chunk)),))
+    assert draw_placebos(large, pack, 20, 0) == draw_placebos(large, other, 20, 0)
 
 
 def test_an_empty_pack_or_an_index_without_other_chunks_has_no_placebo(
