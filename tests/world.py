@@ -115,7 +115,13 @@ def calibrations(
     """For a measurer's reader and method, one a kind of target; all placebos alike give that threshold."""
     kinds: tuple[TargetKind, ...] = ("response", "answer")
     return tuple(
-        Calibration(measurer.reader.fingerprint, measurer.method, kind, "by hand", tuple(placebo_effects))
+        Calibration(
+            reader=measurer.reader.fingerprint,
+            method=measurer.method,
+            target_kind=kind,
+            origin="by hand",
+            placebo_effects=tuple(placebo_effects),
+        )
         for kind in kinds
     )
 
@@ -125,9 +131,15 @@ def fake_measurer(
 ) -> Measurer:
     """A measurer whose effects are exact, with a packaged threshold of 0.1 for both kinds of target."""
     bare = Measurer(
-        reader or FakeReader(), least_squares, (), num_placebos, num_subsets=4,
-        near_duplicate_similarity=0.95, limits=NO_LIMITS, seed=seed,
-    )  # fmt: skip
+        reader=reader or FakeReader(),
+        fit=least_squares,
+        packaged=(),
+        num_placebos=num_placebos,
+        num_subsets=4,
+        near_duplicate_similarity=0.95,
+        limits=NO_LIMITS,
+        seed=seed,
+    )
     made = replace(bare, **changed)  # type: ignore[arg-type]
     return made if "packaged" in changed else replace(made, packaged=calibrations(made))
 

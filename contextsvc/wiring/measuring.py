@@ -19,14 +19,14 @@ def build_measurer(settings: Settings) -> Measurer:
 
         fit = lasso_contributions
     return Measurer(
-        build_reader(settings),
-        fit,
-        packaged_calibrations(),
-        settings.num_placebos,
-        settings.num_subsets,
-        settings.near_duplicate_similarity,
-        Limits(settings.measure_max_calls, settings.measure_max_tokens, settings.measure_max_seconds),
-        settings.seed,
+        reader=build_reader(settings),
+        fit=fit,
+        packaged=packaged_calibrations(),
+        num_placebos=settings.num_placebos,
+        num_subsets=settings.num_subsets,
+        near_duplicate_similarity=settings.near_duplicate_similarity,
+        limits=Limits(settings.measure_max_calls, settings.measure_max_tokens, settings.measure_max_seconds),
+        seed=settings.seed,
     )
 
 

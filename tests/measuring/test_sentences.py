@@ -30,7 +30,7 @@ TOKEN = Target("new token", "response")
 
 @dataclass(frozen=True)
 class Listener:
-    """Lets a fake reader answer and keeps what it was asked."""
+    """Records the prompts and masks that a fake reader scores."""
 
     reader: FakeReader
     asked: list[tuple[Prompt, BoolArray]] = field(default_factory=list)
@@ -53,7 +53,7 @@ def measured(
     limits: Limits = NO_LIMITS,
     listener: Listener | None = None,
 ) -> tuple[Utilization, tuple[SentenceVerdict, ...], Cost]:
-    """The measurement of the chunks and that of their sentences, 2 subsets wanted."""
+    """Measurements of the chunks and of their sentences, with 2 subsets."""
     reader = reader or FakeReader()
     found = fake_measurer(reader).measure(index, pack, target)
     asked = listener or reader
@@ -71,7 +71,7 @@ def test_the_sentence_that_holds_the_answer_is_live(index: LoadedIndex, pack: Co
     )
 
 
-def test_spans_cut_the_documents_text(index: LoadedIndex, pack: ContextPack) -> None:
+def test_spans_are_in_characters_of_the_document(index: LoadedIndex, pack: ContextPack) -> None:
     _, sentences, _ = measured(index, pack, TOKEN)
     text = index.corpus.document_text(1)
     assert [text[s.start : s.end] for s in sentences] == [
@@ -120,7 +120,7 @@ def test_a_chunk_without_title_or_heading(build: Build, tmp_path: Path) -> None:
     assert [(s.start, s.end, s.verdict) for s in sentences] == [(0, 16, "dead"), (17, 34, "live")]
 
 
-def test_spans_are_the_documents_where_a_chunk_starts_late(build: Build, tmp_path: Path) -> None:
+def test_spans_of_a_later_chunk_are_in_characters_of_the_document(build: Build, tmp_path: Path) -> None:
     text = " ".join(f"Sentence {n} tells of thing{n} and of much more than that." for n in range(12))
     build([Document("long", text, "Long"), Document("other", "Bread rises. Bake it brown.")])
     long = Library(tmp_path, FakeEmbedder().fingerprint, open_search).get("pages")
@@ -136,7 +136,7 @@ def test_spans_are_the_documents_where_a_chunk_starts_late(build: Build, tmp_pat
     assert all(a.end < b.start for a, b in pairwise(sentences))
 
 
-def test_of_a_trimmed_chunk_only_what_is_in_the_pack_is_measured(build: Build, tmp_path: Path) -> None:
+def test_only_the_kept_sentences_of_a_trimmed_chunk_are_measured(build: Build, tmp_path: Path) -> None:
     text = "Red apples grow here. Blue skies shine. Rain falls. Green hills roll on. Winds blow cold."
     build([Document("a", text, "Nature"), Document("b", "Bread rises. Bake it brown.")])
     nature = Library(tmp_path, FakeEmbedder().fingerprint, open_search).get("pages")
@@ -151,19 +151,20 @@ def test_of_a_trimmed_chunk_only_what_is_in_the_pack_is_measured(build: Build, t
     listener = Listener(reader)
     _, sentences, _ = measured(nature, pack, Target("Green hills", "response"), reader, listener=listener)
     assert [(text[s.start : s.end], s.verdict) for s in sentences] == [
-        ("Blue skies shine.", "dead"), ("Green hills roll on.", "live"),
-    ]  # fmt: skip
+        ("Blue skies shine.", "dead"),
+        ("Green hills roll on.", "live"),
+    ]
     assert {s.chunk_id for s in sentences} == {whole.chunk.chunk_id}
     ((prompt, _),) = listener.asked
     assert "".join(prompt.units) == read_unit(left.chunk)
 
 
-def test_nothing_live_nothing_asked(index: LoadedIndex, pack: ContextPack) -> None:
+def test_without_a_live_chunk_the_reader_is_not_called(index: LoadedIndex, pack: ContextPack) -> None:
     _, sentences, cost = measured(index, pack, NOWHERE)
     assert (sentences, cost) == ((), Cost())
 
 
-def test_past_a_limit_no_sentence_is_judged(index: LoadedIndex, pack: ContextPack) -> None:
+def test_past_a_limit_no_sentence_has_a_verdict(index: LoadedIndex, pack: ContextPack) -> None:
     _, sentences, cost = measured(index, pack, BACKUP_ONLY, limits=Limits(calls=2))
     assert sentences == ()
     assert 0 < cost.reader_calls <= 2

@@ -1,4 +1,4 @@
-"""Many measurements, one line: means and shares by hand."""
+"""Summaries of many measurements: means and shares worked out by hand."""
 
 from dataclasses import replace
 
@@ -14,12 +14,21 @@ from tests.comparisons import THRESHOLD, utilization
 
 
 def partial() -> Utilization:
-    """What a limit left: a cost, and no score."""
-    controls = Controls(None, None, None, None, None, None, (), 0)
+    """A partial measurement: a cost, and no score."""
+    controls = Controls(
+        full=None,
+        no_context=None,
+        unrelated=None,
+        depends_on_context=None,
+        live_only=None,
+        sufficient=None,
+        placebo_effects=(),
+        num_placebos_live=0,
+    )
     return replace(utilization(score=None), strict_score=None, controls=controls, cost=Cost(1, 50, 0.25))
 
 
-def test_one_line_by_hand() -> None:
+def test_a_summary_by_hand() -> None:
     found = [
         utilization(score=0.2),
         replace(utilization(score=0.6, depends=False, sufficient=False), strict_score=0.4),
@@ -40,7 +49,7 @@ def test_one_line_by_hand() -> None:
     assert line.cost == Cost(10, 1250, 1.75)
 
 
-def test_what_nobody_measured_is_none() -> None:
+def test_figures_without_a_measurement_are_none() -> None:
     controls = replace(utilization().controls, sufficient=None, placebo_effects=(), num_placebos_live=0)
     line = summarise("g1", [replace(utilization(), controls=controls)], seed=0)
     assert line.share_sufficient is None
@@ -49,13 +58,13 @@ def test_what_nobody_measured_is_none() -> None:
 
 
 @pytest.mark.parametrize("found", [[], [partial()], [partial()] * 3])
-def test_without_a_finished_measurement_there_is_no_line(found: list[Utilization]) -> None:
+def test_without_a_complete_measurement_there_is_no_summary(found: list[Utilization]) -> None:
     with pytest.raises(UserError, match=r"no measurement was finished.*CONTEXTSVC_MEASURE_MAX_\*"):
         summarise("g1", found, seed=0)
 
 
-def test_thresholds_of_packs_are_joined_by_kind_of_target() -> None:
-    wide = Threshold(0.3, 0.01, 0.4, 20, "in this pack")
+def test_thresholds_are_averaged_by_kind_of_target() -> None:
+    wide = Threshold(eps=0.3, low=0.01, high=0.4, num_placebos=20, origin="in this pack")
     found = [
         utilization(),
         utilization(threshold=wide),

@@ -121,7 +121,15 @@ def test_how_it_was_measured_is_told() -> None:
 
 
 def test_thresholds_of_many_packs_and_readers_without_log_probabilities() -> None:
-    used = UsedThreshold("response", 0.1, 0.35, 9, 180, "drawn in each pack", True)
+    used = UsedThreshold(
+        target_kind="response",
+        lowest_eps=0.1,
+        highest_eps=0.35,
+        num_thresholds=9,
+        num_placebos=180,
+        origin="drawn in each pack",
+        calibrated=True,
+    )
     text = page(replace(comparison(), outcome="likeness", thresholds=(used,))).text
     assert (
         "threshold with response as target 0.100 to 0.350 of likeness, 180 placebos: drawn in each pack "
@@ -134,8 +142,8 @@ def test_thresholds_of_many_packs_and_readers_without_log_probabilities() -> Non
 def test_without_a_recommendation_the_widest_is_kept_and_the_need_named() -> None:
     text = page(comparison(["wide", "half"], num_queries=20)).text
     assert (
-        "No recommendation: keep wide. Not enough evidence: 20 queries, 59 are needed if the losses of "
-        "'half' go on as seen (0 of 20)."
+        "No recommendation: keep wide. Not enough evidence: 20 queries, 59 are needed if 'half' keeps "
+        "losing quality at the same rate (0 of 20)."
     ) in text
     assert "with the configuration wide (mean over 20 queries" in text
     assert "not enough evidence: 59 queries needed 0 of 20 queries lose; upper bound 13.9 %" in text
@@ -266,6 +274,8 @@ def test_real_pictures_stand_in_it() -> None:
 
 def test_an_inferior_configuration_is_named_so() -> None:
     made = comparison(["wide", "half"])
-    lost = NonInferiority(60, 30, 0.61, 0.05, "inferior", None)
+    lost = NonInferiority(
+        num_pairs=60, num_losses=30, loss_bound=0.61, largest_share=0.05, verdict="inferior", num_needed=None
+    )
     results = (made.results[0], replace(made.results[1], against_widest=lost))
     assert "inferior 30 of 60 queries lose; upper bound 61.0 %" in page(replace(made, results=results)).text

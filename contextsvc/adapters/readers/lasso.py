@@ -1,4 +1,4 @@
-"""A `measuring.masks.Fit` by scikit-learn: contributions of units, estimated by a sparse linear model."""
+"""Fit: contributions of units from outcomes of masks, by a sparse linear model."""
 
 import numpy as np
 from sklearn.linear_model import Lasso
@@ -6,19 +6,16 @@ from sklearn.linear_model import Lasso
 from contextsvc.records.arrays import BoolArray, Float64Array
 
 ALPHA = 0.01
-"""Weight of the L1 penalty, as in ContextCite. It shrinks a contribution by about ALPHA / variance of a mask
-column, .04 nats. `benchmarks.ablation.choices` compares other values."""
+"""Weight of the penalty, ContextCite's. A contribution shrinks by about ALPHA over the variance of a
+mask's column, .04 nats; decision 0005 has others beside it."""
 
 
 def lasso_contributions(masks: BoolArray, values: Float64Array) -> Float64Array:
-    """Contribution of each unit: (num_units,), the weights of a linear model with an L1 penalty.
+    """Weights of a linear model of the outcomes with an L1 penalty, one a column: (num_units,).
 
     Args:
-        masks: (num_masks, num_units), True where a unit is kept.
-        values: (num_masks,) outcome under each mask, finite.
-
-    Raises:
-        ValueError: an outcome is not finite.
+        masks: (num_masks, num_units).
+        values: (num_masks,), finite.
 
     Source: Cohen-Wang, Shah, Georgiev, Madry, ContextCite, 2024, section 3. https://arxiv.org/abs/2409.00729
     """
