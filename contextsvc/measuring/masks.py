@@ -33,7 +33,7 @@ def telling_masks(num_units: int, num_placebos: int) -> BoolArray:
 
 NECESSITY = 0.75
 """Its share in a contribution; the rest is sufficiency, which is noisier: the first text of a prompt
-changes it the most. Chosen on tuning data (`benchmarks.ablation.choices`)."""
+changes it the most. Chosen on tuning data (decision 0005)."""
 
 
 def necessity_and_sufficiency(masks: BoolArray, values: Float64Array) -> Float64Array:
