@@ -81,7 +81,15 @@ class Asking:
         """
         s = self.settings
         said = json.dumps(filters) if filters else ""
-        request = PackRequest(self.index.name, text, BUDGET, s.max_chunks, s.tokenizer, s.ordering, said)
+        request = PackRequest(
+            index=self.index.name,
+            query=text,
+            budget_tokens=BUDGET,
+            max_chunks=s.max_chunks,
+            tokenizer=s.tokenizer,
+            ordering=s.ordering,
+            filters=said,
+        )
         pack = self.assembler.assemble(self.index, request)
         found = [(p.candidate.rank, p.candidate.chunk.chunk_id, p.candidate.score) for p in pack.chunks]
         found = sorted(found + [(drop.rank, drop.chunk_id, drop.score) for drop in pack.drops])

@@ -53,7 +53,9 @@ class Ours:
     def build(self, documents: Iterable[Text]) -> int:
         """As the `Side` says; documents are read one by one."""
         read = (
-            Document(text.doc_id, text.text, text.title, text.doc_id, cast(Format, text.format))
+            Document(
+                text.doc_id, text.text, title=text.title, source=text.doc_id, format=cast(Format, text.format)
+            )
             for text in documents
         )
         return self._build(_NAME, read)
@@ -81,7 +83,14 @@ class Ours:
     def ask(self, query: str, k: int) -> list[Passage]:
         """Candidates by rank, whether they went into the pack or were left out."""
         index = self._library.get(_NAME)
-        request = PackRequest(_NAME, query, MAX_BUDGET_TOKENS, k, INDEX_TOKENIZER, "relevance")
+        request = PackRequest(
+            index=_NAME,
+            query=query,
+            budget_tokens=MAX_BUDGET_TOKENS,
+            max_chunks=k,
+            tokenizer=INDEX_TOKENIZER,
+            ordering="relevance",
+        )
         pack = self._assembler.assemble(index, request, lambda _: None)
         packed = [packed.candidate for packed in pack.chunks]
         found = [(c.rank, c.chunk.doc_id, c.chunk.start, c.chunk.end, c.score) for c in packed]
@@ -98,12 +107,12 @@ class Ours:
         """What a request gets that lets the budget alone limit it; empty where not one chunk fits."""
         s, index = self._settings, self._library.get(_NAME)
         request = PackRequest(
-            _NAME,
-            query,
-            budget_tokens,
-            MAX_CHUNKS,
-            INDEX_TOKENIZER,
-            s.ordering,
+            index=_NAME,
+            query=query,
+            budget_tokens=budget_tokens,
+            max_chunks=MAX_CHUNKS,
+            tokenizer=INDEX_TOKENIZER,
+            ordering=s.ordering,
             trim=self._trim,
         )
         try:

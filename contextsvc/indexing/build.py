@@ -201,9 +201,15 @@ class _Work:
     def _built(self, manifest: Manifest, changed: bool) -> Built:
         plan = self.plan
         return Built(
-            manifest, changed, self.progress, self.progress.seconds,
-            plan.num_added, plan.num_changed, plan.num_unchanged, plan.num_deleted,
-        )  # fmt: skip
+            manifest=manifest,
+            changed=changed,
+            progress=self.progress,
+            seconds=self.progress.seconds,
+            num_added=plan.num_added,
+            num_changed=plan.num_changed,
+            num_unchanged=plan.num_unchanged,
+            num_deleted=plan.num_deleted,
+        )
 
     def _description(self, corpus: Corpus, reached: int, searched: Mapping[str, object]) -> dict[str, object]:
         settings = {**self._parts.settings, "num_tokens": self.progress.num_tokens, **searched}

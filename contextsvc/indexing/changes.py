@@ -10,7 +10,7 @@ from contextsvc.storage.corpus.files import Entry
 from contextsvc.storage.generation import Manifest
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Progress:
     """What a build has done so far; `report` is called with it after every batch.
 
@@ -66,7 +66,7 @@ class Update:
     applied: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Built:
     """The generation that is now current; `changed` is False when it already was.
 

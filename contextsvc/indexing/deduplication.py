@@ -167,7 +167,12 @@ class UpdateWatch(DuplicateWatch):
             elif alias.exact:
                 kept = self._base.document(numbers[alias.kept])
                 yield Document(
-                    alias.doc_id, kept.text, alias.title, alias.source, kept.format, alias.metadata
+                    alias.doc_id,
+                    kept.text,
+                    title=alias.title,
+                    source=alias.source,
+                    format=kept.format,
+                    metadata=alias.metadata,
                 )
             else:
                 self.lost.append(alias.doc_id)

@@ -35,7 +35,7 @@ class Former:
     chunks: Int64Array
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IndexParts:
     """What an index is built with.
 
@@ -67,7 +67,7 @@ class IndexParts:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cut:
     """Documents cut into sentences.
 
@@ -138,7 +138,14 @@ def cut(documents: Sequence[Document], parts: IndexParts, seen: Seen) -> Cut:
         numbers.append(np.array([number_of(text) for text in texts], dtype=np.int64))
         titles.append(number_of(document.title) if document.title.strip() else -1)
     texts = [text for _, text in distinct.values()]
-    return Cut(documents, sentences, numbers, titles, list(distinct), texts)
+    return Cut(
+        documents=documents,
+        sentences=sentences,
+        numbers=numbers,
+        titles=titles,
+        keys=list(distinct),
+        texts=texts,
+    )
 
 
 def embed(cut: Cut, known: KnownSentences, parts: IndexParts) -> tuple[Vectors, int]:

@@ -37,7 +37,7 @@ _TERMS = f"terms in context:{TERMS_SHARE}:{TERMS_SIGMA}, links:{DEPTH}"
 _ANSWER = f"answer:{LEXICAL}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RetrievalSettings:
     """How candidates are found and scored; the meaning of each is in `settings.Settings`."""
 
@@ -197,10 +197,21 @@ class Assembler:
     ) -> ContextPack:
         chunks = tuple(PackedChunk(c, n) for c, n in zip(packed.kept, shares, strict=True))
         return ContextPack(
-            request.query, index.name, index.generation, self.configuration(request), chunks,
-            (*packed.drops, *left_out), packed.text, packed.num_tokens, request.budget_tokens,
-            request.tokenizer, request.ordering, request.exact, request.trim, answer,
-        )  # fmt: skip
+            query=request.query,
+            index=index.name,
+            generation=index.generation,
+            configuration=self.configuration(request),
+            chunks=chunks,
+            drops=(*packed.drops, *left_out),
+            text=packed.text,
+            num_tokens=packed.num_tokens,
+            budget_tokens=request.budget_tokens,
+            tokenizer=request.tokenizer,
+            ordering=request.ordering,
+            exact=request.exact,
+            trim=request.trim,
+            answer=answer,
+        )
 
 
 def counter_named(counters: Mapping[str, TokenCounter], name: str) -> TokenCounter:

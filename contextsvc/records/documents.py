@@ -4,7 +4,7 @@ Spans count characters (Python string indices), end exclusive. Ids are derived, 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Literal
 
 from contextsvc.errors import SpanError
@@ -31,6 +31,7 @@ class Document:
 
     doc_id: str
     text: str
+    _: KW_ONLY
     title: str = ""
     source: str = ""
     format: Format = "plain"
@@ -72,7 +73,7 @@ class Sentence:
     starts_section: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Chunk:
     """A run of whole sentences of one document, or what trimming has left of one.
 
@@ -149,6 +150,13 @@ class Chunk:
         text = document.text[start:end]
         content_hash = content_hash or document.content_hash
         return cls(
-            document.doc_id, start, end, text, num_tokens, document.title, document.source, section,
-            content_hash,
-        )  # fmt: skip
+            doc_id=document.doc_id,
+            start=start,
+            end=end,
+            text=text,
+            num_tokens=num_tokens,
+            title=document.title,
+            source=document.source,
+            section=section,
+            content_hash=content_hash,
+        )

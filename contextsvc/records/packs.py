@@ -77,7 +77,7 @@ class Candidate:
     signals: Mapping[str, float] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Drop:
     """A receipt for a candidate that was left out; `detail` is for a person.
 
@@ -98,7 +98,16 @@ class Drop:
         """The receipt for a candidate."""
         # What was left out is the chunk, whatever of it would have gone in.
         c, (start, end) = candidate.chunk, candidate.chunk.whole
-        return cls(c.chunk_id, c.doc_id, start, end, candidate.score, candidate.rank, reason, detail)
+        return cls(
+            chunk_id=c.chunk_id,
+            doc_id=c.doc_id,
+            start=start,
+            end=end,
+            score=candidate.score,
+            rank=candidate.rank,
+            reason=reason,
+            detail=detail,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +124,7 @@ class PackedChunk:
     num_tokens: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ContextPack:
     """A rendered context that fits its budget. Chunks lie in the order of the text.
 

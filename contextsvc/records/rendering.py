@@ -37,7 +37,11 @@ def read_unit(chunk: Chunk) -> str:
 def label(chunk: Chunk) -> str:
     """Title and headings above the chunk, without those that its first line says anyway.
 
-    >>> chunk = Chunk("d", 0, 13, "## Restore\\nGo", 5, "Manual", section=("Manual", "Backup", "Restore"))
+    >>> headings = ("Manual", "Backup", "Restore")
+    >>> text = "## Restore\\nGo"
+    >>> chunk = Chunk(
+    ...     doc_id="d", start=0, end=13, text=text, num_tokens=5, title="Manual", section=headings
+    ... )
     >>> label(chunk)
     'Manual > Backup'
     """

@@ -222,10 +222,17 @@ class Engine:
         max_chunks = s.max_chunks if ask.max_chunks is None else ask.max_chunks
         trim = s.trim if ask.trim is None else ask.trim
         return PackRequest(
-            ask.index, ask.query, ask.budget_tokens, max_chunks,
-            ask.tokenizer or s.tokenizer, ask.ordering or s.ordering, filters, ask.exact,
-            trim, ask.answerable_only,
-        )  # fmt: skip
+            index=ask.index,
+            query=ask.query,
+            budget_tokens=ask.budget_tokens,
+            max_chunks=max_chunks,
+            tokenizer=ask.tokenizer or s.tokenizer,
+            ordering=ask.ordering or s.ordering,
+            filters=filters,
+            exact=ask.exact,
+            trim=trim,
+            answerable_only=ask.answerable_only,
+        )
 
     def _brief(self, name: str) -> Json:
         try:

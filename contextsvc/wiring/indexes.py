@@ -59,15 +59,15 @@ def build_index_parts(settings: Settings, embedder: Embedder | None = None) -> I
     from contextsvc.adapters.text.tiktoken_counter import TiktokenCounter
 
     return IndexParts(
-        {"markdown": MarkdownItBlockParser(), "plain": PlainBlockParser()},
-        PunktSentenceSplitter(assets.locate(settings.home, "punkt_tab")),
-        TiktokenCounter(INDEX_TOKENIZER, assets.locate(settings.home, "tiktoken")),
-        embedder or build_embedder(settings),
-        partial(write_search, settings=settings),
-        open_search,
-        settings.chunk_min_tokens,
-        settings.chunk_max_tokens,
-        make_likeness,
+        parsers={"markdown": MarkdownItBlockParser(), "plain": PlainBlockParser()},
+        splitter=PunktSentenceSplitter(assets.locate(settings.home, "punkt_tab")),
+        counter=TiktokenCounter(INDEX_TOKENIZER, assets.locate(settings.home, "tiktoken")),
+        embedder=embedder or build_embedder(settings),
+        write_search=partial(write_search, settings=settings),
+        open_search=open_search,
+        min_tokens=settings.chunk_min_tokens,
+        max_tokens=settings.chunk_max_tokens,
+        make_likeness=make_likeness,
     )
 
 

@@ -21,7 +21,7 @@ from tests.fakes.embedder import FakeEmbedder
 from tests.world import documents, fake_parts
 
 CHANGED = Document(
-    "apples", "Apples are stored in a cellar. Pick apples when they are red and firm.", "Apples"
+    "apples", "Apples are stored in a cellar. Pick apples when they are red and firm.", title="Apples"
 )
 NEW = Document("new", "Something new. A snapshot holds all keys.", metadata={"draft": True})
 
@@ -131,9 +131,7 @@ def test_what_does_not_fit_the_index_is_refused(build: Build, tmp_path: Path) ->
     build()
     with pytest.raises(IndexMismatch):
         changed(tmp_path, FakeEmbedder(fingerprint="other"))
-    parts = fake_parts()
-    wider = type(parts)(parts.parsers, parts.splitter, parts.counter, parts.embedder, parts.write_search,
-                        parts.open_search, parts.min_tokens, 50)  # fmt: skip
+    wider = replace(fake_parts(), max_tokens=50)
     with pytest.raises(SettingError, match="chunk_max_tokens 40, now it is 50"):
         update_index(tmp_path, "pages", lambda _: Update([NEW]), wider)
 

@@ -31,7 +31,11 @@ OTHER = "Apples ripen in autumn. Pick apples when they are red and firm."
 
 def page(version: int, text: str = LONG, name: str = "page") -> Document:
     return Document(
-        f"v{version}/{name}", text, name.title(), f"v{version}/{name}.md", metadata={"version": version}
+        f"v{version}/{name}",
+        text,
+        title=name.title(),
+        source=f"v{version}/{name}.md",
+        metadata={"version": version},
     )
 
 
@@ -104,7 +108,15 @@ def test_documents_without_text_are_no_copies_of_each_other(tmp_path: Path) -> N
 def test_a_filter_on_an_alias_finds_what_stands_for_it(spec: dict[str, object], tmp_path: Path) -> None:
     built(tmp_path, [page(1), page(2), page(3, OTHER, "other")])
     index = Library(tmp_path, FakeEmbedder().fingerprint, open_search).get("docs")
-    ask = PackRequest("docs", "word30 follows", 900, 3, "fake", "relevance", json.dumps(spec))
+    ask = PackRequest(
+        index="docs",
+        query="word30 follows",
+        budget_tokens=900,
+        max_chunks=3,
+        tokenizer="fake",
+        ordering="relevance",
+        filters=json.dumps(spec),
+    )
     pack = fake_assembler().assemble(index, ask)
     found = {(p.candidate.chunk.doc_id, p.candidate.chunk.also_in) for p in pack.chunks}
     assert found == {("v1/page", ("v2/page",))}

@@ -11,7 +11,7 @@ def asked(repeats: Repeats[int], *documents: Document) -> list[int]:
 
 
 def test_equal_texts_share_what_is_made_and_others_do_not() -> None:
-    one, copy, other = Document("a", "Text."), Document("b", "Text.", "Title"), Document("c", "Text!")
+    one, copy, other = Document("a", "Text."), Document("b", "Text.", title="Title"), Document("c", "Text!")
     assert asked(Repeats(), one, copy, other, one) == [0, 0, 1, 0]
 
 

@@ -35,7 +35,9 @@ from tests.world import (
     open_pages,
 )
 
-ASK = PackRequest("pages", QUERY, 200, 2, "fake", "relevance")
+ASK = PackRequest(
+    index="pages", query=QUERY, budget_tokens=200, max_chunks=2, tokenizer="fake", ordering="relevance"
+)
 NEW_TOKEN = Target("new token", "response")
 STRANGERS = ("Apples", "Pears", "Stars", "Rivers", "Bread")
 TITLES = ("Backup", "Restore", *STRANGERS)

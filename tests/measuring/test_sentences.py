@@ -122,7 +122,7 @@ def test_a_chunk_without_title_or_heading(build: Build, tmp_path: Path) -> None:
 
 def test_spans_are_the_documents_where_a_chunk_starts_late(build: Build, tmp_path: Path) -> None:
     text = " ".join(f"Sentence {n} tells of thing{n} and of much more than that." for n in range(12))
-    build([Document("long", text, "Long"), Document("other", "Bread rises. Bake it brown.")])
+    build([Document("long", text, title="Long"), Document("other", "Bread rises. Bake it brown.")])
     long = Library(tmp_path, FakeEmbedder().fingerprint, open_search).get("pages")
     last = max(long.corpus.chunks_of(0))
     chunk = long.corpus.chunk(last)
@@ -138,7 +138,7 @@ def test_spans_are_the_documents_where_a_chunk_starts_late(build: Build, tmp_pat
 
 def test_of_a_trimmed_chunk_only_what_is_in_the_pack_is_measured(build: Build, tmp_path: Path) -> None:
     text = "Red apples grow here. Blue skies shine. Rain falls. Green hills roll on. Winds blow cold."
-    build([Document("a", text, "Nature"), Document("b", "Bread rises. Bake it brown.")])
+    build([Document("a", text, title="Nature"), Document("b", "Bread rises. Bake it brown.")])
     nature = Library(tmp_path, FakeEmbedder().fingerprint, open_search).get("pages")
     pack = fake_pack(nature, "a", "b")
     whole = pack.chunks[0].candidate

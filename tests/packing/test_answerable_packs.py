@@ -18,7 +18,14 @@ from tests.fakes.embedder import FakeEmbedder
 from tests.fakes.reranker import FakeReranker
 from tests.world import fake_assembler, fake_engine
 
-ASK = PackRequest("pages", "snapshot of the cluster", 200, 3, "fake", "relevance")
+ASK = PackRequest(
+    index="pages",
+    query="snapshot of the cluster",
+    budget_tokens=200,
+    max_chunks=3,
+    tokenizer="fake",
+    ordering="relevance",
+)
 HALF_ASKED = replace(ASK, query="snapshot zebras")
 
 

@@ -20,7 +20,14 @@ from tests.fakes.reranker import FakeReranker
 from tests.fakes.token_counter import FakeTokenCounter
 from tests.world import fake_assembler
 
-ASK = PackRequest("pages", "snapshot of the cluster", 200, 3, "fake", "relevance")
+ASK = PackRequest(
+    index="pages",
+    query="snapshot of the cluster",
+    budget_tokens=200,
+    max_chunks=3,
+    tokenizer="fake",
+    ordering="relevance",
+)
 
 
 def test_the_best_chunks_come_first_and_copies_are_left_out(index: LoadedIndex) -> None:
@@ -51,9 +58,9 @@ def test_signals_add_up_to_the_score(index: LoadedIndex) -> None:
 def test_documents_that_name_each_other_lend_each_other_of_their_score(build: Build, tmp_path: Path) -> None:
     build(
         [
-            Document("bridge", "Old Bridge was drawn by Ada Stone in spring.", "Old Bridge"),
-            Document("stone", "She kept bees near Leeds.", "Ada Stone (architect)"),
-            Document("bees", "Bees kept near Leeds make honey.", "Bees"),
+            Document("bridge", "Old Bridge was drawn by Ada Stone in spring.", title="Old Bridge"),
+            Document("stone", "She kept bees near Leeds.", title="Ada Stone (architect)"),
+            Document("bees", "Bees kept near Leeds make honey.", title="Bees"),
         ]
     )
     index = Library(tmp_path, FakeEmbedder().fingerprint, open_search).get("pages")
@@ -154,7 +161,7 @@ def test_another_request_has_another_id(index: LoadedIndex, change: dict[str, ob
 
 
 def test_packs_of_twins_have_ids_of_their_own(build: Build, tmp_path: Path) -> None:
-    build([Document(name, "Take a snapshot of the cluster.", "Same") for name in ("a", "b")])
+    build([Document(name, "Take a snapshot of the cluster.", title="Same") for name in ("a", "b")])
     twins = Library(tmp_path, FakeEmbedder().fingerprint, open_search).get("pages")
     one, other = (
         fake_assembler().assemble(twins, replace(ASK, filters=json.dumps({"field": "doc_id", "eq": name})))

@@ -11,7 +11,9 @@ from contextsvc.records.packs import Candidate
 
 
 def candidate(rank: int, doc_id: str, start: int) -> Candidate:
-    return Candidate(rank, Chunk(doc_id, start, start + 1, "x", 1), 1 / rank, rank)
+    return Candidate(
+        rank, Chunk(doc_id=doc_id, start=start, end=start + 1, text="x", num_tokens=1), 1 / rank, rank
+    )
 
 
 FIVE = [

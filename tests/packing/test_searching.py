@@ -25,7 +25,14 @@ from tests.fakes.embedder import FakeEmbedder
 from tests.fakes.predicate import holds
 from tests.world import fake_assembler
 
-ASK = PackRequest("pages", "snapshot of the cluster", 900, 40, "fake", "relevance")
+ASK = PackRequest(
+    index="pages",
+    query="snapshot of the cluster",
+    budget_tokens=900,
+    max_chunks=40,
+    tokenizer="fake",
+    ordering="relevance",
+)
 NUM_PAGES = 200
 
 
@@ -38,7 +45,7 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> LoadedIndex:
     root = tmp_path_factory.mktemp("many")
     pages = [
         Document(
-            f"page-{n}", f"Snapshot {n} of the cluster. Kept {n} days.", f"Page {n}", f"{n}.txt",
+            f"page-{n}", f"Snapshot {n} of the cluster. Kept {n} days.", title=f"Page {n}", source=f"{n}.txt",
             metadata={"number": n, "lang": "de" if n % 5 == 0 else "en", "tags": [f"t{n % 7}"]},
         )
         for n in range(NUM_PAGES)

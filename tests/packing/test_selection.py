@@ -16,7 +16,12 @@ from contextsvc.records.packs import Candidate
 
 
 def candidate(rank: int, score: float, text: str) -> Candidate:
-    return Candidate(rank, Chunk(f"d{rank}", 0, len(text), text, len(text.split())), score, rank)
+    return Candidate(
+        rank,
+        Chunk(doc_id=f"d{rank}", start=0, end=len(text), text=text, num_tokens=len(text.split())),
+        score,
+        rank,
+    )
 
 
 def words(text: str) -> int:

@@ -26,7 +26,14 @@ def scored(sentences: list[str], scores: list[float], between: str = " ", rank: 
         spans.append((at, at + len(sentence)))
         at += len(sentence) + len(between)
     text = between.join(sentences)
-    chunk = Chunk("d", len(LEAD), len(LEAD) + len(text), text, COUNT([text])[0], "Manual")
+    chunk = Chunk(
+        doc_id="d",
+        start=len(LEAD),
+        end=len(LEAD) + len(text),
+        text=text,
+        num_tokens=COUNT([text])[0],
+        title="Manual",
+    )
     return Scored(Candidate(rank, chunk, 1 / rank, rank), spans, np.array(scores))
 
 

@@ -13,7 +13,14 @@ from contextsvc.service.views import no_utilization, pack_view, utilization_view
 from contextsvc.storage.library import LoadedIndex
 from tests.world import BACKUP_ONLY, fake_assembler, fake_measurer
 
-ASK = PackRequest("pages", "snapshot of the cluster", 200, 2, "fake", "relevance")
+ASK = PackRequest(
+    index="pages",
+    query="snapshot of the cluster",
+    budget_tokens=200,
+    max_chunks=2,
+    tokenizer="fake",
+    ordering="relevance",
+)
 
 
 @pytest.fixture

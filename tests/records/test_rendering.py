@@ -8,7 +8,7 @@ from contextsvc.records.rendering import SEPARATOR, label, read_unit, render_uni
 
 
 def chunk(text: str, title: str = "", section: tuple[str, ...] = ()) -> Chunk:
-    return Chunk("d", 0, len(text), text, 1, title, section=section)
+    return Chunk(doc_id="d", start=0, end=len(text), text=text, num_tokens=1, title=title, section=section)
 
 
 def test_a_pack_is_numbered_sources() -> None:

@@ -24,7 +24,14 @@ from tests.fakes.embedder import FakeEmbedder
 from tests.fakes.reader import FakeReader
 from tests.world import BACKUP_ONLY, calibrations, documents, fake_assembler, fake_measurer
 
-ASK = PackRequest("pages", "snapshot of the cluster", 200, 2, "fake", "relevance")
+ASK = PackRequest(
+    index="pages",
+    query="snapshot of the cluster",
+    budget_tokens=200,
+    max_chunks=2,
+    tokenizer="fake",
+    ordering="relevance",
+)
 
 
 def test_keys_do_not_collide() -> None:
