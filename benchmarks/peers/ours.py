@@ -11,7 +11,7 @@ import numpy as np
 from benchmarks.peers.protocol import Passage, Text
 from contextsvc.errors import BudgetTooSmall
 from contextsvc.indexing.build import build_index
-from contextsvc.indexing.deduplication import DuplicateWatch
+from contextsvc.indexing.deduplication import Deduplicator
 from contextsvc.records.arrays import Float32Array
 from contextsvc.records.documents import Chunk, Document, Format
 from contextsvc.records.requests import MAX_BUDGET_TOKENS, MAX_CHUNKS, PackRequest
@@ -24,7 +24,7 @@ from contextsvc.wiring import (
     build_assembler,
     build_embedder,
     build_index_parts,
-    make_likeness,
+    make_near_duplicate_index,
     open_search,
 )
 
@@ -62,7 +62,7 @@ class Ours:
 
     def _build(self, name: str, documents: Iterable[Document]) -> int:
         least = self._settings.duplicate_likeness
-        watch = DuplicateWatch(least, make_likeness(least), keep_one=False)
+        watch = Deduplicator(least, make_near_duplicate_index(least), keep_one=False)
         return build_index(self._root, name, documents, self._parts, watch=watch).manifest.num_chunks
 
     def embedded(self) -> Iterator[str]:

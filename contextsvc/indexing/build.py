@@ -8,11 +8,19 @@ from functools import partial
 from pathlib import Path
 
 from contextsvc.errors import ContextError, IndexMismatch, InvalidRequest, SettingError, SourceError
-from contextsvc.indexing.changes import Built, Progress, Update
-from contextsvc.indexing.deduplication import DEDUPE, DuplicateWatch, UpdateWatch
+from contextsvc.indexing.changes import BuildResult, Progress, Update
+from contextsvc.indexing.deduplication import DEDUPE, Deduplicator, UpdateDeduplicator
 from contextsvc.indexing.overlap import ahead, behind
 from contextsvc.indexing.plan import Plan
-from contextsvc.indexing.segments import Cut, Former, IndexParts, Seen, cut, embed, write_part
+from contextsvc.indexing.segments import (
+    BuildMemo,
+    CutDocuments,
+    IndexParts,
+    PreviousGeneration,
+    cut,
+    embed,
+    write_segment,
+)
 from contextsvc.records.documents import Document
 from contextsvc.storage.corpus import Corpus, CorpusWriter, KnownSentences, Merger, Vectors
 from contextsvc.storage.corpus.aliases import write_aliases
@@ -30,7 +38,15 @@ from contextsvc.storage.generation import (
 from contextsvc.storage.generation.segments import drop_parts, finish_part, finished_parts, part_folder
 from contextsvc.storage.probes import record_probes
 
-__all__ = ["Built", "Former", "IndexParts", "Progress", "Update", "build_index", "update_index"]
+__all__ = [
+    "BuildResult",
+    "IndexParts",
+    "PreviousGeneration",
+    "Progress",
+    "Update",
+    "build_index",
+    "update_index",
+]
 
 BATCH_CHARS = 500_000
 """Documents are worked on in batches of about so much text: enough to sort by length, little to hold."""
@@ -47,8 +63,8 @@ def build_index(
     report: Report = lambda _: None,
     keep: int = KEEP,
     resume: bool = False,
-    watch: DuplicateWatch | None = None,
-) -> Built:
+    watch: Deduplicator | None = None,
+) -> BuildResult:
     """Build an index and publish it as the current generation.
 
     Until the publish nothing is visible; on any error the former generation stays current. Parts that
@@ -81,7 +97,7 @@ def update_index(
     report: Report = lambda _: None,
     keep: int = KEEP,
     resume: bool = False,
-) -> Built:
+) -> BuildResult:
     """Publish the current generation with some documents added, replaced and left out.
 
     What did not change is copied, after every byte of it was verified. Where nothing changes there is
@@ -132,11 +148,11 @@ class _Work:
         report: Report,
         resume: bool,
         base: tuple[Path, Corpus] | None = None,
-        watch: DuplicateWatch | None = None,
+        watch: Deduplicator | None = None,
     ) -> None:
-        self.plan, self.progress, self._seen = Plan(), Progress(), Seen()
+        self.plan, self.progress, self._seen = Plan(), Progress(), BuildMemo()
         self._staged, self._parts, self._report, self._base = staged, parts, report, base
-        self._watch = watch or DuplicateWatch(1.0, None, keep_one=False)
+        self._watch = watch or Deduplicator(1.0, None, keep_one=False)
         self._known, self._corpora = KnownSentences(), list[Corpus]()
         self._made_with = {"embedder": parts.embedder.fingerprint, **parts.settings}
         if base is not None:
@@ -166,7 +182,7 @@ class _Work:
                 after(partial(self._finish, batch, found, number))
                 self._report(self.progress)
 
-    def publish(self, reached: int, empty: bool) -> Built:
+    def publish(self, reached: int, empty: bool) -> BuildResult:
         """Merge, write the search structures, seal and publish."""
         folder = self._staged.folder
         self._enter("merging")
@@ -177,7 +193,7 @@ class _Work:
         corpus = Corpus.open(folder)
         if corpus.num_chunks == 0 and not empty:
             raise SourceError("found no text to index; expected at least one document with words in it")
-        former = Former(self._base[0], merger.chunks_from(0)) if self._base else None
+        former = PreviousGeneration(self._base[0], merger.chunks_from(0)) if self._base else None
         self._enter("writing the searches")
         searched = self._parts.write_search(folder, corpus, former)
         record_probes(folder, corpus, *self._parts.open_search(self._staged.index.name, folder, corpus))
@@ -189,7 +205,7 @@ class _Work:
         drop_parts(self._staged.index)
         return self._built(published.manifest, published.changed)
 
-    def unchanged(self, manifest: Manifest) -> Built:
+    def unchanged(self, manifest: Manifest) -> BuildResult:
         """There is nothing to publish."""
         drop_parts(self._staged.index)
         return self._built(manifest, changed=False)
@@ -198,9 +214,9 @@ class _Work:
         self.progress.phase = phase
         self._report(self.progress)
 
-    def _built(self, manifest: Manifest, changed: bool) -> Built:
+    def _built(self, manifest: Manifest, changed: bool) -> BuildResult:
         plan = self.plan
-        return Built(
+        return BuildResult(
             manifest=manifest,
             changed=changed,
             progress=self.progress,
@@ -233,10 +249,10 @@ class _Work:
         self.progress.num_chars += len(document.text)
         return False
 
-    def _finish(self, batch: Cut, found: Vectors, number: int) -> None:
+    def _finish(self, batch: CutDocuments, found: Vectors, number: int) -> None:
         self._num_parts += 1
         folder = part_folder(self._staged.index, self._num_parts)
-        write_part(folder, batch, found, self._parts, self._seen)
+        write_segment(folder, batch, found, self._parts, self._seen)
         finish_part(folder, self._made_with)
         corpus = Corpus.open(folder)
         self._corpora.append(corpus)
@@ -264,15 +280,19 @@ def _batches(documents: Iterable[Document]) -> Iterator[list[Document]]:
         yield batch
 
 
-def _update_watch(manifest: Manifest, base: Corpus, parts: IndexParts, update: Update) -> UpdateWatch | None:
+def _update_watch(
+    manifest: Manifest, base: Corpus, parts: IndexParts, update: Update
+) -> UpdateDeduplicator | None:
     """What keeps the copies of an index in order that was told to keep one of each; None for another."""
     least = manifest.settings.get(DEDUPE)
     if least is None:
         return None
-    return UpdateWatch(base, least, parts.make_likeness(least), update.delete, update.gone is not None)
+    return UpdateDeduplicator(
+        base, least, parts.make_near_duplicate_index(least), update.delete, update.gone is not None
+    )
 
 
-def _leave_out(name: str, plan: Plan, update: Update, watch: UpdateWatch | None) -> None:
+def _leave_out(name: str, plan: Plan, update: Update, watch: UpdateDeduplicator | None) -> None:
     missing = [
         doc_id for doc_id in update.delete if not (plan.delete(doc_id) or (watch and watch.forget(doc_id)))
     ]

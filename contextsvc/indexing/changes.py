@@ -67,7 +67,7 @@ class Update:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Built:
+class BuildResult:
     """The generation that is now current; `changed` is False when it already was.
 
     Attributes:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 
-from contextsvc.ports import LikenessIndex
+from contextsvc.ports import NearDuplicateIndex
 from contextsvc.records.documents import Document
 from contextsvc.records.fingerprints import digest
 from contextsvc.storage.corpus import Corpus
@@ -12,7 +12,7 @@ DEDUPE = "dedupe"
 """Setting of a generation: it keeps one of its copies; how alike near ones are."""
 
 
-class DuplicateWatch:
+class Deduplicator:
     """Tells which documents are copies of others, and leaves them out if it is told to.
 
     The first one read is the one that is kept. Two are the same if their texts are equal, character for
@@ -28,7 +28,7 @@ class DuplicateWatch:
         found: The copies read so far, in order.
     """
 
-    def __init__(self, least: float, likeness: LikenessIndex | None, keep_one: bool) -> None:
+    def __init__(self, least: float, likeness: NearDuplicateIndex | None, keep_one: bool) -> None:
         self.found: list[Alias] = []
         self.keep_one, self._least, self._likeness = keep_one, least, likeness
         self._same: dict[bytes, str] = {}
@@ -72,7 +72,7 @@ class DuplicateWatch:
         self._kept.append(doc_id)
 
 
-class UpdateWatch(DuplicateWatch):
+class UpdateDeduplicator(Deduplicator):
     """The same for an update of an index that keeps one of its copies.
 
     A document that is there stays one, whatever it now says. A copy stays an alias as long as neither it nor
@@ -81,8 +81,8 @@ class UpdateWatch(DuplicateWatch):
 
     Args:
         base: The generation that is updated.
-        least: As `DuplicateWatch`.
-        likeness: As `DuplicateWatch`, empty.
+        least: As `Deduplicator`.
+        likeness: As `Deduplicator`, empty.
         deleted: Documents that the update leaves out.
         prunes: Whether it leaves out further ones once all is read.
 
@@ -95,7 +95,7 @@ class UpdateWatch(DuplicateWatch):
         self,
         base: Corpus,
         least: float,
-        likeness: LikenessIndex | None,
+        likeness: NearDuplicateIndex | None,
         deleted: Collection[str],
         prunes: bool,
     ) -> None:
@@ -152,7 +152,7 @@ class UpdateWatch(DuplicateWatch):
         Args:
             holds: Whether the new generation has a document of that id.
         """
-        left = DuplicateWatch(self._least, None, keep_one=True)
+        left = Deduplicator(self._least, None, keep_one=True)
         yield from left.read(self._orphaned(holds))
         self.found += left.found
 

@@ -13,7 +13,7 @@ MAX_CHARS = 4_000_000
 Made = TypeVar("Made")
 
 
-class Repeats(Generic[Made]):
+class Memo(Generic[Made]):
     """Results by text, for work that looks at nothing else.
 
     Those used longest ago go first, so that memory is bounded whatever is read. One thread at a time.

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from contextsvc.indexing.chunking import Bounds, chunk_bounds, pooled_vectors
-from contextsvc.indexing.memo import Repeats
+from contextsvc.indexing.memo import Memo
 from contextsvc.indexing.sentences import cut_sentences
-from contextsvc.ports import BlockParser, Embedder, LikenessIndex, SentenceSplitter, TokenCounter
+from contextsvc.ports import BlockParser, Embedder, NearDuplicateIndex, SentenceSplitter, TokenCounter
 from contextsvc.records.arrays import Float32Array, Int64Array
 from contextsvc.records.documents import Chunk, Document, Format, Sentence
 from contextsvc.storage.corpus import NOWHERE, Corpus, CorpusWriter, KnownSentences, Vectors, sentence_key
@@ -23,7 +23,7 @@ from contextsvc.storage.library import OpenSearch
 
 
 @dataclass(frozen=True, slots=True)
-class Former:
+class PreviousGeneration:
     """What search structures may be made from instead of from nothing.
 
     Attributes:
@@ -44,18 +44,18 @@ class IndexParts:
             manifest is to say of them; what it makes of a former generation must answer as what it
             makes from nothing, an approximate index as well as that.
         open_search: Opens them.
-        make_likeness: Finds near-duplicates that are at least so much alike; None: none are looked for.
+        make_near_duplicate_index: Finds near-duplicates that are at least so much alike; None: none are looked for.
     """
 
     parsers: Mapping[Format, BlockParser]
     splitter: SentenceSplitter
     counter: TokenCounter
     embedder: Embedder
-    write_search: Callable[[Path, Corpus, Former | None], Mapping[str, object]]
+    write_search: Callable[[Path, Corpus, PreviousGeneration | None], Mapping[str, object]]
     open_search: OpenSearch
     min_tokens: int
     max_tokens: int
-    make_likeness: Callable[[float], LikenessIndex | None] = lambda _: None
+    make_near_duplicate_index: Callable[[float], NearDuplicateIndex | None] = lambda _: None
 
     @property
     def settings(self) -> dict[str, object]:
@@ -68,7 +68,7 @@ class IndexParts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cut:
+class CutDocuments:
     """Documents cut into sentences.
 
     Attributes:
@@ -92,7 +92,7 @@ class Cut:
 
 
 @dataclass(frozen=True, slots=True)
-class Chunked:
+class DocumentChunks:
     """What a document's text and its sentences' vectors give.
 
     Attributes:
@@ -108,7 +108,7 @@ class Chunked:
     norms: Float32Array
 
 
-class Seen:
+class BuildMemo:
     """What a build remembers of the documents before: what is equal is cut, counted and chunked once.
 
     Equal texts have equal sentences, and in one build these have equal vectors, so that their chunks are
@@ -117,13 +117,13 @@ class Seen:
 
     def __init__(self) -> None:
         # Apart, for they are filled in two threads.
-        self.sentences = Repeats[list[Sentence]]()
-        self.fits, self.counts = Repeats[bool](), Repeats[int]()
-        self.splits = Repeats[list[tuple[int, int]]]()
-        self.chunks = Repeats[Chunked]()
+        self.sentences = Memo[list[Sentence]]()
+        self.fits, self.counts = Memo[bool](), Memo[int]()
+        self.splits = Memo[list[tuple[int, int]]]()
+        self.chunks = Memo[DocumentChunks]()
 
 
-def cut(documents: Sequence[Document], parts: IndexParts, seen: Seen) -> Cut:
+def cut(documents: Sequence[Document], parts: IndexParts, seen: BuildMemo) -> CutDocuments:
     """Parse and split."""
     distinct: dict[bytes, tuple[int, str]] = {}
     sentences, numbers, titles = [], [], []
@@ -138,7 +138,7 @@ def cut(documents: Sequence[Document], parts: IndexParts, seen: Seen) -> Cut:
         numbers.append(np.array([number_of(text) for text in texts], dtype=np.int64))
         titles.append(number_of(document.title) if document.title.strip() else -1)
     texts = [text for _, text in distinct.values()]
-    return Cut(
+    return CutDocuments(
         documents=documents,
         sentences=sentences,
         numbers=numbers,
@@ -148,7 +148,7 @@ def cut(documents: Sequence[Document], parts: IndexParts, seen: Seen) -> Cut:
     )
 
 
-def embed(cut: Cut, known: KnownSentences, parts: IndexParts) -> tuple[Vectors, int]:
+def embed(cut: CutDocuments, known: KnownSentences, parts: IndexParts) -> tuple[Vectors, int]:
     """Vectors of the distinct sentences, as they are stored, and how many had to be embedded."""
     keys = np.array(cut.keys, dtype="S16")
     places = known.places(keys)
@@ -160,7 +160,9 @@ def embed(cut: Cut, known: KnownSentences, parts: IndexParts) -> tuple[Vectors, 
     return Vectors(keys, vectors), len(missing)
 
 
-def write_part(folder: Path, cut: Cut, found: Vectors, parts: IndexParts, seen: Seen) -> None:
+def write_segment(
+    folder: Path, cut: CutDocuments, found: Vectors, parts: IndexParts, seen: BuildMemo
+) -> None:
     """Chunk the documents and write them as a corpus."""
     with CorpusWriter(folder, parts.embedder.dim) as writer:
         writer.add_vectors(found.vectors, found.keys)
@@ -174,7 +176,7 @@ def write_part(folder: Path, cut: Cut, found: Vectors, parts: IndexParts, seen: 
             _add_document(document, sentences, numbers, title, chunked, writer)
 
 
-def _sentences_of(document: Document, parts: IndexParts, seen: Seen) -> list[Sentence]:
+def _sentences_of(document: Document, parts: IndexParts, seen: BuildMemo) -> list[Sentence]:
     def fit(texts: Sequence[str]) -> list[bool]:
         # A token is at least one byte: most texts need not be tokenised to know that they fit.
         sizes = np.array([len(text.encode("utf-8", "surrogatepass")) for text in texts])
@@ -206,7 +208,7 @@ def _chunked(
     vectors: Float32Array,
     title: Float32Array | None,
     parts: IndexParts,
-) -> Chunked:
+) -> DocumentChunks:
     counted: dict[Bounds, int] = {}
 
     def count(first: int, end: int) -> int:
@@ -216,7 +218,7 @@ def _chunked(
 
     bounds = chunk_bounds(sentences, vectors, parts.min_tokens, parts.max_tokens, count)
     num_tokens = [counted.get(of) or count(*of) for of in bounds]
-    return Chunked(bounds, num_tokens, pooled_vectors(vectors, bounds), context_norms(vectors, title))
+    return DocumentChunks(bounds, num_tokens, pooled_vectors(vectors, bounds), context_norms(vectors, title))
 
 
 def _add_document(
@@ -224,7 +226,7 @@ def _add_document(
     sentences: Sequence[Sentence],
     numbers: Int64Array,
     title: int,
-    found: Chunked,
+    found: DocumentChunks,
     writer: CorpusWriter,
 ) -> None:
     content_hash = document.content_hash

@@ -16,7 +16,7 @@ _BREAKS = (re.compile(r"\n+"), re.compile(r"(?<=[.!?;:,])\s+"), re.compile(r"\s+
 def cut_sentences(
     text: str, blocks: Sequence[Block], split: Split, fits: Fits, count: Count
 ) -> list[Sentence]:
-    """Cut a document into sentences that each fit.
+    """CutDocuments a document into sentences that each fit.
 
     A paragraph is split into sentences; a heading, list item, code fence or table is one sentence.
     Whatever does not fit is cut again: at a line end, else after punctuation, else at a space,

@@ -6,7 +6,7 @@ Every adapter and every fake passes the port's suite in tests/contracts/.
 from contextsvc.ports.reading import NO_LIMITS, Answer, Limits, Prompt, Reader, Scores
 from contextsvc.ports.search import Embedder, LexicalIndex, Reranker, VectorIndex
 from contextsvc.ports.storage import Cache, Job, JobQueue, JobState
-from contextsvc.ports.text import BlockParser, LikenessIndex, SentenceSplitter, TokenCounter
+from contextsvc.ports.text import BlockParser, NearDuplicateIndex, SentenceSplitter, TokenCounter
 
 __all__ = [
     "NO_LIMITS",
@@ -18,8 +18,8 @@ __all__ = [
     "JobQueue",
     "JobState",
     "LexicalIndex",
-    "LikenessIndex",
     "Limits",
+    "NearDuplicateIndex",
     "Prompt",
     "Reader",
     "Reranker",

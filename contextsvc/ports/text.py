@@ -50,7 +50,7 @@ class TokenCounter(Protocol):
         ...
 
 
-class LikenessIndex(Protocol):
+class NearDuplicateIndex(Protocol):
     """Finds a text that is much like one given before."""
 
     def match(self, text: str) -> tuple[int, float] | None:

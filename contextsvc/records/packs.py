@@ -41,7 +41,7 @@ class Answerability:
         return self.score > 0 and self.score >= self.threshold
 
 
-NOT_ASKED = Answerability(1.0, 0.0)
+ASSUMED_ANSWERABLE = Answerability(1.0, 0.0)
 """Of a pack that was put together by hand, not found for its query."""
 
 DropReason = Literal["low_score", "near_duplicate", "over_budget", "no_gain", "max_chunks", "not_answerable"]
@@ -147,7 +147,7 @@ class ContextPack:
     ordering: str
     exact: bool = False
     trim: bool = False
-    answer: Answerability = NOT_ASKED
+    answer: Answerability = ASSUMED_ANSWERABLE
 
     def __post_init__(self) -> None:
         if self.num_tokens > self.budget_tokens:

@@ -25,7 +25,7 @@ def render(chunks: Sequence[Chunk]) -> str:
     return "".join(render_units(chunks))
 
 
-def read_unit(chunk: Chunk) -> str:
+def reader_unit(chunk: Chunk) -> str:
     """A chunk as a reader of a measurement reads it: as in the pack, without its number.
 
     A number would make the same chunk another text in every pack, and a removed one would leave a

@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from contextsvc.errors import InvalidRequest, ShapeError, UnknownDocument
-from contextsvc.indexing.build import Built, IndexParts, Update, update_index
+from contextsvc.indexing.build import BuildResult, IndexParts, Update, update_index
 from contextsvc.records.documents import Document
 from contextsvc.records.json import Json
 from contextsvc.storage.generation import (
@@ -168,7 +168,7 @@ class Publisher:
         return self._make_parts()
 
 
-def published_view(built: Built) -> Json:
+def published_view(built: BuildResult) -> Json:
     """What a publish did, as callers see it."""
     return {
         "index": built.manifest.name,

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from contextsvc.errors import CorruptIndex, IndexMismatch, InvalidRequest, SettingError, UnknownIndex
-from contextsvc.indexing.build import Built, Update, build_index, update_index
+from contextsvc.indexing.build import BuildResult, Update, build_index, update_index
 from contextsvc.records.documents import Document
 from contextsvc.settings import Settings
 from contextsvc.storage.checking import check_index
@@ -26,7 +26,7 @@ CHANGED = Document(
 NEW = Document("new", "Something new. A snapshot holds all keys.", metadata={"draft": True})
 
 
-def changed(root: Path, embedder: FakeEmbedder | None = None, **what: object) -> Built:
+def changed(root: Path, embedder: FakeEmbedder | None = None, **what: object) -> BuildResult:
     return update_index(root, "pages", lambda _: Update(**what), fake_parts(embedder))  # type: ignore[arg-type]
 
 
@@ -76,7 +76,7 @@ def test_an_update_keeps_what_an_approximate_index_learned_and_a_build_learns_an
     search = partial(write_search, settings=Settings(exact_up_to=4))
     parts = replace(fake_parts(), write_search=search)
 
-    def learned_in(built: Built) -> str:
+    def learned_in(built: BuildResult) -> str:
         assert check_index(tmp_path, "pages", open_search)[1] == []
         return str(built.manifest.settings["vector_index_learned_in"])
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contextsvc.errors import CorruptIndex, InvalidRequest, UnknownDocument
-from contextsvc.indexing.build import Built, IndexParts, Update, build_index, update_index
-from contextsvc.indexing.deduplication import DuplicateWatch
+from contextsvc.indexing.build import BuildResult, IndexParts, Update, build_index, update_index
+from contextsvc.indexing.deduplication import Deduplicator
 from contextsvc.records.documents import Document
 from contextsvc.records.requests import PackRequest
 from contextsvc.service.publishing import Publisher
@@ -21,7 +21,7 @@ from contextsvc.storage.generation import open_manifest
 from contextsvc.storage.library import Library
 from contextsvc.wiring import open_search
 from tests.fakes.embedder import FakeEmbedder
-from tests.fakes.likeness import PlainLikeness
+from tests.fakes.near_duplicate_index import PlainNearDuplicateIndex
 from tests.world import fake_assembler, fake_parts
 
 LONG = " ".join(f"Word{n} follows word{n + 1} here." for n in range(60))
@@ -40,15 +40,15 @@ def page(version: int, text: str = LONG, name: str = "page") -> Document:
 
 
 def parts() -> IndexParts:
-    return replace(fake_parts(), make_likeness=PlainLikeness)
+    return replace(fake_parts(), make_near_duplicate_index=PlainNearDuplicateIndex)
 
 
-def built(root: Path, documents: Sequence[Document], dedupe: bool = True) -> Built:
-    watch = DuplicateWatch(0.9, PlainLikeness(0.9), dedupe)
+def built(root: Path, documents: Sequence[Document], dedupe: bool = True) -> BuildResult:
+    watch = Deduplicator(0.9, PlainNearDuplicateIndex(0.9), dedupe)
     return build_index(root, "docs", documents, parts(), watch=watch)
 
 
-def updated(root: Path, **change: object) -> Built:
+def updated(root: Path, **change: object) -> BuildResult:
     return update_index(root, "docs", lambda _: Update(**change), parts())  # type: ignore[arg-type]
 
 
@@ -63,7 +63,7 @@ def contents(root: Path) -> tuple[list[str], dict[str, str]]:
 
 def test_copies_are_reported_and_kept_unless_told_otherwise(tmp_path: Path) -> None:
     documents = [page(1), page(2), page(3, NEAR), page(3, OTHER, "other")]
-    watch = DuplicateWatch(0.9, PlainLikeness(0.9), keep_one=False)
+    watch = Deduplicator(0.9, PlainNearDuplicateIndex(0.9), keep_one=False)
     build_index(tmp_path, "docs", documents, parts(), watch=watch)
     assert [(a.doc_id, a.kept, a.exact) for a in watch.found] == [
         ("v2/page", "v1/page", True),
@@ -86,7 +86,7 @@ def test_the_first_is_kept_and_the_others_are_aliases(tmp_path: Path) -> None:
 
 
 def test_without_a_likeness_equal_texts_alone_are_copies(tmp_path: Path) -> None:
-    watch = DuplicateWatch(1.0, None, keep_one=True)
+    watch = Deduplicator(1.0, None, keep_one=True)
     build_index(tmp_path, "docs", [page(1), page(2), page(3, NEAR)], parts(), watch=watch)
     assert contents(tmp_path) == (["v1/page", "v3/page"], {"v2/page": "v1/page"})
 
@@ -224,7 +224,7 @@ texts = st.sampled_from([LONG, NEAR, OTHER, OTHER + " Really.", " "])
 @given(st.lists(texts, max_size=8))
 def test_what_is_left_holds_no_copies_and_nothing_is_forgotten(chosen: list[str]) -> None:
     documents = [page(n, text) for n, text in enumerate(chosen)]
-    watch = DuplicateWatch(0.9, PlainLikeness(0.9), keep_one=True)
+    watch = Deduplicator(0.9, PlainNearDuplicateIndex(0.9), keep_one=True)
     kept = {document.doc_id: document.text for document in watch.read(documents)}
     assert sorted([*kept, *(alias.doc_id for alias in watch.aliases)]) == sorted(d.doc_id for d in documents)
     assert all(alias.kept in kept for alias in watch.aliases)
@@ -232,7 +232,7 @@ def test_what_is_left_holds_no_copies_and_nothing_is_forgotten(chosen: list[str]
         text = documents[int(alias.doc_id[1 : alias.doc_id.index("/")])].text
         assert alias.exact is (text == kept[alias.kept])
         assert {text, kept[alias.kept]} in ({LONG}, {OTHER}, {NEAR}, {OTHER + " Really."}, {LONG, NEAR})
-    again = DuplicateWatch(0.9, PlainLikeness(0.9), keep_one=True)
+    again = Deduplicator(0.9, PlainNearDuplicateIndex(0.9), keep_one=True)
     assert len(list(again.read([d for d in documents if d.doc_id in kept]))) == len(kept)
 
 

@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from contextsvc.errors import InvalidRequest, UnknownDocument
 from contextsvc.indexing.build import build_index
-from contextsvc.packing.filters import matching
+from contextsvc.packing.filters import matching_rows
 from contextsvc.records.arrays import Float32Array
 from contextsvc.records.documents import Document
 from contextsvc.records.packs import Ranking
@@ -167,7 +167,7 @@ class IndexMachine(RuleBasedStateMachine):
             spec: dict[str, object] = {"field": "n", "gt": least}
             columns = index.corpus.columns
             mask = np.zeros(len(model.ids), dtype=np.bool_)
-            mask[columns.owners[matching({"not": spec} if negated else spec, columns)]] = True
+            mask[columns.owners[matching_rows({"not": spec} if negated else spec, columns)]] = True
             allowed = [(number > least) != negated for number in model.numbers]
             assert mask.tolist() == allowed
         _agree(index.vectors.search(embedded(query), k, mask)[0], model.dense(query, k, allowed))

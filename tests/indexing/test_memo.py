@@ -1,10 +1,10 @@
 """Results by text: made once, kept within bounds."""
 
-from contextsvc.indexing.memo import Repeats
+from contextsvc.indexing.memo import Memo
 from contextsvc.records.documents import Document
 
 
-def asked(repeats: Repeats[int], *documents: Document) -> list[int]:
+def asked(repeats: Memo[int], *documents: Document) -> list[int]:
     """What comes of each; what is made is numbered."""
     made = iter(range(100))
     return [repeats.of(document, lambda: next(made)) for document in documents]
@@ -12,23 +12,23 @@ def asked(repeats: Repeats[int], *documents: Document) -> list[int]:
 
 def test_equal_texts_share_what_is_made_and_others_do_not() -> None:
     one, copy, other = Document("a", "Text."), Document("b", "Text.", title="Title"), Document("c", "Text!")
-    assert asked(Repeats(), one, copy, other, one) == [0, 0, 1, 0]
+    assert asked(Memo(), one, copy, other, one) == [0, 0, 1, 0]
 
 
 def test_a_text_in_another_format_is_another() -> None:
-    assert asked(Repeats(), Document("a", "# T"), Document("b", "# T", format="markdown")) == [0, 1]
+    assert asked(Memo(), Document("a", "# T"), Document("b", "# T", format="markdown")) == [0, 1]
 
 
 def test_what_was_used_longest_ago_goes_first() -> None:
     a, b, c = (Document(name, name * 4) for name in "abc")
     # room for two: a is used again, so that b goes for c
-    assert asked(Repeats(8), a, b, a, c, a, b) == [0, 1, 0, 2, 0, 3]
+    assert asked(Memo(8), a, b, a, c, a, b) == [0, 1, 0, 2, 0, 3]
 
 
 def test_a_text_longer_than_the_bound_is_not_kept() -> None:
     long = Document("a", "x" * 9)
-    assert asked(Repeats(8), long, long) == [0, 1]
-    assert asked(Repeats(0), Document("a", "y"), Document("a", "y")) == [0, 1]
+    assert asked(Memo(8), long, long) == [0, 1]
+    assert asked(Memo(0), Document("a", "y"), Document("a", "y")) == [0, 1]
 
 
 def test_nothing_is_a_result_too() -> None:
@@ -38,7 +38,7 @@ def test_nothing_is_a_result_too() -> None:
         made.append("made")
         return []
 
-    repeats = Repeats[list[int]]()
+    repeats = Memo[list[int]]()
     assert [repeats.of(Document("a", "x"), make) for _ in range(2)] == [[], []]
     assert made == ["made"]
 
@@ -50,7 +50,7 @@ def test_of_many_texts_those_not_known_are_asked_for_once() -> None:
         asked.append(texts)
         return [len(text) for text in texts]
 
-    repeats = Repeats[int](5)
+    repeats = Memo[int](5)
     assert repeats.each(["aa", "b", "aa"], lengths) == [2, 1, 2]
     assert repeats.each(["b", "ccc", "aa"], lengths) == [1, 3, 2]
     # 6 characters in all: "ccc" came last, of the others "b" was named first

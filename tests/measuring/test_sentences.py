@@ -9,13 +9,13 @@ import pytest
 
 from contextsvc.measuring.records import SentenceVerdict, Target, Utilization
 from contextsvc.measuring.sentences import measure_sentences
-from contextsvc.packing.trimming import Scored, trim
+from contextsvc.packing.trimming import ScoredSentences, trim
 from contextsvc.ports import NO_LIMITS, Limits, Prompt, Scores
 from contextsvc.ports.reading import Cost
 from contextsvc.records.arrays import BoolArray
 from contextsvc.records.documents import Document
 from contextsvc.records.packs import ContextPack
-from contextsvc.records.rendering import read_unit
+from contextsvc.records.rendering import reader_unit
 from contextsvc.storage.library import Library, LoadedIndex
 from contextsvc.wiring import open_search
 from tests.conftest import Build
@@ -101,7 +101,7 @@ def test_the_prompt_is_the_used_chunks_cut_into_pieces(index: LoadedIndex, pack:
     measured(index, pack, BACKUP_ONLY, reader, listener=listener)
     ((prompt, masks),) = listener.asked
     used = [pack.chunks[0].candidate.chunk, pack.chunks[1].candidate.chunk]
-    assert "".join(prompt.units) == "".join(read_unit(chunk) for chunk in used)
+    assert "".join(prompt.units) == "".join(reader_unit(chunk) for chunk in used)
     assert prompt.units[0] == "Backup\n"
     assert prompt.blocks == (0, 0, 0, 1, 1, 1)
     # 4 sentences: 2 + 4 + 4 that tell, and 2 subsets
@@ -144,7 +144,7 @@ def test_of_a_trimmed_chunk_only_what_is_in_the_pack_is_measured(build: Build, t
     whole = pack.chunks[0].candidate
     spans = nature.corpus.sentence_spans(whole.number)
     assert len(spans) == 5
-    (left,) = trim([Scored(whole, spans, np.array([0, 1, 0, 1, 0]))], 0.5, FakeTokenCounter().count)
+    (left,) = trim([ScoredSentences(whole, spans, np.array([0, 1, 0, 1, 0]))], 0.5, FakeTokenCounter().count)
     assert left.chunk.text == "Blue skies shine.\n…\nGreen hills roll on."
     pack = replace(pack, chunks=(replace(pack.chunks[0], candidate=left), pack.chunks[1]))
     reader = FakeReader()
@@ -155,7 +155,7 @@ def test_of_a_trimmed_chunk_only_what_is_in_the_pack_is_measured(build: Build, t
     ]  # fmt: skip
     assert {s.chunk_id for s in sentences} == {whole.chunk.chunk_id}
     ((prompt, _),) = listener.asked
-    assert "".join(prompt.units) == read_unit(left.chunk)
+    assert "".join(prompt.units) == reader_unit(left.chunk)
 
 
 def test_nothing_live_nothing_asked(index: LoadedIndex, pack: ContextPack) -> None:

@@ -6,7 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contextsvc.errors import ShapeError
-from contextsvc.packing.answerability import EMBEDDER, LEXICAL, THRESHOLD, answer_score, knows_cosines_of
+from contextsvc.packing.answerability import (
+    COVERAGE_WEIGHT,
+    EMBEDDER,
+    THRESHOLD,
+    answer_score,
+    knows_cosines_of,
+)
 from contextsvc.settings import Settings
 
 SHARE = st.floats(0, 1)
@@ -54,4 +60,4 @@ def test_more_evidence_never_scores_less(chunks: list[tuple[float, float]], data
     assert answer_score(more, similarity) >= score
     added = answer_score(np.append(coverage, data.draw(SHARE)), np.append(similarity, data.draw(SHARE)))
     assert added >= score
-    assert LEXICAL * coverage[one] + (1 - LEXICAL) * similarity[one] <= score + 1e-6
+    assert COVERAGE_WEIGHT * coverage[one] + (1 - COVERAGE_WEIGHT) * similarity[one] <= score + 1e-6

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from contextsvc.errors import ShapeError
-from contextsvc.packing.answerability import EMBEDDER, LEXICAL
+from contextsvc.packing.answerability import COVERAGE_WEIGHT, EMBEDDER
 from contextsvc.records.packs import Answerability
 from contextsvc.records.requests import PackRequest
 from contextsvc.storage.library import LoadedIndex
@@ -60,7 +60,7 @@ def test_where_cosines_are_known_they_count(index: LoadedIndex) -> None:
     pack = assembler.assemble(index, ASK)
     best = pack.chunks[0].candidate
     assert best.chunk.doc_id == "backup"
-    expected = LEXICAL + (1 - LEXICAL) * best.signals["semantic"]
+    expected = COVERAGE_WEIGHT + (1 - COVERAGE_WEIGHT) * best.signals["semantic"]
     assert pack.answer.score == pytest.approx(expected, abs=2e-6)
     # A cross-encoder ranks the chunks; whether they answer is measured as before.
     other = replace(assembler, reranker=FakeReranker())
@@ -78,7 +78,7 @@ def test_each_chunk_has_its_own_sentences_whatever_its_rank(index: LoadedIndex) 
         ranks.append(ids.tolist() == sorted(ids.tolist()))
         coverage = index.lexical.coverage(query, ids)
         similarity = np.array([candidate.signals["semantic"] for candidate in found])
-        best = float((LEXICAL * coverage + (1 - LEXICAL) * similarity).max())
+        best = float((COVERAGE_WEIGHT * coverage + (1 - COVERAGE_WEIGHT) * similarity).max())
         assert pack.answer.score == pytest.approx(best, abs=2e-6), query
     assert not all(ranks)
 

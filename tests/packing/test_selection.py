@@ -9,7 +9,13 @@ from hypothesis import strategies as st
 
 from contextsvc.errors import BudgetTooSmall, ShapeError
 from contextsvc.packing.ordering import ORDERINGS, Ordering, by_relevance
-from contextsvc.packing.selection import SEAM_TOKENS, Limits, Packed, first_wanted, pack_greedily
+from contextsvc.packing.selection import (
+    SEAM_TOKENS,
+    PackLimits,
+    Selection,
+    pack_greedily,
+    select_ignoring_budget,
+)
 from contextsvc.records.arrays import Float32Array
 from contextsvc.records.documents import Chunk
 from contextsvc.records.packs import Candidate
@@ -31,10 +37,10 @@ def words(text: str) -> int:
 def pack(
     candidates: Sequence[Candidate],
     vectors: Float32Array,
-    limits: Limits,
+    limits: PackLimits,
     order: Ordering,
     count: Callable[[str], int],
-) -> Packed:
+) -> Selection:
     """With sizes as the counter has them."""
     sizes = [count(candidate.chunk.text) for candidate in candidates]
     return pack_greedily(candidates, vectors, sizes, limits, order, count)
@@ -44,8 +50,8 @@ def merging(text: str, tokens_a_seam: int) -> int:
     return words(text) - tokens_a_seam * text.count("\n\n")
 
 
-def limits(budget: int, most: int = 9, alike: float = 0.95, diversity: float = 0.0) -> Limits:
-    return Limits(budget, most, alike, diversity)
+def limits(budget: int, most: int = 9, alike: float = 0.95, diversity: float = 0.0) -> PackLimits:
+    return PackLimits(budget, most, alike, diversity)
 
 
 APART: Float32Array = np.eye(4, dtype=np.float32)
@@ -85,9 +91,12 @@ def test_the_whole_is_not_counted_again_for_what_is_far_too_long() -> None:
 def test_what_is_wanted_is_what_a_pack_takes_where_the_budget_allows() -> None:
     vectors = np.array([[1, 0], [0.9, 0.19**0.5], [0, 1]], dtype=np.float32)
     for asked in (limits(99, most=2, diversity=0.5), limits(99), limits(99, alike=0.8)):
-        wanted = first_wanted(THREE, vectors, asked)
+        wanted = select_ignoring_budget(THREE, vectors, asked)
         assert wanted == pack(THREE, vectors, asked, by_relevance, words).kept
-    assert [c.rank for c in first_wanted(THREE, vectors, limits(1, most=2, diversity=0.5))] == [1, 3]
+    assert [c.rank for c in select_ignoring_budget(THREE, vectors, limits(1, most=2, diversity=0.5))] == [
+        1,
+        3,
+    ]
 
 
 def test_stops_at_max_chunks() -> None:
@@ -133,7 +142,7 @@ def test_packing_stops_where_the_gain_is_too_small() -> None:
     # Likeness of 2 to 1 takes .1 * .9 from .8, that of 3 to 2 .1 * .44 from .7: gains are .71 and .66.
     vectors = np.array([[1, 0], [0.9, 0.19**0.5], [0, 1]], dtype=np.float32)
     for least, kept in ((0.65, [1, 2, 3]), (0.7, [1, 2]), (0.75, [1]), (0.95, [1])):
-        asked = Limits(99, 9, 0.95, 0.1, least)
+        asked = PackLimits(99, 9, 0.95, 0.1, least)
         packed = pack(THREE, vectors, asked, by_relevance, words)
         assert [c.rank for c in packed.kept] == kept
         assert {d.reason for d in packed.drops} <= {"no_gain"}

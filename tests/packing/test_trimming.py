@@ -8,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contextsvc.errors import ShapeError
-from contextsvc.packing.trimming import SHARES, Scored, term_shares, trim, trim_to_fit, with_terms
+from contextsvc.packing.trimming import (
+    SHARES,
+    ScoredSentences,
+    add_term_scores,
+    term_shares,
+    trim,
+    trim_to_fit,
+)
 from contextsvc.records.documents import Chunk
 from contextsvc.records.packs import Candidate
 from contextsvc.records.rendering import render_units
@@ -19,7 +26,7 @@ COUNT = FakeTokenCounter().count
 LEAD = "Something stands before the chunk. "
 
 
-def scored(sentences: list[str], scores: list[float], between: str = " ", rank: int = 1) -> Scored:
+def scored(sentences: list[str], scores: list[float], between: str = " ", rank: int = 1) -> ScoredSentences:
     """A chunk of these sentences, behind `LEAD` in its document."""
     spans, at = [], len(LEAD)
     for sentence in sentences:
@@ -34,10 +41,10 @@ def scored(sentences: list[str], scores: list[float], between: str = " ", rank: 
         num_tokens=COUNT([text])[0],
         title="Manual",
     )
-    return Scored(Candidate(rank, chunk, 1 / rank, rank), spans, np.array(scores))
+    return ScoredSentences(Candidate(rank, chunk, 1 / rank, rank), spans, np.array(scores))
 
 
-def texts(found: list[Scored], share: float) -> list[str]:
+def texts(found: list[ScoredSentences], share: float) -> list[str]:
     return [candidate.chunk.text for candidate in trim(found, share, COUNT)]
 
 
@@ -137,7 +144,7 @@ def test_scores_must_match() -> None:
     with pytest.raises(ShapeError, match="2 sentences with scores of shape"):
         scored(FOUR[:2], [0.5])
     with pytest.raises(ShapeError, match="0 sentences"):
-        Scored(scored(FOUR[:1], [0.5]).candidate, [], np.zeros(0))
+        ScoredSentences(scored(FOUR[:1], [0.5]).candidate, [], np.zeros(0))
 
 
 def test_words_that_few_sentences_hold_weigh_most() -> None:
@@ -152,12 +159,12 @@ def test_words_that_few_sentences_hold_weigh_most() -> None:
 
 def test_terms_are_three_tenths_of_a_sentences_score() -> None:
     found = [scored(FOUR[:2], [0.8, 0.4]), scored(FOUR[2:], [0.2, 0.1])]
-    first, second = with_terms("apples, pears", found)
+    first, second = add_term_scores("apples, pears", found)
     # Both words are in one sentence of four, so half of the query is in each of these.
     np.testing.assert_allclose(first.scores, [0.56, 0.28 + 0.15])
     np.testing.assert_allclose(second.scores, [0.14 + 0.15, 0.07])
     assert first.candidate is found[0].candidate
-    assert with_terms("apples", []) == []
+    assert add_term_scores("apples", []) == []
 
 
 PAIR = [scored(FOUR[:2], [0.8, 0.5], rank=1), scored(FOUR[2:], [0.6, 0.3], rank=2)]
@@ -200,7 +207,7 @@ sentences = st.sampled_from(
 chunks = st.lists(st.tuples(sentences, st.integers(0, 4)), min_size=1, max_size=8)
 
 
-def _kept(found: Scored, chunk: Chunk) -> set[int]:
+def _kept(found: ScoredSentences, chunk: Chunk) -> set[int]:
     return {
         n for n, (start, end) in enumerate(found.spans) if any(a <= start < end <= b for a, b in chunk.spans)
     }

@@ -1,4 +1,4 @@
-"""LikenessIndex by MinHash with banding (datasketch): estimated Jaccard similarity of word shingles.
+"""NearDuplicateIndex by MinHash with banding (datasketch): estimated Jaccard similarity of word shingles.
 
 Source: Broder, On the resemblance and containment of documents, SEQUENCES 1997.
 https://doi.org/10.1109/SEQUEN.1997.666900
@@ -33,7 +33,7 @@ class MinHashLikeness:
         self._num_texts = 0
 
     def match(self, text: str) -> tuple[int, float] | None:
-        """As `LikenessIndex.match` says; a text without words is like nothing."""
+        """As `NearDuplicateIndex.match` says; a text without words is like nothing."""
         signature = _signature(text)
         if signature is not None:
             pairs = [(self._kept[n].jaccard(signature), n) for n in self._bands.query(signature)]

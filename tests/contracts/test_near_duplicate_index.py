@@ -5,11 +5,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contextsvc.adapters.text.minhash import MinHashLikeness
-from contextsvc.ports import LikenessIndex
-from tests.fakes.likeness import PlainLikeness
+from contextsvc.ports import NearDuplicateIndex
+from tests.fakes.near_duplicate_index import PlainNearDuplicateIndex
 
-Build = Callable[[float], LikenessIndex]
-pytestmark = pytest.mark.parametrize("build", [PlainLikeness, MinHashLikeness])
+Build = Callable[[float], NearDuplicateIndex]
+pytestmark = pytest.mark.parametrize("build", [PlainNearDuplicateIndex, MinHashLikeness])
 
 
 def words(first: int, end: int) -> str:

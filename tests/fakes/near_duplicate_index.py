@@ -1,7 +1,7 @@
 """Likeness of texts by brute force."""
 
 
-class PlainLikeness:
+class PlainNearDuplicateIndex:
     """The Jaccard similarity of five-word runs, exactly."""
 
     def __init__(self, least: float) -> None:
@@ -9,7 +9,7 @@ class PlainLikeness:
         self._kept: list[set[tuple[str, ...]]] = []
 
     def match(self, text: str) -> tuple[int, float] | None:
-        """As `LikenessIndex.match` says."""
+        """As `NearDuplicateIndex.match` says."""
         words = text.lower().split()
         runs = {tuple(words[at : at + 5]) for at in range(max(1, len(words) - 4))} if words else set()
         shares = [(len(runs & kept) / max(1, len(runs | kept)), -n) for n, kept in enumerate(self._kept)]
