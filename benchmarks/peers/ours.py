@@ -63,7 +63,7 @@ class Ours:
     def _build(self, name: str, documents: Iterable[Document]) -> int:
         least = self._settings.duplicate_likeness
         watch = Deduplicator(least, make_near_duplicate_index(least), keep_one=False)
-        return build_index(self._root, name, documents, self._parts, watch=watch).manifest.num_chunks
+        return build_index(self._root, name, documents, self._parts, deduplicator=watch).manifest.num_chunks
 
     def embedded(self) -> Iterator[str]:
         """Every distinct sentence and title once, in order of first occurrence."""

@@ -152,7 +152,9 @@ class Publisher:
             what = pending(index, after)
             reached = what.position
             deleted = [doc_id for doc_id, (_, gone) in what.records.items() if gone]
-            return Update(pending_documents(index, after, what), deleted, lenient=True, applied=what.position)
+            return Update(
+                pending_documents(index, after, what), deleted, ignore_missing=True, applied=what.position
+            )
 
         require_published(self._library.root, name)
         built = update_index(self._library.root, name, changes, self._parts, keep=self._keep)

@@ -7,7 +7,7 @@ from pathlib import Path
 from contextsvc import assets
 from contextsvc.adapters.text.plain_text import PlainBlockParser
 from contextsvc.indexing.build import IndexParts, PreviousGeneration
-from contextsvc.indexing.overlap import behind
+from contextsvc.indexing.overlap import worker_thread
 from contextsvc.indexing.recall_queries import held_out_sentences
 from contextsvc.ports import Embedder, LexicalIndex, NearDuplicateIndex, VectorIndex
 from contextsvc.records.documents import Document
@@ -109,8 +109,8 @@ def write_search(
         else:
             Bm25sLexicalIndex.build(map(text, range(corpus.num_chunks))).save(folder)
 
-    with behind() as beside:
-        beside(write_lexical)
+    with worker_thread() as submit:
+        submit(write_lexical)
         return write_vector_index(folder, corpus.chunk_vectors, held_out_sentences(corpus), plan, before)
 
 

@@ -19,7 +19,7 @@ def documents(number: int) -> list[Document]:
 
 def built(root: Path, number: int, keep_one: bool = True) -> Deduplicator:
     watch = Deduplicator(1.0, None, keep_one)
-    build_index(root, "pages", documents(number), fake_parts(), watch=watch)
+    build_index(root, "pages", documents(number), fake_parts(), deduplicator=watch)
     return watch
 
 
@@ -66,7 +66,7 @@ def test_check_names_an_alias_of_nothing(tmp_path: Path, capsys: pytest.CaptureF
     # What stands for v1 never gets into the index.
     left = Deduplicator(1.0, None, keep_one=True)
     left.found = watch.found
-    build_index(tmp_path, "pages", [Document("other", "Apples ripen.")], fake_parts(), watch=left)
+    build_index(tmp_path, "pages", [Document("other", "Apples ripen.")], fake_parts(), deduplicator=left)
     assert ran("index", "check", "pages", "--root", str(tmp_path)) == 2
     assert "alias 'v1' stands for document 'v0', which is not there" in " ".join(
         capsys.readouterr().err.split()

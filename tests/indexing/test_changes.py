@@ -110,7 +110,7 @@ def test_every_document_may_go(build: Build, tmp_path: Path) -> None:
 def test_what_is_gone_is_left_out_but_what_came_stays(build: Build, tmp_path: Path) -> None:
     build()
     built = changed(
-        tmp_path, documents=documents()[:2], gone=lambda entry: entry.doc_id in ("backup", "stars")
+        tmp_path, documents=documents()[:2], is_gone=lambda entry: entry.doc_id in ("backup", "stars")
     )
     assert built.num_deleted == 1
     assert "stars" not in {document.doc_id for document in opened(tmp_path).documents()}
@@ -121,7 +121,7 @@ def test_a_document_that_is_not_there_cannot_be_deleted(build: Build, tmp_path: 
     with pytest.raises(InvalidRequest, match="no document 'nope'"):
         changed(tmp_path, delete=["stars", "nope"])
     assert open_manifest(tmp_path, "pages")[1].generation == before
-    assert changed(tmp_path, delete=["stars", "nope"], lenient=True).num_deleted == 1
+    assert changed(tmp_path, delete=["stars", "nope"], ignore_missing=True).num_deleted == 1
 
 
 def test_what_does_not_fit_the_index_is_refused(build: Build, tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ def parts() -> IndexParts:
 
 def built(root: Path, documents: Sequence[Document], dedupe: bool = True) -> BuildResult:
     watch = Deduplicator(0.9, PlainNearDuplicateIndex(0.9), dedupe)
-    return build_index(root, "docs", documents, parts(), watch=watch)
+    return build_index(root, "docs", documents, parts(), deduplicator=watch)
 
 
 def updated(root: Path, **change: object) -> BuildResult:
@@ -64,7 +64,7 @@ def contents(root: Path) -> tuple[list[str], dict[str, str]]:
 def test_copies_are_reported_and_kept_unless_told_otherwise(tmp_path: Path) -> None:
     documents = [page(1), page(2), page(3, NEAR), page(3, OTHER, "other")]
     watch = Deduplicator(0.9, PlainNearDuplicateIndex(0.9), keep_one=False)
-    build_index(tmp_path, "docs", documents, parts(), watch=watch)
+    build_index(tmp_path, "docs", documents, parts(), deduplicator=watch)
     assert [(a.doc_id, a.kept, a.exact) for a in watch.found] == [
         ("v2/page", "v1/page", True),
         ("v3/page", "v1/page", False),
@@ -87,7 +87,7 @@ def test_the_first_is_kept_and_the_others_are_aliases(tmp_path: Path) -> None:
 
 def test_without_a_likeness_equal_texts_alone_are_copies(tmp_path: Path) -> None:
     watch = Deduplicator(1.0, None, keep_one=True)
-    build_index(tmp_path, "docs", [page(1), page(2), page(3, NEAR)], parts(), watch=watch)
+    build_index(tmp_path, "docs", [page(1), page(2), page(3, NEAR)], parts(), deduplicator=watch)
     assert contents(tmp_path) == (["v1/page", "v3/page"], {"v2/page": "v1/page"})
 
 
@@ -127,7 +127,7 @@ def test_a_filter_on_an_alias_finds_what_stands_for_it(spec: dict[str, object], 
 def test_an_update_with_the_same_sources_changes_nothing(tmp_path: Path) -> None:
     documents = [page(1), page(2), page(3, NEAR)]
     before = built(tmp_path, documents)
-    after = updated(tmp_path, documents=documents, gone=lambda _: True)
+    after = updated(tmp_path, documents=documents, is_gone=lambda _: True)
     assert (after.changed, after.manifest.generation) == (False, before.manifest.generation)
 
 
@@ -184,10 +184,10 @@ def test_pruning_asks_for_aliases_too(tmp_path: Path) -> None:
     everything = [page(1), page(2), page(3, NEAR), page(1, OTHER, "other")]
     built(tmp_path, everything)
     # The file of v2 is gone: an alias less.
-    updated(tmp_path, documents=[page(1), page(3, NEAR), everything[3]], gone=lambda _: True)
+    updated(tmp_path, documents=[page(1), page(3, NEAR), everything[3]], is_gone=lambda _: True)
     assert contents(tmp_path) == (["v1/page", "v1/other"], {"v3/page": "v1/page"})
     # The file of v1 is gone: v3, which was read, stands for itself; so does what is new and like v1.
-    updated(tmp_path, documents=[page(3, NEAR), page(4), everything[3]], gone=lambda _: True)
+    updated(tmp_path, documents=[page(3, NEAR), page(4), everything[3]], is_gone=lambda _: True)
     documents, aliases = contents(tmp_path)
     assert (sorted(documents), aliases) == (["v1/other", "v3/page", "v4/page"], {})
 

@@ -1,13 +1,13 @@
-"""Results by text: made once, kept within bounds."""
+"""Results by text are made once and kept within bounds."""
 
-from contextsvc.indexing.memo import Memo
+from contextsvc.indexing.segments import Memo
 from contextsvc.records.documents import Document
 
 
-def asked(repeats: Memo[int], *documents: Document) -> list[int]:
-    """What comes of each; what is made is numbered."""
+def asked(memo: Memo[int], *documents: Document) -> list[int]:
+    """The result for each document; results are numbered in the order in which they are made."""
     made = iter(range(100))
-    return [repeats.of(document, lambda: next(made)) for document in documents]
+    return [memo.for_document(document, lambda: next(made)) for document in documents]
 
 
 def test_equal_texts_share_what_is_made_and_others_do_not() -> None:
@@ -38,8 +38,8 @@ def test_nothing_is_a_result_too() -> None:
         made.append("made")
         return []
 
-    repeats = Memo[list[int]]()
-    assert [repeats.of(Document("a", "x"), make) for _ in range(2)] == [[], []]
+    memo = Memo[list[int]]()
+    assert [memo.for_document(Document("a", "x"), make) for _ in range(2)] == [[], []]
     assert made == ["made"]
 
 
@@ -50,10 +50,10 @@ def test_of_many_texts_those_not_known_are_asked_for_once() -> None:
         asked.append(texts)
         return [len(text) for text in texts]
 
-    repeats = Memo[int](5)
-    assert repeats.each(["aa", "b", "aa"], lengths) == [2, 1, 2]
-    assert repeats.each(["b", "ccc", "aa"], lengths) == [1, 3, 2]
+    memo = Memo[int](5)
+    assert memo.for_texts(["aa", "b", "aa"], lengths) == [2, 1, 2]
+    assert memo.for_texts(["b", "ccc", "aa"], lengths) == [1, 3, 2]
     # 6 characters in all: "ccc" came last, of the others "b" was named first
-    assert repeats.each(["aa", "b", "ccc"], lengths) == [2, 1, 3]
-    assert repeats.each([], lengths) == []
+    assert memo.for_texts(["aa", "b", "ccc"], lengths) == [2, 1, 3]
+    assert memo.for_texts([], lengths) == []
     assert asked == [["aa", "b"], ["ccc"], ["b"]]
