@@ -92,7 +92,7 @@ def _atoms(sentences: Sequence[Sentence], max_tokens: int) -> list[Bounds]:
 
 
 def _sections(sentences: Sequence[Sentence], atoms: Sequence[Bounds], min_tokens: int) -> list[Bounds]:
-    """Sections of at least `min_tokens`: a smaller one is joined with the next, the last with the one before."""
+    """Sections of at least `min_tokens`: a smaller one joins the next, the last one the previous."""
     sections: list[Bounds] = []
     tokens = [sentence.num_tokens for sentence in sentences]
     for first, end in atoms:

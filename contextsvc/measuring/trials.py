@@ -36,7 +36,7 @@ class Trial:
 
     def prompt(self, query: str) -> Prompt:
         """All of it in one prompt."""
-        return Prompt(self.units, query, asides=self.asides)
+        return Prompt(self.units, query, isolated=self.asides)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
-"""What the package needs from the world, as Protocols: batch in, arrays out, contract in the docstring.
+"""Ports: Protocols of everything that adapters provide. Each docstring is a contract.
 
-Every adapter and every fake passes the port's suite in tests/contracts/.
+Calls take batches and return arrays. Every adapter and every fake passes the suite of its port in
+tests/contracts/.
 """
 
 from contextsvc.ports.reading import NO_LIMITS, Answer, Limits, Prompt, Reader, Scores
