@@ -77,8 +77,8 @@ class LexicalIndex(Protocol):
             allowed: (num_chunks,) chunks that may be found; None: all. Applied before the search.
 
         Returns:
-            One ranking per query: best first, of equal scores the lower id first. Scores are rounded to 1e-6. A
-            query without a known term has an empty ranking.
+            One ranking per query: best first, of equal scores the lower id first. Scores are rounded to 1e-6.
+            A query without a known term has an empty ranking.
 
         Raises:
             ShapeError: k < 1 or `allowed` has another length.

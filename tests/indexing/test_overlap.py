@@ -1,3 +1,5 @@
+"""Overlapping work: prefetched items and work in a thread."""
+
 import threading
 from collections.abc import Iterator
 from contextlib import closing
@@ -7,7 +9,7 @@ import pytest
 from contextsvc.indexing.overlap import prefetch, worker_thread
 
 
-def test_items_come_in_order_and_the_next_is_made_meanwhile() -> None:
+def test_the_next_item_is_made_while_the_caller_works() -> None:
     made = threading.Event()
 
     def items() -> Iterator[int]:
@@ -21,7 +23,7 @@ def test_items_come_in_order_and_the_next_is_made_meanwhile() -> None:
         assert list(found) == [1]
 
 
-def test_an_error_comes_after_what_came_before_it() -> None:
+def test_an_error_comes_after_the_items_before_it() -> None:
     def items() -> Iterator[int]:
         yield 0
         raise ValueError("no more")
@@ -32,14 +34,14 @@ def test_an_error_comes_after_what_came_before_it() -> None:
         next(found)
 
 
-def test_whoever_stops_early_leaves_no_thread() -> None:
+def test_closing_the_iterator_early_ends_the_thread() -> None:
     before = threading.active_count()
     with closing(prefetch(iter(range(1_000_000)))) as found:
         assert next(found) == 0
     assert threading.active_count() == before
 
 
-def test_work_is_done_in_order_and_all_of_it() -> None:
+def test_all_work_is_done_in_order() -> None:
     done: list[int] = []
     with worker_thread() as submit:
         for number in range(20):
@@ -47,7 +49,7 @@ def test_work_is_done_in_order_and_all_of_it() -> None:
     assert done == list(range(20))
 
 
-def test_what_the_work_raises_is_not_lost() -> None:
+def test_an_exception_of_the_last_work_is_raised_at_the_end() -> None:
     def fail() -> None:
         raise OSError("full")
 
@@ -55,7 +57,7 @@ def test_what_the_work_raises_is_not_lost() -> None:
         submit(fail)
 
 
-def test_what_the_work_raises_is_told_by_the_next_call() -> None:
+def test_an_exception_of_the_work_is_raised_by_the_next_submit() -> None:
     def fail() -> None:
         raise OSError("full")
 

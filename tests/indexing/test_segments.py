@@ -10,16 +10,16 @@ def asked(memo: Memo[int], *documents: Document) -> list[int]:
     return [memo.for_document(document, lambda: next(made)) for document in documents]
 
 
-def test_equal_texts_share_what_is_made_and_others_do_not() -> None:
+def test_equal_texts_share_a_result() -> None:
     one, copy, other = Document("a", "Text."), Document("b", "Text.", title="Title"), Document("c", "Text!")
     assert asked(Memo(), one, copy, other, one) == [0, 0, 1, 0]
 
 
-def test_a_text_in_another_format_is_another() -> None:
+def test_equal_texts_of_different_formats_have_different_results() -> None:
     assert asked(Memo(), Document("a", "# T"), Document("b", "# T", format="markdown")) == [0, 1]
 
 
-def test_what_was_used_longest_ago_goes_first() -> None:
+def test_the_least_recently_used_result_is_removed_first() -> None:
     a, b, c = (Document(name, name * 4) for name in "abc")
     # room for two: a is used again, so that b goes for c
     assert asked(Memo(8), a, b, a, c, a, b) == [0, 1, 0, 2, 0, 3]
@@ -31,7 +31,7 @@ def test_a_text_longer_than_the_bound_is_not_kept() -> None:
     assert asked(Memo(0), Document("a", "y"), Document("a", "y")) == [0, 1]
 
 
-def test_nothing_is_a_result_too() -> None:
+def test_an_empty_result_is_kept_too() -> None:
     made: list[str] = []
 
     def make() -> list[int]:
@@ -43,7 +43,7 @@ def test_nothing_is_a_result_too() -> None:
     assert made == ["made"]
 
 
-def test_of_many_texts_those_not_known_are_asked_for_once() -> None:
+def test_missing_results_of_many_texts_are_made_in_one_call() -> None:
     asked: list[list[str]] = []
 
     def lengths(texts: list[str]) -> list[int]:

@@ -79,9 +79,11 @@ def test_nesting_is_bounded() -> None:
 
 
 values = st.one_of(
-    st.integers(0, 3), st.sampled_from([0.0, 1.0, 1.5, 2**53, 2**53 + 1, float("nan"), float("inf")]),
-    st.booleans(), st.sampled_from(["a", "b", "1", ""]),
-)  # fmt: skip
+    st.integers(0, 3),
+    st.sampled_from([0.0, 1.0, 1.5, 2**53, 2**53 + 1, float("nan"), float("inf")]),
+    st.booleans(),
+    st.sampled_from(["a", "b", "1", ""]),
+)
 found = st.one_of(values, st.lists(values, max_size=3))
 documents = st.lists(st.dictionaries(st.sampled_from("xyz"), found, max_size=3), max_size=8)
 fields = st.sampled_from("xyzw")
@@ -105,13 +107,13 @@ filters = st.recursive(
 
 
 @given(filters, documents)
-def test_it_equals_a_predicate_asked_of_each_document(
+def test_a_filter_equals_a_predicate_on_each_document(
     spec: dict[str, Any], rows: list[dict[str, Any]]
 ) -> None:
     assert matching_rows(spec, Columns(rows)).tolist() == [holds_for(spec, row) for row in rows]
 
 
-def test_no_rows_match_nothing_and_a_malformed_filter_is_refused_all_the_same() -> None:
+def test_a_filter_of_no_rows_is_still_checked() -> None:
     assert matching_rows({"and": []}, Columns([])).tolist() == []
     with pytest.raises(InvalidRequest):
         matching_rows({"field": "a", "like": "x"}, Columns([]))

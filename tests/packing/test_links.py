@@ -1,4 +1,4 @@
-"""Who names whom, by hand."""
+"""Links between documents that name each other, by hand."""
 
 import numpy as np
 import pytest
@@ -32,7 +32,7 @@ def test_a_name_counts_as_words_of_its_own_in_the_same_case() -> None:
         assert not names(text, "Leeds")
 
 
-def test_each_lends_the_other_of_its_score() -> None:
+def test_linked_candidates_lend_each_other_their_scores() -> None:
     # 0 names 1, 1 names 2: 1 gets the better of its two neighbours, 2 only what 1 has.
     assert found([0.5, 0.25, 0.75]) == [0.25, 0.75, 0.25]
 
@@ -42,7 +42,7 @@ def test_chunks_of_one_document_do_not_lend_each_other() -> None:
     assert found([0.5, 0.25, 0.75], [0, 0, 1]) == [0, 0.75, 0.25]
 
 
-def test_of_the_named_document_the_best_candidate_is_linked() -> None:
+def test_the_best_candidate_of_the_named_document_is_linked() -> None:
     texts = ["See Alpha Base.", "Its gate.", "Its wall."]
     titles = ["Other", "Alpha Base", "Alpha Base"]
     lent = link_scores(np.array([0.5, 0.25, 0.75]), np.array([0, 1, 1]), titles, texts)
@@ -57,7 +57,7 @@ def test_a_title_that_many_name_links_nothing(naming: int) -> None:
     assert lent[1:].tolist() == [1.0 if naming == MAX_NAMING else 0.0] * naming
 
 
-def test_only_the_best_lend() -> None:
+def test_only_the_best_candidates_lend() -> None:
     scores = np.linspace(1, 0.5, DEPTH + 1)
     titles = ["Alpha Base", *["x"] * (DEPTH - 1), "Last Page"]
     texts = ["Nothing."] * DEPTH + ["See Alpha Base."]
@@ -65,7 +65,7 @@ def test_only_the_best_lend() -> None:
     assert lent.tolist() == [0.0] * DEPTH + [1.0]
 
 
-def test_nothing_is_linked_where_nothing_is_named() -> None:
+def test_without_names_there_are_no_links() -> None:
     assert link_scores(np.zeros(0), np.zeros(0, dtype=np.int64), [], []).tolist() == []
     assert link_scores(np.ones(2), np.arange(2), ["", ""], ["a", "b"]).tolist() == [0, 0]
 
@@ -76,7 +76,7 @@ def test_lengths_must_agree() -> None:
 
 
 @given(st.lists(st.floats(0, 1), min_size=3, max_size=3))
-def test_what_is_lent_is_the_score_of_another(values: list[float]) -> None:
+def test_a_lent_score_is_the_score_of_another_candidate(values: list[float]) -> None:
     scores: Float64Array = np.array(values)
     lent = link_scores(scores, np.arange(3), TITLES, TEXTS)
     assert all(value == 0 or value in np.delete(scores, n) for n, value in enumerate(lent))

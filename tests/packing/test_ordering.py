@@ -25,7 +25,7 @@ FIVE = [
 ]
 
 
-def test_orders() -> None:
+def test_each_ordering_by_hand() -> None:
     assert [c.rank for c in by_relevance(FIVE[::-1])] == [1, 2, 3, 4, 5]
     assert [c.rank for c in by_document(FIVE)] == [4, 2, 3, 1, 5]
     assert [c.rank for c in by_edges(FIVE)] == [1, 3, 5, 4, 2]

@@ -1,4 +1,4 @@
-"""Records keep their promises at birth."""
+"""Records that break their contract are refused."""
 
 from dataclasses import replace
 
@@ -25,7 +25,7 @@ def test_a_span_outside_its_text_is_refused(start: int, end: int) -> None:
         Chunk.cut(DOCUMENT, start, end, 1)
 
 
-def test_a_text_that_is_not_the_spans_length_is_refused() -> None:
+def test_a_text_of_another_length_than_its_span_is_refused() -> None:
     with pytest.raises(SpanError):
         Chunk(doc_id="d", start=0, end=3, text="four", num_tokens=1)
 
@@ -57,7 +57,7 @@ def test_a_trimmed_chunk_has_spans_the_id_of_the_whole_and_offsets() -> None:
         {"whole": (1, 10)},
     ],
 )
-def test_a_text_that_its_spans_do_not_explain_is_refused(changed: dict[str, object]) -> None:
+def test_a_text_that_does_not_match_its_spans_is_refused(changed: dict[str, object]) -> None:
     left = Chunk(
         doc_id="d", start=1, end=11, text="él\n…\nld", num_tokens=2, spans=((1, 3), (9, 11)), whole=(0, 11)
     )

@@ -16,7 +16,7 @@ def test_a_pack_is_numbered_sources() -> None:
     assert units == ["[1] Guide > Setup\nFirst.\n\n", "[2]\nSecond."]
 
 
-def test_a_label_leaves_out_what_the_text_says() -> None:
+def test_a_label_leaves_out_headings_that_the_first_line_holds() -> None:
     assert label(chunk("# Setup\nGo.", "Guide", ("Setup",))) == "Guide"
     assert label(chunk("Guide\nGo.", "Guide")) == "Guide"
 
