@@ -27,7 +27,7 @@ EMBEDDER = "53aa51172d14"
 other ranges, so with other models coverage alone decides."""
 
 DECIMALS = 6
-"""The answer score is rounded to so many, as scores are."""
+"""Decimals of the answer score, as of the scores of chunks."""
 
 
 def knows_cosines_of(fingerprint: str) -> bool:

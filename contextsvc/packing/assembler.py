@@ -142,7 +142,7 @@ class Assembler:
     def _retrieve(
         self, index: LoadedIndex, query: _Query, allowed: BoolArray | None, exact: bool
     ) -> tuple[list[Candidate], SentenceScores]:
-        """Candidates, best first: found by both searches, fused, scored again by the second stage and links.
+        """Candidates of both searches, fused, then scored again by the second stage and by links; best first.
 
         Returns:
             The candidates, and the scores of their sentences if these were the second stage; else no scores.
@@ -286,7 +286,7 @@ def _not_answerable(candidates: Sequence[Candidate], answer: Answerability) -> l
 def _preferred(
     candidates: Sequence[Candidate], vectors: Float32Array, limits: PackLimits, order: Ordering
 ) -> list[Candidate]:
-    """The candidates that trimming makes fit, in the order of the pack."""
+    """The best candidates, which trimming makes fit together, in the order of the pack."""
     fitted = replace(limits, max_chunks=min(limits.max_chunks, MAX_FITTED_CHUNKS))
     return order(select_ignoring_budget(candidates, vectors, fitted))
 

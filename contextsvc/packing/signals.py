@@ -14,7 +14,7 @@ SentenceScores = Mapping[int, Float64Array]
 """Scores of a chunk's sentences, in their order, by the number of the chunk."""
 
 DECIMALS = 6
-"""Similarities are rounded to so many, so that the order of a sum makes no difference."""
+"""Decimals of similarities; rounded, they do not depend on the order of a sum."""
 
 
 def chunk_similarity(corpus: Corpus, ids: Int64Array, query: Float32Array) -> Float64Array:

@@ -46,6 +46,7 @@ class ScoredSentences:
     """A candidate whose chunk is whole, with the scores of the chunk's sentences.
 
     Attributes:
+        candidate: The candidate.
         spans: Span of each sentence in the document, in order, inside the chunk; at least one.
         scores: (num_sentences,) in [0, 1], higher is better.
 
@@ -68,7 +69,7 @@ class ScoredSentences:
 
 
 def add_term_scores(query: str, found: Sequence[ScoredSentences]) -> list[ScoredSentences]:
-    """The same sentences with scores of which the query's words are `TERMS_WEIGHT`."""
+    """The same sentences with new scores: (1 - `TERMS_WEIGHT`) score + `TERMS_WEIGHT` (share of the query's words)."""
     texts = [one.text(*span) for one in found for span in one.spans]
     shares = term_shares(query, texts)
     edges = np.cumsum([len(one.spans) for one in found])[:-1]

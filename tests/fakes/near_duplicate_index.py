@@ -1,8 +1,8 @@
-"""Likeness of texts by brute force."""
+"""Near-duplicates by brute force."""
 
 
 class PlainNearDuplicateIndex:
-    """The Jaccard similarity of five-word runs, exactly."""
+    """Exact Jaccard similarity of five-word runs."""
 
     def __init__(self, least: float) -> None:
         self._least = least
