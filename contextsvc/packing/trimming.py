@@ -69,7 +69,7 @@ class ScoredSentences:
 
 
 def add_term_scores(query: str, found: Sequence[ScoredSentences]) -> list[ScoredSentences]:
-    """The same sentences with new scores: (1 - `TERMS_WEIGHT`) score + `TERMS_WEIGHT` (share of the query's words)."""
+    """The same sentences; the share of the query's words has the weight `TERMS_WEIGHT` in their new scores."""
     texts = [one.text(*span) for one in found for span in one.spans]
     shares = term_shares(query, texts)
     edges = np.cumsum([len(one.spans) for one in found])[:-1]
