@@ -69,7 +69,7 @@ class ScoredSentences:
 
 
 def add_term_scores(query: str, found: Sequence[ScoredSentences]) -> list[ScoredSentences]:
-    """The same sentences; the share of the query's words has the weight `TERMS_WEIGHT` in their new scores."""
+    """The same sentences; in their new scores the query's words have the weight `TERMS_WEIGHT`."""
     texts = [one.text(*span) for one in found for span in one.spans]
     shares = term_shares(query, texts)
     edges = np.cumsum([len(one.spans) for one in found])[:-1]
