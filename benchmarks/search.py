@@ -109,9 +109,12 @@ def write_corpus(folder: Path, num_chunks: int, abstracts: Abstracts) -> None:
             start = spans[of][first][0]
             within = [(a - start, b - start) for a, b in spans[of][first:end]]
             document = Document(
-                f"doc-{number}", texts[of][start : spans[of][end - 1][1]], f"Abstract {of}", f"{of}",
+                f"doc-{number}",
+                texts[of][start : spans[of][end - 1][1]],
+                title=f"Abstract {of}",
+                source=f"{of}",
                 metadata={"number": number, "group": number % 100},
-            )  # fmt: skip
+            )
             rows = np.arange(firsts[of] + first, firsts[of] + end)
             chunk = Chunk.cut(document, 0, len(document.text), len(document.text.split()))
             bounds = [(0, end - first)]

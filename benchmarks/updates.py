@@ -45,7 +45,9 @@ def paragraphs(folder: Path) -> Iterator[Document]:
         for number, paragraph in enumerate(re.split(r"\n\s*\n", text)):
             if len(paragraph) >= 80:
                 source = path.relative_to(folder).as_posix()
-                yield Document(f"{source}#{number}", paragraph, path.stem, source, "markdown")
+                yield Document(
+                    f"{source}#{number}", paragraph, title=path.stem, source=source, format="markdown"
+                )
 
 
 def updated(engine: Engine, documents: list[Document], numbers: range) -> list[float]:

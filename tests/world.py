@@ -53,7 +53,9 @@ LONG = 60.0
 def documents() -> list[Document]:
     """`PAGES` as documents; odd ones are `draft`."""
     return [
-        Document(name, text, name.title(), f"pages/{name}.txt", metadata={"draft": number % 2 == 1})
+        Document(
+            name, text, title=name.title(), source=f"pages/{name}.txt", metadata={"draft": number % 2 == 1}
+        )
         for number, (name, text) in enumerate(PAGES.items())
     ]
 
@@ -62,10 +64,15 @@ def fake_parts(embedder: FakeEmbedder | None = None) -> IndexParts:
     """Everything real but the model, the splitter and the tokenizer."""
     parser = PlainBlockParser()
     return IndexParts(
-        {"plain": parser, "markdown": parser}, FakeSentenceSplitter(), FakeTokenCounter(),
-        embedder or FakeEmbedder(), partial(write_search, settings=DEFAULTS), open_search,
-        min_tokens=4, max_tokens=40,
-    )  # fmt: skip
+        parsers={"plain": parser, "markdown": parser},
+        splitter=FakeSentenceSplitter(),
+        counter=FakeTokenCounter(),
+        embedder=embedder or FakeEmbedder(),
+        write_search=partial(write_search, settings=DEFAULTS),
+        open_search=open_search,
+        min_tokens=4,
+        max_tokens=40,
+    )
 
 
 def open_pages(root: Path) -> LoadedIndex:
@@ -104,9 +111,18 @@ def fake_pack(index: LoadedIndex, *names: str, query: str = QUERY) -> ContextPac
     tokens = unit_tokens(units, num_tokens, count)
     chunks = tuple(PackedChunk(candidate, n) for candidate, n in zip(candidates, tokens, strict=True))
     return ContextPack(
-        query, index.name, index.generation, "by hand", chunks, (), text, num_tokens, 1000,
-        "fake", "relevance",
-    )  # fmt: skip
+        query=query,
+        index=index.name,
+        generation=index.generation,
+        configuration="by hand",
+        chunks=chunks,
+        drops=(),
+        text=text,
+        num_tokens=num_tokens,
+        budget_tokens=1000,
+        tokenizer="fake",
+        ordering="relevance",
+    )
 
 
 def calibrations(

@@ -124,10 +124,18 @@ def packed(engine: Engine, index: LoadedIndex, query: str, numbers: Sequence[int
     (num_tokens,) = count([text])
     tokens = unit_tokens(units, num_tokens, count)
     return ContextPack(
-        query, index.name, index.generation, "benchmark",
-        tuple(
+        query=query,
+        index=index.name,
+        generation=index.generation,
+        configuration="benchmark",
+        chunks=tuple(
             PackedChunk(Candidate(number, chunk, 1.0, rank), count)
             for rank, (number, chunk, count) in enumerate(zip(numbers, chunks, tokens, strict=True), start=1)
         ),
-        (), text, num_tokens, num_tokens, engine.settings.tokenizer, "document",
-    )  # fmt: skip
+        drops=(),
+        text=text,
+        num_tokens=num_tokens,
+        budget_tokens=num_tokens,
+        tokenizer=engine.settings.tokenizer,
+        ordering="document",
+    )

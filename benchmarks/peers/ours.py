@@ -11,7 +11,7 @@ import numpy as np
 from benchmarks.peers.protocol import Passage, Text
 from contextsvc.errors import BudgetTooSmall
 from contextsvc.indexing.build import build_index
-from contextsvc.indexing.deduplication import DuplicateWatch
+from contextsvc.indexing.deduplication import Deduplicator
 from contextsvc.records.arrays import Float32Array
 from contextsvc.records.documents import Chunk, Document, Format
 from contextsvc.records.requests import MAX_BUDGET_TOKENS, MAX_CHUNKS, PackRequest
@@ -24,7 +24,7 @@ from contextsvc.wiring import (
     build_assembler,
     build_embedder,
     build_index_parts,
-    make_likeness,
+    make_near_duplicate_index,
     open_search,
 )
 
@@ -53,15 +53,17 @@ class Ours:
     def build(self, documents: Iterable[Text]) -> int:
         """As the `Side` says; documents are read one by one."""
         read = (
-            Document(text.doc_id, text.text, text.title, text.doc_id, cast(Format, text.format))
+            Document(
+                text.doc_id, text.text, title=text.title, source=text.doc_id, format=cast(Format, text.format)
+            )
             for text in documents
         )
         return self._build(_NAME, read)
 
     def _build(self, name: str, documents: Iterable[Document]) -> int:
         least = self._settings.duplicate_likeness
-        watch = DuplicateWatch(least, make_likeness(least), keep_one=False)
-        return build_index(self._root, name, documents, self._parts, watch=watch).manifest.num_chunks
+        watch = Deduplicator(least, make_near_duplicate_index(least), keep_one=False)
+        return build_index(self._root, name, documents, self._parts, deduplicator=watch).manifest.num_chunks
 
     def embedded(self) -> Iterator[str]:
         """Every distinct sentence and title once, in order of first occurrence."""

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from contextsvc.cli.output import out, print_fields, print_table
-from contextsvc.indexing.build import Built, Progress
-from contextsvc.indexing.deduplication import DuplicateWatch
+from contextsvc.indexing.build import BuildResult, Progress
+from contextsvc.indexing.deduplication import Deduplicator
 from contextsvc.records.json import Json
 from contextsvc.storage.corpus.aliases import Alias
 
@@ -18,7 +18,7 @@ def progress_line(done: Progress, remaining: str) -> str:
     return f"{so_far}, {rate:.1f} documents/s{remaining}"
 
 
-def built_view(built: Built) -> Json:
+def built_view(built: BuildResult) -> Json:
     """As JSON."""
     done, manifest = built.progress, built.manifest
     return {
@@ -43,7 +43,7 @@ def built_view(built: Built) -> Json:
     }
 
 
-def print_built(built: Built, updated: bool = False) -> None:
+def print_built(built: BuildResult, updated: bool = False) -> None:
     """As a few lines."""
     view = built_view(built)
     what = "published" if built.changed else "unchanged: it was already current"
@@ -80,7 +80,7 @@ def duplicates_view(aliases: Sequence[Alias]) -> list[Json]:
     ]  # fmt: skip
 
 
-def print_duplicates(watch: DuplicateWatch) -> None:
+def print_duplicates(watch: Deduplicator) -> None:
     """How many there are and what became of them; nothing without any."""
     if not watch.found:
         return

@@ -17,7 +17,7 @@ from contextsvc.cli.output import JsonFlag, out, print_fields, print_json, print
 from contextsvc.cli.sources import Sources, interruptible
 from contextsvc.errors import ContextError, CorruptIndex, UserError
 from contextsvc.indexing.build import Update, build_index, update_index
-from contextsvc.indexing.deduplication import DuplicateWatch
+from contextsvc.indexing.deduplication import Deduplicator
 from contextsvc.records.json import Json
 from contextsvc.service.views import index_view
 from contextsvc.settings import Settings
@@ -45,12 +45,12 @@ def build(
     as_json: Annotated[bool, JsonFlag] = False,
 ) -> None:
     """Build an index and publish it; the former generation serves until then."""
-    from contextsvc.wiring import build_index_parts, make_likeness
+    from contextsvc.wiring import build_index_parts, make_near_duplicate_index
 
     settings = Settings.from_env()
     read = Sources(settings, sources)
     least = settings.duplicate_likeness
-    watch = DuplicateWatch(least, make_likeness(least), dedupe)
+    watch = Deduplicator(least, make_near_duplicate_index(least), dedupe)
     with progress(f"indexing {index}") as tell, interruptible():
         built = build_index(
             root or settings.root, index, read.documents(), build_index_parts(settings),

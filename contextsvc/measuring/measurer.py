@@ -28,7 +28,7 @@ from contextsvc.ports import Limits, Prompt, Reader
 from contextsvc.ports.reading import Cost
 from contextsvc.records.fingerprints import digest
 from contextsvc.records.packs import ContextPack
-from contextsvc.records.rendering import read_unit
+from contextsvc.records.rendering import reader_unit
 from contextsvc.storage.library import LoadedIndex
 
 INDEPENDENT = "The target is as likely without context, or with an unrelated chunk: no token counts as used."
@@ -173,7 +173,7 @@ class Measurer:
     def _trial(self, index: LoadedIndex, pack: ContextPack, num_placebos: int) -> tuple[Trial, int]:
         """A trial of the pack, and how many different placebos are in it."""
         numbers = draw_placebos(index, pack, num_placebos, self.seed)
-        placebos = [read_unit(index.corpus.chunk(number)) for number in numbers]
+        placebos = [reader_unit(index.corpus.chunk(number)) for number in numbers]
         rows = [packed.candidate.number for packed in pack.chunks]
         vectors = index.corpus.chunk_vectors[rows].astype(np.float64)
         groups = duplicate_groups(vectors @ vectors.T, self.near_duplicate_similarity)

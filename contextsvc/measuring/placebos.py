@@ -7,7 +7,7 @@ import numpy as np
 from contextsvc.measuring.prompts import prompt_seed, read_units
 from contextsvc.records.arrays import Float64Array
 from contextsvc.records.packs import ContextPack
-from contextsvc.records.rendering import read_unit
+from contextsvc.records.rendering import reader_unit
 from contextsvc.storage.library import LoadedIndex
 
 SAMPLE = 32
@@ -42,9 +42,9 @@ def draw_placebos(index: LoadedIndex, pack: ContextPack, num_placebos: int, seed
         return []
     size = max(SAMPLE, 16 * num_placebos) + len(own)
     sample = np.random.default_rng(seed).permutation(corpus.num_chunks)[:size].tolist()
-    texts = {number: read_unit(corpus.chunk(number)) for number in sample}
+    texts = {number: reader_unit(corpus.chunk(number)) for number in sample}
     # The whole chunks, not what trimming left of them. By text: a copy of a chunk is no placebo for it.
-    excluded = {read_unit(corpus.chunk(number)) for number in own}
+    excluded = {reader_unit(corpus.chunk(number)) for number in own}
     others = [number for number in sample if texts[number] not in excluded]
     if not others:
         return []

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 from contextsvc.records.fingerprints import digest
 from contextsvc.records.packs import ContextPack
-from contextsvc.records.rendering import read_unit
+from contextsvc.records.rendering import reader_unit
 
 
 def read_units(pack: ContextPack) -> tuple[str, ...]:
     """Text of each chunk of the pack as a reader reads it, in the order of the pack."""
-    return tuple(read_unit(packed.candidate.chunk) for packed in pack.chunks)
+    return tuple(reader_unit(packed.candidate.chunk) for packed in pack.chunks)
 
 
 def prompt_seed(seed: int, purpose: str, query: str, units: Sequence[str]) -> list[int]:

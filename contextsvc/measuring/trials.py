@@ -37,7 +37,7 @@ class Trial:
 
     def prompt(self, query: str) -> Prompt:
         """One prompt of units and placebos. A reader that can hides the placebos from the units."""
-        return Prompt(self.units, query, asides=self.is_placebo)
+        return Prompt(self.units, query, isolated=self.is_placebo)
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ def incoming_document(
         _check_text(named, "metadata", key)
         for item in value if isinstance(value, list) else [value]:
             _check_scalar(named, key, item)
-    return Document(doc_id, text, title, source, format, kept)
+    return Document(doc_id, text, title=title, source=source, format=format, metadata=kept)
 
 
 def _check_scalar(named: str, key: str, item: object) -> None:

@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from contextsvc.errors import InvalidRequest, ShapeError, UnknownDocument
-from contextsvc.indexing.build import Built, IndexParts, Update, update_index
+from contextsvc.indexing.build import BuildResult, IndexParts, Update, update_index
 from contextsvc.records.documents import Document
 from contextsvc.records.json import Json
 from contextsvc.storage.generation import (
@@ -152,7 +152,9 @@ class Publisher:
             what = pending(index, after)
             reached = what.position
             deleted = [doc_id for doc_id, (_, gone) in what.records.items() if gone]
-            return Update(pending_documents(index, after, what), deleted, lenient=True, applied=what.position)
+            return Update(
+                pending_documents(index, after, what), deleted, ignore_missing=True, applied=what.position
+            )
 
         require_published(self._library.root, name)
         built = update_index(self._library.root, name, changes, self._parts, keep=self._keep)
@@ -168,7 +170,7 @@ class Publisher:
         return self._make_parts()
 
 
-def published_view(built: Built) -> Json:
+def published_view(built: BuildResult) -> Json:
     """What a publish did, as callers see it."""
     return {
         "index": built.manifest.name,

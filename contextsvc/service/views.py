@@ -8,7 +8,7 @@ from typing import Any
 from contextsvc.errors import ShapeError
 from contextsvc.measuring.records import MinimalPack, Utilization, UtilizationSummary
 from contextsvc.measuring.summary import summary_path
-from contextsvc.records.json import Json, decode, plain
+from contextsvc.records.json import Json, decode, to_json
 from contextsvc.records.packs import ContextPack, PackedChunk
 from contextsvc.storage.generation import Manifest
 
@@ -35,7 +35,7 @@ def pack_view(pack: ContextPack, explain: bool = False) -> Json:
         "chunks": [_chunk_view(packed, explain) for packed in pack.chunks],
     }
     if explain:
-        view["drops"] = plain(pack.drops)
+        view["drops"] = to_json(pack.drops)
     return view
 
 
@@ -61,18 +61,18 @@ def _chunk_view(packed: PackedChunk, explain: bool) -> Json:
 
 def utilization_view(found: Utilization) -> Json:
     """JSON of a pack's measured utilization."""
-    return {"scope": "pack", **plain(found)}
+    return {"scope": "pack", **to_json(found)}
 
 
 def minimal_view(found: MinimalPack) -> Json:
     """JSON of a minimal pack."""
-    view: Json = plain(found)
+    view: Json = to_json(found)
     return view
 
 
 def summary_view(found: UtilizationSummary) -> Json:
     """JSON of a generation's measured utilization."""
-    return {"scope": "index", **plain(found)}
+    return {"scope": "index", **to_json(found)}
 
 
 def no_utilization(scope: str, reason: str) -> Json:

@@ -57,12 +57,18 @@ def build_assembler(settings: Settings, embedder: Embedder, extra_tokenizer: str
         build_counters(settings, extra_tokenizer),
         build_reranker(settings),
         RetrievalSettings(
-            settings.num_candidates, settings.rerank_depth, settings.lexical_weight,
-            settings.semantic_weight, settings.link_weight, settings.score_floor,
-            settings.near_duplicate_similarity, settings.diversity_weight, settings.answerable,
+            num_candidates=settings.num_candidates,
+            rerank_depth=settings.rerank_depth,
+            lexical_weight=settings.lexical_weight,
+            semantic_weight=settings.semantic_weight,
+            link_weight=settings.link_weight,
+            score_floor=settings.score_floor,
+            near_duplicate_similarity=settings.near_duplicate_similarity,
+            diversity_weight=settings.diversity_weight,
+            answerable=settings.answerable,
         ),
         fingerprint_of(INDEX_TOKENIZER),
-    )  # fmt: skip
+    )
 
 
 def build_reranker(settings: Settings) -> Reranker | None:

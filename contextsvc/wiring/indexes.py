@@ -6,10 +6,10 @@ from pathlib import Path
 
 from contextsvc import assets
 from contextsvc.adapters.text.plain_text import PlainBlockParser
-from contextsvc.indexing.build import Former, IndexParts
-from contextsvc.indexing.overlap import behind
+from contextsvc.indexing.build import IndexParts, PreviousGeneration
+from contextsvc.indexing.overlap import worker_thread
 from contextsvc.indexing.recall_queries import held_out_sentences
-from contextsvc.ports import Embedder, LexicalIndex, LikenessIndex, VectorIndex
+from contextsvc.ports import Embedder, LexicalIndex, NearDuplicateIndex, VectorIndex
 from contextsvc.records.documents import Document
 from contextsvc.settings import Settings
 from contextsvc.storage.corpus import Corpus
@@ -59,15 +59,15 @@ def build_index_parts(settings: Settings, embedder: Embedder | None = None) -> I
     from contextsvc.adapters.text.tiktoken_counter import TiktokenCounter
 
     return IndexParts(
-        {"markdown": MarkdownItBlockParser(), "plain": PlainBlockParser()},
-        PunktSentenceSplitter(assets.locate(settings.home, "punkt_tab")),
-        TiktokenCounter(INDEX_TOKENIZER, assets.locate(settings.home, "tiktoken")),
-        embedder or build_embedder(settings),
-        partial(write_search, settings=settings),
-        open_search,
-        settings.chunk_min_tokens,
-        settings.chunk_max_tokens,
-        make_likeness,
+        parsers={"markdown": MarkdownItBlockParser(), "plain": PlainBlockParser()},
+        splitter=PunktSentenceSplitter(assets.locate(settings.home, "punkt_tab")),
+        counter=TiktokenCounter(INDEX_TOKENIZER, assets.locate(settings.home, "tiktoken")),
+        embedder=embedder or build_embedder(settings),
+        write_search=partial(write_search, settings=settings),
+        open_search=open_search,
+        min_tokens=settings.chunk_min_tokens,
+        max_tokens=settings.chunk_max_tokens,
+        make_near_duplicate_index=make_near_duplicate_index,
     )
 
 
@@ -79,7 +79,7 @@ def build_embedder(settings: Settings) -> Embedder:
     return SentenceTransformersEmbedder(model, settings.precision, settings.num_threads)
 
 
-def make_likeness(least: float) -> LikenessIndex | None:
+def make_near_duplicate_index(least: float) -> NearDuplicateIndex | None:
     """Finds texts that are at least so much alike; None where equal ones alone are looked for."""
     if least >= 1:
         return None
@@ -89,7 +89,7 @@ def make_likeness(least: float) -> LikenessIndex | None:
 
 
 def write_search(
-    folder: Path, corpus: Corpus, former: Former | None = None, settings: Settings | None = None
+    folder: Path, corpus: Corpus, former: PreviousGeneration | None = None, settings: Settings | None = None
 ) -> Mapping[str, object]:
     """Write the search structures of a corpus into its folder; what the manifest is to say of them."""
     from contextsvc.adapters.search.bm25 import Bm25sLexicalIndex
@@ -109,8 +109,8 @@ def write_search(
         else:
             Bm25sLexicalIndex.build(map(text, range(corpus.num_chunks))).save(folder)
 
-    with behind() as beside:
-        beside(write_lexical)
+    with worker_thread() as submit:
+        submit(write_lexical)
         return write_vector_index(folder, corpus.chunk_vectors, held_out_sentences(corpus), plan, before)
 
 

@@ -1,3 +1,5 @@
+"""The contract of every Cache."""
+
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -22,7 +24,7 @@ def build_diskcache(folder: Path) -> Cache:
 pytestmark = pytest.mark.parametrize("build", [build_memory, build_diskcache])
 
 
-def test_what_was_put_is_got(build: Build, tmp_path: Path) -> None:
+def test_get_returns_the_value_that_was_put_last(build: Build, tmp_path: Path) -> None:
     cache = build(tmp_path)
     assert cache.get("k") is None
     cache.put("k", b"one")

@@ -1,8 +1,8 @@
-"""The cache in memory."""
+"""A cache in memory."""
 
 
 class MemoryCache:
-    """A dict that counts what it was asked.
+    """A dict that counts hits and misses.
 
     Attributes:
         num_hits: Calls of `get` that found something.

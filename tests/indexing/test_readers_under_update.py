@@ -1,4 +1,4 @@
-"""Requests go on while generations come and go: none fails, none mixes two of them."""
+"""Requests during publishes: none fails, and none mixes two generations."""
 
 import re
 import threading
@@ -16,7 +16,7 @@ NUM_READERS = 4
 
 
 def pages(version: int) -> list[Document]:
-    """Every text names its version; only those of one generation name the same."""
+    """Pages whose texts name their version; all pages of a generation have the same version."""
     return [
         Document(f"page{n}", f"The snapshot of cluster {n} holds keys. It is of version {version}.")
         for n in range(5)

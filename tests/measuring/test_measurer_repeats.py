@@ -150,7 +150,7 @@ def test_a_reader_or_a_response_is_compared_on_the_same_placebos(pages: LoadedIn
 def test_a_copy_under_another_id_gives_the_same_measurement(tmp_path: Path) -> None:
     # Same title and text, so the reader reads the same; the rows and ids differ.
     text = "Take a snapshot of the cluster every night. A snapshot holds all keys."
-    twins = [Document(name, text, "Backup") for name in ("one", "two")]
+    twins = [Document(name, text, title="Backup") for name in ("one", "two")]
     index = opened(tmp_path, [twins[0], *documents()[1:], twins[1]])
     one, two = (fake_pack(index, name, "stars") for name in ("one", "two"))
     assert one.text == two.text

@@ -11,7 +11,9 @@ from contextsvc.records.packs import Candidate
 
 
 def candidate(rank: int, doc_id: str, start: int) -> Candidate:
-    return Candidate(rank, Chunk(doc_id, start, start + 1, "x", 1), 1 / rank, rank)
+    return Candidate(
+        rank, Chunk(doc_id=doc_id, start=start, end=start + 1, text="x", num_tokens=1), 1 / rank, rank
+    )
 
 
 FIVE = [
@@ -23,7 +25,7 @@ FIVE = [
 ]
 
 
-def test_orders() -> None:
+def test_each_ordering_by_hand() -> None:
     assert [c.rank for c in by_relevance(FIVE[::-1])] == [1, 2, 3, 4, 5]
     assert [c.rank for c in by_document(FIVE)] == [4, 2, 3, 1, 5]
     assert [c.rank for c in by_edges(FIVE)] == [1, 3, 5, 4, 2]

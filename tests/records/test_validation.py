@@ -11,7 +11,9 @@ def test_a_document_is_as_it_was_sent_without_nulls() -> None:
     found = incoming_document(
         "a/b.md", "Text.", "T", "s", "markdown", {"n": 1, "tags": ["x", 2.5], "no": None}
     )
-    assert found == Document("a/b.md", "Text.", "T", "s", "markdown", {"n": 1, "tags": ["x", 2.5]})
+    assert found == Document(
+        "a/b.md", "Text.", title="T", source="s", format="markdown", metadata={"n": 1, "tags": ["x", 2.5]}
+    )
 
 
 @pytest.mark.parametrize(

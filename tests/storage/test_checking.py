@@ -68,7 +68,7 @@ def test_norms_that_do_not_follow_from_the_vectors_are_named(
 
 
 def test_a_title_that_names_the_vector_of_something_else_is_named(build: Build, tmp_path: Path) -> None:
-    build([Document("a", "Apples ripen. Stars shine.", "Orchards")])
+    build([Document("a", "Apples ripen. Stars shine.", title="Orchards")])
     assert check_index(tmp_path, "pages", open_search)[1] == []
     corpus = Library(tmp_path, FakeEmbedder().fingerprint, open_search).get("pages").corpus
     assert corpus.sentence_keys[corpus.document_table["title_row"][0]] == sentence_key("Orchards")

@@ -205,14 +205,14 @@ class TransformersReader:
             for block, length in zip(prompt.blocks or range(len(lengths)), lengths, strict=True):
                 sums[block] = sums.get(block, 0) + length
             return len(tokens.head) + max(sums.values(), default=0) + len(tokens.suffix) + 1
-        asides = [length for length, apart in zip(lengths, prompt.asides, strict=False) if apart]
-        # An aside takes the positions of the text after it.
+        asides = [length for length, apart in zip(lengths, prompt.isolated, strict=False) if apart]
+        # An isolated block takes the positions of the text after it.
         text = len(tokens.head) + sum(lengths) - sum(asides)
         return text + max(len(tokens.suffix) + 1, *asides, 0)
 
     def _states(self, prompt: Prompt, tokens: PromptTokens) -> States:
         if self._mode == "masked":
-            return read_in_order(self._model, tokens, prompt.asides)
+            return read_in_order(self._model, tokens, prompt.isolated)
         blocks = prompt.blocks or range(len(prompt.units))
         with self._lock:
             return read_in_blocks(self._model, tokens, blocks, self._cache)

@@ -259,4 +259,11 @@ def _document(file: _File, text: str, html: HtmlReader | None) -> Document:
             raise SourceError("no text after the front matter")
     plain = file.format == "plain"
     title = title or first_heading(text, "plain" if plain else "markdown") or file.path.stem
-    return Document(file.doc_id, text, title, file.source, "plain" if plain else "markdown", metadata)
+    return Document(
+        file.doc_id,
+        text,
+        title=title,
+        source=file.source,
+        format="plain" if plain else "markdown",
+        metadata=metadata,
+    )

@@ -59,7 +59,9 @@ def document_of_line(line: bytes, source: str, path: str) -> Document:
     for key, value in (("doc_id", doc_id), ("text", text)):
         if not value.strip():
             raise SourceError(f"{key!r} is empty")
-    return Document(doc_id, text, title, source, "plain", {"path": path, **_metadata(record)})
+    return Document(
+        doc_id, text, title=title, source=source, format="plain", metadata={"path": path, **_metadata(record)}
+    )
 
 
 def _object(text: str) -> dict[str, object]:

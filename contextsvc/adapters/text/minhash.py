@@ -38,7 +38,7 @@ class MinHashIndex:
         self._num_texts = 0
 
     def match(self, text: str) -> tuple[int, float] | None:
-        """Most similar kept text; see `ports.LikenessIndex.match`. A text without words matches nothing."""
+        """Most similar kept text (`ports.NearDuplicateIndex.match`). A text without words matches nothing."""
         signature = _signature(text)
         if signature is not None:
             pairs = [(self._kept[n].jaccard(signature), n) for n in self._bands.query(signature)]

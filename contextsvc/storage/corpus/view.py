@@ -107,10 +107,17 @@ class Corpus:
         doc, start, end, byte_start, byte_end, _, _, num_tokens, section = self._chunk_row(number).item()
         line = self.entries.line(doc)
         return Chunk(
-            line["doc_id"], start, end, decode(self.texts[byte_start:byte_end]), num_tokens, line["title"],
-            line["source"], self.sections[section], line["content_hash"],
-            self._also_in.get(line["doc_id"], ()),
-        )  # fmt: skip
+            doc_id=line["doc_id"],
+            start=start,
+            end=end,
+            text=decode(self.texts[byte_start:byte_end]),
+            num_tokens=num_tokens,
+            title=line["title"],
+            source=line["source"],
+            section=self.sections[section],
+            content_hash=line["content_hash"],
+            also_in=self._also_in.get(line["doc_id"], ()),
+        )
 
     def sentence_rows(self, number: int) -> Int64Array:
         """Rows of a chunk's sentences in `sentence_vectors`, in order: (num sentences,)."""
@@ -187,7 +194,12 @@ class Corpus:
         """A document as it was added."""
         entry = self._entry(doc)
         return Document(
-            entry.doc_id, self.document_text(doc), entry.title, entry.source, entry.format, entry.metadata
+            entry.doc_id,
+            self.document_text(doc),
+            title=entry.title,
+            source=entry.source,
+            format=entry.format,
+            metadata=entry.metadata,
         )
 
     def documents(self) -> Iterator[Document]:

@@ -154,7 +154,7 @@ def test_placebos_beside_a_text_take_no_room_in_the_window(tmp_path: Path) -> No
     reader = tiny(save_reader(tmp_path), "masked")
     beside = ("A placebo.\n\n",) * LLAMA_WINDOW_TOKENS  # a token a character: far more than the window
     asides = (False,) * len(PROMPT.units) + (True,) * len(beside)
-    prompt = replace(PROMPT, units=(*PROMPT.units, *beside), asides=asides)
+    prompt = replace(PROMPT, units=(*PROMPT.units, *beside), isolated=asides)
     pack = np.array([[not aside for aside in asides]])
     room = LLAMA_WINDOW_TOKENS - CHAT_TOKENS
     assert np.isfinite(reader.score(prompt, pack, "x" * room).values).all()

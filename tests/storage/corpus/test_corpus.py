@@ -15,7 +15,14 @@ from contextsvc.records.documents import Chunk, Document, Sentence
 from contextsvc.storage.corpus import Corpus, CorpusWriter, broken_invariants, chunks_around, windows_of
 from contextsvc.storage.generation import open_manifest, stage
 
-FIRST = Document("a", "Über uns. Two. Three.", "About", "a.md", "markdown", {"lang": "de", "tags": ["x", 1]})
+FIRST = Document(
+    "a",
+    "Über uns. Two. Three.",
+    title="About",
+    source="a.md",
+    format="markdown",
+    metadata={"lang": "de", "tags": ["x", 1]},
+)
 EMPTY = Document("b", "")
 LAST = Document("c", "One 🙂. \ud83d\ude00 lone.\nEnd.", metadata={"odd": "\ud83d\ude00\u2028"})
 # Unit vectors that float16 holds exactly enough: two axes and 0.6 / 0.8.
