@@ -24,6 +24,7 @@ from contextsvc.storage.generation import (
     applied,
     claimed_manifest,
     current,
+    disk_writes,
     open_manifest,
     stage,
 )
@@ -179,7 +180,8 @@ class _Work:
             raise SourceError("found no text to index; expected at least one document with words in it")
         former = Former(self._base[0], merger.chunks_from(0)) if self._base else None
         self._enter("writing the searches")
-        searched = self._parts.write_search(folder, corpus, former)
+        with disk_writes():
+            searched = self._parts.write_search(folder, corpus, former)
         record_probes(folder, corpus, *self._parts.open_search(self._staged.index.name, folder, corpus))
         self.progress.num_chunks = corpus.num_chunks
         self.progress.num_tokens = int(corpus.chunk_tokens.sum())

@@ -1,7 +1,6 @@
 """Placebo effects, stored beside the generation they were drawn in, and those that ship with the package."""
 
 import json
-import os
 from collections.abc import Sequence
 from functools import lru_cache
 from importlib import resources
@@ -12,24 +11,29 @@ from contextsvc.measuring.records import Calibration, TargetKind, Threshold
 from contextsvc.measuring.verdicts import threshold_from
 from contextsvc.records.fingerprints import digest
 from contextsvc.records.json import decode, encode
-from contextsvc.storage.generation import write_synced
+from contextsvc.storage.generation import CALIBRATIONS, companions_of, write_companion
 
 PACKAGED = "calibrations"
 
 
 def store_calibration(folder: Path, generation: str, calibration: Calibration) -> Path:
-    """Keep it for this generation, replacing one of the same reader, method and kind at once or not at all.
+    """Store a calibration for a generation; it replaces one of the same reader, method and kind of target.
+
+    Threads and processes may store at the same time: the last one wins, and readers find a whole file.
 
     Args:
-        folder: The generation's own, ROOT/NAME/generations/ID.
+        folder: The folder of the generation, ROOT/NAME/generations/ID.
         generation: Its id.
-        calibration: What was drawn in it.
+        calibration: The placebo effects that were drawn in it.
+
+    Returns:
+        The file.
+
+    Raises:
+        WriteError: the file could not be written; nothing is left behind.
     """
     path = _path(folder, generation, calibration.reader, calibration.method, calibration.target_kind)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(f".{os.getpid()}.tmp")
-    write_synced(partial, encode(calibration))
-    partial.replace(path)
+    write_companion(path, encode(calibration))
     return path
 
 
@@ -85,4 +89,4 @@ def _stored(path: Path) -> Calibration | None:
 
 def _path(folder: Path, generation: str, reader: str, method: str, kind: TargetKind) -> Path:
     name = f"{kind}-{digest(reader, method)[:16]}.json"
-    return folder.parent.parent / "calibrations" / generation / name
+    return companions_of(folder, CALIBRATIONS) / generation / name

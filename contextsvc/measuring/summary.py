@@ -1,6 +1,5 @@
 """A generation's last measured score, kept beside it: a generation itself is sealed."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from contextsvc.measuring.records import Threshold, Utilization, UtilizationSumm
 from contextsvc.measuring.statistics import mean_interval
 from contextsvc.ports.reading import Cost
 from contextsvc.records.json import encode
-from contextsvc.storage.generation import write_synced
+from contextsvc.storage.generation import UTILIZATION, companions_of, write_companion
 
 
 def summarise(generation: str, found: Sequence[Utilization], seed: int) -> UtilizationSummary:
@@ -63,14 +62,14 @@ def _shared(thresholds: Sequence[Threshold]) -> Threshold:
 
 
 def store_summary(folder: Path, summary: UtilizationSummary) -> None:
-    """Keep a score, replacing the one before at once or not at all."""
-    path = summary_path(folder, summary.generation)
-    path.parent.mkdir(exist_ok=True)
-    partial = path.with_suffix(f".{os.getpid()}.tmp")
-    write_synced(partial, encode(summary))
-    partial.replace(path)
+    """Store a score; it replaces the previous one of the same generation, as `store_calibration` does.
+
+    Raises:
+        WriteError: the file could not be written; nothing is left behind.
+    """
+    write_companion(summary_path(folder, summary.generation), encode(summary))
 
 
 def summary_path(folder: Path, generation: str) -> Path:
-    """File of a generation's stored summary; `folder` is ROOT/NAME/generations/ID."""
-    return folder.parent.parent / "utilization" / f"{generation}.json"
+    """Return the file of a generation's stored score; `folder` is ROOT/NAME/generations/ID."""
+    return companions_of(folder, UTILIZATION) / f"{generation}.json"

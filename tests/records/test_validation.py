@@ -17,8 +17,8 @@ def test_a_document_is_as_it_was_sent_without_nulls() -> None:
 @pytest.mark.parametrize(
     ("given", "why"),
     [
-        ({"doc_id": " "}, "an id of 1 characters"),
-        ({"doc_id": "x" * 1025}, "an id of 1025 characters"),
+        ({"doc_id": " "}, "has only spaces"),
+        ({"doc_id": "x" * 1025}, "has 1025 characters; expected 1 to 1024"),
         ({"text": "\n"}, "no text"),
         ({"title": "x" * 4097}, "more than 4096"),
         ({"text": "a\ud800"}, "half a surrogate pair at character 1"),

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from typing import BinaryIO, NoReturn
 
 from contextsvc.adapters.sources.text_files import decode_text
-from contextsvc.errors import SourceError
+from contextsvc.errors import InvalidRequest, SourceError
 from contextsvc.records.documents import Document
+from contextsvc.records.validation import incoming_document
 
 _SKIP_BYTES = 1 << 20
 _TYPES = {
@@ -43,16 +44,16 @@ def document_of_line(line: bytes, source: str, path: str) -> Document:
     unless it has a key of that name.
 
     Raises:
-        SourceError: not UTF-8, not JSON, not an object, a key missing or of another type, a value
-            that is neither a scalar nor a list of scalars, or characters that UTF-8 cannot hold.
+        SourceError: not UTF-8, not JSON, not an object, a key missing or of another type, or anything
+            that `validation.incoming_document` refuses.
     """
     record = _object(decode_text(line))
     doc_id, text = _text(record, "doc_id"), _text(record, "text")
     title = _text(record, "title") if record.get("title") is not None else ""
-    for key, value in (("doc_id", doc_id), ("text", text)):
-        if not value.strip():
-            raise SourceError(f"{key!r} is empty")
-    return Document(doc_id, text, title, source, "plain", {"path": path, **_metadata(record)})
+    try:
+        return incoming_document(doc_id, text, title, source, "plain", {"path": path, **_metadata(record)})
+    except InvalidRequest as error:
+        raise SourceError(str(error)) from None
 
 
 def _object(text: str) -> dict[str, object]:
@@ -79,7 +80,7 @@ def _text(record: dict[str, object], key: str) -> str:
     value = record[key]
     if not isinstance(value, str):
         raise SourceError(f"{key!r} is {_named(value)}, expected text")
-    return _encodable(value, key)
+    return value
 
 
 def _metadata(record: dict[str, object]) -> dict[str, object]:
@@ -88,28 +89,11 @@ def _metadata(record: dict[str, object]) -> dict[str, object]:
         return {}
     if not isinstance(metadata, dict):
         raise SourceError(f"'metadata' is {_named(metadata)}, expected an object")
-    for key, value in metadata.items():
-        for item in (key, *(value if isinstance(value, list) else [value])):
-            if isinstance(item, dict | list):
-                raise SourceError(f"'metadata' is nested at {key!r}; expected scalars or lists of them")
-            if isinstance(item, str):
-                _encodable(item, "metadata")
     return {key: _without_nulls(value) for key, value in metadata.items() if value is not None}
 
 
 def _without_nulls(value: object) -> object:
     return [item for item in value if item is not None] if isinstance(value, list) else value
-
-
-def _encodable(value: str, key: str) -> str:
-    """JSON can escape what no text file can hold: half a surrogate pair, and NUL."""
-    try:
-        value.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise SourceError(f"{key!r} has half a surrogate pair at character {error.start}") from None
-    if (at := value.find("\0")) >= 0:
-        raise SourceError(f"{key!r} has a NUL character at character {at}")
-    return value
 
 
 def _named(value: object) -> str:
