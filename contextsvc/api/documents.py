@@ -3,6 +3,7 @@
 from typing import Any
 
 from fastapi import APIRouter
+from starlette.convertors import PathConvertor, register_url_convertor
 
 from contextsvc.api import examples
 from contextsvc.api.document_schemas import Accepted, DocumentsBody, PublishedView
@@ -11,6 +12,15 @@ from contextsvc.records.json import Json
 from contextsvc.records.validation import incoming_document
 
 documents = APIRouter()
+
+
+class _DocId(PathConvertor):
+    """A document id in a path: any text, also with a line end, so that the publisher can refuse it."""
+
+    regex = "(?s:.*)"
+
+
+register_url_convertor("doc_id", _DocId())
 
 
 @documents.put(
@@ -25,7 +35,7 @@ def put_documents(name: str, body: DocumentsBody, engine: EngineHere) -> Json:
 
 
 @documents.delete(
-    "/v1/indexes/{name}/documents/{doc_id:path}",
+    "/v1/indexes/{name}/documents/{doc_id:doc_id}",
     response_model=Accepted,
     responses=answers({**examples.ACCEPTED, "accepted": 1}, 404, 500),
 )

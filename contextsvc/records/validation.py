@@ -18,8 +18,8 @@ MAX_DOCUMENTS = 10_000
 
 CONTROL_CATEGORIES = ("Cc", "Zl", "Zp")
 """Unicode categories that a document id may not hold: control characters (U+0000 to U+001F, U+007F to
-U+009F), line separator (U+2028) and paragraph separator (U+2029). All of them end or hide a line somewhere: in
-a URL path, in a log, on a terminal. Format characters (Cf) are allowed: emoji and some scripts need them."""
+U+009F), line separator (U+2028) and paragraph separator (U+2029). All of them end or hide a line somewhere:
+in a URL path, in a log, on a terminal. Format characters (Cf) are allowed: some scripts need them."""
 
 
 def incoming_document(

@@ -4,7 +4,6 @@ import json
 import logging
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
@@ -73,17 +72,18 @@ class _Look:
 
     @classmethod
     def at(cls, index: Path) -> "_Look":
+        """Look at an index; `settled` is False if a folder cannot be listed or a status cannot be read."""
         found: list[tuple[str, ...]] = []
-        settled = True
-        folders = [index / "generations" / generation for generation in generations(index)]
-        for path in (index / POINTER, *(path for folder in folders for path in _entries(folder))):
-            try:
+        try:
+            folders = [index / "generations" / generation for generation in generations(index)]
+            inside = [path for folder in folders for path in (folder, *sorted(folder.iterdir()))]
+            settled = True
+            for path in (index / POINTER, *inside):
                 status = path.lstat()
-            except OSError as error:
-                found.append((str(path), str(error.errno)))
-                continue
-            settled = settled and is_settled(status)
-            found.append((str(path), *map(str, as_seen("", status))))
+                settled = settled and is_settled(status)
+                found.append((str(path), *map(str, as_seen("", status))))
+        except OSError as error:
+            return cls((*found, (str(error.errno),)), settled=False)
         return cls(tuple(found), settled)
 
 
@@ -206,8 +206,12 @@ class Library:
             return None
 
     def _last_sound(self, name: str, refusals: list[CorruptIndex | OSError]) -> LoadedIndex | None:
-        pointer = best_pointer(self.root, name)
         damage = refusals[0]
+        try:
+            pointer = best_pointer(self.root, name)
+        except OSError as error:
+            refusals.append(error)
+            return None
         for generation in (pointer.generation, *pointer.before) if pointer else ():
             try:
                 return replace(self._open_generation(name, generation), instead_of=str(damage))
@@ -253,13 +257,6 @@ class Library:
         return LoadedIndex(
             name=name, folder=folder, manifest=manifest, corpus=corpus, vectors=vectors, lexical=lexical
         )
-
-
-def _entries(folder: Path) -> list[Path]:
-    """Return a folder and its entries, in order of names; the folder alone if it cannot be listed."""
-    with suppress(OSError):
-        return [folder, *sorted(folder.iterdir())]
-    return [folder]
 
 
 def _is_lasting(error: CorruptIndex | OSError) -> bool:

@@ -135,7 +135,7 @@ def mark_at(index: Path, position: int) -> Mark | None:
     Raises:
         CorruptIndex: the first line is damaged.
     """
-    with suppress(FileNotFoundError), (index / JOURNAL).open("rb") as file:
+    with suppress(FileNotFoundError), (index / JOURNAL).open("rb", buffering=0) as file:
         return Mark(position, _identity(file), _base(index, file)[0])
     return None
 
@@ -149,7 +149,7 @@ def holds(index: Path, mark: Mark) -> bool:
     Raises:
         CorruptIndex: the first line is damaged.
     """
-    with suppress(FileNotFoundError), (index / JOURNAL).open("rb") as file:
+    with suppress(FileNotFoundError), (index / JOURNAL).open("rb", buffering=0) as file:
         base, header = _base(index, file)
         if (_identity(file), base) != (mark.file, mark.base):
             return False
