@@ -220,7 +220,7 @@ class Corpus:
 
     def _chunk_row(self, number: int) -> Any:
         if not 0 <= number < self.num_chunks:
-            raise ShapeError(f"chunk {number} was asked for; there are {self.num_chunks}, from 0")
+            raise ShapeError(f"chunk {number} does not exist; there are {self.num_chunks}, from 0")
         return self.chunk_table[number]
 
     def _entry(self, doc: int) -> Entry:
@@ -229,7 +229,7 @@ class Corpus:
 
     def _document_row(self, doc: int) -> Any:
         if not 0 <= doc < self.num_documents:
-            raise ShapeError(f"document {doc} was asked for; there are {self.num_documents}, from 0")
+            raise ShapeError(f"document {doc} does not exist; there are {self.num_documents}, from 0")
         return self.document_table[doc]
 
 
