@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.convertors import PathConvertor, register_url_convertor
 
 from contextsvc.api.operations import Body, EngineHere, answers
 from contextsvc.records.json import Json
@@ -70,6 +71,15 @@ class PublishedView(BaseModel):
     seconds: float
 
 
+class _DocId(PathConvertor):
+    """A document id in a path: any text, also with a line end, so that the publisher can refuse it."""
+
+    regex = "(?s:.*)"
+
+
+register_url_convertor("doc_id", _DocId())
+
+
 @documents.put(
     "/v1/indexes/{name}/documents",
     response_model=Accepted,
@@ -83,7 +93,7 @@ def put_documents(name: str, body: DocumentsBody, engine: EngineHere) -> Json:
 
 
 @documents.delete(
-    "/v1/indexes/{name}/documents/{doc_id:path}",
+    "/v1/indexes/{name}/documents/{doc_id:doc_id}",
     response_model=Accepted,
     responses=answers("deleted", 404, 500),
 )

@@ -37,6 +37,7 @@ from contextsvc.storage.generation import (
     applied,
     claimed_manifest,
     current,
+    disk_writes,
     open_manifest,
     stage,
 )
@@ -216,7 +217,8 @@ class _Build:
             raise SourceError("found no text to index; expected at least one document with words in it")
         previous = PreviousGeneration(self._base[0], merger.chunks_from(0)) if self._base else None
         self._start_phase("writing the searches")
-        search_settings = self._parts.write_search(folder, corpus, previous)
+        with disk_writes():
+            search_settings = self._parts.write_search(folder, corpus, previous)
         record_probes(folder, corpus, *self._parts.open_search(self._staged.index.name, folder, corpus))
         self.progress.num_chunks = corpus.num_chunks
         self.progress.num_tokens = int(corpus.chunk_tokens.sum())

@@ -1,7 +1,6 @@
 """Calibrations: stored placebo effects of a generation, those of the package, and thresholds from them."""
 
 import json
-import os
 from collections.abc import Sequence
 from functools import lru_cache
 from importlib import resources
@@ -12,13 +11,15 @@ from contextsvc.measuring.records import Calibration, TargetKind, Threshold
 from contextsvc.measuring.verdicts import threshold_from
 from contextsvc.records.fingerprints import Fingerprint, digest
 from contextsvc.records.json import decode, encode
-from contextsvc.storage.generation import write_synced
+from contextsvc.storage.generation import CALIBRATIONS, companions_of, write_companion
 
 PACKAGED = "calibrations"
 
 
 def store_calibration(folder: Path, generation: str, calibration: Calibration) -> Path:
     """Store a calibration of a generation; it atomically replaces one of the same reader, method and kind.
+
+    Threads and processes may store at the same time: the last one wins, and readers find a whole file.
 
     Args:
         folder: Folder of the generation, ROOT/NAME/generations/ID.
@@ -27,12 +28,12 @@ def store_calibration(folder: Path, generation: str, calibration: Calibration) -
 
     Returns:
         The file, outside the folder of the generation, which is never changed.
+
+    Raises:
+        WriteError: the file could not be written; nothing is left behind.
     """
     path = _path(folder, generation, calibration.reader, calibration.method, calibration.target_kind)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(f".{os.getpid()}.tmp")
-    write_synced(partial, encode(calibration))
-    partial.replace(path)
+    write_companion(path, encode(calibration))
     return path
 
 
@@ -97,4 +98,4 @@ def _stored(path: Path) -> Calibration | None:
 
 def _path(folder: Path, generation: str, reader: Fingerprint, method: str, kind: TargetKind) -> Path:
     name = f"{kind}-{digest(str(reader), method)[:16]}.json"
-    return folder.parent.parent / "calibrations" / generation / name
+    return companions_of(folder, CALIBRATIONS) / generation / name

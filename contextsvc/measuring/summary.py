@@ -1,6 +1,5 @@
 """Summary of the measurements of a generation: computed from many queries, stored beside it."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from contextsvc.measuring.records import Threshold, Utilization, UtilizationSumm
 from contextsvc.measuring.statistics import mean_interval
 from contextsvc.ports.reading import Cost
 from contextsvc.records.json import encode
-from contextsvc.storage.generation import write_synced
+from contextsvc.storage.generation import UTILIZATION, companions_of, write_companion
 
 
 def summarise(generation: str, found: Sequence[Utilization], seed: int) -> UtilizationSummary:
@@ -68,12 +67,12 @@ def _common(thresholds: Sequence[Threshold]) -> Threshold:
 
 
 def store_summary(folder: Path, summary: UtilizationSummary) -> None:
-    """Store the summary of a generation; it atomically replaces the one before."""
-    path = summary_path(folder, summary.generation)
-    path.parent.mkdir(exist_ok=True)
-    partial = path.with_suffix(f".{os.getpid()}.tmp")
-    write_synced(partial, encode(summary))
-    partial.replace(path)
+    """Store the summary of a generation; it atomically replaces the one before.
+
+    Raises:
+        WriteError: the file could not be written; nothing is left behind.
+    """
+    write_companion(summary_path(folder, summary.generation), encode(summary))
 
 
 def summary_path(folder: Path, generation: str) -> Path:
@@ -81,4 +80,4 @@ def summary_path(folder: Path, generation: str) -> Path:
 
     It lies outside the folder of the generation, which is never changed.
     """
-    return folder.parent.parent / "utilization" / f"{generation}.json"
+    return companions_of(folder, UTILIZATION) / f"{generation}.json"

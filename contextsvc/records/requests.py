@@ -3,24 +3,12 @@
 from dataclasses import dataclass
 
 from contextsvc.errors import InvalidRequest
+from contextsvc.records.validation import require_unicode as require_unicode
 
 MAX_QUERY_CHARS = 8_192
 MAX_FILTER_CHARS = 16_384
 MAX_BUDGET_TOKENS = 1_000_000
 MAX_CHUNKS = 64
-
-
-def require_unicode(text: str, what: str) -> str:
-    """Return the text if it can be encoded as UTF-8.
-
-    Raises:
-        InvalidRequest: it holds half a surrogate pair, which JSON can write as an escape.
-    """
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise InvalidRequest(f"{what} has half a surrogate pair at character {error.start}") from None
-    return text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -68,6 +68,4 @@ def test_check_names_an_alias_of_nothing(tmp_path: Path, capsys: pytest.CaptureF
     left.found = watch.found
     build_index(tmp_path, "pages", [Document("other", "Apples ripen.")], fake_parts(), deduplicator=left)
     assert ran("index", "check", "pages", "--root", str(tmp_path)) == 2
-    assert "alias 'v1' stands for document 'v0', which is not there" in " ".join(
-        capsys.readouterr().err.split()
-    )
+    assert "alias 'v1' names document 'v0', which does not exist" in " ".join(capsys.readouterr().err.split())

@@ -1,5 +1,6 @@
 """Thresholds: which calibration is used, and which is not."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from contextsvc.measuring.calibration import packaged_calibrations, store_calibr
 from contextsvc.measuring.records import Calibration, Target, TargetKind, Threshold
 from contextsvc.records.documents import Document
 from contextsvc.records.fingerprints import Fingerprint
+from contextsvc.records.json import decode
 from contextsvc.records.packs import ContextPack
 from contextsvc.storage.library import Library, LoadedIndex
 from contextsvc.wiring import open_search
@@ -207,3 +209,23 @@ def test_a_new_generation_is_not_measured_with_the_threshold_of_the_old(
     old, new = (measurer.measure(i, fake_pack(i, "backup"), BACKUP_ONLY) for i in (index, grown))
     assert (old.threshold.eps, old.score) == (9.0, 0.0)
     assert (new.threshold.eps, new.score) == (0.1, 1.0)
+
+
+def test_many_threads_store_at_once(folder: Path) -> None:
+    def store(number: int) -> None:
+        for _ in range(75):
+            store_calibration(folder, "g1", replace(OWN, placebo_effects=(number / 10,) * 20))
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(store, range(8)))
+    (path,) = (folder.parents[1] / "calibrations" / "g1").iterdir()
+    assert decode(Calibration, path.read_bytes()).placebo_effects[0] in [number / 10 for number in range(8)]
+
+
+def test_a_calibration_that_cannot_be_stored_leaves_nothing_behind(folder: Path) -> None:
+    path = store_calibration(folder, "g1", OWN)
+    path.unlink()
+    (path / "taken").mkdir(parents=True)
+    with pytest.raises(OSError, match=path.name):
+        store_calibration(folder, "g1", OWN)
+    assert list(path.parent.iterdir()) == [path]

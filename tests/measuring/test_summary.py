@@ -1,15 +1,18 @@
 """Summaries of many measurements: means and shares worked out by hand."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from contextsvc.errors import UserError
-from contextsvc.measuring.records import Controls, Threshold, Utilization
-from contextsvc.measuring.summary import summarise
+from contextsvc.measuring.records import Controls, Threshold, Utilization, UtilizationSummary
+from contextsvc.measuring.summary import store_summary, summarise, summary_path
 from contextsvc.ports.reading import Cost
+from contextsvc.records.json import decode
 from tests.comparisons import THRESHOLD, utilization
 
 
@@ -91,3 +94,18 @@ def test_the_score_lies_in_its_interval_and_partial_ones_move_only_the_cost(
     mixed = summarise("g1", finished + [partial()] * num_partial, seed=0)
     assert replace(mixed, cost=line.cost) == line
     assert mixed.cost.reader_calls == line.cost.reader_calls + num_partial
+
+
+def test_many_threads_store_at_once(tmp_path: Path) -> None:
+    folder = tmp_path / "generations" / "g1"
+    summary = summarise("g1", [utilization()], 0)
+
+    def store(number: int) -> None:
+        for _ in range(75):
+            store_summary(folder, replace(summary, score=number / 10))
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(store, range(8)))
+    (path,) = (tmp_path / "utilization").iterdir()
+    assert path == summary_path(folder, "g1")
+    assert decode(UtilizationSummary, path.read_bytes()).score in [number / 10 for number in range(8)]

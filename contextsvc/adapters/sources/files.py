@@ -12,8 +12,9 @@ from typing import BinaryIO
 from contextsvc.adapters.sources.folders import walk
 from contextsvc.adapters.sources.jsonl import bounded_lines, document_of_line
 from contextsvc.adapters.sources.text_files import decode_text, first_heading, split_front_matter
-from contextsvc.errors import MissingExtra, SourceError
+from contextsvc.errors import InvalidRequest, MissingExtra, SourceError
 from contextsvc.records.documents import Document
+from contextsvc.records.validation import check_id_characters
 
 HtmlReader = Callable[[str], tuple[str, str]]
 """Turns HTML markup into (title or "", Markdown text); raises SourceError or MissingExtra."""
@@ -195,7 +196,13 @@ def _read_folder(source: str, max_file_bytes: int, html: HtmlReader | None) -> I
 
 def _read_file(file: _File, max_file_bytes: int, html: HtmlReader | None) -> Iterator[Document | Skipped]:
     try:
-        # Opening a pipe would wait for a writer, perhaps forever.
+        check_id_characters(file.doc_id, "its name")
+    except InvalidRequest as error:
+        # The name on one line, as a report shows it.
+        yield Skipped(repr(file.source)[1:-1], f"{error}; rename it")
+        return
+    try:
+        # Opening a pipe would wait for a writer that may never come.
         if not stat.S_ISREG(file.path.stat().st_mode):
             raise SourceError("not a regular file")
         with file.path.open("rb") as opened:

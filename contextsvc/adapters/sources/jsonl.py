@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from typing import BinaryIO, NoReturn
 
 from contextsvc.adapters.sources.text_files import decode_text
-from contextsvc.errors import SourceError
+from contextsvc.errors import InvalidRequest, SourceError
 from contextsvc.records.documents import Document
+from contextsvc.records.validation import incoming_document
 
 _SKIP_BYTES = 1 << 20
 _TYPES = {
@@ -49,19 +50,16 @@ def document_of_line(line: bytes, source: str, path: str) -> Document:
         path: Path of the file.
 
     Raises:
-        SourceError: the line is not a JSON object in UTF-8, a key is missing or has another type, a metadata
-            value is neither a scalar nor a list of scalars, or a text has characters that UTF-8 cannot
-            encode.
+        SourceError: the line is not a JSON object in UTF-8, a key is missing or has another type, or
+            `validation.incoming_document` refuses the document.
     """
     record = _object(decode_text(line))
     doc_id, text = _text(record, "doc_id"), _text(record, "text")
     title = _text(record, "title") if record.get("title") is not None else ""
-    for key, value in (("doc_id", doc_id), ("text", text)):
-        if not value.strip():
-            raise SourceError(f"{key!r} is empty")
-    return Document(
-        doc_id, text, title=title, source=source, format="plain", metadata={"path": path, **_metadata(record)}
-    )
+    try:
+        return incoming_document(doc_id, text, title, source, "plain", {"path": path, **_metadata(record)})
+    except InvalidRequest as error:
+        raise SourceError(str(error)) from None
 
 
 def _object(text: str) -> dict[str, object]:
@@ -88,7 +86,7 @@ def _text(record: dict[str, object], key: str) -> str:
     value = record[key]
     if not isinstance(value, str):
         raise SourceError(f"{key!r} is {_named(value)}, expected text")
-    return _encodable(value, key)
+    return value
 
 
 def _metadata(record: dict[str, object]) -> dict[str, object]:
@@ -97,28 +95,11 @@ def _metadata(record: dict[str, object]) -> dict[str, object]:
         return {}
     if not isinstance(metadata, dict):
         raise SourceError(f"'metadata' is {_named(metadata)}, expected an object")
-    for key, value in metadata.items():
-        for item in (key, *(value if isinstance(value, list) else [value])):
-            if isinstance(item, dict | list):
-                raise SourceError(f"'metadata' is nested at {key!r}; expected scalars or lists of them")
-            if isinstance(item, str):
-                _encodable(item, "metadata")
     return {key: _without_nulls(value) for key, value in metadata.items() if value is not None}
 
 
 def _without_nulls(value: object) -> object:
     return [item for item in value if item is not None] if isinstance(value, list) else value
-
-
-def _encodable(value: str, key: str) -> str:
-    """Refuse characters that JSON can escape but a text file cannot hold: half a surrogate pair, and NUL."""
-    try:
-        value.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise SourceError(f"{key!r} has half a surrogate pair at character {error.start}") from None
-    if (at := value.find("\0")) >= 0:
-        raise SourceError(f"{key!r} has a NUL character at character {at}")
-    return value
 
 
 def _named(value: object) -> str:

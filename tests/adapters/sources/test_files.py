@@ -246,3 +246,22 @@ def test_the_for_statement_of_the_python_reference() -> None:
     assert document.source == "pydoc_data.topics:for"
     assert document.format == "plain"
     assert document.metadata["python"] == f"{sys.version_info.major}.{sys.version_info.minor}"
+
+
+@pytest.mark.parametrize("control", ["\n", "\r", "\t", "\x7f", "\x85", "\u2028"])
+@pytest.mark.parametrize("place", ["{}.md", "in{}ner/a.md", "{}.jsonl"])
+def test_a_name_with_a_control_character_is_skipped_with_its_reason(
+    tmp_path: Path, control: str, place: str
+) -> None:
+    odd = tmp_path / "docs" / place.format(f"a{control}b")
+    odd.parent.mkdir(parents=True)
+    odd.write_text('{"doc_id": "d", "text": "t"}')
+    (tmp_path / "docs" / "z.md").write_text("Read.")
+    skipped, read = read_documents([str(tmp_path / "docs")], LIMIT, None)
+    assert isinstance(skipped, Skipped)
+    assert f"its name has the control character U+{ord(control):04X} at character" in skipped.reason
+    assert skipped.reason.endswith("rename it")
+    assert skipped.source.isprintable()
+    assert isinstance(read, Document)
+    (alone,) = read_documents([str(odd)], LIMIT, None)
+    assert isinstance(alone, Skipped) == ("in" not in place.format(""))
