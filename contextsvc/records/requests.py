@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from contextsvc.errors import InvalidRequest
-from contextsvc.records.validation import require_unicode as require_unicode
+from contextsvc.records.validation import require_unicode
 
 MAX_QUERY_CHARS = 8_192
 MAX_FILTER_CHARS = 16_384

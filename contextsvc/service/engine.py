@@ -13,7 +13,8 @@ from contextsvc.measuring.records import Target, Utilization
 from contextsvc.ports import JobQueue
 from contextsvc.records.json import Json, decode, encode
 from contextsvc.records.packs import ContextPack
-from contextsvc.records.requests import PackRequest, require_unicode
+from contextsvc.records.requests import PackRequest
+from contextsvc.records.validation import require_unicode
 from contextsvc.service.background import BackgroundMeasuring
 from contextsvc.service.caching import CachedAssembler, CachedMeasurer, CacheState
 from contextsvc.service.publishing import Publisher
