@@ -279,7 +279,7 @@ class _Build:
         settings = {**self._parts.settings, "num_tokens": self.progress.num_tokens, **search_settings}
         settings |= self._deduplicator.manifest_settings
         return {
-            "embedder": self._parts.embedder.fingerprint,
+            "embedder": str(self._parts.embedder.fingerprint),
             "dim": self._parts.embedder.dim,
             "num_documents": corpus.num_documents,
             "num_chunks": corpus.num_chunks,
