@@ -40,7 +40,7 @@ def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
         (["nope"], "No such command"),
         (["pack", "query"], "--index"),
         (["index", "show", "nope", "--root", "ROOT"], "no index 'nope'"),
-        (["index", "check", "../x", "--root", "ROOT"], "no index name"),
+        (["index", "check", "../x", "--root", "ROOT"], "is not an index name"),
         (["index", "build", "/nowhere/at/all", "--index", "x", "--root", "ROOT"], "no such file or folder"),
         (["pack", "q", "--index", "pages", "--filters", "{"], "not JSON"),
         (["pack", "q", "--index", "pages", "--filters", "[]"], "JSON object"),
