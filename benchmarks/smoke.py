@@ -46,7 +46,7 @@ TRIALS: Mapping[str, Sequence[str]] = {
 """By name under `benchmarks`: command lines, each of which gets `--dry`."""
 
 ELSEWHERE: Mapping[str, str] = {
-    "crashes": "needs no data set; the tests kill writers and damage files by the same means",
+    "crashes": "needs no data set; the tests kill writers and damage files by the same means"
 }
 """Benchmarks that are not tried here, and why."""
 

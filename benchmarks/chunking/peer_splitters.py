@@ -13,10 +13,7 @@ ENCODING = "cl100k_base"
 SEPARATORS = ["\n\n", "\n", ".", "?", "!", " ", ""]
 """Of the published run; LangChain's default has no sentence ends."""
 
-COUNTED_IN = {
-    "RecursiveCharacter": "all-MiniLM-L6-v2, special tokens included",
-    "TokenText": ENCODING,
-}
+COUNTED_IN = {"RecursiveCharacter": "all-MiniLM-L6-v2, special tokens included", "TokenText": ENCODING}
 """What a chunk's size is counted in. The first is how the published MiniLM rows must have been made: counted
 in cl100k_base, as in the rows of OpenAI's embedder, chunks meet neither their mean size nor their
 precision-omega.

@@ -44,12 +44,7 @@ class _LangChain:
     def ask(self, query: str, k: int) -> list[Passage]:
         """Nearest first; the store's scores are squared distances, turned round here."""
         return [
-            Passage(
-                piece.metadata["source"],
-                piece.page_content,
-                -float(distance),
-                *_span(piece),
-            )
+            Passage(piece.metadata["source"], piece.page_content, -float(distance), *_span(piece))
             for piece, distance in self._store.similarity_search_with_score(query, k)
         ]
 

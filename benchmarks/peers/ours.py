@@ -98,13 +98,7 @@ class Ours:
         """What a request gets that lets the budget alone limit it; empty where not one chunk fits."""
         s, index = self._settings, self._library.get(_NAME)
         request = PackRequest(
-            _NAME,
-            query,
-            budget_tokens,
-            MAX_CHUNKS,
-            INDEX_TOKENIZER,
-            s.ordering,
-            trim=self._trim,
+            _NAME, query, budget_tokens, MAX_CHUNKS, INDEX_TOKENIZER, s.ordering, trim=self._trim
         )
         try:
             pack = self._assembler.assemble(index, request, lambda _: None)

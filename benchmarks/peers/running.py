@@ -37,8 +37,16 @@ def peers_python() -> Path | None:
     return place if place.is_file() else None
 
 
+def can_run(side: str) -> bool:
+    """True if the environment of a side exists; prints a line if not."""
+    able = side in OWN or peers_python() is not None
+    if not able:
+        print(f"{side} is left out: the peers have no environment; make it: make peers")
+    return able
+
+
 class Running:
-    """A side at work; use it in a `with` block.
+    """A running side; use it in a `with` block.
 
     Args:
         name: One of `worker.SIDES`.
@@ -53,12 +61,7 @@ class Running:
         RuntimeError: from any call: what the side said before it ended.
     """
 
-    def __init__(
-        self,
-        name: str,
-        model: Path,
-        environment: Mapping[str, str] | None = None,
-    ) -> None:
+    def __init__(self, name: str, model: Path, environment: Mapping[str, str] | None = None) -> None:
         python = Path(sys.executable) if name in OWN else peers_python()
         if python is None:
             raise SystemExit(f"skipped: {name} needs the peers' environment; make it: make peers")

@@ -26,8 +26,7 @@ def collection(tmp_path: Path) -> Collection:
 
 
 def test_ours_is_what_the_service_indexes_found_in_four_ways(collection: Collection) -> None:
-    settings = Settings.from_env()
-    with ours(collection, settings, build_embedder(settings)) as found:
+    with ours(collection, build_embedder(Settings.from_env())) as found:
         assert [one.name for one in found] == [
             "ours, dense", "ours, dense, texts embedded", "ours, dense, contextual sentences", "ours, hybrid",
         ]  # fmt: skip
