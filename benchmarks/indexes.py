@@ -1,12 +1,18 @@
-"""Temporary indexes behind an engine, and queries drawn from an index."""
+"""Temporary indexes behind an engine, queries drawn from an index, and a running service."""
 
+import os
+import socket
+import subprocess
+import sys
 import tempfile
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 
 from contextsvc.indexing.build import build_index
@@ -49,3 +55,38 @@ def drawn_queries(corpus: Corpus, num_queries: int, seed: int) -> list[str]:
             first = int(rng.integers(len(words) - size))
             queries[" ".join(words[first : first + size])] = None
     return list(queries)
+
+
+@contextmanager
+def served(environment: Mapping[str, str], tree: Path | None = None) -> Iterator[httpx.Client]:
+    """A client of the service in a process of its own, which ends with the block.
+
+    Args:
+        environment: Variables added to those of this process; `CONTEXTSVC_ROOT` names the indexes.
+        tree: Root of the checkout to run; None: the working folder.
+
+    Raises:
+        SystemExit: the service ends before it is ready.
+    """
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "contextsvc", "serve", "--port", str(port)]
+    with (
+        tempfile.TemporaryFile() as log,
+        subprocess.Popen(
+            command, cwd=tree, env={**os.environ, **environment}, stdout=log, stderr=log
+        ) as process,
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=600) as client,
+    ):
+        try:
+            while process.poll() is None:
+                with suppress(httpx.HTTPError):
+                    client.get("/readyz").raise_for_status()
+                    break
+                time.sleep(0.1)
+            else:
+                raise SystemExit(f"the service ended with {process.returncode} before it was ready")
+            yield client
+        finally:
+            process.terminate()

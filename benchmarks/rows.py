@@ -144,12 +144,10 @@ def machine() -> str:
     model = "unknown processor"
     info = Path("/proc/cpuinfo")
     if info.exists():
-        names = [
-            line.partition(":")[2].strip() for line in info.read_text().splitlines() if "model name" in line
-        ]
-        model = names[0] if names else model
-        kinds = [kind for kind in ("amx_bf16", "avx512_bf16") if kind in info.read_text()]
-        model += f" ({', '.join(kinds)})" if kinds else ""
+        text = info.read_text()
+        names = [line.partition(":")[2].strip() for line in text.splitlines() if "model name" in line]
+        kinds = [kind for kind in ("amx_bf16", "avx512_bf16") if kind in text]
+        model = (names or [model])[0] + (f" ({', '.join(kinds)})" if kinds else "")
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return f"{model}, {os.cpu_count()} cores, {memory:.0f} GiB, Python {platform.python_version()}"
 

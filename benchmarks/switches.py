@@ -1,7 +1,7 @@
 """Command line of a benchmark: `--dry`, sizes, choices of names, and what else several benchmarks take."""
 
 import argparse
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -100,6 +100,8 @@ def asked_for(
         )
     parser.add_argument("--dry", action="store_true", help="print, and leave benchmarks/results as it is")
     given = vars(parser.parse_args(argv))
+    if unknown := sorted(set(given.get("runs", ())) - set(runs)):
+        parser.error(f"unknown: {', '.join(unknown)}; choose from {', '.join(runs)}")
     found = {name: tuple(given[name]) if name in (names or {}) else given[name] for name in defaults}
     return Asked(
         base=command,
@@ -107,23 +109,11 @@ def asked_for(
         sizes={name: given[name] for name in usual},
         names={name: tuple(given[name]) for name in names or {}},
         unusual={name: value for name, value in found.items() if value != defaults[name]},
-        runs=runs_asked(parser, given.get("runs") or (), runs),
+        runs=given.get("runs") or list(runs),
         part=given.get("part", "all"),
         limit=given.get(limit),
         folder=given.get(folder),
     )
-
-
-def runs_asked(parser: argparse.ArgumentParser, named: Sequence[str], runs: Iterable[str]) -> list[str]:
-    """The named runs, all if none is named.
-
-    Raises:
-        SystemExit: there is no such run.
-    """
-    known = list(runs)
-    if unknown := sorted(set(named) - set(known)):
-        parser.error(f"unknown: {', '.join(unknown)}; choose from {', '.join(known)}")
-    return list(named) or known
 
 
 def spelled(values: Mapping[str, Value]) -> str:

@@ -104,38 +104,45 @@ def serving(root: Path) -> Settings:
 
 
 def measured(
-    settings: Settings, parts: IndexParts, documents: list[Document], num_updates: int
-) -> tuple[dict[str, float], dict[str, object]]:
-    """Figures and details of updates alone and under readers."""
+    benchmark: str, data: str, settings: Settings, parts: IndexParts, documents: list[Document], asked: Asked
+) -> list[Row]:
+    """Rows of updates alone and under readers."""
+    num = asked["updates"]
     built = build_index(settings.root, "docs", documents, parts)
     engine = build_engine(settings)
-    updated(engine, documents[:num_updates], range(num_updates))  # loads what loads once
-    alone = updated(engine, documents, range(num_updates, 2 * num_updates))
+    updated(engine, documents[:num], range(num))  # loads libraries
+    alone = updated(engine, documents, range(num, 2 * num))
     queries = drawn_queries(engine.library.get("docs").corpus, 50, SEED)
     with Readers(engine, queries) as readers:
-        together = updated(engine, documents, range(2 * num_updates, 3 * num_updates))
+        together = updated(engine, documents, range(2 * num, 3 * num))
     figures = {
-        "update of 1 document, s, median": float(np.median(alone)),
+        "update of 1 document, s, median": np.median(alone),
         "update of 1 document, s, longest": max(alone),
-        f"the same under {NUM_READERS} readers, s, median": float(np.median(together)),
+        f"the same under {NUM_READERS} readers, s, median": np.median(together),
         f"the same under {NUM_READERS} readers, s, longest": max(together),
-        f"readers under {num_updates} publishes: errors": float(len(readers.errors)),
-        f"readers under {num_updates} publishes: answers": float(len(readers.milliseconds)),
-        f"readers under {num_updates} publishes: p95, ms": float(np.percentile(readers.milliseconds, 95)),
+        f"readers under {num} publishes: errors": len(readers.errors),
+        f"readers under {num} publishes: answers": len(readers.milliseconds),
+        f"readers under {num} publishes: p95, ms": np.percentile(readers.milliseconds, 95),
     }
     counts = ("num_documents", "num_chunks", "num_sentences", "num_vectors")
-    details: dict[str, object] = {count: getattr(built.manifest, count) for count in counts}
     last = engine.library.get("docs").manifest.settings
-    searched = {name: value for name, value in last.items() if name.startswith("vector_index")}
-    return figures, {**details, **searched, "generations_seen": len(readers.generations)}
+    details = {
+        **{count: getattr(built.manifest, count) for count in counts},
+        **{name: value for name, value in last.items() if name.startswith("vector_index")},
+        "generations_seen": len(readers.generations),
+    }
+    names = ("embedder", "exact_up_to")
+    chosen = {"documents": asked["documents"], **{name: getattr(settings, name) for name in names}}
+    command = asked.command(benchmark.partition("_")[2] or "exact")
+    sheet = Sheet(benchmark, data, SEED, command, chosen)
+    return [sheet.row(figure, float(value), num, details=details) for figure, value in figures.items()]
 
 
 def exact(asked: Asked, root: Path) -> list[Row]:
     """Paragraphs of one chunk each, few enough for an exact search."""
     pages, settings = dataset("etcd_docs", "content"), serving(root)
     documents = list(islice(paragraphs(pages), asked["documents"]))
-    found = measured(settings, build_index_parts(settings), documents, asked["updates"])
-    return rows_of("updates", fingerprint(pages), settings, asked, *found)
+    return measured("updates", fingerprint(pages), settings, build_index_parts(settings), documents, asked)
 
 
 def approximate(asked: Asked, root: Path) -> list[Row]:
@@ -145,26 +152,9 @@ def approximate(asked: Asked, root: Path) -> list[Row]:
     embedder, halves = build_embedder(settings), dict[str, tuple[int, int]]()
     abstracts = Abstracts.embedded(10 * num_documents, embedder, settings.home)
     documents = list(splices.documents(abstracts, num_documents, halves))
-    known = splices.KnownSplices(embedder, abstracts.vectors, halves)
-    found = measured(
-        settings, build_index_parts(settings, cast(Embedder, known)), documents, asked["updates"]
-    )
-    return rows_of("updates_approximate", fingerprint(dataset(*FILE)), settings, asked, *found)
-
-
-def rows_of(
-    benchmark: str, data: str, settings: Settings, asked: Asked, figures: dict[str, float],
-    details: dict[str, object],
-) -> list[Row]:  # fmt: skip
-    """One row a figure."""
-    chosen = {
-        "documents": asked["documents"],
-        "embedder": settings.embedder,
-        "exact_up_to": settings.exact_up_to,
-    }
-    command = asked.command(benchmark.partition("_")[2] or "exact")
-    sheet = Sheet(benchmark, data, SEED, command, chosen)
-    return [sheet.row(name, value, asked["updates"], details=details) for name, value in figures.items()]
+    known = cast(Embedder, splices.KnownSplices(embedder, abstracts.vectors, halves))
+    data, parts = fingerprint(dataset(*FILE)), build_index_parts(settings, known)
+    return measured("updates_approximate", data, settings, parts, documents, asked)
 
 
 RUNS = {"exact": exact, "approximate": approximate}

@@ -14,7 +14,7 @@ from benchmarks.ablation.packs import progress, squad
 from benchmarks.indexes import indexed
 from benchmarks.rows import Row
 from benchmarks.switches import asked_for
-from contextsvc.measuring.records import TargetKind
+from contextsvc.measuring.records import Calibration, TargetKind
 from contextsvc.measuring.verdicts import threshold_from
 from contextsvc.records.json import Json
 from contextsvc.service.experiments import Question, calibrate
@@ -47,8 +47,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             (found,) = calibrate(engine, "squad", questions, tell, asked["placebos"])
             found = replace(found, origin=ORIGIN)
             if not asked.dry:
-                name = engine.measurer.measurer.reader.name
-                store(name, kind, found.reader, found.method, found.placebo_effects)
+                store(engine.measurer.measurer.reader.name, kind, found)
             threshold = threshold_from(found.placebo_effects, ORIGIN, usual.seed)
             rows.append(
                 sheet.row(f"threshold, {kind} as target, nats/token", threshold.eps, threshold.num_placebos,
@@ -58,15 +57,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     asked.keep(rows)
 
 
-def store(name: str, kind: TargetKind, reader: str, method: str, effects: tuple[float, ...]) -> None:
+def store(name: str, kind: TargetKind, found: Calibration) -> None:
     """Write placebo effects where the package looks for them."""
-    content = {
-        "reader": reader,
-        "method": method,
-        "target_kind": kind,
-        "origin": ORIGIN,
-        "placebo_effects": effects,
-    }
+    names = ("reader", "method", "target_kind", "origin", "placebo_effects")
+    content = {**{name: getattr(found, name) for name in names}, "target_kind": kind}
     path = FOLDER / f"{name.lower()}-{kind}.json"
     path.write_text(json.dumps(content, indent=1) + "\n", "utf-8")
 

@@ -7,21 +7,9 @@ measurement twice.
 from collections.abc import Sequence
 from dataclasses import replace
 
+from benchmarks.ablation import packs as common
 from benchmarks.ablation.modes import calibrated
-from benchmarks.ablation.packs import (
-    MOST_TOKENS,
-    NUM_CHUNKS,
-    Labelled,
-    indexed,
-    labelled_packs,
-    measured,
-    measurer_of,
-    pack_for,
-    packed,
-    progress,
-    sized,
-    squad,
-)
+from benchmarks.ablation.packs import Labelled
 from benchmarks.rows import Row, dataset, fingerprint
 from benchmarks.scifact import FILE, load_abstracts
 from benchmarks.squad import Question
@@ -45,15 +33,15 @@ def duplicates(
     copies = {entry.doc_id: number for number, entry in enumerate(index.corpus.entries)}
     found = []
     for question in questions:
-        chunks = [packed.candidate for packed in pack_for(engine, index, question.text).chunks]
+        chunks = [packed.candidate for packed in common.pack_for(engine, index, question.text).chunks]
         gold = next(iter(index.corpus.chunks_of(copies[question.doc_id])))
         copy = next(iter(index.corpus.chunks_of(copies[question.doc_id + COPY])))
         others = [c.number for c in chunks if not c.chunk.doc_id.endswith(COPY) and c.number != gold][:4]
-        twice = packed(engine, index, question.text, [*others[:2], gold, *others[2:], copy])
+        twice = common.packed(engine, index, question.text, [*others[:2], gold, *others[2:], copy])
         utilization = measurer.measure(index, twice, Target(question.answer, "response"))
         if utilization.controls.depends_on_context:
             found.append((utilization, [p.candidate.number in (gold, copy) for p in twice.chunks]))
-        progress(f"pairs: {len(found)} of {most}")
+        common.progress(f"pairs: {len(found)} of {most}")
         if len(found) == most:
             break
     return found
@@ -61,26 +49,26 @@ def duplicates(
 
 def wrong_index(questions: list[Question], num_abstracts: int) -> list[Utilization]:
     """SQuAD questions and answers, measured on packs of scientific abstracts."""
-    with indexed("scifact", load_abstracts(num_abstracts), max_chunks=3) as (engine, index):
-        packs = [Labelled(q, pack_for(engine, index, q.text), ()) for q in questions]
-        return measured(measurer_of(engine), "wrong index", index, packs)
+    with common.indexed("scifact", load_abstracts(num_abstracts), max_chunks=3) as (engine, index):
+        packs = [Labelled(q, common.pack_for(engine, index, q.text), ()) for q in questions]
+        return common.measured(common.measurer_of(engine), "wrong index", index, packs)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """All three."""
     asked = asked_for(
         COMMAND, __doc__, argv, questions=NUM_WRONG, drawn=NUM_DRAWN, articles=12, abstracts=NUM_ABSTRACTS,
-        chunks=NUM_CHUNKS, tokens=MOST_TOKENS,
+        chunks=common.NUM_CHUNKS, tokens=common.MOST_TOKENS,
     )  # fmt: skip
     most = asked["questions"]
-    data, documents, drawn = squad(asked, 400, SEED)
+    data, documents, drawn = common.squad(asked, 400, SEED)
     questions = drawn[100:250]
     twice = {question.doc_id for question in questions}
     copies = [replace(d, doc_id=d.doc_id + COPY) for d in documents if d.doc_id in twice]
     sheet, rows = asked.sheet("ablation_controls", data, SEED), list[Row]()
-    with indexed("squad", [*documents, *copies], **sized(asked)) as (engine, index):
-        packs = labelled_packs(engine, index, drawn[:100], asked["drawn"])
-        measurer = calibrated(measurer_of(engine), engine.settings.reader_mode, index, packs)
+    with common.indexed("squad", [*documents, *copies], **common.sized(asked)) as (engine, index):
+        packs = common.labelled_packs(engine, index, drawn[:100], asked["drawn"])
+        measurer = calibrated(common.measurer_of(engine), engine.settings.reader_mode, index, packs)
         pairs = duplicates(engine, index, measurer, questions, min(most, NUM_PAIRS))
         again = repeated(engine, index, packs[: min(most, NUM_TWICE)])
     gold = [[v for v, copy in zip(u.verdicts, which, strict=True) if copy] for u, which in pairs]
@@ -115,7 +103,7 @@ def repeated(engine: Engine, index: LoadedIndex, packs: list[Labelled]) -> list[
     """1 if two measurers, each with a model of its own, find the same; only the cost may differ."""
     both = []
     for _ in range(2):
-        found = measured(measurer_of(engine), "twice", index, packs)
+        found = common.measured(common.measurer_of(engine), "twice", index, packs)
         both.append([replace(utilization, cost=Cost()) for utilization in found])
     return [float(a == b) for a, b in zip(*both, strict=True)]
 

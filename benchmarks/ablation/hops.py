@@ -5,14 +5,8 @@ The target is the gold answer, a word or two. Sentences of ours are measured in 
 
 from collections.abc import Sequence
 
-from benchmarks.ablation.figures import (
-    Ranked,
-    average_precision,
-    gold_first,
-    gold_on_top,
-    over_questions,
-    roc_area,
-)
+from benchmarks.ablation import figures
+from benchmarks.ablation.figures import Ranked
 from benchmarks.ablation.packs import SIDES, Cite, indexed, pack_of, peer_of, progress
 from benchmarks.hotpotqa import FILE, HopQuestion, load
 from benchmarks.rows import Row, dataset, fingerprint
@@ -103,19 +97,19 @@ def main(argv: Sequence[str] | None = None) -> None:
     rows: list[Row] = []
     with indexed("hotpotqa", documents) as (engine, index):
         for name, found in rankings(engine, index, questions[:most], sentences=False).items():
-            area, around = over_questions(roc_area, [found], SEED, 500)
+            area, around = figures.over_questions(figures.roc_area, [found], SEED, 500)
             label = f"{name}: area under ROC, supporting paragraphs against others"
             rows += [
                 sheet.row(label, area, len(found), around),
-                sheet.mean(f"{name}: both supporting paragraphs in the top two", gold_on_top(found)),
-                sheet.mean(f"{name}: a supporting paragraph first", gold_first(found)),
+                sheet.mean(f"{name}: both supporting paragraphs in the top two", figures.gold_on_top(found)),
+                sheet.mean(f"{name}: a supporting paragraph first", figures.gold_first(found)),
             ]
         by_way = rankings(engine, index, questions[: min(most, NUM_SENTENCES)], sentences=True)
         if "context-cite" in asked.names["sides"] and (cite := peer_of(engine)):
             by_way["context-cite, 64 masks"] = peer_rankings(cite, questions[: min(most, NUM_PEER)])
     for name, found in by_way.items():
         for some in sorted({min(NUM_PEER, len(found)), len(found)}):
-            precision = [average_precision(question) for question in found[:some]]
+            precision = [figures.average_precision(question) for question in found[:some]]
             label = f"{name}: average precision of supporting sentences, first {some} questions"
             rows.append(sheet.mean(label, precision))
     asked.keep(rows)

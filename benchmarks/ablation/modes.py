@@ -9,19 +9,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from benchmarks.ablation import packs as common
 from benchmarks.ablation.figures import Ranked, gold_first, over_questions, roc_area
-from benchmarks.ablation.packs import (
-    MOST_TOKENS,
-    NUM_CHUNKS,
-    Labelled,
-    indexed,
-    labelled_packs,
-    measured,
-    measurer_of,
-    progress,
-    sized,
-    squad,
-)
+from benchmarks.ablation.packs import Labelled
 from benchmarks.rows import Row, Sheet, Values
 from benchmarks.switches import asked_for
 from contextsvc.measuring.measurer import Measurer
@@ -39,7 +29,7 @@ def calibrated(measurer: Measurer, mode: str, index: LoadedIndex, packs: Sequenc
     effects: list[float] = []
     for number, found in enumerate(packs, start=1):
         effects.extend(measurer.placebo_effects(index, found.pack, found.target)[0])
-        progress(f"{mode}: placebos of {number}/{len(packs)} packs")
+        common.progress(f"{mode}: placebos of {number}/{len(packs)} packs")
     own = Calibration(
         measurer.reader.fingerprint, measurer.method, "response", "SQuAD dev, packs of 6", tuple(effects)
     )
@@ -110,27 +100,27 @@ def main(argv: Sequence[str] | None = None) -> None:
         questions=num_measured,
         drawn=num_drawn,
         articles=12,
-        chunks=NUM_CHUNKS,
-        tokens=MOST_TOKENS,
+        chunks=common.NUM_CHUNKS,
+        tokens=common.MOST_TOKENS,
     )
-    data, documents, drawn = squad(asked, 400, SEED)
+    data, documents, drawn = common.squad(asked, 400, SEED)
     sheet, rows = asked.sheet("ablation_modes", data, SEED), list[Row]()
     by_mode: dict[str, list[Utilization]] = {}
 
     def keep(mode: str, figure: str, values: list[float]) -> None:
         rows.append(sheet.mean(f"{mode}: {figure}", values, **chosen(mode)))
 
-    with indexed("squad", documents, **sized(asked)) as (engine, index):
-        drawing = labelled_packs(engine, index, drawn[:150], asked["drawn"])
-        packs = labelled_packs(engine, index, drawn[150:], asked["questions"])
+    with common.indexed("squad", documents, **common.sized(asked)) as (engine, index):
+        drawing = common.labelled_packs(engine, index, drawn[:150], asked["drawn"])
+        packs = common.labelled_packs(engine, index, drawn[150:], asked["questions"])
         for mode in asked.names["modes"]:
             num_drawn, num_measured = NUM_PACKS[mode]
-            measurer = measurer_of(engine, reader_mode=mode)
+            measurer = common.measurer_of(engine, reader_mode=mode)
             measurer = calibrated(measurer, mode, index, drawing[:num_drawn])
-            found = by_mode[mode] = measured(measurer, mode, index, packs[:num_measured])
+            found = by_mode[mode] = common.measured(measurer, mode, index, packs[:num_measured])
             rows += rows_of(mode, found, packs[:num_measured], sheet)
             if mode == "blocks":
-                again = measured(measurer, f"{mode} again", index, packs[:num_measured])
+                again = common.measured(measurer, f"{mode} again", index, packs[:num_measured])
                 keep(mode, "seconds, chunks measured before", [u.cost.seconds for u in again])
                 same = [float(a.verdicts == b.verdicts) for a, b in zip(found, again, strict=True)]
                 keep(mode, "equal bit for bit with kept states", same)

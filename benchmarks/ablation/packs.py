@@ -93,13 +93,13 @@ def measured(
 def peer_of(engine: Engine) -> Cite | None:
     """ContextCite's package on the engine's reader; None, with a printed line, if it is not installed."""
     try:
-        from benchmarks.ablation.peers import Peer
+        from benchmarks.ablation.peers import attributions_of
     except ModuleNotFoundError as error:
         if error.name != "context_cite":
             raise
         print("skipped: context-cite is not installed; pip install 'contextsvc[peers]'")
         return None
-    return Peer(assets.locate(engine.settings.home, engine.settings.reader)).attributions
+    return attributions_of(assets.locate(engine.settings.home, engine.settings.reader))
 
 
 def pack_for(engine: Engine, index: LoadedIndex, query: str) -> ContextPack:

@@ -10,21 +10,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from benchmarks.ablation import packs as common
 from benchmarks.ablation.figures import gold_first
-from benchmarks.ablation.packs import (
-    MOST_TOKENS,
-    NUM_CHUNKS,
-    SIDES,
-    Cite,
-    Labelled,
-    indexed,
-    labelled_packs,
-    measurer_of,
-    peer_of,
-    progress,
-    sized,
-    squad,
-)
+from benchmarks.ablation.packs import Cite, Labelled
 from benchmarks.rows import Row, Sheet
 from benchmarks.switches import asked_for
 from contextsvc.measuring.masks import subset_masks, telling_masks
@@ -78,23 +66,25 @@ def main(argv: Sequence[str] | None = None) -> None:
         COMMAND,
         __doc__,
         argv,
-        SIDES,
+        common.SIDES,
         questions=NUM_QUESTIONS,
         articles=12,
-        chunks=NUM_CHUNKS,
-        tokens=MOST_TOKENS,
+        chunks=common.NUM_CHUNKS,
+        tokens=common.MOST_TOKENS,
     )
-    data, documents, drawn = squad(asked, 60, SEED)
-    with indexed("squad", documents, **sized(asked)) as (engine, index):
-        packs = labelled_packs(engine, index, drawn, asked["questions"] + 1)
-        readers = {mode: measurer_of(engine, reader_mode=mode) for mode in ("masked", "blocks", "exact")}
+    data, documents, drawn = common.squad(asked, 60, SEED)
+    with common.indexed("squad", documents, **common.sized(asked)) as (engine, index):
+        packs = common.labelled_packs(engine, index, drawn, asked["questions"] + 1)
+        readers = {
+            mode: common.measurer_of(engine, reader_mode=mode) for mode in ("masked", "blocks", "exact")
+        }
         ways: dict[str, Way] = {
             "blocks, whole measurement": lambda p: effects(readers["blocks"], index, p),
             "blocks, chunks measured before": lambda p: effects(readers["blocks"], index, p),
             "masked, 32 subset masks": lambda p: subsets(readers["masked"].reader, p),
             "exact, leave-one-out": lambda p: leave_one_out(readers["exact"].reader, p),
         }
-        if "context-cite" in asked.names["sides"] and (cite := peer_of(engine)):
+        if "context-cite" in asked.names["sides"] and (cite := common.peer_of(engine)):
             ways |= {f"context-cite, {num} masks": cited(cite, num) for num in (32, 64)}
         asked.keep(rows(ways, packs, asked.sheet("ablation_speed", data, SEED, num_chunks=6)))
 
@@ -107,7 +97,7 @@ def rows(ways: dict[str, Way], packs: list[Labelled], sheet: Sheet) -> list[Row]
         for name, way in ways.items():
             if name.startswith("context-cite") and number > NUM_CITED:
                 continue
-            progress(f"question {number}/{len(packs) - 1}: {name}")
+            common.progress(f"question {number}/{len(packs) - 1}: {name}")
             started = time.perf_counter()
             values = way(found)
             if number:

@@ -7,13 +7,9 @@
 Each run writes its own rows.
 """
 
-import socket
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -21,7 +17,7 @@ from pathlib import Path
 import httpx
 import numpy as np
 
-from benchmarks.indexes import drawn_queries
+from benchmarks.indexes import drawn_queries, served
 from benchmarks.latency import peers
 from benchmarks.pairs import quantile
 from benchmarks.rows import Row, Sheet, dataset, fingerprint
@@ -37,30 +33,6 @@ COMMAND = "python -m benchmarks.latency"
 BUDGET, NUM_WARM = 800, 20
 USUAL = {"socket": ("queries", "pages"), "peers": ("queries", "chunks", "sides")}
 """Switches of each run."""
-
-
-@contextmanager
-def served(root: Path) -> Iterator[httpx.Client]:
-    """The service in a process of its own, as a user starts it."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "contextsvc", "serve", "--port", str(port), "--root", str(root)]
-    with (
-        tempfile.TemporaryFile() as log,
-        subprocess.Popen(command, stdout=log, stderr=log) as process,
-        httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client,
-    ):
-        try:
-            for _ in range(600):
-                try:
-                    client.get("/readyz").raise_for_status()
-                    break
-                except httpx.HTTPError:
-                    time.sleep(0.1)
-            yield client
-        finally:
-            process.terminate()
 
 
 def milliseconds(calls: list[Callable[[], httpx.Response]]) -> Float64Array:
@@ -85,7 +57,7 @@ def over_socket(asked: Asked, command: str) -> list[Row]:
         # The nonce keeps queries out of any cache that an earlier run left.
         nonce = str(time.time_ns())
         drawn = drawn_queries(Corpus.open(generation), NUM_WARM + num_queries, peers.SEED)
-        with served(settings.root) as client:
+        with served({"CONTEXTSVC_ROOT": folder}) as client:
 
             def ask(query: str) -> Callable[[], httpx.Response]:
                 body = {"index": "etcd", "query": f"{query} {nonce}", "budget_tokens": BUDGET}

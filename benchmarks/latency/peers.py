@@ -85,23 +85,16 @@ def in_turns(sides: Mapping[str, Timed], queries: Sequence[str], num_rounds: int
             sides[name].take([queries[place] for place in places])
 
 
-def passages(side: Running, count: Count) -> Ask:
-    """Asks a peer for passages; they are counted with an empty line between them."""
+def asking(side: Running, own: bool, count: Count) -> Ask:
+    """Asks ours for packs and a peer for passages, which are counted with an empty line between them."""
 
     def ask(queries: Sequence[str]) -> tuple[Sequence[float], Sequence[int]]:
+        if own:
+            found = side.pack(queries, BUDGET)
+            return found["seconds"], found["num_tokens"]
         found = side.ask(queries, NUM_PASSAGES)
         texts = ["\n\n".join(passage["text"] for passage in answer) for answer in found["answers"]]
         return found["seconds"], count(texts)
-
-    return ask
-
-
-def packs(side: Running) -> Ask:
-    """Asks ours for packs."""
-
-    def ask(queries: Sequence[str]) -> tuple[Sequence[float], Sequence[int]]:
-        found = side.pack(queries, BUDGET)
-        return found["seconds"], found["num_tokens"]
 
     return ask
 
@@ -121,8 +114,7 @@ def started(
     kept = {key: built[key] for key in ("num_documents", "num_chunks")}
     if own:
         kept["precision"] = Settings.from_env().precision if name == OURS else "float32"
-    ask = packs(side) if own else passages(side, count)
-    return Timed(ask, {**kept, "versions": side.about["versions"]})
+    return Timed(asking(side, own, count), {**kept, "versions": side.about["versions"]})
 
 
 def rows(sides: Mapping[str, Timed], data: str, command: str) -> list[Row]:

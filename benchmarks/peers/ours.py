@@ -1,4 +1,4 @@
-"""Ours as a side, set up by the environment as the command line is; and the encoder with nothing round it."""
+"""Ours as a side, with the settings of the environment; and the encoder alone."""
 
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -33,7 +33,7 @@ _NAME = "side"
 
 
 class Ours:
-    """`contextsvc index build` on a temporary folder: durable, with both searches, copies looked for."""
+    """As `contextsvc index build` into a temporary folder: durable, both searches, duplicates detected."""
 
     packages = PACKAGES
     _trim = True
@@ -44,14 +44,14 @@ class Ours:
         self._root = Path(self._place.name)
         self._embedder = build_embedder(self._settings)
         self._parts = build_index_parts(self._settings, self._embedder)
-        # Libraries of the searches load at first use; the peers' have loaded by now, too.
+        # Libraries of the searches load at first use; those of the peers are loaded by now.
         self._build("warm", [Document("warm", "Libraries load at first use.")])
         self._library = Library(self._root, self._embedder.fingerprint, open_search)
         self._assembler = build_assembler(self._settings, self._embedder)
         self._texts: tuple[str, dict[str, str]] = "", {}  # of a generation, by document
 
     def build(self, documents: Iterable[Text]) -> int:
-        """As the `Side` says; documents are read one by one."""
+        """As `Side`; documents are read one by one."""
         read = (
             Document(text.doc_id, text.text, text.title, text.doc_id, cast(Format, text.format))
             for text in documents
@@ -64,7 +64,7 @@ class Ours:
         return build_index(self._root, name, documents, self._parts, watch=watch).manifest.num_chunks
 
     def embedded(self) -> Iterator[str]:
-        """Every distinct sentence and title once, in order of first occurrence."""
+        """Each distinct sentence and title once, in order of first occurrence."""
         corpus = Corpus.open(*open_manifest(self._root, _NAME))
         told = np.zeros(len(corpus.sentence_vectors), dtype=bool)
         for entry, document in zip(corpus.document_table, corpus.documents(), strict=True):
@@ -79,7 +79,7 @@ class Ours:
                     yield document.text[start:end]
 
     def ask(self, query: str, k: int) -> list[Passage]:
-        """Candidates by rank, whether they went into the pack or were left out."""
+        """Candidates by rank, packed or dropped."""
         index = self._library.get(_NAME)
         request = PackRequest(_NAME, query, MAX_BUDGET_TOKENS, k, INDEX_TOKENIZER, "relevance")
         pack = self._assembler.assemble(index, request, lambda _: None)
@@ -95,7 +95,7 @@ class Ours:
         ]
 
     def pack(self, query: str, budget_tokens: int) -> tuple[list[Passage], int]:
-        """What a request gets that lets the budget alone limit it; empty where not one chunk fits."""
+        """The pack of a request that only the budget limits; empty if no chunk fits."""
         s, index = self._settings, self._library.get(_NAME)
         request = PackRequest(
             _NAME, query, budget_tokens, MAX_CHUNKS, INDEX_TOKENIZER, s.ordering, trim=self._trim
@@ -113,19 +113,19 @@ class Ours:
 
 
 class OursWhole(Ours):
-    """The same, its chunks never trimmed."""
+    """The same without trimming."""
 
     _trim = False
 
 
 def parts_of(chunk: Chunk) -> list[str]:
-    """The text of each span of a chunk."""
+    """Text of each span of a chunk."""
     at = [chunk.offset(start) for start, _ in chunk.spans]
     return [chunk.text[a : a + end - start] for a, (start, end) in zip(at, chunk.spans, strict=True)]
 
 
 class BareEncoder:
-    """The embedder alone: every text is a chunk, batches are sorted by length over all of them."""
+    """The embedder alone: each text is a chunk; batches are sorted by length over all texts."""
 
     packages = PACKAGES
 

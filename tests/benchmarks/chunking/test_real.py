@@ -32,7 +32,7 @@ def test_ours_is_what_the_service_indexes_found_in_four_ways(collection: Collect
         ]  # fmt: skip
         for one in found:
             best = one.passages[one.search(["When does the river flood?"], 1)[0][0]]
-            assert best.corpus == "small"
+            assert best.doc_id == "small"
             assert "river" in TEXT[best.start : best.end]
             assert "cat" not in TEXT[best.start : best.end]
         assert found[0].spans("small")[0][0] == 0
