@@ -32,15 +32,13 @@ def killed(num_trials: int, sheet: Sheet) -> list[Row]:
     found = json.loads(run.stdout)
     for fault in found["faults"]:
         print(fault, file=sys.stderr)
+    lost = "kill -9: trials after which something acknowledged was missing or the index unsound"
     figures = {
-        "kill -9: trials after which something acknowledged was missing or the index unsound": len(
-            found["faults"]
-        ),
+        lost: len(found["faults"]),
         "kill -9: operations acknowledged meanwhile": found["acknowledged"],
     }
-    return [
-        sheet.row(name, value, num_trials, None, found["killed_within"]) for name, value in figures.items()
-    ]
+    within = found["killed_within"]
+    return [sheet.row(name, value, num_trials, details=within) for name, value in figures.items()]
 
 
 def damaged(num_damages: int, sheet: Sheet) -> list[Row]:
@@ -68,9 +66,8 @@ def damaged(num_damages: int, sheet: Sheet) -> list[Row]:
 
 def _detected(root: Path, path: Path, at: int, draw: random.Random, cut: bool) -> bool:
     whole = path.read_bytes()
-    path.write_bytes(
-        whole[:at] if cut else whole[:at] + bytes([whole[at] ^ draw.randint(1, 255)]) + whole[at + 1 :]
-    )
+    rest = b"" if cut else bytes([whole[at] ^ draw.randint(1, 255)]) + whole[at + 1 :]
+    path.write_bytes(whole[:at] + rest)
     try:
         Library(root, FakeEmbedder().fingerprint, open_search, falls_back=False).get("pages")
     except CorruptIndex:

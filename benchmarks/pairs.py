@@ -12,6 +12,9 @@ from contextsvc.records.arrays import Float64Array, Int64Array
 
 ROUNDS = 9_999
 
+Values = Sequence[float] | Float64Array
+"""One value a question: (n,), n >= 1. A share is the mean of zeros and ones."""
+
 
 @dataclass(frozen=True, slots=True)
 class Difference:
@@ -27,7 +30,7 @@ class Difference:
     p: float
 
 
-def difference(first: Sequence[float], second: Sequence[float], seed: int) -> Difference:
+def difference(first: Values, second: Values, seed: int) -> Difference:
     """Compare two methods question by question.
 
     Under the null hypothesis each difference has either sign with equal probability. Signs are drawn `ROUNDS`
@@ -50,15 +53,17 @@ def difference(first: Sequence[float], second: Sequence[float], seed: int) -> Di
     return Difference(float(apart.mean()), mean_interval(apart, seed), float(found.pvalue))
 
 
-def ratio_interval(first: Sequence[float], second: Sequence[float], seed: int) -> tuple[float, float] | None:
-    """95 % bootstrap interval of the ratio of means, first over second.
+def ratio_interval(
+    first: Values, second: Values, seed: int, statistic: Callable[..., Float64Array] = np.sum
+) -> tuple[float, float] | None:
+    """95 % bootstrap interval of the ratio of a statistic (with sums: of means), first over second.
 
-    Both values of a question are drawn together. None if the second mean is 0 in a draw.
+    Both values of a question are drawn together. None if the second statistic is 0 in a draw.
     """
     above, below = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
 
     def ratios(drawn: Int64Array) -> Float64Array:
-        over, under = above[drawn].sum(axis=1), below[drawn].sum(axis=1)
+        over, under = statistic(above[drawn], axis=1), statistic(below[drawn], axis=1)
         found: Float64Array = np.divide(over, under, out=np.full_like(over, np.nan), where=under > 0)
         return found
 
@@ -81,24 +86,16 @@ def quantile(times: Float64Array, percent: int, seed: int = 11) -> tuple[float, 
 def times_as_long(
     times: Float64Array, yardstick: Float64Array, seed: int = 11
 ) -> tuple[float, tuple[float, float]]:
-    """The median over the yardstick's median, with its 95 % bootstrap interval.
+    """The median over the median of a yardstick, with its 95 % bootstrap interval.
 
-    Both times of a query are drawn together, because some queries are longer than others.
-
-    Args:
-        times: (n,) times, one a query, n >= 1.
-        yardstick: (n,) times above 0 of the same queries in the same order.
-        seed: Seed of the bootstrap.
+    Both hold one time a query, above 0, of the same queries in the same order: some are longer than others.
 
     Raises:
         ShapeError: the numbers of queries differ.
     """
     if len(times) != len(yardstick):
         raise ShapeError(f"pairs expected, found {len(times)} and {len(yardstick)} times")
-
-    def ratio(drawn: Int64Array) -> Float64Array:
-        found: Float64Array = np.median(times[drawn], axis=-1) / np.median(yardstick[drawn], axis=-1)
-        return found
-
-    whole = float(ratio(np.arange(len(times))[np.newaxis])[0])
-    return whole, resampled(len(times), ratio, seed)
+    ratio = float(np.median(times) / np.median(yardstick))
+    interval = ratio_interval(times, yardstick, seed, np.median)
+    assert interval is not None
+    return ratio, interval

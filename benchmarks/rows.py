@@ -5,6 +5,7 @@ import json
 import os
 import platform
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -12,15 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.pairs import difference, ratio_interval
+from benchmarks.pairs import Values, difference, ratio_interval
 from contextsvc.measuring.statistics import mean_interval
-from contextsvc.records.arrays import Float64Array
 
 RESULTS = Path(__file__).parent / "results"
 DATA_VARIABLE = "CONTEXTSVC_DATA"
-
-Values = Sequence[float] | Float64Array
-"""One value a question: (n,), n >= 1. A share is the mean of zeros and ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,6 +179,11 @@ def show(rows: Sequence[Row]) -> None:
     for row in rows:
         around = f" [{row.interval[0]:.4g}, {row.interval[1]:.4g}]" if row.interval else ""
         print(f"{row.benchmark}: {row.figure} = {row.value:.4g}{around} (n = {row.n}, {row.dataset})")
+
+
+def told(line: str) -> None:
+    """Print a line of progress on standard error."""
+    print(line, file=sys.stderr, flush=True)
 
 
 def read() -> list[dict[str, Any]]:

@@ -129,17 +129,10 @@ def published(
         corpus = Corpus.open(staged.folder)
         said = write_search(staged.folder, corpus, settings=settings)
         seconds = time.perf_counter() - started
-        staged.seal(
-            {
-                "embedder": embedder.fingerprint,
-                "dim": embedder.dim,
-                "num_documents": corpus.num_documents,
-                "num_chunks": corpus.num_chunks,
-                "num_sentences": len(corpus.sentence_table),
-                "num_vectors": len(corpus.sentence_vectors),
-                "settings": dict(said),
-            }
-        )
+        about = {"embedder": embedder.fingerprint, "dim": embedder.dim, "settings": dict(said)}
+        numbers = {"num_documents": corpus.num_documents, "num_chunks": corpus.num_chunks}
+        num_sentences, num_vectors = len(corpus.sentence_table), len(corpus.sentence_vectors)
+        staged.seal({**about, **numbers, "num_sentences": num_sentences, "num_vectors": num_vectors})
         staged.publish()
     return {**said, "num_chunks": num_chunks, "seconds_to_write": seconds}
 

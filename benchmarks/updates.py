@@ -68,9 +68,9 @@ class Readers:
         self.errors: list[str] = []
         self.milliseconds: list[float] = []
         self.generations: set[str] = set()
-        self._engine, self._queries = engine, queries
         self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._read, args=(n,)) for n in range(NUM_READERS)]
+        places = [(engine, queries, number) for number in range(NUM_READERS)]
+        self._threads = [threading.Thread(target=self._read, args=args) for args in places]
 
     def __enter__(self) -> "Readers":
         for thread in self._threads:
@@ -82,12 +82,11 @@ class Readers:
         for thread in self._threads:
             thread.join()
 
-    def _read(self, first: int) -> None:
-        number = first
+    def _read(self, engine: Engine, queries: list[str], number: int) -> None:
         while not self._stop.is_set():
             started = time.perf_counter()
             try:
-                pack = self._engine.context(Ask("docs", self._queries[number % len(self._queries)], 800))
+                pack = engine.context(Ask("docs", queries[number % len(queries)], 800))
                 self.generations.add(pack["generation"])
             except ContextError as error:
                 self.errors.append(str(error))

@@ -36,8 +36,7 @@ def rankings(
         )
         utilization = engine.measurer.measurer.measure(index, pack, target, sentences)
         if sentences:
-            scores, labels = sentence_scores(utilization, question), sentence_labels(question)
-            texts = [text for _, text in sentence_texts(question)]
+            scores, (texts, labels) = sentence_scores(utilization, question), sentence_texts(question)
         else:
             scores, labels = [verdict.effect or 0.0 for verdict in utilization.verdicts], list(question.gold)
             texts = [f"{document.title}\n{document.text}" for document in question.documents]
@@ -47,26 +46,30 @@ def rankings(
     return found
 
 
-def sentence_texts(question: HopQuestion) -> list[tuple[tuple[int, int], str]]:
-    """((paragraph, sentence), text) of every sentence that has text, in order."""
+def sentence_places(question: HopQuestion) -> list[tuple[int, int]]:
+    """(paragraph, sentence) of every sentence that has text, in order."""
     return [
-        ((paragraph, number), question.documents[paragraph].text[start:end].strip())
+        (paragraph, number)
         for paragraph, spans in enumerate(question.sentences)
         for number, (start, end) in enumerate(spans)
         if question.documents[paragraph].text[start:end].strip()
     ]
 
 
-def sentence_labels(question: HopQuestion) -> list[bool]:
-    """Which of `sentence_texts` are supporting facts."""
-    return [place in question.facts for place, _ in sentence_texts(question)]
+def sentence_texts(question: HopQuestion) -> tuple[list[str], list[bool]]:
+    """Texts of `sentence_places`, and which of them are supporting facts."""
+    places = sentence_places(question)
+    texts = [
+        question.documents[p].text[slice(*question.sentences[p][number])].strip() for p, number in places
+    ]
+    return texts, [place in question.facts for place in places]
 
 
 def sentence_scores(found: Utilization, question: HopQuestion) -> list[float]:
     """Effects of measured sentences; all others follow, by the effects of their chunks."""
     chunk_ids = [verdict.chunk_id for verdict in found.verdicts]
     scores = []
-    for (paragraph, number), _ in sentence_texts(question):
+    for paragraph, number in sentence_places(question):
         start, end = question.sentences[paragraph][number]
         inside = [
             s.effect for s in found.sentences
@@ -82,8 +85,8 @@ def peer_rankings(cite: Cite, questions: Sequence[HopQuestion]) -> list[Ranked]:
     found: list[Ranked] = []
     for number, question in enumerate(questions, start=1):
         progress(f"context-cite: {number}/{len(questions)} questions")
-        texts = [text for _, text in sentence_texts(question)]
-        found.append((cite(texts, question.text, question.answer, 64, " "), sentence_labels(question)))
+        texts, labels = sentence_texts(question)
+        found.append((cite(texts, question.text, question.answer, 64, " "), labels))
     return found
 
 

@@ -12,7 +12,8 @@ from typing import Any
 from benchmarks.ablation import packs as common
 from benchmarks.ablation.figures import Ranked, gold_first, over_questions, roc_area
 from benchmarks.ablation.packs import Labelled
-from benchmarks.rows import Row, Sheet, Values
+from benchmarks.pairs import Values
+from benchmarks.rows import Row, Sheet
 from benchmarks.switches import asked_for
 from contextsvc.measuring.measurer import Measurer
 from contextsvc.measuring.records import Calibration, Utilization

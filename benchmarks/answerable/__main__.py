@@ -7,26 +7,26 @@ collections, whose own questions are answerable and those of the others are not.
 from the whole index, filter or not; an index that never held the articles measures how much that matters.
 """
 
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from benchmarks.ablation.figures import Ranked
 from benchmarks.answerable.asking import BUDGET, Asking, Evidence, asking
-from benchmarks.answerable.figures import SEED, area_row, chosen, rows_of_thresholds, rows_of_ways, share_row
-from benchmarks.packs.collections import PackQuestion, load_chunking, load_hotpotqa
+from benchmarks.answerable.figures import ALLOWED, SEED, area_row, rows_of_thresholds, rows_of_ways, share_row
+from benchmarks.packs.collections import Collection, load_chunking, load_hotpotqa
 from benchmarks.parts import part_of
-from benchmarks.retrieval.collections import load
-from benchmarks.rows import Row, Sheet, dataset, fingerprint
+from benchmarks.retrieval.collections import load as load_judged
+from benchmarks.rows import Row, Sheet, dataset, fingerprint, told
 from benchmarks.squad import FILE, Question, load_articles, sample
 from benchmarks.switches import Asked, asked_for
 from contextsvc import assets
 from contextsvc.adapters.text.punkt import PunktSentenceSplitter
 from contextsvc.indexing.sentences import Split
-from contextsvc.packing.answerability import THRESHOLD
+from contextsvc.packing.answerability import LEXICAL, THRESHOLD
 from contextsvc.records.documents import Document
 from contextsvc.settings import Settings
 
@@ -48,31 +48,23 @@ class Given:
     questions: tuple[tuple[str, tuple[str, ...]], ...]
 
 
-def hotpotqa(split: Split, _: int) -> Given:
-    """All paragraphs and all 200 questions."""
-    found = load_hotpotqa(split)
-    return Given(found.data, found.documents, _with_ids(found.questions))
-
-
-def chunking(split: Split, _: int) -> Given:
-    """The three corpora of the chunking evaluation, a document each, and all 319 questions."""
-    found = load_chunking(split)
-    return Given(found.data, found.documents, _with_ids(found.questions))
+def packed(load: Callable[[Split], Collection], split: Split, _: int) -> Given:
+    """All documents and questions of a collection of `benchmarks.packs`."""
+    found = load(split)
+    ids = [tuple(dict.fromkeys(excerpt.doc_id for excerpt in q.evidence)) for q in found.questions]
+    texts = [question.text for question in found.questions]
+    return Given(found.data, found.documents, tuple(zip(texts, ids, strict=True)))
 
 
 def scifact(_: Split, size: int) -> Given:
     """The first `size` abstracts, and the claims that one of them is relevant to."""
-    found = load("scifact").first(size)
+    found = load_judged("scifact").first(size)
     return Given(found.fingerprint, found.documents, tuple((q.text, tuple(q.gains)) for q in found.queries))
 
 
-def _with_ids(questions: tuple[PackQuestion, ...]) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    return tuple((q.text, tuple(dict.fromkeys(e.doc_id for e in q.evidence))) for q in questions)
-
-
 OTHERS: Mapping[str, Callable[[Split, int], Given]] = {
-    "hotpotqa": hotpotqa,
-    "chunking": chunking,
+    "hotpotqa": partial(packed, load_hotpotqa),
+    "chunking": partial(packed, load_chunking),
     "scifact": scifact,
 }
 
@@ -165,7 +157,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     documents, questions = load_articles(0, asked["articles"])
     groups = by_article(questions, asked.part, asked["questions"])
     benchmark = "answerable" if asked.part == "report" else f"answerable_{asked.part}"
-    settings = {**chosen(), "part": asked.part, "budget_tokens": BUDGET, **asked.sizes}
+    shaping = {"lexical": LEXICAL, "threshold": THRESHOLD, "allowed": ALLOWED}
+    settings = {**shaping, "part": asked.part, "budget_tokens": BUDGET, **asked.sizes}
     sheet = Sheet(benchmark, fingerprint(dataset(*FILE)), SEED, asked.command(), settings)
     told("building squad")
     with asking("squad", documents) as index:
@@ -188,11 +181,6 @@ def tried(asked: Asked, squad: Sequence[str], sheet: Sheet) -> list[Row]:
         foreign = [text for other, texts in own.items() if other != name for text in texts]
         made += other_rows(name, one, foreign, sheet)
     return made
-
-
-def told(line: str) -> None:
-    """Print progress."""
-    print(line, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

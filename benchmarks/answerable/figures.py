@@ -13,7 +13,7 @@ from benchmarks.ablation.figures import Ranked, over_questions, roc_area
 from benchmarks.answerable.asking import Evidence
 from benchmarks.pairs import resampled
 from benchmarks.rows import Row, Sheet
-from contextsvc.packing.answerability import LEXICAL, THRESHOLD
+from contextsvc.packing.answerability import THRESHOLD
 from contextsvc.records.arrays import Float64Array, Int64Array
 
 SEED = 43
@@ -149,8 +149,3 @@ def rows_of_thresholds(groups: Groups, near: Groups, sheet: Sheet) -> list[Row]:
         sheet.row("greatest threshold that flags at most 5 % of the answerable", least_allowed(table),
                   sum(len(there) for there, _ in groups)),
     ]  # fmt: skip
-
-
-def chosen() -> dict[str, object]:
-    """Settings that shape the score."""
-    return {"lexical": LEXICAL, "threshold": THRESHOLD, "allowed": ALLOWED}

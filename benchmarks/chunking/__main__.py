@@ -4,7 +4,6 @@ Vectors of passages are stored in `--cache`, so that an interrupted run continue
 only some `--corpora` are printed and not kept.
 """
 
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -12,7 +11,7 @@ from benchmarks.chunking.chunkers import EMBEDDER, Chunked, KeptPassages, ours, 
 from benchmarks.chunking.corpora import CORPORA, LICENCE, SOURCE, load, published
 from benchmarks.chunking.figures import Scored, beside_published, compared, rows, scored
 from benchmarks.parts import of_part
-from benchmarks.rows import Row, Sheet
+from benchmarks.rows import Row, Sheet, told
 from benchmarks.switches import asked_for
 from contextsvc.adapters.storage.disk_cache import DiskcacheCache
 from contextsvc.settings import Settings
@@ -25,12 +24,6 @@ PUBLISHED = {"RecursiveCharacter 200/0": "Recursive", "TokenText 200/0": "TokenT
 SEED, SIZE, NUM_RETRIEVED = 7, 200, 5
 
 
-def progress(done: int, total: int) -> None:
-    """Print how many passages are embedded."""
-    end = "" if done < total else "\n"
-    print(f"\r{done}/{total} passages embedded ", end=end, file=sys.stderr, flush=True)
-
-
 def main(argv: Sequence[str] | None = None) -> None:
     """Chunk, ask, score, compare."""
     asked = asked_for(COMMAND, __doc__, argv, {"corpora": CORPORA}, part="all", folder="cache")
@@ -38,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     collection = load(asked.names["corpora"])
     questions = of_part(collection.questions, asked.part)
     cache = DiskcacheCache(asked.folder or settings.home / "cache", settings.cache_bytes)
-    embedder = KeptPassages(build_embedder(settings), cache, progress)
+    embedder = KeptPassages(build_embedder(settings), cache, lambda done, num: told(f"{done}/{num} passages"))
     chosen = {
         "part": asked.part, "num_retrieved": NUM_RETRIEVED, "embedder": embedder.fingerprint,
         "licence": LICENCE, "source": SOURCE,
@@ -49,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     with ours(collection, embedder) as own:
         theirs = peers(collection, embedder, SIZE, settings.home)
         for chunked in (*theirs, *own):
-            print(f"{chunked.name}: {len(chunked.passages)} chunks", file=sys.stderr)
+            told(f"{chunked.name}: {len(chunked.passages)} chunks")
             found.append((chunked, scored(chunked, questions, NUM_RETRIEVED)))
     made: list[Row] = []
     for chunked, table in found:

@@ -137,14 +137,10 @@ def ours(collection: Collection, embedder: Embedder) -> Iterator[list[Chunked]]:
             (CONTEXTUAL, by_sentences(embedder, index), chosen),
             ("ours, hybrid", by_engine(engine, loaded), {**chosen, **weights}),
         ]
-        passages = _passages(collection, index)
+        names = {path.name: name for name, path in collection.paths.items()}
+        chunks = map(index.chunk, range(index.num_chunks))
+        passages = [Place(names[chunk.doc_id], chunk.start, chunk.end) for chunk in chunks]
         yield [Chunked(name, passages, search, said) for name, search, said in ways]
-
-
-def _passages(collection: Collection, corpus: Corpus) -> list[Place]:
-    names = {path.name: name for name, path in collection.paths.items()}
-    chunks = map(corpus.chunk, range(corpus.num_chunks))
-    return [Place(names[chunk.doc_id], chunk.start, chunk.end) for chunk in chunks]
 
 
 def by_vectors(embedder: Embedder, vectors: Float32Array) -> Search:

@@ -5,7 +5,6 @@ queries are those of `benchmarks.retrieval`, which measures quality on them. All
 and make their own chunks; no query is sent twice, and no side caches answers.
 """
 
-import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -22,7 +21,7 @@ from benchmarks.peers.asking import EMBEDDER, VECTORS, given
 from benchmarks.peers.protocol import write_texts
 from benchmarks.peers.running import OURS, OWN, Running, can_run
 from benchmarks.retrieval.collections import load
-from benchmarks.rows import Row, Sheet
+from benchmarks.rows import Row, Sheet, told
 from benchmarks.switches import Asked
 from benchmarks.synthetic import worth
 from contextsvc import assets
@@ -110,7 +109,7 @@ def started(
     path = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "documents.jsonl"
     write_texts(path, (given(document, called) for document in documents))
     built = side.build(path, keep / VECTORS)
-    print(f"{name}: {built['num_chunks']} chunks", file=sys.stderr, flush=True)
+    told(f"{name}: {built['num_chunks']} chunks")
     kept = {key: built[key] for key in ("num_documents", "num_chunks")}
     if own:
         kept["precision"] = Settings.from_env().precision if name == OURS else "float32"

@@ -11,7 +11,6 @@ where it stopped; those of ours and of the bare encoder only if the tree is its 
 tokens; by default each collection has its own.
 """
 
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 
@@ -21,7 +20,7 @@ from benchmarks.packs.sides import ALL_SIDES, ORACLE, SEPARATOR, Asking
 from benchmarks.parts import of_part
 from benchmarks.peers.asking import EMBEDDER, NUM_PASSAGES
 from benchmarks.peers.running import OURS, can_run
-from benchmarks.rows import Row, Sheet
+from benchmarks.rows import Row, Sheet, told
 from benchmarks.switches import Asked, asked_for
 from contextsvc import assets
 from contextsvc.adapters.text.punkt import PunktSentenceSplitter
@@ -94,11 +93,6 @@ def measured(
     for side in [side for side in found if side not in (OURS, ORACLE) and OURS in found]:
         made += compared(found[OURS], found[side], f"ours less {side}", shown, sheet)
     return made
-
-
-def told(line: str) -> None:
-    """Print progress."""
-    print(line, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

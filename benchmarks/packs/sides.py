@@ -92,8 +92,7 @@ class Asking:
         passages = [Passage(**passage) for passage in said["passages"]]
         locator = Locator(texts, self.split)
         places = [locator.places(passage) for passage in passages]
-        lost = sum(num_lost > 0 for _, num_lost in places)
-        if lost:
+        if lost := sum(num_lost > 0 for _, num_lost in places):
             self.told(f"{collection.name}: {side}, {lost} of {len(places)} passages lie partly nowhere")
         answers = dict(zip(queries, said["answers"], strict=True))
         packs: dict[int, list[Pack]] = {}

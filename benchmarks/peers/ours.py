@@ -9,6 +9,7 @@ from typing import cast
 import numpy as np
 
 from benchmarks.peers.protocol import Passage, Text
+from contextsvc import wiring
 from contextsvc.errors import BudgetTooSmall
 from contextsvc.indexing.build import build_index
 from contextsvc.indexing.deduplication import DuplicateWatch
@@ -19,14 +20,6 @@ from contextsvc.settings import Settings
 from contextsvc.storage.corpus import Corpus
 from contextsvc.storage.generation import open_manifest
 from contextsvc.storage.library import Library
-from contextsvc.wiring import (
-    INDEX_TOKENIZER,
-    build_assembler,
-    build_embedder,
-    build_index_parts,
-    make_likeness,
-    open_search,
-)
 
 PACKAGES = ("sentence-transformers", "torch")
 _NAME = "side"
@@ -42,12 +35,12 @@ class Ours:
         self._settings = replace(Settings.from_env(), embedder=str(model), cache=False)
         self._place = tempfile.TemporaryDirectory()
         self._root = Path(self._place.name)
-        self._embedder = build_embedder(self._settings)
-        self._parts = build_index_parts(self._settings, self._embedder)
+        self._embedder = wiring.build_embedder(self._settings)
+        self._parts = wiring.build_index_parts(self._settings, self._embedder)
         # Libraries of the searches load at first use; those of the peers are loaded by now.
         self._build("warm", [Document("warm", "Libraries load at first use.")])
-        self._library = Library(self._root, self._embedder.fingerprint, open_search)
-        self._assembler = build_assembler(self._settings, self._embedder)
+        self._library = Library(self._root, self._embedder.fingerprint, wiring.open_search)
+        self._assembler = wiring.build_assembler(self._settings, self._embedder)
         self._texts: tuple[str, dict[str, str]] = "", {}  # of a generation, by document
 
     def build(self, documents: Iterable[Text]) -> int:
@@ -60,7 +53,7 @@ class Ours:
 
     def _build(self, name: str, documents: Iterable[Document]) -> int:
         least = self._settings.duplicate_likeness
-        watch = DuplicateWatch(least, make_likeness(least), keep_one=False)
+        watch = DuplicateWatch(least, wiring.make_likeness(least), keep_one=False)
         return build_index(self._root, name, documents, self._parts, watch=watch).manifest.num_chunks
 
     def embedded(self) -> Iterator[str]:
@@ -81,7 +74,7 @@ class Ours:
     def ask(self, query: str, k: int) -> list[Passage]:
         """Candidates by rank, packed or dropped."""
         index = self._library.get(_NAME)
-        request = PackRequest(_NAME, query, MAX_BUDGET_TOKENS, k, INDEX_TOKENIZER, "relevance")
+        request = PackRequest(_NAME, query, MAX_BUDGET_TOKENS, k, wiring.INDEX_TOKENIZER, "relevance")
         pack = self._assembler.assemble(index, request, lambda _: None)
         packed = [packed.candidate for packed in pack.chunks]
         found = [(c.rank, c.chunk.doc_id, c.chunk.start, c.chunk.end, c.score) for c in packed]
@@ -98,7 +91,7 @@ class Ours:
         """The pack of a request that only the budget limits; empty if no chunk fits."""
         s, index = self._settings, self._library.get(_NAME)
         request = PackRequest(
-            _NAME, query, budget_tokens, MAX_CHUNKS, INDEX_TOKENIZER, s.ordering, trim=self._trim
+            _NAME, query, budget_tokens, MAX_CHUNKS, wiring.INDEX_TOKENIZER, s.ordering, trim=self._trim
         )
         try:
             pack = self._assembler.assemble(index, request, lambda _: None)
@@ -130,7 +123,7 @@ class BareEncoder:
     packages = PACKAGES
 
     def __init__(self, model: Path) -> None:
-        self._embedder = build_embedder(replace(Settings.from_env(), embedder=str(model)))
+        self._embedder = wiring.build_embedder(replace(Settings.from_env(), embedder=str(model)))
         self._embedder.embed_queries(["warm"])
         self._texts: list[Text] = []
         self._vectors: Float32Array = np.zeros((0, self._embedder.dim), np.float32)

@@ -92,12 +92,9 @@ class Desk:
         return {"seconds": seconds, "answers": answers, "num_tokens": num_tokens}
 
     def _told(self, passages: Iterable[Passage]) -> list[dict[str, Any]]:
-        return [asdict(self._placed(passage)) for passage in passages]
-
-    def _placed(self, passage: Passage) -> Passage:
         if not self._texts and self._documents is not None:
             self._texts = {text.doc_id: text.text for text in read_texts(self._documents)}
-        return placed(passage, self._texts[passage.doc_id])
+        return [asdict(placed(passage, self._texts[passage.doc_id])) for passage in passages]
 
 
 def timed(answer: Callable[[str], Answer], queries: Sequence[str]) -> tuple[list[Answer], list[float]]:

@@ -4,7 +4,6 @@ A side gets whole documents; a document is ranked where its best passage is. Ran
 with the versions that made them, so that an interrupted run continues where it stopped.
 """
 
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from benchmarks.parts import Part, of_part
 from benchmarks.peers.asking import EMBEDDER, NUM_PASSAGES, given, kept
 from benchmarks.peers.running import BARE, OURS, PEERS, Running, can_run
 from benchmarks.retrieval.collections import SOURCES, Collection, Query, load
-from benchmarks.rows import Row, Sheet
+from benchmarks.rows import Row, Sheet, told
 from benchmarks.switches import asked_for, spelled
 from contextsvc import assets
 from contextsvc.settings import Settings
@@ -103,7 +102,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             collection = collection.first(asked.limit)
         for side in asked.names["sides"]:
             if can_run(side):
-                print(f"{name}: {side}", file=sys.stderr, flush=True)
+                told(f"{name}: {side}")
                 found[side] = rankings(side, collection, model, keep)
         asked.keep(rows(collection, found, asked.part))
 
