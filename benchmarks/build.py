@@ -31,7 +31,7 @@ PEERS = ("llamaindex-semantic", "llamaindex-plain", "langchain-semantic", "langc
 FLOAT32 = {"CONTEXTSVC_PRECISION": "float32"}
 CHUNKS = 100_000
 CHARS_A_CHUNK = 490
-"""Of SciFact's text, rounded up from builds; `num_chunks` in the details is the true number."""
+"""Characters of SciFact's text a chunk, rounded up; `num_chunks` in the details is the true number."""
 
 
 @dataclass
@@ -166,7 +166,6 @@ def chunks(bench: Make, repeats: int, asked: Asked) -> Found:
 
 
 RUNS = {"versions": versions, "peers": peers, "chunks": chunks}
-BENCHMARKS = {"versions": "build", "peers": "build_peers", "chunks": "build_chunks"}
 
 
 def texts_of(folder: Path) -> Iterable[Text]:
@@ -188,7 +187,8 @@ def measured(run: str, asked: Asked, model: Path, embedder: str) -> list[Row]:
 
         data, figures, ours = RUNS[run](bench, repeats, asked)
     command = asked.command(run, only=["chunks"] if run == "chunks" else []) + spelled({"repeats": repeats})
-    sheet = Sheet(BENCHMARKS[run], data, 0, command, {"repeats": repeats, "embedder": embedder})
+    benchmark = "build" if run == "versions" else f"build_{run}"
+    sheet = Sheet(benchmark, data, 0, command, {"repeats": repeats, "embedder": embedder})
     number = ours.built["num_documents"]
     return [sheet.row(figure, value, number, details=ours.details) for figure, value in figures.items()]
 

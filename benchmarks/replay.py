@@ -1,11 +1,11 @@
-"""Answers of one tree of the code, written down, so that two trees can be compared byte by byte.
+"""Answers of a checkout, written to a file, so that two checkouts can be compared byte by byte.
 
     git worktree add ../before COMMIT
     python -m benchmarks.replay --tree ../before --out before.jsonl
     python -m benchmarks.replay --out after.jsonl && cmp before.jsonl after.jsonl
 
-A tree is asked as users ask it, by its command line and over HTTP, so that its modules may have any names.
-Each line is the digest of a file of an index, a pack or a measurement; times and cache states are left out.
+The checkout is used through its command line and over HTTP, so that its modules may have any names. A line is
+the digest of an index file, a pack or a measurement; times and cache states are left out.
 """
 
 import argparse

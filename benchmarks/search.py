@@ -88,7 +88,7 @@ class Abstracts:
 
     @classmethod
     def embedded(cls, num_chunks: int, embedder: Embedder, home: Path) -> "Abstracts":
-        """As many texts as it takes for this number of chunks."""
+        """Enough texts for this number of chunks, with vectors of their sentences."""
         wanted = max(20, num_chunks // 15)
         texts = [entry["text"] for entry in read_lines(dataset(*FILE))[:wanted]]
         splitter = PunktSentenceSplitter(assets.locate(home, "punkt_tab"))

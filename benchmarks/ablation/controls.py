@@ -57,8 +57,8 @@ def wrong_index(questions: list[Question], num_abstracts: int) -> list[Utilizati
 def main(argv: Sequence[str] | None = None) -> None:
     """All three."""
     asked = asked_for(
-        COMMAND, __doc__, argv, questions=NUM_WRONG, drawn=NUM_DRAWN, articles=12, abstracts=NUM_ABSTRACTS,
-        chunks=common.NUM_CHUNKS, tokens=common.MOST_TOKENS,
+        COMMAND, __doc__, argv, questions=NUM_WRONG, drawn=NUM_DRAWN, abstracts=NUM_ABSTRACTS,
+        **common.SIZES,
     )  # fmt: skip
     most = asked["questions"]
     data, documents, drawn = common.squad(asked, 400, SEED)

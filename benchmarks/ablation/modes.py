@@ -93,17 +93,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """All modes on the same questions."""
     num_drawn, num_measured = (max(numbers) for numbers in zip(*NUM_PACKS.values(), strict=True))
     names = {"modes": tuple(NUM_PACKS)}
-    asked = asked_for(
-        COMMAND,
-        __doc__,
-        argv,
-        names,
-        questions=num_measured,
-        drawn=num_drawn,
-        articles=12,
-        chunks=common.NUM_CHUNKS,
-        tokens=common.MOST_TOKENS,
-    )
+    asked = asked_for(COMMAND, __doc__, argv, names, questions=num_measured, drawn=num_drawn, **common.SIZES)
     data, documents, drawn = common.squad(asked, 400, SEED)
     sheet, rows = asked.sheet("ablation_modes", data, SEED), list[Row]()
     by_mode: dict[str, list[Utilization]] = {}

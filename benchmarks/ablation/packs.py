@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypedDict
 
 from benchmarks import indexes
 from benchmarks.rows import dataset, fingerprint
@@ -23,7 +23,11 @@ from contextsvc.wiring import build_measurer
 NUM_CHUNKS, BUDGET = 6, 4_000
 SIDES = {"sides": ("ours", "context-cite")}
 LEAST_TOKENS, MOST_TOKENS = 512, 1_024
-"""Of a chunk. A paragraph of these data sets is shorter, so it stays whole."""
+"""Tokens of a chunk. Paragraphs of these data sets are shorter, so they stay whole."""
+
+Sizes = TypedDict("Sizes", {"articles": int, "chunks": int, "tokens": int})  # noqa: UP013
+SIZES: Sizes = {"articles": 12, "chunks": NUM_CHUNKS, "tokens": MOST_TOKENS}
+"""Switches for smaller packs: indexed articles, chunks of a pack, most tokens of a chunk."""
 
 Cite = Callable[[Sequence[str], str, str, int, str], list[float]]
 """(pieces, query, response, number of masks, separator) -> attribution of each piece."""

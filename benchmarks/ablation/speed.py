@@ -62,16 +62,7 @@ def cited(cite: Cite, num_masks: int) -> Way:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Time each method on each question; its first question is a warm-up and is not counted."""
-    asked = asked_for(
-        COMMAND,
-        __doc__,
-        argv,
-        common.SIDES,
-        questions=NUM_QUESTIONS,
-        articles=12,
-        chunks=common.NUM_CHUNKS,
-        tokens=common.MOST_TOKENS,
-    )
+    asked = asked_for(COMMAND, __doc__, argv, common.SIDES, questions=NUM_QUESTIONS, **common.SIZES)
     data, documents, drawn = common.squad(asked, 60, SEED)
     with common.indexed("squad", documents, **common.sized(asked)) as (engine, index):
         packs = common.labelled_packs(engine, index, drawn, asked["questions"] + 1)

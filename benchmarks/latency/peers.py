@@ -68,7 +68,7 @@ class Timed:
 
     @property
     def milliseconds(self) -> Float64Array:
-        """Of each query."""
+        """Milliseconds of each query."""
         return 1000 * np.array(self.seconds, dtype=np.float64)
 
 
