@@ -6,7 +6,15 @@ from bm25s.stopwords import STOPWORDS_EN_PLUS
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contextsvc.adapters.search.postings import _STOP_WORDS, Postings, count_terms, renumbered, stems, weigh, words
+from contextsvc.adapters.search.postings import (
+    _STOP_WORDS,
+    Postings,
+    count_terms,
+    renumbered,
+    stems,
+    weigh,
+    words,
+)
 
 TEXTS = st.lists(st.sampled_from(["red", "fox", "foxes", "den", "the", "hill", "42"]), max_size=6).map(
     " ".join
