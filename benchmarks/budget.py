@@ -1,23 +1,19 @@
-"""Budgets and identity: 500 random packs, counted again, made again: `python -m benchmarks.budget`."""
+"""Budgets and reproducibility: 500 random packs, counted and made again: `python -m benchmarks.budget`."""
 
-import tempfile
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import islice
-from pathlib import Path
 
 import numpy as np
 
-from benchmarks.queries import drawn_queries
-from benchmarks.rows import Row, dataset, fingerprint
+from benchmarks.indexes import drawn_queries, indexed
+from benchmarks.rows import dataset, fingerprint
 from benchmarks.switches import asked_for
 from contextsvc.errors import BudgetTooSmall
-from contextsvc.indexing.build import build_index
 from contextsvc.packing.ordering import ORDERINGS
 from contextsvc.records.json import Json
 from contextsvc.service.engine import Engine
 from contextsvc.settings import Settings
-from contextsvc.wiring import build_counters, build_engine, build_index_parts, read_sources
+from contextsvc.wiring import build_counters, build_engine, read_sources
 
 COMMAND = "python -m benchmarks.budget"
 NUM_PACKS, NUM_PAGES, SEED = 500, 701, 7
@@ -25,7 +21,7 @@ ENCODINGS = ("o200k_base", "cl100k_base")
 
 
 def random_asks(queries: list[str], seed: int) -> list[Json]:
-    """Budgets 50 to 4,000, every ordering, both encodings, 1 to 32 chunks."""
+    """Requests with budgets of 50 to 4,000 tokens, every ordering, both encodings, 1 to 32 chunks."""
     rng = np.random.default_rng(seed)
     return [
         {
@@ -41,7 +37,7 @@ def random_asks(queries: list[str], seed: int) -> list[Json]:
 
 
 def made(engine: Engine, ask: Json) -> Json:
-    """The pack, or the refusal, without what a clock touches."""
+    """The pack, or the refusal, without times."""
     try:
         view = engine.context(**ask)
     except BudgetTooSmall as refusal:
@@ -50,45 +46,36 @@ def made(engine: Engine, ask: Json) -> Json:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Pack, count again, pack again in a fresh engine."""
+    """Make packs, count their tokens again, make them again with a second engine."""
     asked = asked_for(COMMAND, __doc__, argv, packs=NUM_PACKS, pages=NUM_PAGES)
-    pages = dataset("etcd_docs", "content")
-    with tempfile.TemporaryDirectory() as folder:
-        settings = replace(Settings.from_env(), root=Path(folder), cache=False)
-        documents = islice(read_sources(settings, [str(pages)], lambda *_: None), asked["pages"])
-        build_index(settings.root, "etcd", documents, build_index_parts(settings))
-        first, second = build_engine(settings), build_engine(settings)
-        counters = build_counters(settings)
-        queries = drawn_queries(first.library.get("etcd").corpus, asked["packs"], SEED)
-        asks = random_asks(queries, SEED)
-        packs = [made(first, ask) for ask in asks]
+    pages, settings = dataset("etcd_docs", "content"), Settings.from_env()
+    documents = islice(read_sources(settings, [str(pages)], lambda *_: None), asked["pages"])
+    with indexed("etcd", documents) as (engine, index):
+        asks = random_asks(drawn_queries(index.corpus, asked["packs"], SEED), SEED)
+        packs = [made(engine, ask) for ask in asks]
+        second = build_engine(engine.settings)
         again = [made(second, ask) for ask in asks]
+    counters = build_counters(settings)
     counted = [
         (pack, ask, counters[ask["tokenizer"]].count([pack["text"]])[0])
         for pack, ask in zip(packs, asks, strict=True)
         if "text" in pack
     ]
-    over = sum(tokens > ask["budget_tokens"] for _, ask, tokens in counted)
-    wrong = sum(tokens != pack["num_tokens"] for pack, _, tokens in counted)
-    differing = sum(a != b for a, b in zip(packs, again, strict=True))
+    figures = {
+        "packs over their budget when counted again": sum(t > ask["budget_tokens"] for _, ask, t in counted),
+        "packs whose num_tokens is not the count": sum(t != pack["num_tokens"] for pack, _, t in counted),
+        "packs that differ on a second run, cache off": sum(
+            a != b for a, b in zip(packs, again, strict=True)
+        ),
+    }
     details = {
         "num_packs": len(counted),
         "num_refused": len(packs) - len(counted),
         "mean_share_of_budget": float(np.mean([t / a["budget_tokens"] for _, a, t in counted])),
     }
-    figures = {
-        "packs over their budget when counted again": over,
-        "packs whose num_tokens is not the count": wrong,
-        "packs that differ on a second run, cache off": differing,
-    }
-    asked.keep(
-        [
-            Row("budget", figure, float(value), None, len(packs), fingerprint(pages),
-                {"budget_tokens": "50-4000", "encodings": ENCODINGS, "orderings": sorted(ORDERINGS)},
-                SEED, COMMAND, details)
-            for figure, value in figures.items()
-        ]
-    )  # fmt: skip
+    chosen = {"budget_tokens": "50-4000", "encodings": ENCODINGS, "orderings": sorted(ORDERINGS)}
+    sheet = asked.sheet("budget", fingerprint(pages), SEED, **chosen)
+    asked.keep([sheet.row(name, number, len(packs), details=details) for name, number in figures.items()])
 
 
 if __name__ == "__main__":

@@ -1,16 +1,15 @@
-"""How fast an index is built and in how much memory: `python -m benchmarks.build [versions|peers|chunks]`.
+"""Speed and memory of building an index: `python -m benchmarks.build [versions|peers|chunks]`.
 
-- `versions`: all nine versions of `etcd_docs`, where most sentences occur in several.
-- `peers`: version 3.5 alone, beside LlamaIndex and LangChain where `make peers` has made their environment.
+- `versions`: all nine versions of `etcd_docs`, which share most sentences.
+- `peers`: version 3.5 alone, beside LlamaIndex and LangChain if `make peers` has made their environment.
 - `chunks`: 100,000 chunks of text drawn from SciFact; `--chunks` for fewer, to try it with `--dry`.
 
-Every side runs in a process of its own, which says its own peak of memory; loading the model is not timed.
-Ours is held against the bare encoder: the same distinct sentences through the same embedder, sorted by length
-over all of them, into memory and nothing else. Builds and encoder take turns; of `--repeats` the median is
-kept. Each of the three writes its own rows, so that one can be made again alone.
+Each side runs in a process of its own, which reports its peak memory; the time to load the model is not
+counted. Ours is compared with the bare encoder: the same distinct sentences through the same embedder, sorted
+by length, into memory and nothing else. Builds and encoder take turns; the median of `--repeats` counts, by
+default of 3, of `chunks` 1. Each run writes its own rows.
 """
 
-import argparse
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,8 +19,8 @@ from typing import Any
 
 from benchmarks.peers.protocol import Text, write_texts
 from benchmarks.peers.running import Running, peers_python
-from benchmarks.rows import Row, dataset, fingerprint, show, write
-from benchmarks.switches import add_switches, runs_asked, spelled
+from benchmarks.rows import Row, Sheet, dataset, fingerprint
+from benchmarks.switches import Asked, asked_for, spelled
 from benchmarks.synthetic import texts, worth
 from contextsvc import assets
 from contextsvc.settings import Settings
@@ -32,12 +31,12 @@ PEERS = ("llamaindex-semantic", "llamaindex-plain", "langchain-semantic", "langc
 FLOAT32 = {"CONTEXTSVC_PRECISION": "float32"}
 CHUNKS = 100_000
 CHARS_A_CHUNK = 490
-"""Of SciFact's text, rounded up from what builds gave; `num_chunks` in the details is the true number."""
+"""Characters of SciFact's text a chunk, rounded up; `num_chunks` in the details is the true number."""
 
 
 @dataclass
 class Measured:
-    """What one side did, a figure a repeat; `embedded` is what it said of its texts at the last."""
+    """Measurements of one side, one value a repeat; `built` and `embedded` are answers of the last one."""
 
     seconds: list[float] = field(default_factory=list)
     peaks: list[float] = field(default_factory=list)
@@ -45,44 +44,37 @@ class Measured:
     embedded: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
 
-    @property
-    def documents_per_second(self) -> float:
-        """By the median."""
-        return int(self.built["num_documents"]) / median(self.seconds)
+    def per_second(self, number: int) -> float:
+        """A number over the median of the seconds."""
+        return number / median(self.seconds)
 
     @property
-    def tokens_per_second(self) -> float:
-        """Tokens of the texts that it embedded, as the model counts them, by the median."""
-        return int(self.embedded["num_tokens"]) / median(self.seconds)
+    def documents_per_second(self) -> float:
+        """Documents over the median of the seconds."""
+        return self.per_second(self.built["num_documents"])
 
     @property
     def share_cut(self) -> float:
-        """Of the tokens of what it embedded, the share past the model's window."""
+        """Share of the embedded tokens that lie past the model's window."""
         return int(self.embedded["num_cut_tokens"]) / max(1, int(self.embedded["num_tokens"]))
 
     @property
     def details(self) -> dict[str, Any]:
-        """What a row keeps beside its figure."""
+        """Details of a row."""
         known = {key: self.built[key] for key in ("num_documents", "num_chunks")}
         return {**known, **self.embedded, "seconds": self.seconds, "versions": self.versions}
 
 
 @dataclass(frozen=True)
 class Bench:
-    """Where the model and the texts are.
-
-    Attributes:
-        model: Folder of the embedding model, one for all sides.
-        documents: A file of them, as `protocol` says.
-        place: Where sides write what they embedded.
-    """
+    """Model folder, file of documents (see `protocol`), and folder for embedded texts."""
 
     model: Path
     documents: Path
     place: Path
 
     def run(self, name: str, into: Measured, documents: Path, environment: Mapping[str, str] = {}) -> Path:
-        """Build once; the file of what was embedded."""
+        """Build once; returns the file of embedded texts."""
         texts = self.place / f"embedded-{name}.jsonl"
         with Running(name, self.model, environment) as side:
             into.built = side.build(documents)
@@ -96,7 +88,7 @@ class Bench:
     def against_the_encoder(
         self, repeats: int, environment: Mapping[str, str] = {}
     ) -> tuple[Measured, Measured]:
-        """Ours, and the encoder on the distinct sentences that ours found, in turn."""
+        """Ours, and the encoder on the distinct sentences that ours found, in turns."""
         ours, bare = Measured(), Measured()
         for _ in range(repeats):
             sentences = self.run("ours", ours, self.documents, environment)
@@ -105,19 +97,19 @@ class Bench:
 
 
 def share_of_speed(ours: Measured, bare: Measured) -> float:
-    """Seconds of the encoder alone over those of the whole build, the median of the turns."""
+    """Median over the turns of the encoder's seconds over those of the whole build."""
     pairs = zip(bare.seconds, ours.seconds, strict=True)
     return median(alone / whole for alone, whole in pairs)
 
 
 def own_figures(ours: Measured, bare: Measured) -> dict[str, float]:
-    """What a build of ours is judged by."""
+    """Figures of a build of ours."""
     return {
         "seconds to build": median(ours.seconds),
         "peak memory, MiB": max(ours.peaks),
         "documents/s": ours.documents_per_second,
-        "tokens/s of distinct sentences, end to end": ours.tokens_per_second,
-        "tokens/s of the bare encoder on the same sentences": bare.tokens_per_second,
+        "tokens/s of distinct sentences, end to end": ours.per_second(ours.embedded["num_tokens"]),
+        "tokens/s of the bare encoder on the same sentences": bare.per_second(bare.embedded["num_tokens"]),
         "share of the bare encoder's speed": share_of_speed(ours, bare),
         "peak memory of the bare encoder, MiB": max(bare.peaks),
         "share of tokens cut by the model's window": ours.share_cut,
@@ -125,7 +117,7 @@ def own_figures(ours: Measured, bare: Measured) -> dict[str, float]:
 
 
 def peer_figures(name: str, peer: Measured, ours: Measured) -> dict[str, float]:
-    """What a peer did, and how many times as fast ours was."""
+    """Figures of a peer, and how many times as fast ours was."""
     return {
         f"{name}: documents/s": peer.documents_per_second,
         f"{name}: peak memory, MiB": max(peer.peaks),
@@ -134,89 +126,79 @@ def peer_figures(name: str, peer: Measured, ours: Measured) -> dict[str, float]:
     }
 
 
-def versions(bench: Callable[[Iterable[Text]], Bench], asked: argparse.Namespace) -> None:
+Make = Callable[[Iterable[Text]], Bench]
+Found = tuple[str, dict[str, float], Measured]
+"""Fingerprint of the data, figures, and measurements of ours."""
+
+
+def versions(bench: Make, repeats: int, _: Asked) -> Found:
     """All versions of the manual."""
     pages = dataset("etcd_docs", "content")
-    ours, bare = bench(texts_of(pages)).against_the_encoder(asked.repeats)
-    keep("build", own_figures(ours, bare), ours, fingerprint(pages), asked, "versions")
+    ours, bare = bench(texts_of(pages)).against_the_encoder(repeats)
+    return fingerprint(pages), own_figures(ours, bare), ours
 
 
-def peers(bench: Callable[[Iterable[Text]], Bench], asked: argparse.Namespace) -> None:
-    """One version, side by side; each peer once, for it takes minutes and is far from the rest."""
+def peers(bench: Make, repeats: int, _: Asked) -> Found:
+    """One version, side by side; a peer builds once, because it takes minutes."""
     pages = dataset("etcd_docs", "content", "en", "docs", "v3.5")
     place = bench(texts_of(pages))
-    ours, bare = place.against_the_encoder(asked.repeats)
+    ours, bare = place.against_the_encoder(repeats)
     figures = own_figures(ours, bare)
-    plain, plain_bare = place.against_the_encoder(asked.repeats, FLOAT32)
+    plain, plain_bare = place.against_the_encoder(repeats, FLOAT32)
     figures["documents/s in float32, as the peers compute"] = plain.documents_per_second
     figures["share of the bare encoder's speed, both in float32"] = share_of_speed(plain, plain_bare)
-    versions = {**ours.versions}
     if peers_python() is None:
-        print("the peers are left out, for they have no environment; make it: make peers")
+        print("the peers are left out: they have no environment; make it: make peers")
     for name in PEERS if peers_python() else ():
         peer = Measured()
         place.run(name, peer, place.documents)
         figures |= peer_figures(name, peer, ours)
-        versions |= peer.versions
-    ours.versions = versions
-    keep("build_peers", figures, ours, fingerprint(pages), asked, "peers")
+        ours.versions = ours.versions | peer.versions
+    return fingerprint(pages), figures, ours
 
 
-def chunks(bench: Callable[[Iterable[Text]], Bench], asked: argparse.Namespace) -> None:
-    """A large index; once, unless told otherwise."""
+def chunks(bench: Make, repeats: int, asked: Asked) -> Found:
+    """A large index."""
     abstracts = dataset("scifact", "corpus.jsonl")
-    drawn = worth(texts(abstracts), asked.chunks * CHARS_A_CHUNK)
-    ours, bare = bench(drawn).against_the_encoder(asked.repeats)
-    keep("build_chunks", own_figures(ours, bare), ours, fingerprint(abstracts), asked, "chunks")
+    drawn = worth(texts(abstracts), asked["chunks"] * CHARS_A_CHUNK)
+    ours, bare = bench(drawn).against_the_encoder(repeats)
+    return fingerprint(abstracts), own_figures(ours, bare), ours
 
 
 RUNS = {"versions": versions, "peers": peers, "chunks": chunks}
 
 
 def texts_of(folder: Path) -> Iterable[Text]:
-    """The documents of a folder, read as the command line reads them; those without text are left out."""
+    """Documents of a folder that have text, read as the command line reads them."""
     for document in read_sources(Settings.from_env(), [str(folder)], lambda *_: None):
         if document.text.strip():
             yield Text(document.doc_id, document.text, document.title, document.format)
 
 
-def keep(
-    name: str, figures: Mapping[str, float], ours: Measured, data: str, asked: argparse.Namespace, run: str
-) -> None:
-    """As rows."""
-    settings = {"repeats": asked.repeats, "embedder": Settings.from_env().embedder}
-    sizes = {"chunks": asked.chunks} if run == "chunks" and asked.chunks != CHUNKS else {}
-    command = f"{COMMAND} {run}" + spelled({**sizes, "repeats": asked.repeats})
+def measured(run: str, asked: Asked, model: Path, embedder: str) -> list[Row]:
+    """Rows of a run."""
+    repeats = asked["repeats"] or (1 if run == "chunks" else 3)
+    with tempfile.TemporaryDirectory() as place:
+
+        def bench(texts: Iterable[Text]) -> Bench:
+            documents = Path(place) / "documents.jsonl"
+            write_texts(documents, texts)
+            return Bench(model, documents, Path(place))
+
+        data, figures, ours = RUNS[run](bench, repeats, asked)
+    command = asked.command(run, only=["chunks"] if run == "chunks" else []) + spelled({"repeats": repeats})
+    benchmark = "build" if run == "versions" else f"build_{run}"
+    sheet = Sheet(benchmark, data, 0, command, {"repeats": repeats, "embedder": embedder})
     number = ours.built["num_documents"]
-    rows = [
-        Row(name, figure, value, None, number, data, settings, 0, command, ours.details)
-        for figure, value in figures.items()
-    ]
-    (show if asked.dry else write)(rows)
+    return [sheet.row(figure, value, number, details=ours.details) for figure, value in figures.items()]
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Run what is asked for; everything, unless it is said."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("runs", nargs="*", metavar="versions|peers|chunks")
-    parser.add_argument("--repeats", type=int)
-    add_switches(parser, chunks=CHUNKS)
-    asked = parser.parse_args(argv)
+    """Run what the command line names."""
+    asked = asked_for(COMMAND, __doc__, argv, runs=tuple(RUNS), chunks=CHUNKS, repeats=0)
     settings = Settings.from_env()
-    model = assets.locate(settings.home, settings.embedder)
-    for run in runs_asked(parser, asked.runs, RUNS):
-        chosen = argparse.Namespace(**vars(asked))
-        chosen.repeats = asked.repeats or (1 if run == "chunks" else 3)
-        with tempfile.TemporaryDirectory() as place:
-            folder = Path(place)
-
-            def bench(texts: Iterable[Text], folder: Path = folder) -> Bench:
-                write_texts(folder / "documents.jsonl", texts)
-                return Bench(model, folder / "documents.jsonl", folder)
-
-            RUNS[run](bench, chosen)
+    for run in asked.runs:
+        asked.keep(measured(run, asked, assets.locate(settings.home, settings.embedder), settings.embedder))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Kill -9 and corruption, many times: `python -m benchmarks.crashes [--trials 1000] [--damages 1000]`."""
+"""Killed writers and damaged files, many times: `python -m benchmarks.crashes`."""
 
 import json
 import os
@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.rows import Row
+from benchmarks.rows import Row, Sheet
 from benchmarks.switches import asked_for
 from contextsvc.errors import CorruptIndex
 from contextsvc.indexing.build import Update, build_index, update_index
@@ -23,8 +23,8 @@ COMMAND = "python -m benchmarks.crashes"
 SEED = 7
 
 
-def killed(num_trials: int) -> list[Row]:
-    """Writers killed at random moments of build, update, publish, roll back and collect."""
+def killed(num_trials: int, sheet: Sheet) -> list[Row]:
+    """Kill writers at random moments of build, update, publish, roll back and collect."""
     with tempfile.TemporaryDirectory() as root:
         command = [sys.executable, "-m", "tests.killed_writers", root, "--trials", str(num_trials)]
         env = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
@@ -32,17 +32,17 @@ def killed(num_trials: int) -> list[Row]:
     found = json.loads(run.stdout)
     for fault in found["faults"]:
         print(fault, file=sys.stderr)
+    lost = "kill -9: trials after which something acknowledged was missing or the index unsound"
     figures = {
-        "kill -9: trials after which something acknowledged was missing or the index unsound": len(
-            found["faults"]
-        ),
+        lost: len(found["faults"]),
         "kill -9: operations acknowledged meanwhile": found["acknowledged"],
     }
-    return [_row(figure, value, num_trials, found["killed_within"]) for figure, value in figures.items()]
+    within = found["killed_within"]
+    return [sheet.row(name, value, num_trials, details=within) for name, value in figures.items()]
 
 
-def damaged(num_damages: int) -> list[Row]:
-    """Every byte of CURRENT and manifest flipped, random flips and truncations of the other files."""
+def damaged(num_damages: int, sheet: Sheet) -> list[Row]:
+    """Change each byte of CURRENT and of the manifest; change or cut other files at random places."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         build_index(root, "pages", documents()[:4], fake_parts())
@@ -61,14 +61,13 @@ def damaged(num_damages: int) -> list[Row]:
     for place in missed:
         print(f"not detected: {place}", file=sys.stderr)
     figure = "corruption: share detected before an answer"
-    return [_row(figure, 1 - len(missed) / len(places), len(places), {"missed": missed})]
+    return [sheet.row(figure, 1 - len(missed) / len(places), len(places), details={"missed": missed})]
 
 
 def _detected(root: Path, path: Path, at: int, draw: random.Random, cut: bool) -> bool:
     whole = path.read_bytes()
-    path.write_bytes(
-        whole[:at] if cut else whole[:at] + bytes([whole[at] ^ draw.randint(1, 255)]) + whole[at + 1 :]
-    )
+    rest = b"" if cut else bytes([whole[at] ^ draw.randint(1, 255)]) + whole[at + 1 :]
+    path.write_bytes(whole[:at] + rest)
     try:
         Library(root, FakeEmbedder().fingerprint, open_search, falls_back=False).get("pages")
     except CorruptIndex:
@@ -79,15 +78,11 @@ def _detected(root: Path, path: Path, at: int, draw: random.Random, cut: bool) -
         path.write_bytes(whole)
 
 
-def _row(figure: str, value: float, n: int, details: dict[str, object]) -> Row:
-    settings = {"embedder": "hashed words", "documents": "a few, made up"}
-    return Row("crashes", figure, float(value), None, n, "made up", settings, SEED, COMMAND, details)
-
-
 def main(argv: Sequence[str] | None = None) -> None:
-    """Both, as rows."""
+    """Both."""
     asked = asked_for(COMMAND, __doc__, argv, trials=1_000, damages=1_000)
-    asked.keep([*killed(asked["trials"]), *damaged(asked["damages"])])
+    sheet = asked.sheet("crashes", "made up", SEED, embedder="hashed words", documents="a few, made up")
+    asked.keep([*killed(asked["trials"], sheet), *damaged(asked["damages"], sheet)])
 
 
 if __name__ == "__main__":

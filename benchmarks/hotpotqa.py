@@ -1,7 +1,6 @@
-"""HotpotQA paragraphs as documents, its questions with their answers, paragraphs and supporting sentences.
+"""HotpotQA: paragraphs as documents, questions with answers, paragraphs and supporting sentences.
 
-200 hard questions of its dev set, as AdelWang/MIGRES has them in data/ at commit 1de6265,
-where an outsider gets them; HotpotQA itself is at hotpotqa.github.io.
+200 hard questions of its dev set, from data/ of AdelWang/MIGRES at commit 1de6265; see hotpotqa.github.io.
 """
 
 from dataclasses import dataclass
@@ -15,11 +14,10 @@ LICENCE, SOURCE = "CC BY-SA 4.0", "https://github.com/AdelWang/MIGRES at 1de6265
 
 @dataclass(frozen=True, slots=True)
 class HopQuestion:
-    """A question over ten paragraphs.
+    """A question over ten paragraphs, which are its documents, in order of the file.
 
     Attributes:
-        documents: One a paragraph, in order of the file.
-        sentences: Spans of each paragraph's sentences in its text.
+        sentences: Spans of the sentences of each paragraph.
         gold: Which paragraphs support the answer.
         facts: (paragraph, sentence) of each supporting sentence.
     """
@@ -33,7 +31,7 @@ class HopQuestion:
 
 
 def load() -> list[HopQuestion]:
-    """All of them, in order of the file; doc ids are unique over questions."""
+    """All questions, in order of the file; document ids are unique over questions."""
     return [_question(entry) for entry in read_lines(dataset(*FILE))]
 
 

@@ -1,15 +1,16 @@
-"""Halves of a set of questions: choices are made on one and quoted on the other."""
+"""Halves of a set of questions: settings are chosen on one half, figures reported on the other."""
 
 import hashlib
 from collections.abc import Iterable
-from typing import Literal, Protocol, TypeVar
+from dataclasses import dataclass
+from typing import Literal, TypeVar
 
 Part = Literal["tune", "report", "all"]
 PARTS: tuple[Part, ...] = ("tune", "report", "all")
 
 
 def part_of(text: str) -> Part:
-    """`tune` or `report`, about half each, by a hash of the question: no choice of ours can move it.
+    """`tune` or `report`, about half each, from a hash of the question's text.
 
     >>> part_of("sorting")
     'report'
@@ -17,17 +18,21 @@ def part_of(text: str) -> Part:
     return PARTS[hashlib.sha256(text.encode()).digest()[0] % 2]
 
 
-class Parted(Protocol):
-    """A question."""
+@dataclass(frozen=True, slots=True)
+class Parted:
+    """A question that belongs to a half."""
+
+    text: str
 
     @property
     def part(self) -> Part:
         """`tune` or `report`."""
+        return part_of(self.text)
 
 
 Question = TypeVar("Question", bound=Parted)
 
 
 def of_part(questions: Iterable[Question], part: Part) -> tuple[Question, ...]:
-    """Those of a part, in their order."""
+    """Questions of a part, in the order given."""
     return tuple(question for question in questions if part in ("all", question.part))

@@ -1,11 +1,11 @@
-"""Answers of one tree of the code, written down, so that two trees can be compared byte by byte.
+"""Answers of a checkout, written to a file, so that two checkouts can be compared byte by byte.
 
     git worktree add ../before COMMIT
     python -m benchmarks.replay --tree ../before --out before.jsonl
     python -m benchmarks.replay --out after.jsonl && cmp before.jsonl after.jsonl
 
-A tree is asked as users ask it, by its command line and over HTTP, so that its modules may have any names.
-Each line is the digest of a file of an index, a pack or a measurement; times and cache states are left out.
+The checkout is used through its command line and over HTTP, so that its modules may have any names. A line is
+the digest of an index file, a pack or a measurement; times and cache states are left out.
 """
 
 import argparse
@@ -13,19 +13,18 @@ import hashlib
 import json
 import os
 import pydoc_data.topics
-import socket
 import subprocess
 import sys
 import tempfile
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from itertools import chain, cycle, islice
 from pathlib import Path
 from typing import Any
 
+import httpx
+
+from benchmarks.indexes import served
 from benchmarks.rows import dataset, read_lines
 
 BUDGETS = (150, 300, 800)
@@ -55,7 +54,7 @@ def requests(indexes: dict[str, str]) -> Iterator[dict[str, Any]]:
 
 
 def digests(root: Path) -> Iterator[dict[str, str]]:
-    """Each file of each current generation but its manifest, which bears the time of the build."""
+    """SHA-256 of each file of current generations, except manifests, which hold the time of the build."""
     for path in sorted(root.glob("*/generations/*/*")):
         if path.name != "manifest.json":
             yield {
@@ -73,38 +72,11 @@ def stable(answer: dict[str, Any]) -> dict[str, Any]:
     return kept
 
 
-@contextmanager
-def served(tree: Path, environment: dict[str, str]) -> Iterator[str]:
-    """Address of the tree's service, which ends with the block."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    command = [sys.executable, "-m", "contextsvc", "serve", "--port", port]
-    process = subprocess.Popen(command, cwd=tree, env=environment, stderr=subprocess.DEVNULL)
-    try:
-        while True:
-            with suppress(urllib.error.URLError, ConnectionError):
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=60).close()
-                break
-            if process.poll() is not None:
-                raise SystemExit(f"the service of {tree} ended with {process.returncode}")
-            time.sleep(0.2)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def post(url: str, body: dict[str, Any]) -> dict[str, Any]:
-    """The JSON that a route answers, a refusal's too."""
-    data = json.dumps(body).encode()
-    request = urllib.request.Request(url, data, {"content-type": "application/json"})
-    try:
-        with urllib.request.urlopen(request, timeout=600) as answer:
-            found: dict[str, Any] = json.load(answer)
-    except urllib.error.HTTPError as refusal:
-        found = {"refused": json.load(refusal), "utilization": {}}
-    return found
+def answered(client: httpx.Client, body: dict[str, Any]) -> dict[str, Any]:
+    """The answer of `POST /v1/context`, also if it is a refusal."""
+    answer = client.post("/v1/context", json=body)
+    found: dict[str, Any] = answer.json()
+    return found if answer.is_success else {"refused": found, "utilization": {}}
 
 
 def lines(tree: Path) -> Iterator[dict[str, Any]]:
@@ -121,9 +93,9 @@ def lines(tree: Path) -> Iterator[dict[str, Any]]:
             build = [sys.executable, "-m", "contextsvc", "index", "build", source, "--index", name]
             subprocess.run(build, cwd=tree, env=environment, check=True, stdout=subprocess.DEVNULL)
         yield from digests(Path(folder))
-        with served(tree, environment) as url:
+        with served(environment, tree) as client:
             for body in requests(indexes):
-                yield stable(post(f"{url}/v1/context", body))
+                yield stable(answered(client, body))
 
 
 def main() -> None:

@@ -1,92 +1,118 @@
-"""Results are rows: one JSON object a line, with all that is needed to make it again."""
+"""Result rows: one JSON object a line, with everything that is needed to make a figure again."""
 
 import hashlib
 import json
 import os
 import platform
 import subprocess
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks.pairs import Values, difference, ratio_interval
 from contextsvc.measuring.statistics import mean_interval
-from contextsvc.records.arrays import Float64Array
 
 RESULTS = Path(__file__).parent / "results"
 DATA_VARIABLE = "CONTEXTSVC_DATA"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """One figure.
 
     Attributes:
-        benchmark: Module under `benchmarks`.
+        benchmark: Name of the file in `results` that keeps the row.
         figure: What was measured, unit included.
         value: The figure.
-        interval: 95 % interval, or None where the figure is a count or a single run.
-        n: How many observations it rests on.
+        interval: 95 % interval; None for a count or a single run.
+        n: Number of observations.
         dataset: Name and SHA-256 of the data.
-        settings: What was chosen.
-        command: Makes the row again.
+        settings: Settings that the figure depends on.
+        seed: Seed of samples and of bootstrap intervals.
+        command: Command that makes the row again.
+        details: Anything else, for example the score of each question.
     """
 
     benchmark: str
     figure: str
     value: float
-    interval: tuple[float, float] | None
+    interval: tuple[float, float] | None = None
     n: int
     dataset: str
-    settings: dict[str, Any]
+    settings: Mapping[str, Any]
     seed: int
     command: str
-    details: dict[str, Any]
+    details: dict[str, Any] = field(default_factory=dict)
 
 
-def mean_row(
-    benchmark: str,
-    figure: str,
-    values: Sequence[float] | Float64Array,
-    dataset: str,
-    settings: dict[str, Any],
-    seed: int,
-    command: str,
-) -> Row:
-    """The mean of one value a question, with its bootstrap interval.
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """Makes rows that share these five attributes; see `Row`."""
 
-    Args:
-        benchmark: This and the others as a `Row` has them.
-        figure: What the mean is of.
-        values: (n,), n >= 1; shares are means of 0 and 1.
-        dataset: Name and SHA-256 of the data.
-        settings: What was chosen.
-        seed: Of the bootstrap, too.
-        command: Makes the row again.
+    benchmark: str
+    dataset: str
+    seed: int
+    command: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
-    Raises:
-        ShapeError: no values.
-    """
-    found = np.asarray(values, dtype=np.float64)
-    interval = mean_interval(found, seed)
-    return Row(
-        benchmark, figure, float(found.mean()), interval, len(found), dataset, settings, seed, command, {}
-    )
+    def row(
+        self, figure: str, value: float, n: int, interval: tuple[float, float] | None = None,
+        details: Mapping[str, Any] | None = None, **settings: Any,
+    ) -> Row:  # fmt: skip
+        """A row; `settings` are added to the shared ones."""
+        return Row(
+            benchmark=self.benchmark, figure=figure, value=float(value), interval=interval, n=n,
+            dataset=self.dataset, settings={**self.settings, **settings}, seed=self.seed,
+            command=self.command, details=dict(details or {}),
+        )  # fmt: skip
+
+    def mean(
+        self, figure: str, values: Values, details: Mapping[str, Any] | None = None, **settings: Any
+    ) -> Row:
+        """The mean of some values with its bootstrap interval.
+
+        Raises:
+            ShapeError: no values.
+        """
+        found = np.asarray(values, dtype=np.float64)
+        interval = mean_interval(found, self.seed)
+        return self.row(figure, found.mean(), len(found), interval, details, **settings)
+
+    def difference(
+        self, figure: str, first: Sequence[float], second: Sequence[float], **settings: Any
+    ) -> Row:
+        """First minus second, question by question.
+
+        The details hold `p`, `ratio` and `ratio_interval`. `ratio` is the mean of the first over the mean of
+        the second, None if the second is 0.
+
+        Raises:
+            ShapeError: there is no pair, or the numbers of values differ.
+        """
+        found, whole = difference(first, second, self.seed), sum(second)
+        details = {
+            "p": found.p,
+            "ratio": sum(first) / whole if whole else None,
+            "ratio_interval": ratio_interval(first, second, self.seed),
+        }
+        return self.row(figure, found.mean, len(first), found.interval, details, **settings)
 
 
 def data_root() -> Path | None:
-    """`$CONTEXTSVC_DATA`, else `shared/data` beside the project, else None."""
+    """The folder `$CONTEXTSVC_DATA`, else `shared/data` beside the project, else None."""
     places = [os.environ.get(DATA_VARIABLE), Path(__file__).parents[2] / "shared" / "data"]
     return next((Path(place) for place in places if place and Path(place).is_dir()), None)
 
 
 def dataset(*parts: str) -> Path:
-    """A data set's file or folder.
+    """File or folder of a data set.
 
     Raises:
-        SystemExit: it is not there; says how to name the place.
+        SystemExit: it is absent; the message names the variable that says where data sets are.
     """
     root = data_root()
     path = root.joinpath(*parts) if root else None
@@ -96,12 +122,12 @@ def dataset(*parts: str) -> Path:
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
-    """The objects of a file of JSON lines, in order."""
+    """Objects of a JSON Lines file, in file order."""
     return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
 
 
 def fingerprint(path: Path) -> str:
-    """Name and the first 16 hex digits of a SHA-256 over the files' names and contents."""
+    """Name of the data and the first 16 hex digits of a SHA-256 over file names and contents."""
     state = hashlib.sha256()
     files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
     for file in files:
@@ -111,22 +137,20 @@ def fingerprint(path: Path) -> str:
 
 
 def machine() -> str:
-    """Processor, cores and memory, for a person."""
+    """Processor, cores, memory and Python version, for a reader."""
     model = "unknown processor"
     info = Path("/proc/cpuinfo")
     if info.exists():
-        names = [
-            line.partition(":")[2].strip() for line in info.read_text().splitlines() if "model name" in line
-        ]
-        model = names[0] if names else model
-        kinds = [kind for kind in ("amx_bf16", "avx512_bf16") if kind in info.read_text()]
-        model += f" ({', '.join(kinds)})" if kinds else ""
+        text = info.read_text()
+        names = [line.partition(":")[2].strip() for line in text.splitlines() if "model name" in line]
+        kinds = [kind for kind in ("amx_bf16", "avx512_bf16") if kind in text]
+        model = (names or [model])[0] + (f" ({', '.join(kinds)})" if kinds else "")
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return f"{model}, {os.cpu_count()} cores, {memory:.0f} GiB, Python {platform.python_version()}"
 
 
 def commit() -> str:
-    """The commit that was run, `+` where the tree differs from it."""
+    """First 12 digits of the commit; a `+` follows if package or benchmarks were changed since."""
 
     def git(*arguments: str) -> str:
         return subprocess.run(["git", *arguments], capture_output=True, text=True, check=False,
@@ -137,11 +161,11 @@ def commit() -> str:
 
 
 STARTED_AT = commit()
-"""What is run: asked when it starts, for a benchmark may write files of the package, or run for an hour."""
+"""Commit at the start of the run: a benchmark may write files of the package or run for an hour."""
 
 
-def write(rows: list[Row]) -> None:
-    """Replace this benchmark's rows in `results/<benchmark>.jsonl` and print them."""
+def write(rows: Sequence[Row]) -> None:
+    """Replace the rows in `results/<benchmark>.jsonl` and print the new ones."""
     RESULTS.mkdir(exist_ok=True)
     name = rows[0].benchmark
     where = {"commit": STARTED_AT, "machine": machine()}
@@ -150,13 +174,18 @@ def write(rows: list[Row]) -> None:
     show(rows)
 
 
-def show(rows: list[Row]) -> None:
-    """Print them."""
+def show(rows: Sequence[Row]) -> None:
+    """Print rows, one a line."""
     for row in rows:
         around = f" [{row.interval[0]:.4g}, {row.interval[1]:.4g}]" if row.interval else ""
         print(f"{row.benchmark}: {row.figure} = {row.value:.4g}{around} (n = {row.n}, {row.dataset})")
 
 
+def told(line: str) -> None:
+    """Print a line of progress on standard error."""
+    print(line, file=sys.stderr, flush=True)
+
+
 def read() -> list[dict[str, Any]]:
-    """Every stored row, by file name."""
+    """Every stored row, files in order of their names."""
     return [row for file in sorted(RESULTS.glob("*.jsonl")) for row in read_lines(file)]

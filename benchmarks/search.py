@@ -1,9 +1,8 @@
-"""Search without the encoder on 100,000 chunks of real text, and opening twice as many:
-`python -m benchmarks.search`.
+"""Search of 100,000 chunks without the encoder, and opening of twice as many: `python -m benchmarks.search`.
 
-Chunks are runs of 2, 3, 4 and more sentences of SciFact abstracts, each a document of its own, with the
-pooled vectors of their real sentences: runs overlap, so that neighbours are closer together than in a real
-corpus, which is harder. Queries are SciFact's own.
+A chunk is a run of 2, 3, 4 or more sentences of a SciFact abstract and a document of its own; its vector is
+pooled from the vectors of its sentences. Runs overlap, so that near neighbours are closer together than in a
+real corpus, which makes the search harder. Queries are SciFact's own.
 """
 
 import json
@@ -12,23 +11,23 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 
-from benchmarks.latency.quantiles import quantile
-from benchmarks.rows import Row, dataset, fingerprint, read_lines
+from benchmarks.pairs import quantile
+from benchmarks.rows import Row, Sheet, dataset, fingerprint, read_lines
 from benchmarks.scifact import FILE, load_queries
 from benchmarks.switches import asked_for
 from contextsvc import assets
 from contextsvc.adapters.search.faiss.recall import recall
 from contextsvc.adapters.text.punkt import PunktSentenceSplitter
 from contextsvc.indexing.chunking import pooled_vectors
-from contextsvc.measuring.statistics import bootstrap
+from contextsvc.measuring.statistics import mean_interval
 from contextsvc.packing.assembler import Assembler
 from contextsvc.ports import Embedder
 from contextsvc.records.arrays import Float32Array, Float64Array
 from contextsvc.records.documents import Chunk, Document, Sentence
-from contextsvc.records.fingerprints import Fingerprint
 from contextsvc.records.requests import PackRequest
 from contextsvc.settings import Settings
 from contextsvc.storage.corpus import Corpus, CorpusWriter
@@ -45,29 +44,28 @@ SEARCHING = ("embed", "retrieve")
 
 
 @dataclass(frozen=True)
-class KnownQueries:
-    """Query vectors that were computed before: what is timed is the search."""
+class Wrapped:
+    """Passes on to an embedder what a subclass does not answer itself."""
 
     embedder: Embedder
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.embedder, name)
+
+
+@dataclass(frozen=True)
+class KnownQueries(Wrapped):
+    """Returns query vectors that were computed before, so that only the search is timed."""
+
     vectors: dict[str, Float32Array]
 
-    fingerprint, dim, max_tokens = Fingerprint(name="known"), 384, 0
-
-    def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """Not asked for here."""
-        return self.embedder.count_tokens(texts)
-
     def embed_queries(self, texts: Sequence[str]) -> Float32Array:
-        """As computed before."""
+        """As `Embedder`."""
         return np.stack([self.vectors[text] for text in texts])
-
-    def embed_passages(self, texts: Sequence[str]) -> Float32Array:
-        """Not asked for here."""
-        return self.embedder.embed_passages(texts)
 
 
 def runs(sizes: Sequence[int], num_chunks: int) -> Iterator[tuple[int, int, int]]:
-    """(text, first sentence, end): runs of 2 sentences of every text, then of 3, and so on."""
+    """(text, first sentence, end) of runs of 2 sentences of each text, then of 3, and so on."""
     left = num_chunks
     for length in range(2, max(sizes) + 1):
         for text, size in enumerate(sizes):
@@ -82,7 +80,7 @@ def runs(sizes: Sequence[int], num_chunks: int) -> Iterator[tuple[int, int, int]
 
 @dataclass(frozen=True)
 class Abstracts:
-    """Texts, their sentences' spans, and these one after another as vectors as an index stores them."""
+    """Texts, spans of their sentences, and the vectors of all sentences, rounded as an index stores them."""
 
     texts: list[str]
     spans: list[list[tuple[int, int]]]
@@ -90,7 +88,7 @@ class Abstracts:
 
     @classmethod
     def embedded(cls, num_chunks: int, embedder: Embedder, home: Path) -> "Abstracts":
-        """As few texts as give so many chunks."""
+        """Enough texts for this number of chunks, with vectors of their sentences."""
         wanted = max(20, num_chunks // 15)
         texts = [entry["text"] for entry in read_lines(dataset(*FILE))[:wanted]]
         splitter = PunktSentenceSplitter(assets.locate(home, "punkt_tab"))
@@ -100,7 +98,7 @@ class Abstracts:
 
 
 def write_corpus(folder: Path, num_chunks: int, abstracts: Abstracts) -> None:
-    """A corpus of so many one-chunk documents."""
+    """Write a corpus of documents with one chunk each."""
     texts, spans, vectors = abstracts.texts, abstracts.spans, abstracts.vectors
     firsts = np.cumsum([0, *map(len, spans)])
     with CorpusWriter(folder, vectors.shape[1]) as writer:
@@ -127,31 +125,24 @@ def write_corpus(folder: Path, num_chunks: int, abstracts: Abstracts) -> None:
 def published(
     root: Path, name: str, num_chunks: int, abstracts: Abstracts, embedder: Embedder, settings: Settings
 ) -> dict[str, object]:
-    """Write and publish an index; what is to be said of it."""
+    """Write and publish an index; returns details for rows."""
     with stage(root, name) as staged:
         write_corpus(staged.folder, num_chunks, abstracts)
         started = time.perf_counter()
         corpus = Corpus.open(staged.folder)
         said = write_search(staged.folder, corpus, settings=settings)
         seconds = time.perf_counter() - started
-        staged.seal(
-            {
-                "embedder": str(embedder.fingerprint),
-                "dim": embedder.dim,
-                "num_documents": corpus.num_documents,
-                "num_chunks": corpus.num_chunks,
-                "num_sentences": len(corpus.sentence_table),
-                "num_vectors": len(corpus.sentence_vectors),
-                "settings": dict(said),
-            }
-        )
+        about = {"embedder": str(embedder.fingerprint), "dim": embedder.dim, "settings": dict(said)}
+        numbers = {"num_documents": corpus.num_documents, "num_chunks": corpus.num_chunks}
+        num_sentences, num_vectors = len(corpus.sentence_table), len(corpus.sentence_vectors)
+        staged.seal({**about, **numbers, "num_sentences": num_sentences, "num_vectors": num_vectors})
         staged.publish()
     return {**said, "num_chunks": num_chunks, "seconds_to_write": seconds}
 
 
 def opened(root: Path, name: str, embedder: Embedder) -> tuple[LoadedIndex, dict[str, float]]:
-    """The index as the service opens it, and what it took: at first, every byte being verified, and again."""
-    time.sleep(1.5 * SETTLED_NS / 1e9)  # what was written a moment ago is not trusted to stay as it is
+    """The opened index, with seconds and MiB of opening it: first with every byte verified, then again."""
+    time.sleep(1.5 * SETTLED_NS / 1e9)  # files are trusted unread only after this time
     took: dict[str, float] = {}
     for turn in ("the first time, every byte verified", "again"):
         library = Library(root, embedder.fingerprint, open_search)
@@ -163,7 +154,7 @@ def opened(root: Path, name: str, embedder: Embedder) -> tuple[LoadedIndex, dict
 
 
 def resident_mib() -> float:
-    """Memory of this process that is resident now."""
+    """Resident memory of this process."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 2**20
 
 
@@ -173,7 +164,7 @@ def searched(
     queries: Sequence[str],
     spec: Callable[[int], object] | None = None,
 ) -> tuple[Float64Array, list[set[str]]]:
-    """Milliseconds that each query took to be filtered and searched, and the documents it found."""
+    """Milliseconds of filter and search of each query, and the documents found."""
     times, found = [], []
     for number, query in enumerate(queries):
         filters = json.dumps(spec(number)) if spec else ""
@@ -205,24 +196,25 @@ def main(argv: Sequence[str] | None = None) -> None:
     num_chunks, settings = asked["chunks"], Settings.from_env()
     settings = replace(settings, exact_up_to=min(settings.exact_up_to, num_chunks - 1))
     embedder = build_embedder(settings)
-    queries = load_queries()[: asked["queries"]]
-    vectors = {query: embedder.embed_queries([query])[0] for query in queries}
+    vectors = {query: embedder.embed_queries([query])[0] for query in load_queries()[: asked["queries"]]}
     with tempfile.TemporaryDirectory() as place:
         abstracts = Abstracts.embedded(2 * num_chunks, embedder, settings.home)
         published(Path(place), "twice", 2 * num_chunks, abstracts, embedder, settings)
         _, took = opened(Path(place), "twice", embedder)
         details = published(Path(place), "bench", num_chunks, abstracts, embedder, settings)
         index, also = opened(Path(place), "bench", embedder)
-        assembler = build_assembler(settings, KnownQueries(embedder, vectors))
-        asked.keep(rows_of(assembler, index, queries, vectors, details, took | also))
+        assembler = build_assembler(settings, cast(Embedder, KnownQueries(embedder, vectors)))
+        chosen = {"vector_index": details["vector_index"], "num_candidates": 100, "rerank_depth": 50}
+        sheet = asked.sheet("search", fingerprint(dataset(*FILE)), SEED, **chosen)
+        asked.keep(rows_of(sheet, assembler, index, vectors, details, took | also))
 
 
 def rows_of(
-    assembler: Assembler, index: LoadedIndex, queries: list[str], vectors: dict[str, Float32Array],
+    sheet: Sheet, assembler: Assembler, index: LoadedIndex, vectors: dict[str, Float32Array],
     details: dict[str, object], took: dict[str, float],
 ) -> list[Row]:  # fmt: skip
-    """All figures."""
-    stacked = np.stack([vectors[query] for query in queries])
+    """All figures; `vectors` are those of the queries."""
+    queries, stacked = list(vectors), np.stack(list(vectors.values()))
     exact = index.vectors.search(stacked, 10, exact=True)
     near = index.vectors.search(stacked, 10)
     shares = np.array([recall([one], [best]) for one, best in zip(near, exact, strict=True)])
@@ -238,21 +230,12 @@ def rows_of(
     figures: list[tuple[str, float, tuple[float, float] | None]] = [
         *((figure, value, None) for figure, value in took.items()),
         ("seconds of the first filter", first_filter, None),
-        ("recall@10 against exact", float(shares.mean()), _interval(shares)),
-        ("one document of all allowed: it alone is found", float(hits.mean()), _interval(hits)),
+        ("recall@10 against exact", float(shares.mean()), mean_interval(shares, SEED)),
+        ("one document of all allowed: it alone is found", float(hits.mean()), mean_interval(hits, SEED)),
     ]
     for name, times in (("", plain), (", one document allowed", one), (", half allowed", half)):
         figures += [(f"search without encoder{name}, p{p}, ms", *quantile(times, p)) for p in (50, 95)]
-    data = fingerprint(dataset(*FILE))
-    chosen = {"vector_index": details["vector_index"], "num_candidates": 100, "rerank_depth": 50}
-    return [
-        Row("search", figure, value, around, len(queries), data, chosen, SEED, COMMAND, details)
-        for figure, value, around in figures
-    ]
-
-
-def _interval(values: Float64Array) -> tuple[float, float]:
-    return bootstrap(values, lambda samples: samples.mean(axis=1), SEED)
+    return [sheet.row(figure, value, len(queries), around, details) for figure, value, around in figures]
 
 
 if __name__ == "__main__":

@@ -1,10 +1,9 @@
-"""Every benchmark from end to end on a few items, in one process, nothing kept: `python -m benchmarks.smoke`.
+"""Trial of each benchmark on a few items, in one process, nothing kept: `python -m benchmarks.smoke`.
 
-It says nothing of quality or speed; it says that a benchmark still runs. One whose data set is not there is
-skipped, and said to be. Names of benchmarks choose some: `python -m benchmarks.smoke budget ablation.modes`.
+A trial shows that a benchmark still runs, not how good or fast anything is. It is skipped, with a message, if
+a data set is absent. Arguments choose benchmarks: `python -m benchmarks.smoke budget ablation.modes`.
 """
 
-import argparse
 import io
 import sys
 import tempfile
@@ -15,10 +14,10 @@ from contextlib import redirect_stderr, redirect_stdout
 from importlib import import_module
 from importlib.util import find_spec
 
-from benchmarks.switches import runs_asked
+from benchmarks.switches import asked_for
 
 FOLDER = "{folder}"
-"""Stands for a folder that is gone afterwards."""
+"""Placeholder of a temporary folder."""
 
 _PACK = "--questions 1 --articles 1 --chunks 2 --tokens 64"
 TRIALS: Mapping[str, Sequence[str]] = {
@@ -43,12 +42,12 @@ TRIALS: Mapping[str, Sequence[str]] = {
     "search": ["--chunks 200 --queries 5"],
     "updates": ["exact --documents 50 --updates 2", "approximate --documents 30 --updates 2"],
 }
-"""By name under `benchmarks`: command lines, each of which gets `--dry`."""
+"""Command lines by name under `benchmarks`; each one gets `--dry`."""
 
 ELSEWHERE: Mapping[str, str] = {
-    "crashes": "needs no data set; the tests kill writers and damage files by the same means",
+    "crashes": "needs no data set; the tests kill writers and damage files by the same means"
 }
-"""Benchmarks that are not tried here, and why."""
+"""Benchmarks without a trial here, and the reason."""
 
 LEFT_THE_TREE: Mapping[str, str] = {
     "ablation.choices": "0005-effects.md",
@@ -61,7 +60,7 @@ Main = Callable[[Sequence[str]], None]
 
 
 def main_of(name: str) -> Main:
-    """What a benchmark's command calls."""
+    """The `main` of a benchmark."""
     found = find_spec(f"benchmarks.{name}")
     package = found is not None and found.submodule_search_locations is not None
     main: Main = import_module(f"benchmarks.{name}" + (".__main__" if package else "")).main
@@ -69,7 +68,7 @@ def main_of(name: str) -> Main:
 
 
 def tried(name: str, line: str, load: Callable[[str], Main]) -> bool:
-    """Run one and say in a line how it went; what it printed only where it failed."""
+    """Run one trial and print a line about it; its own output is printed only if it failed."""
     said, started, outcome = io.StringIO(), time.perf_counter(), "ok"
     with tempfile.TemporaryDirectory() as folder, redirect_stdout(said), redirect_stderr(said):
         try:
@@ -88,13 +87,8 @@ def tried(name: str, line: str, load: Callable[[str], Main]) -> bool:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """All, or those that are named; ends with 1 where one failed."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.smoke", description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
-    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(TRIALS))
-    names = runs_asked(parser, parser.parse_args(argv).names, TRIALS)
+    """Run all trials, or those of the named benchmarks; exits with 1 if one failed."""
+    names = asked_for("python -m benchmarks.smoke", __doc__, argv, runs=tuple(TRIALS)).runs
     started = time.perf_counter()
     went = [tried(name, line, main_of) for name in names for line in TRIALS[name]]
     print(f"{time.perf_counter() - started:6.1f} s  {sum(went)} of {len(went)} ran")

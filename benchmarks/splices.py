@@ -1,9 +1,8 @@
-"""Long documents of real text by the thousand, without encoding every sentence of them.
+"""Thousands of long documents of real text whose sentences need not be encoded.
 
-An index of 100,000 chunks has some 300,000 distinct sentences, and what an update costs grows with them, so
-that sentences that recur would make it look cheap. Each sentence here is half of one of SciFact's and half of
-another's, as in `synthetic`, and its vector is the direction of the sum of theirs: distinct, near those of
-real sentences, and known once the abstracts are encoded.
+The cost of an update grows with the number of distinct sentences, about 300,000 for 100,000 chunks; repeated
+sentences would make updates look cheap. Each sentence here joins halves of two SciFact sentences, as in
+`synthetic`. Its vector is the normalised sum of their vectors: distinct, and near those of real sentences.
 """
 
 from collections.abc import Iterator, MutableMapping, Sequence
@@ -12,55 +11,29 @@ from itertools import count
 
 import numpy as np
 
-from benchmarks.search import Abstracts
+from benchmarks.search import Abstracts, Wrapped
 from benchmarks.synthetic import STEP, spliced
-from contextsvc.ports import Embedder
 from contextsvc.records.arrays import Float32Array
 from contextsvc.records.documents import Document
-from contextsvc.records.fingerprints import Fingerprint
 
 CHARS_A_DOCUMENT = 4_200
-"""Least length of a document's texts: about ten chunks with what the last abstract adds."""
+"""Least length of a document: about ten chunks."""
 
 Halves = MutableMapping[str, tuple[int, int]]
-"""Rows of the two sentences that a sentence is made of."""
+"""Rows of the two sentences that a spliced sentence is made of."""
 
 
 @dataclass(frozen=True)
-class KnownSplices:
-    """An embedder that knows sentences by their halves; whatever else it is asked for goes to the model.
+class KnownSplices(Wrapped):
+    """An embedder that computes vectors of spliced sentences from their halves.
 
     Attributes:
         vectors: (n, dim) unit rows, of the sentences that others are made of.
         halves: Grows while documents are made.
     """
 
-    embedder: Embedder
     vectors: Float32Array
     halves: Halves
-
-    @property
-    def fingerprint(self) -> Fingerprint:
-        """The model's: what it embeds later lies beside these."""
-        return self.embedder.fingerprint
-
-    @property
-    def dim(self) -> int:
-        """The model's."""
-        return self.embedder.dim
-
-    @property
-    def max_tokens(self) -> int:
-        """The model's."""
-        return self.embedder.max_tokens
-
-    def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """The model's."""
-        return self.embedder.count_tokens(texts)
-
-    def embed_queries(self, texts: Sequence[str]) -> Float32Array:
-        """The model's."""
-        return self.embedder.embed_queries(texts)
 
     def embed_passages(self, texts: Sequence[str]) -> Float32Array:
         """As `Embedder`."""
@@ -75,13 +48,7 @@ class KnownSplices:
 
 
 def documents(abstracts: Abstracts, num_documents: int, halves: Halves) -> Iterator[Document]:
-    """So many, the same every time: as many texts in a row as make up a document's length.
-
-    Args:
-        abstracts: What they are made of.
-        num_documents: How many.
-        halves: Is told of each sentence before the document with it is given.
-    """
+    """Documents, the same every time; `halves` gets each sentence before the document that holds it."""
     made = _texts(abstracts, halves)
     for number in range(num_documents):
         parts: list[str] = []
@@ -93,7 +60,7 @@ def documents(abstracts: Abstracts, num_documents: int, halves: Halves) -> Itera
 
 
 def _texts(abstracts: Abstracts, halves: Halves) -> Iterator[str]:
-    """The abstracts, then each again with second halves of another one's sentences, without end."""
+    """The abstracts, then each with second halves of another one's sentences; endless."""
     pairs = zip(abstracts.texts, abstracts.spans, strict=True)
     sentences = [[text[start:end] for start, end in spans] for text, spans in pairs]
     firsts = np.cumsum([0, *map(len, sentences)]).tolist()

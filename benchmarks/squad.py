@@ -1,4 +1,4 @@
-"""SQuAD paragraphs as documents, its questions with their answers and gold paragraphs."""
+"""SQuAD: paragraphs as documents, questions with answers and gold paragraphs."""
 
 import json
 from dataclasses import dataclass
@@ -39,6 +39,6 @@ def load_articles(first: int, end: int) -> tuple[list[Document], list[Question]]
 
 
 def sample(questions: list[Question], size: int, seed: int) -> list[Question]:
-    """`size` questions drawn without replacement, all of them where there are fewer."""
+    """`size` questions drawn without replacement; all if there are fewer."""
     rows = np.random.default_rng(seed).choice(len(questions), size=min(size, len(questions)), replace=False)
     return [questions[int(row)] for row in rows]

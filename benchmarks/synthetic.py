@@ -1,9 +1,8 @@
-"""Any amount of text from SciFact's abstracts, with next to no sentence twice.
+"""Any amount of text from SciFact's abstracts, with almost no sentence twice.
 
-First the abstracts as they are. When they are used up each comes again with other sentences: the first half
-of its own and the second half of those of another abstract, a different one in every round. Words and lengths
-stay those of real text, and every sentence has to be embedded, as in a real collection of that size.
-Repeating the abstracts instead would measure copying: a sentence that occurs twice is embedded once.
+The abstracts come first as they are. In each further round a sentence consists of the first half of its own
+words and the second half of a sentence of another abstract. So words and lengths are those of real text, and
+every sentence must be embedded. Repeated abstracts would not do: equal sentences are embedded once.
 """
 
 import re
@@ -17,7 +16,7 @@ from benchmarks.rows import read_lines
 from contextsvc.records.documents import Document
 
 STEP = 101
-"""How many abstracts further on the second halves are taken, a round; a prime, so that rounds differ."""
+"""Distance, per round, to the abstract that gives the second halves; a prime, so that rounds differ."""
 
 Kind = TypeVar("Kind", Text, Document)
 
@@ -25,7 +24,7 @@ _END = re.compile(r"(?<=[.!?])\s+")
 
 
 def spliced(own: Sequence[str], other: Sequence[str]) -> list[str]:
-    """The first half of each sentence's words with the second half of another's; other's come round.
+    """Sentences of the first half of one's words and the second half of another's; `other` repeats.
 
     >>> spliced(["Mice are small.", "They eat."], ["Some cells divide fast."])
     ['Mice divide fast.', 'They divide fast.']
@@ -38,11 +37,7 @@ def spliced(own: Sequence[str], other: Sequence[str]) -> list[str]:
 
 
 def texts(abstracts: Path) -> Iterator[Text]:
-    """Without end, the same every time.
-
-    Args:
-        abstracts: SciFact's `corpus.jsonl`.
-    """
+    """Endless texts, the same every time, from SciFact's `corpus.jsonl`."""
     read = read_lines(abstracts)
     for record in read:
         yield Text(record["_id"], record["text"], record["title"])
@@ -55,7 +50,7 @@ def texts(abstracts: Path) -> Iterator[Text]:
 
 
 def worth(given: Iterable[Kind], num_chars: int) -> Iterator[Kind]:
-    """The first of them, as many as it takes to have at least so many characters of text."""
+    """The first items that together have at least `num_chars` characters of text."""
     taken = 0
 
     def wanted(one: Kind) -> bool:

@@ -1,1 +1,1 @@
-"""How far the utilization score can be trusted, and what it costs."""
+"""Quality and cost of the utilization score."""

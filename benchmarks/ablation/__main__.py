@@ -1,4 +1,4 @@
-"""All of them, the calibration that ships first: `python -m benchmarks.ablation`."""
+"""All ablation benchmarks, first the calibration that ships: `python -m benchmarks.ablation`."""
 
 from benchmarks.ablation import calibration, configurations, controls, hops, modes, placebos, speed
 

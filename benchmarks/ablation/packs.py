@@ -1,96 +1,115 @@
-"""Real packs of labelled sets: documents indexed and retrieved as the service does it, paragraphs whole."""
+"""Packs of labelled data sets, indexed and retrieved as the service does it, with whole paragraphs."""
 
-import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from pathlib import Path
+from typing import Any, TypedDict
 
-from benchmarks.squad import Question
+from benchmarks import indexes
+from benchmarks.rows import dataset, fingerprint
+from benchmarks.squad import FILE, Question, load_articles, sample
 from benchmarks.switches import Asked
 from contextsvc import assets
-from contextsvc.indexing.build import build_index
 from contextsvc.measuring.measurer import Measurer
+from contextsvc.measuring.records import Target, Utilization
 from contextsvc.records.documents import Document
 from contextsvc.records.packs import Candidate, ContextPack, PackedChunk
 from contextsvc.records.rendering import render_units, unit_tokens
 from contextsvc.service.engine import Engine
-from contextsvc.settings import Settings
 from contextsvc.storage.library import LoadedIndex
-from contextsvc.wiring import build_engine, build_index_parts, build_measurer
+from contextsvc.wiring import build_measurer
 
 NUM_CHUNKS, BUDGET = 6, 4_000
 SIDES = {"sides": ("ours", "context-cite")}
 LEAST_TOKENS, MOST_TOKENS = 512, 1_024
-"""Of a chunk: a paragraph of these sets is shorter, so it stays whole."""
+"""Tokens of a chunk. Paragraphs of these data sets are shorter, so they stay whole."""
 
-SIZES = {"chunks": NUM_CHUNKS, "tokens": MOST_TOKENS}
-"""Switches for smaller packs: chunks in one, and most tokens of a chunk."""
+Sizes = TypedDict("Sizes", {"articles": int, "chunks": int, "tokens": int})  # noqa: UP013
+SIZES: Sizes = {"articles": 12, "chunks": NUM_CHUNKS, "tokens": MOST_TOKENS}
+"""Switches for smaller packs: indexed articles, chunks of a pack, most tokens of a chunk."""
 
 Cite = Callable[[Sequence[str], str, str, int, str], list[float]]
-"""(pieces, query, response, number of masks, separator) -> what is attributed to each piece."""
+"""(pieces, query, response, number of masks, separator) -> attribution of each piece."""
 
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """A question with its pack, and which of its chunks hold the answer."""
+    """A question, its pack, and which of the pack's chunks hold the answer."""
 
     question: Question
     pack: ContextPack
     gold: tuple[bool, ...]
 
+    @property
+    def target(self) -> Target:
+        """The gold answer as the response."""
+        return Target(self.question.answer, "response")
+
+
+def squad(
+    asked: Asked, num_drawn: int, seed: int, first: int = 12
+) -> tuple[str, list[Document], list[Question]]:
+    """Fingerprint of SQuAD, the paragraphs of `--articles` articles from `first` on, and drawn questions.
+
+    Articles 0 to 12 chose prompt, outcome, masks and effect; 12 to 24 report.
+    """
+    documents, questions = load_articles(first, first + asked["articles"])
+    return fingerprint(dataset(*FILE)), documents, sample(questions, num_drawn, seed)
+
 
 def sized(sizes: Asked) -> dict[str, int]:
-    """The settings that a command line's `SIZES` change."""
+    """Settings that the switches `--chunks` (of a pack) and `--tokens` (of a chunk) change."""
     most = sizes["tokens"]
-    return {
-        "max_chunks": sizes["chunks"],
-        "chunk_min_tokens": min(LEAST_TOKENS, most),
-        "chunk_max_tokens": most,
-    }
+    least = min(LEAST_TOKENS, most)
+    return {"max_chunks": sizes["chunks"], "chunk_min_tokens": least, "chunk_max_tokens": most}
 
 
-def settings_in(folder: Path, **changed: object) -> Settings:
-    """Whole paragraphs, six of them, nothing dropped; no cache, so that every measurement is one."""
-    whole = {"chunk_min_tokens": LEAST_TOKENS, "chunk_max_tokens": MOST_TOKENS, "max_chunks": NUM_CHUNKS}
-    # Without a limit of time: what is found must not depend on how busy the machine is.
-    kept = {
-        "score_floor": 0.0,
-        "diversity_weight": 0.0,
-        "cache": False,
-        "trim": False,
-        "measure_max_seconds": 86_400.0,
-    }
-    return replace(Settings.from_env(), root=folder, **{**whole, **kept, **changed})  # type: ignore[arg-type]
-
-
-@contextmanager
 def indexed(
-    name: str, documents: Iterable[Document], **changed: object
-) -> Iterator[tuple[Engine, LoadedIndex]]:
-    """An engine over an index of these documents, gone afterwards."""
-    with tempfile.TemporaryDirectory() as folder:
-        settings = settings_in(Path(folder), **changed)
-        build_index(settings.root, name, documents, build_index_parts(settings))
-        engine = build_engine(settings)
-        yield engine, engine.library.get(name)
+    name: str, documents: Iterable[Document], **changed: Any
+) -> AbstractContextManager[tuple[Engine, LoadedIndex]]:
+    """An engine whose packs are six whole paragraphs, with nothing dropped; see `indexes.indexed`."""
+    usual = {
+        "chunk_min_tokens": LEAST_TOKENS, "chunk_max_tokens": MOST_TOKENS, "max_chunks": NUM_CHUNKS,
+        "score_floor": 0.0, "diversity_weight": 0.0, "trim": False,
+        # No time limit: results must not depend on how busy the machine is.
+        "measure_max_seconds": 86_400.0,
+    }  # fmt: skip
+    return indexes.indexed(name, documents, **{**usual, **changed})
 
 
-def measurer_of(engine: Engine, **changed: object) -> Measurer:
-    """The measurer of the engine's settings with some changed."""
-    return build_measurer(replace(engine.settings, **changed))  # type: ignore[arg-type]
+def measurer_of(engine: Engine, **changed: Any) -> Measurer:
+    """Measurer with the engine's settings, some of them changed."""
+    return build_measurer(replace(engine.settings, **changed))
+
+
+def measured(
+    measurer: Measurer, label: str, index: LoadedIndex, packs: Sequence[Labelled]
+) -> list[Utilization]:
+    """Utilization of each pack, with the gold answer as the response."""
+    found = []
+    for number, labelled in enumerate(packs, start=1):
+        found.append(measurer.measure(index, labelled.pack, labelled.target))
+        progress(f"{label}: {number}/{len(packs)} packs measured")
+    return found
 
 
 def peer_of(engine: Engine) -> Cite | None:
-    """ContextCite's package on the engine's reader; None, said in one line, where it is not installed."""
+    """ContextCite's package on the engine's reader; None, with a printed line, if it is not installed."""
     try:
-        from benchmarks.ablation.peers import Peer
+        from benchmarks.ablation.peers import attributions_of
     except ModuleNotFoundError as error:
         if error.name != "context_cite":
             raise
         print("skipped: context-cite is not installed; pip install 'contextsvc[peers]'")
         return None
-    return Peer(assets.locate(engine.settings.home, engine.settings.reader)).attributions
+    return attributions_of(assets.locate(engine.settings.home, engine.settings.reader))
+
+
+def pack_for(engine: Engine, index: LoadedIndex, query: str) -> ContextPack:
+    """The pack that the service makes for a query."""
+    pack, _ = engine.assembler.assemble(index, engine.request(index.name, query, BUDGET))
+    return pack
 
 
 def labelled_packs(
@@ -99,8 +118,7 @@ def labelled_packs(
     """The first `size` questions whose gold document is in their pack, in the order given."""
     found: list[Labelled] = []
     for question in questions:
-        request = engine.request(index.name, question.text, BUDGET)
-        pack, _ = engine.assembler.assemble(index, request)
+        pack = pack_for(engine, index, question.text)
         gold = tuple(packed.candidate.chunk.doc_id == question.doc_id for packed in pack.chunks)
         if any(gold) and len(pack.chunks) > 1:
             found.append(Labelled(question, pack, gold))
@@ -110,7 +128,7 @@ def labelled_packs(
 
 
 def pack_of(engine: Engine, index: LoadedIndex, query: str, documents: Sequence[Document]) -> ContextPack:
-    """A pack of the whole of these documents, in order: what a caller's own retrieval might send."""
+    """A pack of all chunks of these documents, in order, as a caller's own retrieval might send it."""
     places = {entry.doc_id: number for number, entry in enumerate(index.corpus.entries)}
     numbers = [chunk for document in documents for chunk in index.corpus.chunks_of(places[document.doc_id])]
     return packed(engine, index, query, numbers)
@@ -139,3 +157,8 @@ def packed(engine: Engine, index: LoadedIndex, query: str, numbers: Sequence[int
         tokenizer=engine.settings.tokenizer,
         ordering="document",
     )
+
+
+def progress(text: str) -> None:
+    """Replace the line of progress on standard error."""
+    print(f"\r{text}\033[K", end="", file=sys.stderr, flush=True)

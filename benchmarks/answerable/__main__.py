@@ -1,49 +1,76 @@
-"""Does a pack know that nothing in the index answers? `python -m benchmarks.answerable`.
+"""Do packs recognise questions that nothing in the index answers? `python -m benchmarks.answerable`.
 
-Questions of SQuAD are asked of an index of all articles: as they are, with a filter that shuts out their
-whole article, and with one that shuts out their paragraph alone. Articles are halved by a hash of their
-names, so that nothing of one is in both halves: `--part tune` is what the weights and the threshold were
-chosen on, the other half reports. What was chosen on SQuAD is then tried on other collections, whose own
-questions are answerable and those of the others not. Words weigh what they weigh in the whole index, filter
-or not; how much that tells is measured on an index that never held the articles.
+SQuAD's questions are put to an index of all articles: as they are, with a filter that excludes their
+article, and with a filter that excludes only their paragraph. Articles are halved by a hash of their names:
+weights and threshold were chosen on `--part tune`, the other half reports. The choice is then tested on other
+collections, whose own questions are answerable and those of the others are not. The weights of words come
+from the whole index, filter or not; an index that never held the articles measures how much that matters.
 """
 
-import argparse
-import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from benchmarks.ablation.figures import Ranked
 from benchmarks.answerable.asking import BUDGET, Asking, Evidence, asking
-from benchmarks.answerable.collections import OTHERS, Asked
-from benchmarks.answerable.figures import (
-    SEED,
-    area_row,
-    chosen,
-    rows_of_thresholds,
-    rows_of_ways,
-    share_row,
-)
+from benchmarks.answerable.figures import ALLOWED, SEED, area_row, rows_of_thresholds, rows_of_ways, share_row
+from benchmarks.packs.collections import Collection, load_chunking, load_hotpotqa
 from benchmarks.parts import part_of
-from benchmarks.rows import Row, dataset, fingerprint, mean_row, show, write
+from benchmarks.retrieval.collections import load as load_judged
+from benchmarks.rows import Row, Sheet, dataset, fingerprint, told
 from benchmarks.squad import FILE, Question, load_articles, sample
-from benchmarks.switches import add_switches, spelled
+from benchmarks.switches import Asked, asked_for
 from contextsvc import assets
 from contextsvc.adapters.text.punkt import PunktSentenceSplitter
-from contextsvc.packing.answerability import THRESHOLD
+from contextsvc.indexing.sentences import Split
+from contextsvc.packing.answerability import COVERAGE_WEIGHT, THRESHOLD
 from contextsvc.records.documents import Document
 from contextsvc.settings import Settings
 
 COMMAND = "python -m benchmarks.answerable"
-NUM_ARTICLES, NUM_QUESTIONS, NUM_ABSTRACTS, EVERY = 24, 100, 1000, 5
-SIZES = {"articles": NUM_ARTICLES, "questions": NUM_QUESTIONS, "abstracts": NUM_ABSTRACTS}
+EVERY = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A collection that chose nothing.
+
+    Attributes:
+        data: Name and SHA-256.
+        questions: Each with the ids of the documents that answer it.
+    """
+
+    data: str
+    documents: tuple[Document, ...]
+    questions: tuple[tuple[str, tuple[str, ...]], ...]
+
+
+def packed(load: Callable[[Split], Collection], split: Split, _: int) -> Given:
+    """All documents and questions of a collection of `benchmarks.packs`."""
+    found = load(split)
+    ids = [tuple(dict.fromkeys(excerpt.doc_id for excerpt in q.evidence)) for q in found.questions]
+    texts = [question.text for question in found.questions]
+    return Given(found.data, found.documents, tuple(zip(texts, ids, strict=True)))
+
+
+def scifact(_: Split, size: int) -> Given:
+    """The first `size` abstracts, and the claims that one of them is relevant to."""
+    found = load_judged("scifact").first(size)
+    return Given(found.fingerprint, found.documents, tuple((q.text, tuple(q.gains)) for q in found.queries))
+
+
+OTHERS: Mapping[str, Callable[[Split, int], Given]] = {
+    "hotpotqa": partial(packed, load_hotpotqa),
+    "chunking": partial(packed, load_chunking),
+    "scifact": scifact,
+}
 
 
 def article_of(doc_id: str) -> str:
-    """The article's name in an id of `benchmarks.squad`.
+    """Name of the article in a document id of `benchmarks.squad`.
 
     >>> article_of("AC/DC/12")
     'AC/DC'
@@ -52,7 +79,7 @@ def article_of(doc_id: str) -> str:
 
 
 def by_article(questions: Iterable[Question], part: str, most: int) -> dict[str, list[Question]]:
-    """At most so many questions of each article of a part, drawn by seed."""
+    """At most `most` questions of each article of a part, drawn by seed."""
     found: dict[str, list[Question]] = {}
     for question in questions:
         if part_of(article_of(question.doc_id)) == part:
@@ -61,14 +88,12 @@ def by_article(questions: Iterable[Question], part: str, most: int) -> dict[str,
 
 
 def without(field: str, *values: str) -> dict[str, Any]:
-    """The filter that shuts these out."""
+    """A filter that excludes these values."""
     return {"not": {"field": field, "in": list(values)}}
 
 
-def squad_rows(
-    index: Asking, groups: Mapping[str, Sequence[Question]], shared: Mapping[str, Any]
-) -> list[Row]:
-    """Rows of the half's own questions."""
+def squad_rows(index: Asking, groups: Mapping[str, Sequence[Question]], sheet: Sheet) -> list[Row]:
+    """Rows of the questions of a half."""
     there, absent, near = [], [], []
     for article, questions in groups.items():
         told(f"squad: {article}")
@@ -78,16 +103,14 @@ def squad_rows(
         near.append([index.evidence(q.text, without("doc_id", q.doc_id)) for q in questions])
     far, close = list(zip(there, absent, strict=True)), list(zip(there, near, strict=True))
     seconds = [evidence.seconds for of_article in there for evidence in of_article]
-    cost = Row(figure="what it adds to a query, ms, median", value=1000 * float(np.median(seconds)),
-               interval=None, n=len(seconds), details={}, **shared)  # fmt: skip
-    return [*rows_of_thresholds(far, close, shared), *rows_of_ways(far, shared), cost]
+    cost = sheet.row("what it adds to a query, ms, median", 1000 * float(np.median(seconds)), len(seconds))
+    return [*rows_of_thresholds(far, close, sheet), *rows_of_ways(far, sheet), cost]
 
 
 def held_out_rows(
-    index: Asking, documents: Sequence[Document], groups: Mapping[str, Sequence[Question]],
-    shared: Mapping[str, Any],
-) -> list[Row]:  # fmt: skip
-    """The same questions of an index that never held the half's articles, and of one that shuts them out."""
+    index: Asking, documents: Sequence[Document], groups: Mapping[str, Sequence[Question]], sheet: Sheet
+) -> list[Row]:
+    """The same questions put to an index without the articles of the half, and to one that excludes them."""
     kept = [document for document in documents if article_of(document.doc_id) not in groups]
     texts = [question.text for of_it in groups.values() for question in of_it]
     shut = without("title", *(article.replace("_", " ") for article in groups))
@@ -95,20 +118,16 @@ def held_out_rows(
     with asking("squad-half", kept) as half:
         never = [half.evidence(text).score for text in texts]
     apart = np.array(filtered) - np.array(never)
-
-    def mean(figure: str, values: NDArray[Any]) -> Row:
-        return mean_row(figure=figure, values=values.astype(np.float64), **shared)
-
     return [
-        mean("articles shut out by a filter less never indexed: score", apart),
-        mean("articles never indexed: found", (np.array(never) < THRESHOLD)),
-        mean("articles shut out by a filter: found", (np.array(filtered) < THRESHOLD)),
+        sheet.mean("articles shut out by a filter less never indexed: score", apart),
+        sheet.mean("articles never indexed: found", [score < THRESHOLD for score in never]),
+        sheet.mean("articles shut out by a filter: found", [score < THRESHOLD for score in filtered]),
     ]
 
 
-def other_rows(name: str, given: Asked, foreign: Sequence[str], common: Mapping[str, Any]) -> list[Row]:
-    """Own and foreign questions of a collection that chose nothing; each question a group of its own."""
-    shared = {**common, "dataset": given.data}
+def other_rows(name: str, given: Given, foreign: Sequence[str], sheet: Sheet) -> list[Row]:
+    """Own and foreign questions of a collection that chose nothing; each question is a group of its own."""
+    sheet = replace(sheet, dataset=given.data)
     told(f"building {name}")
     with asking(name, given.documents) as index:
         own = [index.evidence(text) for text, _ in given.questions]
@@ -116,78 +135,52 @@ def other_rows(name: str, given: Asked, foreign: Sequence[str], common: Mapping[
         alien = [index.evidence(text) for text in foreign]
     there, absent = scores_of(own, True), scores_of(alien, False)
     return [
-        share_row(f"{name}: own questions, flagged", there, THRESHOLD, True, shared),
-        share_row(f"{name}: questions of the other collections, found", absent, THRESHOLD, False, shared),
-        area_row(f"{name}: own questions and those of the others", [*there, *absent], shared),
+        share_row(f"{name}: own questions, flagged", there, THRESHOLD, True, sheet),
+        share_row(f"{name}: questions of the other collections, found", absent, THRESHOLD, False, sheet),
+        area_row(f"{name}: own questions and those of the others", [*there, *absent], sheet),
         share_row(f"{name}: own questions without the documents that answer, found",
-                  scores_of(bare, False), THRESHOLD, False, shared),
+                  scores_of(bare, False), THRESHOLD, False, sheet),
     ]  # fmt: skip
 
 
 def scores_of(found: Iterable[Evidence], answerable: bool) -> list[Ranked]:
-    """Each question by itself."""
+    """Each question as a group of its own."""
     return [([evidence.score], [answerable]) for evidence in found]
 
 
-def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
-    """What is asked for."""
-    parser = argparse.ArgumentParser(
-        prog=COMMAND, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--part", choices=("tune", "report"), default="report", help="half of the articles")
-    parser.add_argument("--collections", nargs="*", default=list(OTHERS), choices=list(OTHERS),
-                        help="the others to try; with --part report alone")  # fmt: skip
-    add_switches(parser, **SIZES)
-    return parser.parse_args(argv)
-
-
-def command_of(asked: argparse.Namespace) -> str:
-    """What makes the rows again."""
-    part = "" if asked.part == "report" else f" --part {asked.part}"
-    names = {} if asked.collections == list(OTHERS) else {"collections": asked.collections}
-    sizes = {name: getattr(asked, name) for name, usual in SIZES.items() if getattr(asked, name) != usual}
-    return COMMAND + part + spelled({**names, **sizes})
-
-
 def main(argv: Sequence[str] | None = None) -> None:
-    """Ask with and without what answers, score, and on the report half try what was chosen elsewhere."""
-    asked = arguments(argv)
-    documents, questions = load_articles(0, asked.articles)
-    groups = by_article(questions, asked.part, asked.questions)
-    common: dict[str, Any] = {
-        "benchmark": "answerable" if asked.part == "report" else f"answerable_{asked.part}",
-        "settings": {**chosen(), "part": asked.part, "budget_tokens": BUDGET,
-                     **{name: getattr(asked, name) for name in SIZES}},
-        "seed": SEED,
-        "command": command_of(asked),
-    }  # fmt: skip
-    shared = {**common, "dataset": fingerprint(dataset(*FILE))}
+    """Send questions with and without what answers them; the report half also tests other collections."""
+    names = {"collections": tuple(OTHERS)}
+    asked = asked_for(
+        COMMAND, __doc__, argv, names, part="report", articles=24, questions=100, abstracts=1000
+    )
+    documents, questions = load_articles(0, asked["articles"])
+    groups = by_article(questions, asked.part, asked["questions"])
+    benchmark = "answerable" if asked.part == "report" else f"answerable_{asked.part}"
+    shaping = {"lexical": COVERAGE_WEIGHT, "threshold": THRESHOLD, "allowed": ALLOWED}
+    settings = {**shaping, "part": asked.part, "budget_tokens": BUDGET, **asked.sizes}
+    sheet = Sheet(benchmark, fingerprint(dataset(*FILE)), SEED, asked.command(), settings)
     told("building squad")
     with asking("squad", documents) as index:
-        made = squad_rows(index, groups, shared)
+        made = squad_rows(index, groups, sheet)
         if asked.part == "report":
-            made += held_out_rows(index, documents, groups, shared)
+            made += held_out_rows(index, documents, groups, sheet)
     if asked.part == "report":
         squad = [question.text for of_it in groups.values() for question in of_it]
-        made += tried(asked, squad[::EVERY], common)
-    (show if asked.dry else write)(made)
+        made += tried(asked, squad[::EVERY], sheet)
+    asked.keep(made)
 
 
-def tried(asked: argparse.Namespace, squad: Sequence[str], common: Mapping[str, Any]) -> list[Row]:
+def tried(asked: Asked, squad: Sequence[str], sheet: Sheet) -> list[Row]:
     """Rows of the collections that chose nothing."""
     splitter = PunktSentenceSplitter(assets.locate(Settings.from_env().home, "punkt_tab"))
-    given = {name: OTHERS[name](splitter.split, asked.abstracts) for name in asked.collections}
+    given = {name: OTHERS[name](splitter.split, asked["abstracts"]) for name in asked.names["collections"]}
     own = {"squad": squad, **{name: [text for text, _ in one.questions] for name, one in given.items()}}
     made = []
     for name, one in given.items():
         foreign = [text for other, texts in own.items() if other != name for text in texts]
-        made += other_rows(name, one, foreign, common)
+        made += other_rows(name, one, foreign, sheet)
     return made
-
-
-def told(line: str) -> None:
-    """Progress."""
-    print(line, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

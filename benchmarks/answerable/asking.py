@@ -1,4 +1,4 @@
-"""What the service's own path finds for a question, and what of it could say that nothing answers."""
+"""Signals of a question, found by the service's own path, that could say that nothing answers it."""
 
 import json
 import tempfile
@@ -32,15 +32,15 @@ TENTH = 9
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Of one question.
+    """Signals of one question.
 
     Attributes:
-        score: What the pack says.
-        coverage: (n,) of its candidates, best first.
-        similarity: (n,) of the best sentence of each.
+        score: Score of the pack.
+        coverage: (n,) coverage of the candidates, best first.
+        similarity: (n,) similarity of the best sentence of each candidate.
         own: (n,) scores of the candidates.
-        bm25: The best candidate's by terms alone, with no bound.
-        seconds: What coverage and score took.
+        bm25: Largest BM25 score of a candidate.
+        seconds: Time of coverage and score.
     """
 
     score: float
@@ -56,17 +56,13 @@ class Evidence:
 
     @property
     def gap(self) -> float:
-        """How far the best candidate's own score stands above the tenth's, or the last one's."""
+        """Score of the best candidate minus that of the tenth, or of the last one."""
         return float(self.own[0] - self.own[min(TENTH, len(self.own) - 1)]) if len(self.own) else 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """An index, open for questions.
-
-    Attributes:
-        numbers: Of its chunks, by id.
-    """
+    """An open index; `numbers` are those of its chunks, by id."""
 
     settings: Settings
     assembler: Assembler
@@ -74,10 +70,10 @@ class Asking:
     numbers: Mapping[str, int]
 
     def evidence(self, text: str, filters: Mapping[str, Any] | None = None) -> Evidence:
-        """What is found for a question among the documents that a filter lets through.
+        """Signals of a question among the documents that pass a filter.
 
         Raises:
-            ShapeError: the pack says another score than its candidates have.
+            ShapeError: the score of the pack is not that of its candidates.
         """
         s = self.settings
         said = json.dumps(filters) if filters else ""
@@ -109,7 +105,7 @@ class Asking:
 
 @contextmanager
 def asking(name: str, documents: Iterable[Document]) -> Iterator[Asking]:
-    """An index of these documents with the settings of the environment, gone afterwards."""
+    """A temporary index of these documents with the settings of the environment."""
     with tempfile.TemporaryDirectory() as folder:
         settings = replace(Settings.from_env(), root=Path(folder))
         embedder = build_embedder(settings)
@@ -117,6 +113,6 @@ def asking(name: str, documents: Iterable[Document]) -> Iterator[Asking]:
         index = Library(settings.root, embedder.fingerprint, open_search).get(name)
         chunks = map(index.corpus.chunk, range(index.corpus.num_chunks))
         numbers = {chunk.chunk_id: number for number, chunk in enumerate(chunks)}
-        # A question is asked with several filters; it is embedded once.
+        # Each question is put with several filters, but embedded once.
         with_vectors = CachedEmbedder(embedder, DiskcacheCache(Path(folder) / "cache", CACHE_BYTES))
         yield Asking(settings, build_assembler(settings, with_vectors), index, numbers)

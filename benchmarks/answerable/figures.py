@@ -1,25 +1,24 @@
-"""Evidence -> rows: shares flagged, areas under ROC, with intervals over articles.
+"""Evidence -> rows: shares flagged and areas under ROC, with intervals over articles.
 
-Questions of one article are alike, so it is articles that are drawn for an interval, each with all of its
-questions.
+Questions of an article resemble each other, so intervals resample articles, each with all its questions.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from functools import partial
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from benchmarks.ablation.figures import Ranked, roc_area
+from benchmarks.ablation.figures import Ranked, over_questions, roc_area
 from benchmarks.answerable.asking import Evidence
-from benchmarks.rows import Row
-from contextsvc.measuring.statistics import ROUNDS, bootstrap
-from contextsvc.packing.answerability import COVERAGE_WEIGHT, THRESHOLD
-from contextsvc.records.arrays import Float64Array
+from benchmarks.pairs import resampled
+from benchmarks.rows import Row, Sheet
+from contextsvc.packing.answerability import THRESHOLD
+from contextsvc.records.arrays import Float64Array, Int64Array
 
 SEED = 43
 ALLOWED = 0.05
-"""Of the answerable questions, flagged: what the threshold may cost."""
+"""Largest share of answerable questions that the threshold may flag."""
 
 THRESHOLDS = (0.36, 0.40, 0.44, THRESHOLD, 0.52)
 WEIGHTS = (0.2, 0.3, 0.4, 0.5, 0.6)
@@ -27,27 +26,23 @@ WEIGHTS = (0.2, 0.3, 0.4, 0.5, 0.6)
 Way = Callable[[Evidence], float]
 
 
-def _weighed(lexical: float) -> Way:
-    return lambda evidence: evidence.weighed(lexical)
-
-
 WAYS: Mapping[str, Way] = {
     "as shipped": lambda e: e.score,
     "coverage alone, as with other embedders": lambda e: e.weighed(1.0),
     "similarity alone": lambda e: e.weighed(0.0),
-    **{f"weight of coverage {weight:g}": _weighed(weight) for weight in WEIGHTS},
+    **{f"weight of coverage {weight:g}": partial(Evidence.weighed, lexical=weight) for weight in WEIGHTS},
     "the best candidate's own score": lambda e: float(e.own.max(initial=0.0)),
     "its distance from the tenth's": lambda e: e.gap,
     "BM25": lambda e: e.bm25,
 }
-"""What could say that nothing answers: higher, it is answered."""
+"""Candidates for the score; a higher score says that something answers."""
 
 Groups = Sequence[tuple[Sequence[Evidence], Sequence[Evidence]]]
-"""By article: evidence of its questions where they can be answered, and where they cannot."""
+"""By article: evidence of its questions when they can be answered, and when they cannot."""
 
 
 def ranked(groups: Groups, way: Way) -> list[Ranked]:
-    """By article: a score a question and whether it can be answered."""
+    """By article: scores of its questions, and which of them can be answered."""
     return [
         ([*map(way, there), *map(way, absent)], [True] * len(there) + [False] * len(absent))
         for there, absent in groups
@@ -55,7 +50,7 @@ def ranked(groups: Groups, way: Way) -> list[Ranked]:
 
 
 def flagged(groups: Sequence[Ranked], threshold: float, answerable: bool) -> float:
-    """Share of the questions that can be answered, or of those that cannot, that score below a threshold.
+    """Share of questions with this label that score below a threshold.
 
     >>> flagged([([0.2, 0.6], [True, True]), ([0.4, 0.9], [True, False])], 0.5, answerable=True)
     0.6666666666666666
@@ -66,15 +61,15 @@ def flagged(groups: Sequence[Ranked], threshold: float, answerable: bool) -> flo
 
 
 def least_allowed(groups: Sequence[Ranked]) -> float:
-    """The greatest threshold of two digits below which at most `ALLOWED` of the answerable questions lie."""
+    """Greatest threshold, in steps of .01, that flags at most `ALLOWED` of the answerable questions."""
     grid = [step / 100 for step in range(101)]
     return max(t for t in grid if flagged(groups, t, answerable=True) <= ALLOWED)
 
 
 def fitted(groups: Groups) -> list[Ranked]:
-    """By article: the same by logistic regression on all other articles.
+    """As `ranked`, by logistic regression on all other articles.
 
-    Features: the score as shipped, the best coverage, the best similarity, the distance from the tenth's.
+    Features: the score as shipped, the best coverage, the best similarity, and the gap.
     """
     given = [(_features(there), _features(absent)) for there, absent in groups]
     made: list[Ranked] = []
@@ -92,26 +87,18 @@ def _features(found: Sequence[Evidence]) -> Float64Array:
     return np.array([[e.score, e.weighed(1.0), e.weighed(0.0), e.gap] for e in found], dtype=np.float64)
 
 
-def area_row(name: str, groups: Sequence[Ranked], shared: Mapping[str, Any]) -> Row:
-    """Area under ROC, over articles; groups that have one label alone are drawn apart from the others."""
+def area_row(name: str, groups: Sequence[Ranked], sheet: Sheet) -> Row:
+    """Area under ROC; groups with a single label are resampled apart from the others."""
     kinds: dict[frozenset[bool], list[Ranked]] = {}
     for group in groups:
         kinds.setdefault(frozenset(group[1]), []).append(group)
-    rng, areas = np.random.default_rng(SEED), []
-    for _ in range(ROUNDS):
-        drawn = [of_kind[place] for of_kind in kinds.values()
-                 for place in rng.integers(0, len(of_kind), len(of_kind)).tolist()]  # fmt: skip
-        areas.append(roc_area(drawn))
-    low, high = np.percentile(areas, [2.5, 97.5])
+    area, interval = over_questions(roc_area, list(kinds.values()), SEED)
     n = sum(len(labels) for _, labels in groups)
-    return Row(figure=f"{name}: area under ROC", value=roc_area(groups), interval=(float(low), float(high)),
-               n=n, details={"num_groups": len(groups)}, **shared)  # fmt: skip
+    return sheet.row(f"{name}: area under ROC", area, n, interval, {"num_groups": len(groups)})
 
 
-def share_row(
-    name: str, groups: Sequence[Ranked], threshold: float, answerable: bool, shared: Mapping[str, Any]
-) -> Row:
-    """Share below a threshold of the questions with a label, over articles."""
+def share_row(name: str, groups: Sequence[Ranked], threshold: float, answerable: bool, sheet: Sheet) -> Row:
+    """Share of the questions with a label that score below a threshold."""
     counts = np.array([
         (sum(score < threshold for score, label in zip(*group, strict=True) if label == answerable),
          sum(label == answerable for label in group[1]))
@@ -119,24 +106,22 @@ def share_row(
     ])  # fmt: skip
     below, total = counts.sum(axis=0)
 
-    def share(drawn: Float64Array) -> Float64Array:
-        sums: Float64Array = counts[drawn.astype(np.int64)].sum(axis=1)
+    def share(drawn: Int64Array) -> Float64Array:
+        sums: Float64Array = counts[drawn].sum(axis=1)
         return sums[:, 0] / sums[:, 1]
 
-    interval = bootstrap(np.arange(len(groups), dtype=np.float64), share, SEED)
-    details = {"num_groups": len(groups)}
-    return Row(figure=name, value=float(below / total), interval=interval, n=int(total), details=details,
-               **shared)  # fmt: skip
+    interval = resampled(len(groups), share, SEED)
+    return sheet.row(name, float(below / total), int(total), interval, {"num_groups": len(groups)})
 
 
-def rows_of_ways(groups: Groups, shared: Mapping[str, Any]) -> list[Row]:
-    """Every way's area, and the share it finds where it flags `ALLOWED` of the answerable ones."""
+def rows_of_ways(groups: Groups, sheet: Sheet) -> list[Row]:
+    """Area of each score, and the share it finds at the threshold that flags `ALLOWED` of the answerable."""
     made = []
     tables = {name: ranked(groups, way) for name, way in WAYS.items()}
     if len(groups) > 1:
         tables["logistic regression, each article by the others"] = fitted(groups)
     for name, table in tables.items():
-        row = area_row(name, table, shared)
+        row = area_row(name, table, sheet)
         there = [s for scores, labels in table for s, label in zip(scores, labels, strict=True) if label]
         least = float(np.quantile(there, ALLOWED))
         row.details["found_where_as_many_are_flagged"] = flagged(table, least, answerable=False)
@@ -144,28 +129,23 @@ def rows_of_ways(groups: Groups, shared: Mapping[str, Any]) -> list[Row]:
     return made
 
 
-def rows_of_thresholds(groups: Groups, near: Groups, shared: Mapping[str, Any]) -> list[Row]:
-    """What the shipped score flags, by thresholds; `near` lacks the paragraph alone."""
+def rows_of_thresholds(groups: Groups, near: Groups, sheet: Sheet) -> list[Row]:
+    """Shares that the shipped score flags, by threshold; `near` excludes only the paragraph."""
     table, hard = ranked(groups, WAYS["as shipped"]), ranked(near, WAYS["as shipped"])
     terms = ranked(groups, WAYS["coverage alone, as with other embedders"])
     made = []
     for threshold in THRESHOLDS:
         lead = "" if threshold == THRESHOLD else f"threshold {threshold:.2f}, "
         made += [
-            share_row(f"{lead}answerable, flagged", table, threshold, True, shared),
-            share_row(f"{lead}without its article, found", table, threshold, False, shared),
-            share_row(f"{lead}without its paragraph, found", hard, threshold, False, shared),
+            share_row(f"{lead}answerable, flagged", table, threshold, True, sheet),
+            share_row(f"{lead}without its article, found", table, threshold, False, sheet),
+            share_row(f"{lead}without its paragraph, found", hard, threshold, False, sheet),
         ]
     return [
         *made,
-        area_row("without its paragraph alone", hard, shared),
-        share_row("coverage alone: answerable, flagged", terms, THRESHOLD, True, shared),
-        share_row("coverage alone: without its article, found", terms, THRESHOLD, False, shared),
-        Row(figure="greatest threshold that flags at most 5 % of the answerable", value=least_allowed(table),
-            interval=None, n=sum(len(there) for there, _ in groups), details={}, **shared),
+        area_row("without its paragraph alone", hard, sheet),
+        share_row("coverage alone: answerable, flagged", terms, THRESHOLD, True, sheet),
+        share_row("coverage alone: without its article, found", terms, THRESHOLD, False, sheet),
+        sheet.row("greatest threshold that flags at most 5 % of the answerable", least_allowed(table),
+                  sum(len(there) for there, _ in groups)),
     ]  # fmt: skip
-
-
-def chosen() -> dict[str, object]:
-    """What shapes the score."""
-    return {"lexical": COVERAGE_WEIGHT, "threshold": THRESHOLD, "allowed": ALLOWED}

@@ -1,1 +1,1 @@
-"""Chunks of real corpora against excerpts that answer questions: `python -m benchmarks.chunking`."""
+"""Chunks of real corpora compared with excerpts that answer questions: `python -m benchmarks.chunking`."""

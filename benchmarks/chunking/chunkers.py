@@ -1,58 +1,89 @@
-"""Chunkers side by side, each ready to be asked: where its chunks lie and which answer a question best."""
+"""Chunkers: where their chunks lie, and which chunks answer a question best."""
 
 import json
 import subprocess
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.chunking import peer_splitters
 from benchmarks.chunking.corpora import Collection
-from benchmarks.chunking.metrics import Passage, Span
+from benchmarks.chunking.metrics import Place, Span
+from benchmarks.indexes import indexed
 from benchmarks.peers.running import peers_python
 from contextsvc import assets
-from contextsvc.indexing.build import build_index
-from contextsvc.ports import Embedder
+from contextsvc.ports import Cache, Embedder
 from contextsvc.records.arrays import Float32Array, Int64Array
 from contextsvc.records.requests import MAX_BUDGET_TOKENS
+from contextsvc.service.caching import CachedEmbedder, cache_key
 from contextsvc.service.engine import Engine
 from contextsvc.settings import Settings
 from contextsvc.storage.corpus import Corpus, windows_of
 from contextsvc.storage.corpus.smoothing import REACH, context_similarity
 from contextsvc.storage.library import LoadedIndex
-from contextsvc.wiring import build_engine, build_index_parts, read_sources
+from contextsvc.wiring import read_sources
 
 INDEX = "chunking"
 CONTEXTUAL = "ours, dense, contextual sentences"
 EMBEDDER = "all-MiniLM-L6-v2"
-"""Of the published rows: this benchmark takes no other."""
+"""Embedder of the published rows; this benchmark takes no other."""
 
 Search = Callable[[Sequence[str], int], list[list[int]]]
 """(questions, how many) -> numbers of the best chunks of each, best first."""
 
+BATCH_TEXTS = 64
+"""Texts embedded before their vectors are stored; an interruption loses at most these."""
+
+
+class KeptPassages(CachedEmbedder):
+    """Caches vectors of passages too, so that an interrupted run continues where it stopped."""
+
+    def __init__(self, embedder: Embedder, cache: Cache, report: Callable[[int, int], None]) -> None:
+        """`report` gets (passages done, passages to do) after every batch."""
+        super().__init__(embedder, cache)
+        self._report = report
+
+    def embed_passages(self, texts: Sequence[str]) -> Float32Array:
+        """As `Embedder`; only new passages reach the model."""
+        keys = [cache_key("passage-vector", str(self.fingerprint), text) for text in texts]
+        vectors, missing = np.zeros((len(texts), self.dim), dtype=np.float32), list[int]()
+        for row, key in enumerate(keys):
+            known = self._cache.get(key)
+            if known is None or len(known) != 4 * self.dim:
+                missing.append(row)
+            else:
+                vectors[row] = np.frombuffer(known, dtype="<f4")
+        missing.sort(key=lambda row: len(texts[row]))  # batches of one length pad little
+        for first in range(0, len(missing), BATCH_TEXTS):
+            rows = missing[first : first + BATCH_TEXTS]
+            vectors[rows] = self._embedder.embed_passages([texts[row] for row in rows])
+            for row in rows:
+                self._cache.put(keys[row], vectors[row].astype("<f4").tobytes())
+            self._report(first + len(rows), len(missing))
+        return vectors
+
 
 @dataclass(frozen=True, slots=True)
 class Chunked:
-    """All corpora cut by one chunker and searched in one way.
+    """All corpora, cut by one chunker and searched in one way.
 
     Attributes:
-        passages: Of all corpora; a question is asked of all of them, as in the published run.
-        search: Finds numbers of passages.
-        settings: What was chosen.
+        passages: Chunks of all corpora; each question is put to all of them, as in the published run.
+        search: Returns numbers of passages.
+        settings: Settings of the chunker.
     """
 
     name: str
-    passages: Sequence[Passage]
+    passages: Sequence[Place]
     search: Search
     settings: Mapping[str, object]
 
     def spans(self, corpus: str) -> list[Span]:
         """Chunks of one corpus."""
-        return [(p.start, p.end) for p in self.passages if p.corpus == corpus]
+        return [(p.start, p.end) for p in self.passages if p.doc_id == corpus]
 
     @property
     def mean_chars(self) -> float:
@@ -61,10 +92,7 @@ class Chunked:
 
 
 def peers(collection: Collection, embedder: Embedder, size: int, home: Path) -> list[Chunked]:
-    """LangChain's splitters, chunk texts embedded whole; [] and one line said where there is no environment.
-
-    `home` is where the assets are.
-    """
+    """LangChain's splitters, with vectors of whole chunk texts; [] and a printed line without environment."""
     interpreter = peers_python()
     if interpreter is None:
         print("skipped: LangChain's splitters need the peers' environment; make it: make peers")
@@ -78,7 +106,7 @@ def peers(collection: Collection, embedder: Embedder, size: int, home: Path) -> 
         raise SystemExit(f"{interpreter} failed: {ran.stderr.strip()}")
     found = []
     for name, by_corpus in json.loads(ran.stdout).items():
-        pieces = [(Passage(corpus, a, b), text) for corpus, cut in by_corpus.items() for a, b, text in cut]
+        pieces = [(Place(corpus, a, b), text) for corpus, cut in by_corpus.items() for a, b, text in cut]
         vectors = embedder.embed_passages([text for _, text in pieces])
         chosen = {"chunk_size": size, "chunk_overlap": 0, "counted_in": peer_splitters.COUNTED_IN[name]}
         found.append(
@@ -88,46 +116,35 @@ def peers(collection: Collection, embedder: Embedder, size: int, home: Path) -> 
 
 
 @contextmanager
-def ours(collection: Collection, settings: Settings, embedder: Embedder) -> Iterator[list[Chunked]]:
-    """Our chunks as the service indexes these files, found in four ways.
+def ours(collection: Collection, embedder: Embedder) -> Iterator[list[Chunked]]:
+    """Our chunks as the service indexes these files, searched in four ways.
 
-    By the chunk vectors that the index keeps, the means of their sentences'; by vectors of the chunks'
-    texts, as the peers' are; by their best sentence in context, alone; and by all that the service scores
-    with. The index is gone afterwards.
+    By chunk vectors of the index, which are means of sentence vectors; by vectors of the chunks' texts, as
+    for the peers; by the best sentence in context alone; by everything that the service scores with. The
+    index is removed afterwards.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        settings = replace(settings, root=Path(folder), cache=False, score_floor=0.0, diversity_weight=0.0,
-                           near_duplicate_similarity=1.0)  # fmt: skip
-        sources = [str(path) for path in collection.paths.values()]
-        documents = read_sources(settings, sources, lambda *_: None)
-        build_index(settings.root, INDEX, documents, build_index_parts(settings, embedder))
-        engine = build_engine(settings)
-        index = engine.library.get(INDEX).corpus
-        passages, chosen = _passages(collection, index), _sizes(settings)
-        whole = embedder.embed_passages([index.chunk(number).text for number in range(index.num_chunks)])
-        pooled = index.chunk_vectors[:].astype(np.float32)
+    sources = [str(path) for path in collection.paths.values()]
+    documents = read_sources(Settings.from_env(), sources, lambda *_: None)
+    unlimited = {"score_floor": 0.0, "diversity_weight": 0.0, "near_duplicate_similarity": 1.0}
+    with indexed(INDEX, documents, embedder, embedder=EMBEDDER, **unlimited) as (engine, loaded):
+        index, settings = loaded.corpus, engine.settings
+        chosen = {name: getattr(settings, name) for name in ("chunk_min_tokens", "chunk_max_tokens")}
         weights = {name: getattr(settings, f"{name}_weight") for name in ("lexical", "semantic", "link")}
-        yield [
-            Chunked("ours, dense", passages, by_vectors(embedder, pooled), chosen),
-            Chunked("ours, dense, texts embedded", passages, by_vectors(embedder, whole), chosen),
-            Chunked(CONTEXTUAL, passages, by_sentences(embedder, index), chosen),
-            Chunked("ours, hybrid", passages, by_engine(engine, engine.library.get(INDEX)),
-                    {**chosen, **weights}),
-        ]  # fmt: skip
-
-
-def _passages(collection: Collection, corpus: Corpus) -> list[Passage]:
-    names = {path.name: name for name, path in collection.paths.items()}
-    chunks = map(corpus.chunk, range(corpus.num_chunks))
-    return [Passage(names[chunk.doc_id], chunk.start, chunk.end) for chunk in chunks]
-
-
-def _sizes(settings: Settings) -> dict[str, object]:
-    return {name: getattr(settings, name) for name in ("chunk_min_tokens", "chunk_max_tokens")}
+        whole = embedder.embed_passages([index.chunk(number).text for number in range(index.num_chunks)])
+        ways: list[tuple[str, Search, dict[str, object]]] = [
+            ("ours, dense", by_vectors(embedder, index.chunk_vectors[:].astype(np.float32)), chosen),
+            ("ours, dense, texts embedded", by_vectors(embedder, whole), chosen),
+            (CONTEXTUAL, by_sentences(embedder, index), chosen),
+            ("ours, hybrid", by_engine(engine, loaded), {**chosen, **weights}),
+        ]
+        names = {path.name: name for name, path in collection.paths.items()}
+        chunks = map(index.chunk, range(index.num_chunks))
+        passages = [Place(names[chunk.doc_id], chunk.start, chunk.end) for chunk in chunks]
+        yield [Chunked(name, passages, search, said) for name, search, said in ways]
 
 
 def by_vectors(embedder: Embedder, vectors: Float32Array) -> Search:
-    """Every vector compared with the question's; ties go to the smaller number."""
+    """Search by similarity of vectors; ties go to the smaller number."""
 
     def search(questions: Sequence[str], k: int) -> list[list[int]]:
         similarity = embedder.embed_queries(questions) @ vectors.T
@@ -138,7 +155,7 @@ def by_vectors(embedder: Embedder, vectors: Float32Array) -> Search:
 
 
 def by_sentences(embedder: Embedder, corpus: Corpus) -> Search:
-    """Every chunk as near as its nearest sentence in context; ties go to the smaller number."""
+    """Search by the best sentence in context of each chunk; ties go to the smaller number."""
     windows = windows_of(corpus, np.arange(corpus.num_chunks), REACH)
     vectors = corpus.sentence_vectors.astype(np.float32)
 
@@ -156,7 +173,7 @@ def by_sentences(embedder: Embedder, corpus: Corpus) -> Search:
 
 
 def by_engine(engine: Engine, index: LoadedIndex) -> Search:
-    """Packs that hold the best chunks, whatever their tokens."""
+    """Search by packs without a limit of tokens."""
 
     def search(questions: Sequence[str], k: int) -> list[list[int]]:
         found = []

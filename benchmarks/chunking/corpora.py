@@ -1,8 +1,8 @@
 """Corpora and questions of Chroma's chunking evaluation.
 
-Three of its five corpora are given, with all of their questions: `chatlogs` and `finance` are not. All five
-are in the repository brandonstarxel/chunking_evaluation at commit d451fc4, where an outsider gets them
-(chunking_evaluation/evaluation_framework/general_evaluation_data), under the MIT licence.
+Three of its five corpora are used, with all their questions; `chatlogs` and `finance` are not. All five are
+in the repository brandonstarxel/chunking_evaluation at commit d451fc4, folder
+chunking_evaluation/evaluation_framework/general_evaluation_data, under the MIT licence.
 """
 
 import csv
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.chunking.metrics import FIGURES, Span
-from benchmarks.parts import Part, part_of
+from benchmarks.parts import Parted
 from benchmarks.rows import dataset, fingerprint
 from contextsvc.errors import SpanError
 
@@ -22,28 +22,16 @@ LICENCE, SOURCE = "MIT", "https://github.com/brandonstarxel/chunking_evaluation 
 
 
 @dataclass(frozen=True, slots=True)
-class ExcerptQuestion:
+class ExcerptQuestion(Parted):
     """A question and the excerpts of one corpus that answer it."""
 
-    text: str
     corpus: str
     excerpts: tuple[Span, ...]
-
-    @property
-    def part(self) -> Part:
-        """`tune` or `report`; the published rows are over all."""
-        return part_of(self.text)
 
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """What is chunked and asked.
-
-    Attributes:
-        texts: By name of the corpus.
-        paths: The files the texts are of.
-        data: Name and SHA-256 of the folder.
-    """
+    """Texts and files by name of the corpus, questions, and name and SHA-256 of the folder."""
 
     texts: Mapping[str, str]
     paths: Mapping[str, Path]
@@ -53,11 +41,7 @@ class Collection:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A row of the published table, in percent, by figure in the order of `FIGURES`.
-
-    Attributes:
-        deviations: Over the questions.
-    """
+    """A row of the published table: means and deviations over questions, percent, in order of `FIGURES`."""
 
     corpus: str
     means: tuple[float, ...]
@@ -68,8 +52,8 @@ def load(corpora: Sequence[str] = CORPORA) -> Collection:
     """All questions of these corpora.
 
     Raises:
-        SystemExit: the data set is not there.
-        SpanError: an excerpt is not what its span says.
+        SystemExit: the data set is absent.
+        SpanError: the text of an excerpt is not at its span.
     """
     folder = dataset(*FOLDER)
     paths = {name: folder / "corpora" / f"{name}.md" for name in corpora}
@@ -80,7 +64,7 @@ def load(corpora: Sequence[str] = CORPORA) -> Collection:
 
 
 def published(chunker: str, size: int, overlap: int, num_retrieved: int = 5) -> list[Published]:
-    """Published rows of a chunker with all-MiniLM-L6-v2, one a corpus, also of corpora that are not here."""
+    """Published rows of a chunker with all-MiniLM-L6-v2, one a corpus, also of absent corpora."""
     wanted = ("all-MiniLM-L6-v2", chunker, str(size), str(overlap), str(num_retrieved))
     keys = ("embedder", "chunker", "size", "overlap", "retrieve")
     columns = [figure.lower().replace(" ", "_") for figure in FIGURES]

@@ -1,22 +1,19 @@
-"""Scores of chunkers -> rows: each corpus and all, beside the published rows and beside each other."""
+"""Scores of chunkers -> rows: for each corpus and all, against published rows and against each other."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from benchmarks.chunking.chunkers import Chunked
 from benchmarks.chunking.corpora import CORPORA, ExcerptQuestion, Published
 from benchmarks.chunking.metrics import FIGURES, precision_omega, scores
 from benchmarks.pairs import difference
-from benchmarks.rows import Row, mean_row
-
-SEED = 7
+from benchmarks.rows import Row, Sheet
 
 Scored = Mapping[str, Sequence[float]]
-"""One value a question, by figure, in percent."""
+"""One value a question in percent, by figure."""
 
 
 def scored(chunked: Chunked, questions: Sequence[ExcerptQuestion], num_retrieved: int) -> Scored:
-    """Ask every question of all corpora at once."""
+    """Scores of all questions, each put to all corpora at once."""
     found = chunked.search([question.text for question in questions], num_retrieved)
     spans = {corpus: chunked.spans(corpus) for corpus in {question.corpus for question in questions}}
     table: dict[str, list[float]] = {figure: [] for figure in FIGURES}
@@ -29,73 +26,50 @@ def scored(chunked: Chunked, questions: Sequence[ExcerptQuestion], num_retrieved
     return table
 
 
-def rows(
-    chunked: Chunked, found: Scored, questions: Sequence[ExcerptQuestion], common: Mapping[str, Any]
-) -> list[Row]:
-    """A row a figure over all questions, with each question's score, and one a corpus.
-
-    `common`: benchmark, dataset, settings and command of all rows.
-    """
+def rows(chunked: Chunked, found: Scored, questions: Sequence[ExcerptQuestion], sheet: Sheet) -> list[Row]:
+    """A row a figure over all questions, with the score of each, and one a corpus."""
     made = []
     for corpus in ("all", *CORPORA):
         chosen = [number for number, q in enumerate(questions) if corpus in ("all", q.corpus)]
         for figure in FIGURES if chosen else ():
             values = [found[figure][number] for number in chosen]
-            row = _mean(f"{chunked.name}, {_where(corpus)}: {figure}, %", values, chunked.settings, common)
-            if corpus == "all":
-                row.details["mean_chars"] = round(chunked.mean_chars, 1)
-                row.details["scores"] = [round(value, 3) for value in values]
-            else:
-                row.details["breakdown"] = True
-            made.append(row)
+            whole = {"mean_chars": round(chunked.mean_chars, 1), "scores": [round(v, 3) for v in values]}
+            details = whole if corpus == "all" else {"breakdown": True}
+            label = f"{chunked.name}, {_where(corpus)}: {figure}, %"
+            made.append(sheet.mean(label, values, details, **chunked.settings))
     return made
 
 
 def beside_published(
-    name: str, found: Scored, questions: Sequence[ExcerptQuestion], table: Sequence[Published],
-    settings: Mapping[str, object], common: Mapping[str, Any],
+    chunked: Chunked, found: Scored, questions: Sequence[ExcerptQuestion], table: Sequence[Published],
+    sheet: Sheet,
 ) -> list[Row]:  # fmt: skip
-    """Ours minus the published mean, in points, for each corpus that is here.
+    """Ours minus the published mean, in points, of each corpus that is present.
 
-    The details say the published figure and its standard error, to judge what is within noise.
+    The details hold the published figure and its standard error, which says what is noise.
     """
     made = []
     for entry in table:
         own = [number for number, question in enumerate(questions) if question.corpus == entry.corpus]
         for figure, value, deviation in zip(FIGURES, entry.means, entry.deviations, strict=True):
-            if not own:
-                continue
-            apart = [found[figure][number] - value for number in own]
-            label = f"{name}, {_where(entry.corpus)}: {figure} minus published, points"
-            row = _mean(label, apart, settings, common)
-            error = deviation / len(own) ** 0.5
-            row.details.update(published=value, published_standard_error=round(error, 3), breakdown=True)
-            made.append(row)
+            if own:
+                apart = [found[figure][number] - value for number in own]
+                label = f"{chunked.name}, {_where(entry.corpus)}: {figure} minus published, points"
+                error = round(deviation / len(own) ** 0.5, 3)
+                details = {"published": value, "published_standard_error": error, "breakdown": True}
+                made.append(sheet.mean(label, apart, details, **chunked.settings))
     return made
 
 
-def compared(
-    first: tuple[Chunked, Scored], second: tuple[Chunked, Scored], common: Mapping[str, Any]
-) -> list[Row]:
-    """First minus second in points over all questions, with the paired randomisation test's p."""
+def compared(first: tuple[Chunked, Scored], second: tuple[Chunked, Scored], sheet: Sheet) -> list[Row]:
+    """First minus second in points over all questions, with the p-value of the paired randomisation test."""
     made = []
-    num = len(first[1][FIGURES[0]])
     for figure in FIGURES:
-        apart = difference(first[1][figure], second[1][figure], SEED)
+        apart = difference(first[1][figure], second[1][figure], sheet.seed)
         label = f"{first[0].name} minus {second[0].name}: {figure}, points (p {_shown(apart.p)})"
-        settings = {**common["settings"], **first[0].settings}
-        made.append(
-            Row(common["benchmark"], label, apart.mean, apart.interval, num, common["dataset"],
-                settings, SEED, common["command"], {"p": apart.p})
-        )  # fmt: skip
+        num, details = len(first[1][figure]), {"p": apart.p}
+        made.append(sheet.row(label, apart.mean, num, apart.interval, details, **first[0].settings))
     return made
-
-
-def _mean(
-    figure: str, values: Sequence[float], chosen: Mapping[str, object], common: Mapping[str, Any]
-) -> Row:
-    settings = {**common["settings"], **chosen}
-    return mean_row(common["benchmark"], figure, values, common["dataset"], settings, SEED, common["command"])
 
 
 def _where(corpus: str) -> str:

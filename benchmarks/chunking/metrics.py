@@ -1,15 +1,14 @@
-"""Token-level recall, precision, precision-omega and IoU of retrieved spans, over characters.
+"""Recall, precision, precision-omega and IoU of retrieved spans, over characters.
 
-As "Evaluating Chunking Strategies for Retrieval" (Smith, Troynikov, Chroma, July 2024) defines them in its
-section "Metrics", with t_e the excerpts that a question needs, t_r what was retrieved and t what is in both:
-recall = |t| / |t_e|, precision = |t| / |t_r|, IoU = |t| / (|t_e| + |t_r| - |t|), and precision-omega is the
-precision when every chunk that holds a part of an excerpt is retrieved.
+Definitions: "Evaluating Chunking Strategies for Retrieval" (Smith, Troynikov, Chroma, July 2024), "Metrics".
 https://research.trychroma.com/evaluating-chunking
+With t_e the excerpts that a question needs, t_r the retrieved text and t their intersection:
+recall = |t| / |t_e|, precision = |t| / |t_r|, IoU = |t| / (|t_e| + |t_r| - |t|); precision-omega is the
+precision if each chunk that holds a part of an excerpt is retrieved.
 
-The report speaks of tokens, its program counts characters, and so does this. What is retrieved twice, because
-chunks overlap, counts twice in |t_r| and once in what is found. As in the program, a chunk that only touches
-an excerpt, ending where it starts or starting where it ends, counts as one that holds a part of it: the
-published precision-omega of RecursiveCharacter is met with this and missed without.
+The report counts tokens, its program and this module count characters. Text that is retrieved twice counts
+twice in |t_r| and once in |t|. A chunk that only touches an excerpt counts as one that holds a part of it, as
+in the program; without this the published precision-omega of RecursiveCharacter is missed.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,49 +17,48 @@ from dataclasses import dataclass
 from contextsvc.errors import ShapeError
 
 Span = tuple[int, int]
-"""First character and one past the last; empty ones are allowed and hold nothing."""
-
+"""First character and one past the last; may be empty."""
 
 FIGURES = ("recall", "precision", "precision omega", "IoU")
 """In the order of the published table."""
 
 
 @dataclass(frozen=True, slots=True)
-class Passage:
-    """A piece of a corpus."""
+class Place:
+    """A span of a document or corpus."""
 
-    corpus: str
+    doc_id: str
     start: int
     end: int
 
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """Of one question; each in [0, 1]."""
+    """Scores of one question, each in [0, 1]."""
 
     recall: float
     precision: float
     iou: float
 
 
-def scores(corpus: str, excerpts: Sequence[Span], retrieved: Sequence[Passage]) -> Scores:
-    """How well what was retrieved answers a question.
+def scores(doc_id: str, excerpts: Sequence[Span], retrieved: Sequence[Place]) -> Scores:
+    """Scores of the retrieved text of a question.
 
     Args:
-        corpus: Where the excerpts lie; a passage of another one only costs precision.
-        excerpts: One or more, together not empty; where they overlap, |t_e| counts characters once.
-        retrieved: In any order; none scores 0.
+        doc_id: Document of the excerpts; text of other documents lowers precision.
+        excerpts: One or more, together not empty; characters that they share count once in |t_e|.
+        retrieved: In any order; if empty, all scores are 0.
 
     Raises:
         ShapeError: there is no excerpt.
 
-    >>> scores("a", [(10, 20)], [Passage("a", 15, 35), Passage("b", 0, 20)])
+    >>> scores("a", [(10, 20)], [Place("a", 15, 35), Place("b", 0, 20)])
     Scores(recall=0.5, precision=0.125, iou=0.1111111111111111)
     """
     needed = union(excerpts)
     if not length(needed):
         raise ShapeError("a question needs at least one excerpt, found none")
-    own = union((p.start, p.end) for p in retrieved if p.corpus == corpus)
+    own = union((p.start, p.end) for p in retrieved if p.doc_id == doc_id)
     found = length(common(needed, own))
     num_retrieved = sum(p.end - p.start for p in retrieved)
     precision = found / num_retrieved if num_retrieved else 0.0
@@ -68,15 +66,14 @@ def scores(corpus: str, excerpts: Sequence[Span], retrieved: Sequence[Passage]) 
 
 
 def precision_omega(excerpts: Sequence[Span], chunks: Iterable[Span]) -> float:
-    """Precision when all chunks that hold a part of an excerpt, or touch one, are retrieved.
+    """Precision if all chunks that hold a part of an excerpt, or touch one, are retrieved.
 
-    Characters count once.
-
-    What no chunk holds counts against it, too: a chunker that loses text is not rewarded for it.
+    Characters count once. Characters of an excerpt that are in no chunk lower the value, so that a chunker
+    gains nothing by losing text.
 
     Args:
-        excerpts: Of one question.
-        chunks: All of the excerpts' corpus.
+        excerpts: Excerpts of one question.
+        chunks: All chunks of the excerpts' corpus.
 
     >>> precision_omega([(10, 20)], [(0, 15), (15, 25), (25, 90)])
     0.4
@@ -88,7 +85,7 @@ def precision_omega(excerpts: Sequence[Span], chunks: Iterable[Span]) -> float:
 
 
 def union(spans: Iterable[Span]) -> list[Span]:
-    """Spans that cover the same characters, sorted and apart from each other; empty ones are left out.
+    """Sorted and disjoint spans that cover the same characters, without empty ones.
 
     >>> union([(5, 9), (0, 3), (3, 6), (20, 20)])
     [(0, 9)]
@@ -103,7 +100,7 @@ def union(spans: Iterable[Span]) -> list[Span]:
 
 
 def common(first: Sequence[Span], second: Sequence[Span]) -> list[Span]:
-    """What both cover, sorted if both are sorted and apart: `union`'s results are.
+    """Intersection of two results of `union`, sorted.
 
     >>> common([(0, 5), (8, 12)], [(3, 9)])
     [(3, 5), (8, 9)]
@@ -113,5 +110,5 @@ def common(first: Sequence[Span], second: Sequence[Span]) -> list[Span]:
 
 
 def length(spans: Iterable[Span]) -> int:
-    """Characters of spans that lie apart."""
+    """Number of characters of disjoint spans."""
     return sum(end - start for start, end in spans)

@@ -1,4 +1,4 @@
-"""LangChain's splitters, run by the interpreter of the environment they are installed in.
+"""LangChain's splitters, run by the interpreter of the peers' environment.
 
 Reads {"name": text} from standard input, writes {chunker: {"name": [[start, end, text], ...]}}. It imports
 nothing of this project, so that a peer's requirements never mix with ours.
@@ -11,25 +11,20 @@ from collections.abc import Iterable
 
 ENCODING = "cl100k_base"
 SEPARATORS = ["\n\n", "\n", ".", "?", "!", " ", ""]
-"""Of the published run; LangChain's default has no sentence ends."""
+"""Separators of the published run; LangChain's default has no sentence ends."""
 
-COUNTED_IN = {
-    "RecursiveCharacter": "all-MiniLM-L6-v2, special tokens included",
-    "TokenText": ENCODING,
-}
-"""What a chunk's size is counted in. The first is how the published MiniLM rows must have been made: counted
-in cl100k_base, as in the rows of OpenAI's embedder, chunks meet neither their mean size nor their
-precision-omega.
-"""
+COUNTED_IN = {"RecursiveCharacter": "all-MiniLM-L6-v2, special tokens included", "TokenText": ENCODING}
+"""Tokenizer that counts the size of a chunk. With cl100k_base instead of the first one, chunks have neither
+the mean size nor the precision-omega of the published MiniLM rows."""
 
 BROKEN = "\N{REPLACEMENT CHARACTER}"
-"""What a decoder writes where a cut went through a character."""
+"""Written by a decoder if a cut went through a character."""
 
 
 def located(text: str, pieces: Iterable[str]) -> list[tuple[int, int, str]]:
-    """Where pieces that follow one another lie: (start, end, piece) each.
+    """(start, end, piece) of consecutive pieces of a text.
 
-    Broken characters at the ends of a piece belong to no piece; one that cannot be found is an error.
+    Broken characters at the ends of a piece belong to no piece; a piece that is not found is an error.
 
     >>> located("one two one", ["one", " two", "one"])
     [(0, 3, 'one'), (3, 7, ' two'), (8, 11, 'one')]
@@ -46,7 +41,7 @@ def located(text: str, pieces: Iterable[str]) -> list[tuple[int, int, str]]:
 
 
 def splitters(size: int, tokenizer: str) -> dict[str, object]:
-    """The published rows' two, without overlap."""
+    """The two splitters of the published rows, without overlap."""
     from langchain_text_splitters import RecursiveCharacterTextSplitter, TokenTextSplitter
     from tokenizers import Tokenizer
 

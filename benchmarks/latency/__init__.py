@@ -1,1 +1,1 @@
-"""From a query's text to what a model is given: over a socket alone, and beside other pipelines."""
+"""Time from a query to the context of a model: over a socket, and in process beside other pipelines."""

@@ -1,12 +1,10 @@
-"""The whole path beside other pipelines, in turns: from a query's text to what a model would be given.
+"""The whole path beside other pipelines, in turns: from the text of a query to the context of a model.
 
-For ours that is the rendered pack of a budget, for the others the passages that they return. Documents and
-queries are those of `benchmarks.retrieval`, which says how good the sides are on them. All have the same
-weights and make their own chunks; nothing is asked twice, and no side keeps answers.
+The context is the rendered pack of a budget for ours, the returned passages for the others. Documents and
+queries are those of `benchmarks.retrieval`, which measures quality on them. All sides use the same weights
+and make their own chunks; no query is sent twice, and no side caches answers.
 """
 
-import argparse
-import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -17,13 +15,14 @@ from typing import Any
 import numpy as np
 
 from benchmarks.build import CHARS_A_CHUNK, FLOAT32
-from benchmarks.latency.quantiles import SEED, quantile, times_as_long
+from benchmarks.pairs import quantile, times_as_long
 from benchmarks.peers import worker
 from benchmarks.peers.asking import EMBEDDER, VECTORS, given
 from benchmarks.peers.protocol import write_texts
-from benchmarks.peers.running import OWN, Running, peers_python
+from benchmarks.peers.running import OURS, OWN, Running, can_run
 from benchmarks.retrieval.collections import load
-from benchmarks.rows import Row
+from benchmarks.rows import Row, Sheet, told
+from benchmarks.switches import Asked
 from benchmarks.synthetic import worth
 from contextsvc import assets
 from contextsvc.records.arrays import Float64Array
@@ -31,25 +30,22 @@ from contextsvc.records.documents import Document
 from contextsvc.settings import Settings
 from contextsvc.wiring import INDEX_TOKENIZER, build_counters
 
-OURS, PLAINLY = "ours", "ours-float32"
+SEED = 11
+PLAINLY = "ours-float32"
 BUDGET, NUM_PASSAGES, NUM_ROUNDS = 800, 10, 10
 
 WARM = "Libraries load at first use."
-"""Asked at the start of every turn and not timed: another side had the caches of the processor until then."""
+"""Query at the start of each turn, not timed: until then another side used the processor's caches."""
 
 LEFT_OUT = "-semantic"
-"""Sides whose splitters embed every sentence with its neighbours: they take many minutes to build an index
-of this size, and search it as the plain ones do."""
+"""Sides whose splitters embed each sentence with its neighbours: building takes many minutes, and the search
+is the same as that of the plain ones."""
 
-SIDES = (
-    OURS,
-    PLAINLY,
-    *(name for name in worker.SIDES if name not in OWN and not name.endswith(LEFT_OUT)),
-)
-"""Ours, ours in the precision of the others, and every peer that is not left out."""
+SIDES = (OURS, PLAINLY, *(name for name in worker.SIDES if name not in OWN and not name.endswith(LEFT_OUT)))
+"""Ours, ours in the precision of the others, and each peer that is not left out."""
 
 Ask = Callable[[Sequence[str]], tuple[Sequence[float], Sequence[int]]]
-"""Queries -> seconds that each one took and tokens of its result."""
+"""Queries -> seconds of each, and tokens of each result."""
 
 Count = Callable[[Sequence[str]], list[int]]
 """Tokens of each text."""
@@ -57,11 +53,7 @@ Count = Callable[[Sequence[str]], list[int]]
 
 @dataclass
 class Timed:
-    """A side at work: how it is asked, and what was found until now.
-
-    Attributes:
-        about: Kept with its figures.
-    """
+    """A running side with its times and tokens so far; `about` goes into the details of its rows."""
 
     ask: Ask
     about: dict[str, Any] = field(default_factory=dict)
@@ -69,21 +61,21 @@ class Timed:
     num_tokens: list[int] = field(default_factory=list)
 
     def take(self, queries: Sequence[str]) -> None:
-        """Ask these, after one that is not kept."""
+        """Send these queries after one that does not count."""
         seconds, num_tokens = self.ask([WARM, *queries])
         self.seconds += seconds[1:]
         self.num_tokens += num_tokens[1:]
 
     @property
     def milliseconds(self) -> Float64Array:
-        """Of each query."""
+        """Milliseconds of each query."""
         return 1000 * np.array(self.seconds, dtype=np.float64)
 
 
 def in_turns(sides: Mapping[str, Timed], queries: Sequence[str], num_rounds: int) -> None:
-    """Every side asked the same queries, a part of them a round; another side begins each round.
+    """Send all sides the same queries, a part of them each round; each round begins with another side.
 
-    So a slow moment of the machine meets all sides, and none always follows the same one.
+    So a slow moment of the machine affects all sides, and no side always follows the same one.
     """
     names = list(sides)
     for number, places in enumerate(np.array_split(np.arange(len(queries)), min(num_rounds, len(queries)))):
@@ -92,10 +84,13 @@ def in_turns(sides: Mapping[str, Timed], queries: Sequence[str], num_rounds: int
             sides[name].take([queries[place] for place in places])
 
 
-def passages(side: Running, count: Count) -> Ask:
-    """How a peer is asked; its passages are counted with an empty line between them."""
+def asking(side: Running, own: bool, count: Count) -> Ask:
+    """Asks ours for packs and a peer for passages, which are counted with an empty line between them."""
 
     def ask(queries: Sequence[str]) -> tuple[Sequence[float], Sequence[int]]:
+        if own:
+            found = side.pack(queries, BUDGET)
+            return found["seconds"], found["num_tokens"]
         found = side.ask(queries, NUM_PASSAGES)
         texts = ["\n\n".join(passage["text"] for passage in answer) for answer in found["answers"]]
         return found["seconds"], count(texts)
@@ -103,45 +98,26 @@ def passages(side: Running, count: Count) -> Ask:
     return ask
 
 
-def packs(side: Running) -> Ask:
-    """How ours is asked."""
-
-    def ask(queries: Sequence[str]) -> tuple[Sequence[float], Sequence[int]]:
-        found = side.pack(queries, BUDGET)
-        return found["seconds"], found["num_tokens"]
-
-    return ask
-
-
-def can_run(name: str) -> bool:
-    """Whether a side has its environment; where it has none, that is said."""
-    able = name in (OURS, PLAINLY) or peers_python() is not None
-    if not able:
-        print(f"{name} is left out, for the peers have no environment; make it: make peers")
-    return able
-
-
 def started(
     stack: ExitStack, name: str, model: Path, documents: Sequence[Document], keep: Path, count: Count
 ) -> Timed:
-    """A side whose index is built, with vectors that peers share in `keep`; it lives as long as the stack."""
+    """A side with its index built; peers share vectors in `keep`. The stack ends it."""
     own = name in (OURS, PLAINLY)
     called = OURS if own else name
     side = stack.enter_context(Running(called, model, FLOAT32 if name == PLAINLY else None))
-    # Stays while questions are asked: sides look passages up.
+    # The file stays until the last query, because sides look passages up in it.
     path = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "documents.jsonl"
     write_texts(path, (given(document, called) for document in documents))
     built = side.build(path, keep / VECTORS)
-    print(f"{name}: {built['num_chunks']} chunks", file=sys.stderr, flush=True)
+    told(f"{name}: {built['num_chunks']} chunks")
     kept = {key: built[key] for key in ("num_documents", "num_chunks")}
     if own:
         kept["precision"] = Settings.from_env().precision if name == OURS else "float32"
-    ask = packs(side) if own else passages(side, count)
-    return Timed(ask, {**kept, "versions": side.about["versions"]})
+    return Timed(asking(side, own, count), {**kept, "versions": side.about["versions"]})
 
 
 def rows(sides: Mapping[str, Timed], data: str, command: str) -> list[Row]:
-    """p50 and p95 of each side, and each other one's p50 as a multiple of ours."""
+    """p50 and p95 of each side, and p50 of the others as a multiple of ours."""
     made: list[Row] = []
     for name, side in sides.items():
         times = side.milliseconds
@@ -152,25 +128,25 @@ def rows(sides: Mapping[str, Timed], data: str, command: str) -> list[Row]:
             figures[f"{name}: p50, times as long as ours"] = ratio
         own = name in (OURS, PLAINLY)
         chosen = {"budget_tokens": BUDGET} if own else {"num_passages": NUM_PASSAGES}
+        sheet = Sheet("latency_peers", data, SEED, command, {**chosen, "embedder": EMBEDDER})
         made += [
-            Row("latency_peers", figure, value, interval, len(times), data, {**chosen, "embedder": EMBEDDER},
-                SEED, command, about)
+            sheet.row(figure, value, len(times), interval, about)
             for figure, (value, interval) in figures.items()
-        ]  # fmt: skip
+        ]
     return made
 
 
-def run(asked: argparse.Namespace, command: str) -> list[Row]:
-    """Start all, then ask in turns: an idle side costs memory and no time."""
+def run(asked: Asked, command: str) -> list[Row]:
+    """Start all sides, then send queries in turns; an idle side costs memory and no time."""
     settings, sides = Settings.from_env(), dict[str, Timed]()
     model, count = assets.locate(settings.home, EMBEDDER), build_counters(settings)[INDEX_TOKENIZER].count
     collection = load("scifact")
-    queries = [query.text for query in collection.queries[: asked.queries]]
-    documents = list(worth(collection.documents, asked.chunks * CHARS_A_CHUNK))
+    queries = [query.text for query in collection.queries[: asked["queries"]]]
+    documents = list(worth(collection.documents, asked["chunks"] * CHARS_A_CHUNK))
     print(f"left out: *{LEFT_OUT}, whose splitters take many minutes for so many documents")
     with ExitStack() as stack:
-        for name in asked.sides:
-            if can_run(name):
+        for name in asked.names["sides"]:
+            if name == PLAINLY or can_run(name):
                 sides[name] = started(stack, name, model, documents, settings.home / "benchmarks", count)
         in_turns(sides, queries, NUM_ROUNDS)
     return rows(sides, collection.fingerprint, command)

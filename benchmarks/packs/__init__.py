@@ -1,1 +1,1 @@
-"""How much of what answers a question a pack holds, token for token: `python -m benchmarks.packs`."""
+"""Evidence inside packs of a number of tokens: `python -m benchmarks.packs`."""

@@ -1,7 +1,7 @@
-"""Documents, questions, and where in the documents the evidence of each question lies.
+"""Documents, questions, and the place of each question's evidence in the documents.
 
-`hotpotqa`: all paragraphs of all questions in one index, the supporting sentences as evidence.
-`chunking`: the corpora of `benchmarks.chunking` in one index, the reference excerpts as evidence.
+`hotpotqa`: all paragraphs of all questions in one index; evidence are the supporting sentences.
+`chunking`: the corpora of `benchmarks.chunking` in one index; evidence are the reference excerpts.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -11,7 +11,7 @@ from benchmarks import hotpotqa
 from benchmarks.chunking import corpora
 from benchmarks.chunking.metrics import union
 from benchmarks.hotpotqa import HopQuestion
-from benchmarks.parts import Part, of_part, part_of
+from benchmarks.parts import Part, Parted, of_part
 from benchmarks.rows import dataset, fingerprint
 from contextsvc.errors import SpanError
 from contextsvc.indexing.sentences import Split
@@ -22,7 +22,7 @@ from contextsvc.wiring import read_sources
 
 @dataclass(frozen=True, slots=True)
 class Excerpt:
-    """A piece of a document that a question needs; no space at its edges."""
+    """A piece of a document that a question needs, without spaces at its edges."""
 
     doc_id: str
     start: int
@@ -31,10 +31,10 @@ class Excerpt:
 
     @classmethod
     def cut(cls, document: Document, start: int, end: int) -> "Excerpt":
-        """What the span covers, without the spaces at its edges.
+        """The text at a span, stripped.
 
         Raises:
-            SpanError: it covers nothing else, or lies outside the text.
+            SpanError: it is empty, or the span lies outside the text.
         """
         text = document.text[start:end].strip()
         if not text or not 0 <= start < end <= len(document.text):
@@ -44,32 +44,16 @@ class Excerpt:
 
 
 @dataclass(frozen=True, slots=True)
-class PackQuestion:
-    """A question and what answers it.
+class PackQuestion(Parted):
+    """A question, its evidence, and the sentences of the evidence, each character once."""
 
-    Attributes:
-        evidence: One or more.
-        sentences: The evidence, each character once, in sentences: what the best pack is made of.
-    """
-
-    text: str
     evidence: tuple[Excerpt, ...]
     sentences: tuple[Excerpt, ...]
-
-    @property
-    def part(self) -> Part:
-        """`tune` or `report`."""
-        return part_of(self.text)
 
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """What is indexed and asked.
-
-    Attributes:
-        data: Name and SHA-256.
-        titled: The titles are the data's own, for every side to see; else our reader made them up.
-    """
+    """Documents and questions; `titled` if the data has titles of its own, which every side then gets."""
 
     name: str
     data: str
@@ -78,7 +62,7 @@ class Collection:
     titled: bool
 
     def first(self, number: int, part: Part) -> "Collection":
-        """The first questions of a part and the documents that hold their evidence; the data says so."""
+        """The first questions of a part and the documents of their evidence; `data` says so."""
         questions = tuple(of_part(self.questions, part)[:number])
         held = {excerpt.doc_id for question in questions for excerpt in question.evidence}
         documents = tuple(document for document in self.documents if document.doc_id in held)
@@ -88,12 +72,9 @@ class Collection:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a collection comes from.
+    """Source of a collection: its reader, licence, place, and budgets in tokens, ascending.
 
-    Attributes:
-        load: Reads it; SystemExit: it is not there.
-        where: Where an outsider gets it.
-        budgets: What packs are made for, in tokens, ascending.
+    `load` raises SystemExit if the data set is absent.
     """
 
     load: Callable[[Split], Collection]
@@ -103,12 +84,12 @@ class Source:
 
 
 def load_hotpotqa(_: Split) -> Collection:
-    """Every paragraph once, however many questions have it: equal title and equal text."""
+    """Each paragraph once; paragraphs with equal title and text are one."""
     return one_index(fingerprint(dataset(*hotpotqa.FILE)), hotpotqa.load())
 
 
 def one_index(data: str, asked: Iterable[HopQuestion]) -> Collection:
-    """The paragraphs of all questions as one collection; a paragraph has the id of its first occurrence."""
+    """Paragraphs of all questions as one collection; an id is that of the first occurrence."""
     documents: dict[tuple[str, str], Document] = {}
     questions = []
     for question in asked:
@@ -120,7 +101,7 @@ def one_index(data: str, asked: Iterable[HopQuestion]) -> Collection:
 
 
 def load_chunking(split: Split) -> Collection:
-    """The files as the service reads them, a document each; `split` finds the sentences of an excerpt."""
+    """One document a file, as the service reads it; `split` finds the sentences of excerpts."""
     given = corpora.load()
     read = read_sources(Settings.from_env(), [str(path) for path in given.paths.values()], lambda *_: None)
     documents = {name: replace(d, doc_id=name) for name, d in zip(given.paths, read, strict=True)}
@@ -136,7 +117,7 @@ def load_chunking(split: Split) -> Collection:
 
 
 def sentences_of(document: Document, spans: Sequence[tuple[int, int]], split: Split) -> list[Excerpt]:
-    """The sentences that some spans are made of, in order; what two spans share comes once."""
+    """Sentences of some spans, in order; text that two spans share comes once."""
     return [
         Excerpt.cut(document, start + first, start + last)
         for start, end in union(spans)

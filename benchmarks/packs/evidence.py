@@ -1,30 +1,29 @@
-"""How much of a question's evidence a pack holds."""
+"""Share of a question's evidence that a pack holds."""
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from benchmarks.chunking.metrics import Passage, Span, common, scores, union
+from benchmarks.chunking.metrics import Place, Span, common, scores, union
 from benchmarks.packs.collections import Excerpt, PackQuestion
-from benchmarks.packs.locating import Place
 
 BOTH, ALL, SHARE = "both supporting paragraphs", "all supporting sentences", "share of supporting sentences"
 RECALL, PRECISION = "recall, %", "precision, %"
 TOKENS = "tokens of the pack"
 ENOUGH = 0.8
-"""Of the evidence: the share that the tokens needed are told for."""
+"""Share of the evidence that counts as enough."""
 
 _WORD = re.compile(r"\S+")
 
 
 @dataclass(frozen=True, slots=True)
 class Pack:
-    """What a side's pack holds.
+    """A side's pack.
 
     Attributes:
-        places: Where its passages lie; they may overlap.
-        num_tokens: Of its text.
-        num_lost: Characters, spaces aside, that were found in no document.
+        places: Places of its passages; they may overlap.
+        num_tokens: Tokens of its text.
+        num_lost: Characters, spaces aside, that are in no document.
     """
 
     places: tuple[Place, ...]
@@ -33,10 +32,10 @@ class Pack:
 
 
 def supporting(question: PackQuestion, pack: Pack) -> Mapping[str, float]:
-    """Of supporting sentences: whether a word of each paragraph's is inside, whether all are, their share.
+    """Figures of supporting sentences.
 
-    A paragraph is inside if the pack holds, whole, a word of one of its supporting sentences; a sentence if
-    the pack holds every character of it, spaces aside.
+    A sentence is inside if the pack holds all its characters, spaces aside. A paragraph is inside if the pack
+    holds a whole word of one of its supporting sentences.
     """
     inside = {doc_id: _inside(pack, doc_id) for doc_id in {e.doc_id for e in question.evidence}}
     touched = {e.doc_id for e in question.evidence if _touched(e, inside[e.doc_id])}
@@ -50,20 +49,18 @@ def supporting(question: PackQuestion, pack: Pack) -> Mapping[str, float]:
 
 
 def retrieved(question: PackQuestion, pack: Pack) -> Mapping[str, float]:
-    """Token-level recall and precision of the published chunking evaluation (`chunking.metrics`), percent.
+    """Recall and precision of the published chunking evaluation (`chunking.metrics`), percent.
 
-    The excerpts of a question lie in one corpus. What a side says that is in no corpus costs precision.
+    The excerpts of a question are in one corpus. Text that is in no corpus lowers precision.
     """
-    found = [Passage(place.doc_id, place.start, place.end) for place in pack.places]
-    if pack.num_lost:
-        found.append(Passage("", 0, pack.num_lost))
+    found = [*pack.places, *([Place("", 0, pack.num_lost)] if pack.num_lost else [])]
     spans = [(excerpt.start, excerpt.end) for excerpt in question.evidence]
     got = scores(question.evidence[0].doc_id, spans, found)
     return {RECALL: 100 * got.recall, PRECISION: 100 * got.precision, TOKENS: pack.num_tokens}
 
 
 def tokens_needed(shares: Mapping[int, float]) -> int:
-    """The smallest budget from which `ENOUGH` of a question's evidence is inside; none: the largest one.
+    """The smallest budget that holds `ENOUGH` of a question's evidence; the largest one if none does.
 
     >>> tokens_needed({64: 0.5, 128: 1.0, 256: 0.5}), tokens_needed({64: 0.5, 4096: 0.75})
     (128, 4096)
@@ -72,7 +69,7 @@ def tokens_needed(shares: Mapping[int, float]) -> int:
 
 
 def smallest_enough(shares: Mapping[int, float]) -> int | None:
-    """The smallest budget whose share is at least `ENOUGH`; None: no budget's is."""
+    """The smallest budget whose share is at least `ENOUGH`; None if there is none."""
     return min((budget for budget, share in shares.items() if share >= ENOUGH - 1e-9), default=None)
 
 

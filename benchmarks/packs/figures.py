@@ -1,7 +1,6 @@
-"""Packs -> rows: every side's figures at every budget, and how far ours is from each other side."""
+"""Packs -> rows: figures of each side at each budget, and differences between ours and the others."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -17,10 +16,9 @@ from benchmarks.packs.evidence import (
     tokens_needed,
 )
 from benchmarks.packs.sides import Packs
-from benchmarks.pairs import difference_row
-from benchmarks.rows import Row, mean_row
-from contextsvc.measuring.statistics import bootstrap
-from contextsvc.records.arrays import Float64Array
+from benchmarks.pairs import resampled
+from benchmarks.rows import Row, Sheet
+from contextsvc.records.arrays import Float64Array, Int64Array
 
 SEED = 29
 NEEDED = f"tokens until {100 * ENOUGH:.0f} % of a question's supporting sentences are inside"
@@ -30,7 +28,7 @@ SCORES: Mapping[str, Callable[[PackQuestion, Pack], Mapping[str, float]]] = {
     "hotpotqa": supporting,
     "chunking": retrieved,
 }
-"""What is told of a pack, by collection."""
+"""Figures of a pack, by collection."""
 
 Scored = Mapping[int, Mapping[str, Sequence[float]]]
 """One value a question, by budget and figure."""
@@ -45,76 +43,66 @@ def scored(name: str, questions: Sequence[PackQuestion], packs: Packs) -> Scored
     return table
 
 
-def rows(side: str, found: Scored, shown: Sequence[int], common: Mapping[str, Any]) -> list[Row]:
-    """A side's figures at the budgets shown, with each question's score.
-
-    `common`: benchmark, dataset, settings, seed and command of all rows.
-    """
-    made = [
-        _mean(f"{side}, {budget} tokens: {figure}", values, common)
+def rows(side: str, found: Scored, shown: Sequence[int], sheet: Sheet) -> list[Row]:
+    """Figures of a side at the budgets shown, with the score of each question."""
+    figures = {
+        f"{side}, {budget} tokens: {figure}": values
         for budget in shown
         for figure, values in found[budget].items()
-    ]
-    if _whole_grid(found, shown):
-        made += [_mean(f"{side}: {NEEDED}", needed(found), common), _smallest(side, found, common)]
-    return made
-
-
-def compared(
-    first: Scored, second: Scored, label: str, shown: Sequence[int], common: Mapping[str, Any]
-) -> list[Row]:
-    """First less second, question by question; the tokens of packs are not compared."""
+    }
+    whole = _whole_grid(found, shown)
+    if whole:
+        figures[f"{side}: {NEEDED}"] = needed(found)
     made = [
-        difference_row(figure=f"{label}, {budget} tokens: {figure}", first=first[budget][figure],
-                       second=second[budget][figure], **common)
+        sheet.mean(figure, values, {"scores": [round(value, 3) for value in values]})
+        for figure, values in figures.items()
+    ]
+    return [*made, _smallest(side, found, sheet)] if whole else made
+
+
+def compared(first: Scored, second: Scored, label: str, shown: Sequence[int], sheet: Sheet) -> list[Row]:
+    """First minus second, question by question, of all figures but the tokens of packs."""
+    made = [
+        sheet.difference(f"{label}, {budget} tokens: {figure}", values, second[budget][figure])
         for budget in shown
-        for figure in first[budget]
+        for figure, values in first[budget].items()
         if figure != TOKENS
-    ]  # fmt: skip
+    ]
     if _whole_grid(first, shown):
-        made.append(
-            difference_row(figure=f"{label}: {NEEDED}", first=needed(first), second=needed(second), **common)
-        )
+        made.append(sheet.difference(f"{label}: {NEEDED}", needed(first), needed(second)))
     return made
 
 
 def needed(found: Scored) -> list[float]:
-    """Tokens that each question needs; one that never gets there counts as the largest budget."""
+    """Tokens that each question needs; the largest budget if none is enough."""
     by_budget = {budget: values[SHARE] for budget, values in found.items()}
     num = len(next(iter(by_budget.values())))
     return [tokens_needed({budget: shares[n] for budget, shares in by_budget.items()}) for n in range(num)]
 
 
 def _whole_grid(found: Scored, shown: Sequence[int]) -> bool:
-    # Budgets beyond those shown are there for this alone.
+    # Budgets beyond those shown are packed only for the tokens needed.
     return len(found) > len(shown) and all(SHARE in values for values in found.values())
 
 
-def _mean(figure: str, values: Sequence[float], common: Mapping[str, Any]) -> Row:
-    row = mean_row(figure=figure, values=values, **common)
-    row.details["scores"] = [round(value, 3) for value in values]
-    return row
-
-
-def _smallest(side: str, found: Scored, common: Mapping[str, Any]) -> Row:
-    """With the interval over questions; where no budget is enough, the largest one, and it is said."""
+def _smallest(side: str, found: Scored, sheet: Sheet) -> Row:
+    """The smallest budget that is enough in the mean; the largest one, marked as not reached, if none is."""
     budgets = sorted(found)
     shares = np.array([found[budget][SHARE] for budget in budgets])
     means = dict(zip(budgets, shares.mean(axis=1).tolist(), strict=True))
     value = smallest_enough(means)
 
-    def smallest(samples: Float64Array) -> Float64Array:
-        drawn = np.array([row[samples.astype(np.int64)].mean(axis=1) for row in shares])
-        enough = drawn >= ENOUGH - 1e-9
+    def smallest(drawn: Int64Array) -> Float64Array:
+        enough = np.array([row[drawn].mean(axis=1) for row in shares]) >= ENOUGH - 1e-9
         enough[-1] = True
         found: Float64Array = np.array(budgets, dtype=np.float64)[enough.argmax(axis=0)]
         return found
 
     num = shares.shape[1]
-    interval = bootstrap(np.arange(num, dtype=np.float64), smallest, common["seed"])
-    return Row(
-        figure=f"{side}: {SMALLEST}", value=float(value or budgets[-1]), interval=interval, n=num,
-        details={"reached": value is not None, "mean_shares": [round(mean, 4) for mean in means.values()],
-                 "budgets": budgets},
-        **common,
-    )  # fmt: skip
+    details = {
+        "reached": value is not None,
+        "mean_shares": [round(mean, 4) for mean in means.values()],
+        "budgets": budgets,
+    }
+    interval = resampled(num, smallest, sheet.seed)
+    return sheet.row(f"{side}: {SMALLEST}", value or budgets[-1], num, interval, details)

@@ -1,32 +1,24 @@
-"""Where passages lie in the documents they were cut from, also those of sides that do not tell."""
+"""Places of passages in their documents, also for sides that do not report them."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
-from benchmarks.chunking.metrics import Span, union
+from benchmarks.chunking.metrics import Place, Span, union
 from benchmarks.chunking.peer_splitters import BROKEN
 from benchmarks.peers.protocol import Passage, Text
 from contextsvc.indexing.sentences import Split
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """A span of a document."""
-
-    doc_id: str
-    start: int
-    end: int
-
-
-@dataclass(frozen=True, slots=True)
 class Given:
-    """What a side got, and which part of a document it is.
+    """A text that a side got.
 
     Attributes:
-        doc_id: The document; `text.doc_id` is the side's name for it.
-        start: Where in the document the text begins.
-        num_lead: Characters in front of it that are not the document's: a title.
+        text: The text, with the id that the side knows.
+        doc_id: The document that the text is a part of.
+        start: First character of the text in the document.
+        num_lead: Characters at the beginning that are not the document's: a title.
     """
 
     text: Text
@@ -36,11 +28,11 @@ class Given:
 
 
 class Locator:
-    """Finds passages.
+    """Finds passages in documents.
 
-    A side's own span is believed where the text there is the passage. Otherwise the passage is searched in
-    the text, spaces aside, for sides join and trim as they like; the first place counts. A passage that is
-    nowhere, because a side left something out of its middle, is searched sentence by sentence.
+    A reported span counts if the text there is the passage. Otherwise the passage is searched without regard
+    to spaces, because sides join and trim texts; the first place counts. If it is not found, because a side
+    left something out, its sentences are searched one by one.
     """
 
     def __init__(self, given: Iterable[Given], split: Split) -> None:
@@ -49,7 +41,7 @@ class Locator:
         self._split = split
 
     def places(self, passage: Passage) -> tuple[list[Place], int]:
-        """Where a passage lies, and how many of its characters, spaces aside, lie nowhere."""
+        """Places of a passage, and its number of characters, spaces aside, that were not found."""
         given, squeezed = self._given[passage.doc_id]
         spans, num_lost = self._spans(passage, squeezed)
         moved = ((max(0, start - given.num_lead), end - given.num_lead) for start, end in spans)
@@ -76,7 +68,7 @@ class Locator:
 
 
 class _Squeezed:
-    """A text without its spaces, and where each character was."""
+    """A text without its spaces, and the place of each character."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -86,7 +78,7 @@ class _Squeezed:
         return _letters(self.text), [at for at, char in enumerate(self.text) if not char.isspace()]
 
     def find(self, piece: str) -> Span | None:
-        """The first place that says the same, spaces aside; None: there is none, or nothing to find."""
+        """The first place of a piece, spaces aside; None if it is absent or empty."""
         wanted = _letters(piece)
         letters, at = self._squeezed
         found = letters.find(wanted) if wanted else -1

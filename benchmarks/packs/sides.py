@@ -1,4 +1,4 @@
-"""The packs of a side at every budget: its own, or its best passages packed in their order."""
+"""Packs of a side at each budget: its own, or its best passages packed in their order."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -6,10 +6,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from benchmarks.chunking.metrics import Place
 from benchmarks.packs.collections import Collection, Excerpt, PackQuestion
 from benchmarks.packs.evidence import Pack
-from benchmarks.packs.locating import Given, Locator, Place
-from benchmarks.packs.packing import packed
+from benchmarks.packs.locating import Given, Locator
 from benchmarks.peers.asking import NUM_PASSAGES, given, kept
 from benchmarks.peers.protocol import Passage
 from benchmarks.peers.running import BARE, PACKING, Running
@@ -21,24 +21,26 @@ ORACLE = "oracle"
 ALL_SIDES = (*SIDES, ORACLE)
 
 Packs = Mapping[int, Sequence[Pack]]
-"""By budget, one a question."""
+"""One pack a question, by budget."""
 
-Told = Callable[[str], None]
+SEPARATOR = "\n\n"
+MARGIN_TOKENS = 16
+"""More than the tokens that the seam of two parts can save; a text further past the budget is not tried."""
 
 _PARAGRAPH = re.compile(r"[^\n]*\S[^\n]*")
 
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """How sides are asked.
+    """Asks sides for packs.
 
     Attributes:
-        budgets: In tokens.
-        count: Tokens of a text.
-        split: Sentences of a text.
+        budgets: Budgets in tokens.
+        count: Counts the tokens of a text.
+        split: Finds the sentences of a text.
         model: Folder of the embedding model.
-        keep: Folder of what sides said.
-        told: Is told of progress.
+        keep: Folder of stored answers.
+        told: Gets lines of progress.
     """
 
     budgets: Sequence[int]
@@ -46,10 +48,10 @@ class Asking:
     split: Split
     model: Path
     keep: Path
-    told: Told
+    told: Callable[[str], None]
 
     def packs(self, side: str, collection: Collection, questions: Sequence[PackQuestion]) -> Packs:
-        """A side's packs; `ORACLE` is the best there can be."""
+        """Packs of a side; those of `ORACLE` are the upper bound."""
         if side == ORACLE:
             return {budget: [best_pack(q, budget, self.count) for q in questions] for budget in self.budgets}
         if side in PACKING:
@@ -78,7 +80,7 @@ class Asking:
 
     def _ranked(self, side: str, collection: Collection, questions: Sequence[PackQuestion]) -> Packs:
         texts = texts_for(collection, side)
-        # All are asked, whichever are wanted: what one part keeps serves the other, and indexing costs most.
+        # All questions are asked, whatever part is wanted, because indexing costs most.
         queries = [question.text for question in collection.questions]
 
         def ask(running: Running) -> dict[str, list[Any]]:
@@ -90,8 +92,7 @@ class Asking:
         passages = [Passage(**passage) for passage in said["passages"]]
         locator = Locator(texts, self.split)
         places = [locator.places(passage) for passage in passages]
-        lost = sum(num_lost > 0 for _, num_lost in places)
-        if lost:
+        if lost := sum(num_lost > 0 for _, num_lost in places):
             self.told(f"{collection.name}: {side}, {lost} of {len(places)} passages lie partly nowhere")
         answers = dict(zip(queries, said["answers"], strict=True))
         packs: dict[int, list[Pack]] = {}
@@ -106,9 +107,33 @@ class Asking:
         return packs
 
 
+def packed(texts: Sequence[str], budget_tokens: int, count: Callable[[str], int]) -> tuple[list[int], int]:
+    """Pack texts, best first, into a budget; a text that does not fit is skipped.
+
+    Texts are stripped and joined by a blank line; empty ones are left out.
+
+    Returns:
+        Numbers of the packed texts, and the tokens of the whole.
+
+    >>> packed(["one two", "three four five", "six"], 3, lambda text: len(text.split()))
+    ([0, 2], 3)
+    """
+    taken: list[int] = []
+    whole, num_tokens = "", 0
+    for number, text in enumerate(map(str.strip, texts)):
+        own = count(text + SEPARATOR) if text else 0
+        if not text or num_tokens + own > budget_tokens + MARGIN_TOKENS:
+            continue
+        trial = whole + SEPARATOR + text if taken else text
+        found = count(trial)
+        if found <= budget_tokens:
+            taken.append(number)
+            whole, num_tokens = trial, found
+    return taken, num_tokens
+
+
 def texts_for(collection: Collection, side: str) -> list[Given]:
-    """What a side indexes: documents, with their titles where those are the data's; the bare encoder gets
-    paragraphs, which are lines."""
+    """Texts that a side indexes: documents, with titles if the data has them; lines for the bare encoder."""
     found = []
     for document in collection.documents:
         own = document if collection.titled or side in PACKING else replace(document, title="")
@@ -124,7 +149,7 @@ def _paragraphs(document: Document) -> Iterator[tuple[Document, int]]:
 
 
 def once_each(answers: Iterable[Sequence[Mapping[str, Any]]]) -> dict[str, list[Any]]:
-    """Answers with every passage told once, without its score: `passages`; `answers` are numbers of them."""
+    """Answers with each passage stored once without its score; `answers` hold numbers of `passages`."""
     numbers: dict[Passage, int] = {}
     told = []
     for answer in answers:
@@ -134,9 +159,9 @@ def once_each(answers: Iterable[Sequence[Mapping[str, Any]]]) -> dict[str, list[
 
 
 def best_pack(question: PackQuestion, budget_tokens: int, count: Callable[[str], int]) -> Pack:
-    """The evidence and nothing else, sentence by sentence, shortest first; what is between them is left out.
+    """A pack of the evidence alone: the shortest sentence of each document, then all others by length.
 
-    The shortest of each document go first: no pack of sentences has one of each where this one has not.
+    If any pack of sentences holds one of each document, this one does.
     """
     lengths = {sentence: count(sentence.text) for sentence in question.sentences}
     by_length = sorted(question.sentences, key=lambda s: (lengths[s], s.doc_id, s.start))

@@ -1,4 +1,4 @@
-"""What sides are given, and what they said, kept: a run that was interrupted goes on where it stopped."""
+"""Texts for sides, and stored answers, so that an interrupted run continues where it stopped."""
 
 import hashlib
 import json
@@ -16,13 +16,13 @@ from contextsvc.settings import Settings
 
 NUM_PASSAGES = 50
 EMBEDDER = "all-MiniLM-L6-v2"
-"""Of every side."""
+"""Embedding model of all sides."""
 VECTORS = "vectors"
-"""Folder, beside what sides said, of the vectors that peers share while they build."""
+"""Folder, beside the stored answers, of vectors that peers share."""
 
 
 def given(document: Document, side: str) -> Text:
-    """Ours takes titles by themselves; the others get them as the first line, as is usual."""
+    """The text of a document for a side; all but ours get the title as its first line."""
     apart = side in PACKING or document.text.startswith(document.title)
     text = document.text if apart else f"{document.title}\n\n{document.text}"
     return Text(document.doc_id, text, document.title, document.format)
@@ -37,18 +37,18 @@ def kept(
     asked: Sequence[str],
     ask: Callable[[Running], Any],
 ) -> Any:
-    """What `ask` gets from a side, from `keep` where this version of it was asked the same before.
+    """The answer of a side, read from `keep` if this version of the side gave it before.
 
     Args:
         side: One of `worker.SIDES`.
         model: Folder of the embedding model.
-        keep: Folder, made if it is not there.
-        name: What the file's name begins with.
-        texts: What the side indexes; read if it has to be asked.
-        asked: All that the answer depends on besides the side: data, queries, how many.
-        ask: Asks the side once it has indexed the texts; what it gives goes through JSON.
+        keep: Folder of stored answers; made if absent.
+        name: First part of the file's name.
+        texts: Texts to index; read only if the side is asked.
+        asked: Everything else that the answer depends on: data, queries, numbers.
+        ask: Sends the requests; its result must survive JSON.
     """
-    # The key below knows nothing of shared vectors: an answer does not depend on who encoded first.
+    # Shared vectors are not part of the key: the answer does not depend on which side encoded first.
     with Running(side, model) as running:
         by = made_by(side, running.about["versions"], STARTED_AT)
         if by is None:
@@ -64,7 +64,7 @@ def kept(
 
 
 def _answer(running: Running, texts: Iterable[Text], keep: Path, ask: Callable[[Running], Any]) -> Any:
-    with tempfile.TemporaryDirectory() as folder:  # stays while questions are asked: sides look passages up
+    with tempfile.TemporaryDirectory() as folder:  # sides look passages up in it
         path = Path(folder) / "documents.jsonl"
         write_texts(path, texts)
         running.build(path, keep / VECTORS)
@@ -72,10 +72,10 @@ def _answer(running: Running, texts: Iterable[Text], keep: Path, ask: Callable[[
 
 
 def made_by(side: str, versions: Mapping[str, str], commit: str) -> list[object] | None:
-    """What a side's answers depend on: a peer's on its versions and our file that sets it up.
+    """Everything in a side that its answers depend on.
 
-    Ours and the bare encoder depend on the commit and the settings. None, and nothing of theirs is kept,
-    where the tree differs from its commit or there is none: no name tells one edit from the next.
+    For a peer: its versions and our file that sets it up. For ours and the bare encoder: commit and settings;
+    None, so that nothing is stored, if there is no commit or the tree differs from it.
     """
     said: list[object] = [sorted(versions.items())]
     if side not in OWN:

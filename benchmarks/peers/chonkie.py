@@ -1,10 +1,9 @@
 """Chonkie as its documentation sets it up: a chunker, the embeddings refinery, and a flat FAISS index.
 
-Its handshakes hand chunks to a vector database of the user's. None comes with it, so what any of those that
-search by cosine would find is found here by looking at every vector.
+Chonkie passes chunks to a vector database of the user and has none itself. Exact search by cosine stands in.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from benchmarks.peers.protocol import Passage, Text
 
 
 class _Chonkie:
+    _chunker: Callable[..., Any]
     packages = ("chonkie", "chonkie-core", "sentence-transformers", "torch", "faiss-cpu")
 
     def __init__(self, model: Path) -> None:
@@ -24,11 +24,8 @@ class _Chonkie:
         self._chunks: list[tuple[str, Any]] = []  # with the document each is of
         self._index: Any = None
 
-    def _chunker(self) -> Any:
-        raise NotImplementedError
-
     def build(self, documents: Iterable[Text]) -> int:
-        """As the `Side` says; all chunks go to the refinery at once, which batches them by length."""
+        """As `Side`; all chunks go to the refinery at once, which batches them by length."""
         chunker = self._chunker()
         self._chunks = [(text.doc_id, chunk) for text in documents for chunk in chunker.chunk(text.text)]
         refined = EmbeddingsRefinery(self._model).refine([chunk for _, chunk in self._chunks])

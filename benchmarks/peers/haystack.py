@@ -36,7 +36,7 @@ class Dense:
         self._search = Pipeline()
 
     def build(self, documents: Iterable[Text]) -> int:
-        """As the `Side` says; the index stays in memory, which is the default."""
+        """As `Side`; the index stays in memory, which is the default."""
         self._store = InMemoryDocumentStore()
         indexing = Pipeline()
         indexing.add_component(
@@ -91,22 +91,16 @@ class Hybrid(Dense):
         return search
 
     def _run(self, query: str, k: int) -> list[Any]:
+        top = {"top_k": k}
         found = self._search.run(
-            {
-                "embedder": {"text": query},
-                "dense": {"top_k": k},
-                "sparse": {"query": query, "top_k": k},
-                "joiner": {"top_k": k},
-            }
+            {"embedder": {"text": query}, "dense": top, "sparse": {"query": query, **top}, "joiner": top}
         )
         return list(found["joiner"]["documents"])
 
 
 def _passages(found: Iterable[Any]) -> list[Passage]:
-    starts = [(document, document.meta["split_idx_start"]) for document in found]
     return [
-        Passage(
-            document.meta["source_id"], document.content, document.score, start, start + len(document.content)
-        )
-        for document, start in starts
+        Passage(one.meta["source_id"], one.content, one.score, start, start + len(one.content))
+        for one in found
+        for start in [one.meta["split_idx_start"]]
     ]

@@ -1,6 +1,6 @@
 """LangChain as its documentation sets it up: a splitter, HuggingFaceEmbeddings, a flat FAISS index."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from benchmarks.peers.protocol import Passage, Text
 
 
 class _LangChain:
+    _splitter: Callable[..., Any]
     packages: tuple[str, ...] = (
         "langchain-core", "langchain-community", "langchain-experimental", "langchain-huggingface",
         "sentence-transformers", "torch",
@@ -27,11 +28,8 @@ class _LangChain:
         self._pieces: list[Any] = []
         self._store: Any = None
 
-    def _splitter(self) -> Any:
-        raise NotImplementedError
-
     def build(self, documents: Iterable[Text]) -> int:
-        """As the `Side` says; the index stays in memory, which is the default."""
+        """As `Side`; the index stays in memory, which is the default."""
         read = [Document(page_content=text.text, metadata={"source": text.doc_id}) for text in documents]
         self._pieces = self._splitter().split_documents(read)
         self._store = FAISS.from_documents(self._pieces, self._model)
@@ -44,12 +42,7 @@ class _LangChain:
     def ask(self, query: str, k: int) -> list[Passage]:
         """Nearest first; the store's scores are squared distances, turned round here."""
         return [
-            Passage(
-                piece.metadata["source"],
-                piece.page_content,
-                -float(distance),
-                *_span(piece),
-            )
+            Passage(piece.metadata["source"], piece.page_content, -float(distance), *_span(piece))
             for piece, distance in self._store.similarity_search_with_score(query, k)
         ]
 
@@ -89,7 +82,7 @@ class Hybrid(Plain):
         self._words: Any = None
 
     def build(self, documents: Iterable[Text]) -> int:
-        """As the `Side` says, BM25 included, its words whatever stands between spaces."""
+        """As `Side`, BM25 included, its words whatever stands between spaces."""
         number = super().build(documents)
         self._words = BM25Retriever.from_documents(self._pieces)
         return number

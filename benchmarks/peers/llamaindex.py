@@ -1,6 +1,6 @@
 """LlamaIndex as its documentation sets it up: a splitter, HuggingFaceEmbedding, a flat FAISS index."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from benchmarks.peers.protocol import Passage, Text
 
 
 class _LlamaIndex:
+    _splitter: Callable[..., Any]
     packages: tuple[str, ...] = (
         "llama-index-core", "llama-index-embeddings-huggingface", "sentence-transformers", "torch",
     )  # fmt: skip
@@ -29,11 +30,8 @@ class _LlamaIndex:
         self._nodes: list[Any] = []
         self._index: Any = None
 
-    def _splitter(self) -> Any:
-        raise NotImplementedError
-
     def build(self, documents: Iterable[Text]) -> int:
-        """As the `Side` says; the index stays in memory, which is the default."""
+        """As `Side`; the index stays in memory, which is the default."""
         read = [Document(text=text.text, doc_id=text.doc_id) for text in documents]
         self._nodes = self._splitter().get_nodes_from_documents(read)
         store = FaissVectorStore(faiss_index=self._flat(self._dim))
@@ -95,7 +93,7 @@ class Hybrid(_LlamaIndex):
         return SentenceSplitter(chunk_size=256)
 
     def build(self, documents: Iterable[Text]) -> int:
-        """As the `Side` says, BM25 included."""
+        """As `Side`, BM25 included."""
         number = super().build(documents)
         self._words = BM25Retriever.from_defaults(nodes=self._nodes)
         return number

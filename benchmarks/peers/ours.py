@@ -1,4 +1,4 @@
-"""Ours as a side, set up by the environment as the command line is; and the encoder with nothing round it."""
+"""Ours as a side, with the settings of the environment; and the encoder alone."""
 
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -9,6 +9,7 @@ from typing import cast
 import numpy as np
 
 from benchmarks.peers.protocol import Passage, Text
+from contextsvc import wiring
 from contextsvc.errors import BudgetTooSmall
 from contextsvc.indexing.build import build_index
 from contextsvc.indexing.deduplication import Deduplicator
@@ -19,21 +20,13 @@ from contextsvc.settings import Settings
 from contextsvc.storage.corpus import Corpus
 from contextsvc.storage.generation import open_manifest
 from contextsvc.storage.library import Library
-from contextsvc.wiring import (
-    INDEX_TOKENIZER,
-    build_assembler,
-    build_embedder,
-    build_index_parts,
-    make_near_duplicate_index,
-    open_search,
-)
 
 PACKAGES = ("sentence-transformers", "torch")
 _NAME = "side"
 
 
 class Ours:
-    """`contextsvc index build` on a temporary folder: durable, with both searches, copies looked for."""
+    """As `contextsvc index build` into a temporary folder: durable, both searches, duplicates detected."""
 
     packages = PACKAGES
     _trim = True
@@ -42,16 +35,16 @@ class Ours:
         self._settings = replace(Settings.from_env(), embedder=str(model), cache=False)
         self._place = tempfile.TemporaryDirectory()
         self._root = Path(self._place.name)
-        self._embedder = build_embedder(self._settings)
-        self._parts = build_index_parts(self._settings, self._embedder)
-        # Libraries of the searches load at first use; the peers' have loaded by now, too.
+        self._embedder = wiring.build_embedder(self._settings)
+        self._parts = wiring.build_index_parts(self._settings, self._embedder)
+        # Libraries of the searches load at first use; those of the peers are loaded by now.
         self._build("warm", [Document("warm", "Libraries load at first use.")])
-        self._library = Library(self._root, self._embedder.fingerprint, open_search)
-        self._assembler = build_assembler(self._settings, self._embedder)
+        self._library = Library(self._root, self._embedder.fingerprint, wiring.open_search)
+        self._assembler = wiring.build_assembler(self._settings, self._embedder)
         self._texts: tuple[str, dict[str, str]] = "", {}  # of a generation, by document
 
     def build(self, documents: Iterable[Text]) -> int:
-        """As the `Side` says; documents are read one by one."""
+        """As `Side`; documents are read one by one."""
         read = (
             Document(
                 text.doc_id, text.text, title=text.title, source=text.doc_id, format=cast(Format, text.format)
@@ -62,11 +55,11 @@ class Ours:
 
     def _build(self, name: str, documents: Iterable[Document]) -> int:
         least = self._settings.duplicate_likeness
-        watch = Deduplicator(least, make_near_duplicate_index(least), keep_one=False)
+        watch = Deduplicator(least, wiring.make_near_duplicate_index(least), keep_one=False)
         return build_index(self._root, name, documents, self._parts, deduplicator=watch).manifest.num_chunks
 
     def embedded(self) -> Iterator[str]:
-        """Every distinct sentence and title once, in order of first occurrence."""
+        """Each distinct sentence and title once, in order of first occurrence."""
         corpus = Corpus.open(*open_manifest(self._root, _NAME))
         told = np.zeros(len(corpus.sentence_vectors), dtype=bool)
         for entry, document in zip(corpus.document_table, corpus.documents(), strict=True):
@@ -81,14 +74,14 @@ class Ours:
                     yield document.text[start:end]
 
     def ask(self, query: str, k: int) -> list[Passage]:
-        """Candidates by rank, whether they went into the pack or were left out."""
+        """Candidates by rank, packed or dropped."""
         index = self._library.get(_NAME)
         request = PackRequest(
             index=_NAME,
             query=query,
             budget_tokens=MAX_BUDGET_TOKENS,
             max_chunks=k,
-            tokenizer=INDEX_TOKENIZER,
+            tokenizer=wiring.INDEX_TOKENIZER,
             ordering="relevance",
         )
         pack = self._assembler.assemble(index, request, lambda _: None)
@@ -104,14 +97,14 @@ class Ours:
         ]
 
     def pack(self, query: str, budget_tokens: int) -> tuple[list[Passage], int]:
-        """What a request gets that lets the budget alone limit it; empty where not one chunk fits."""
+        """The pack of a request that only the budget limits; empty if no chunk fits."""
         s, index = self._settings, self._library.get(_NAME)
         request = PackRequest(
             index=_NAME,
             query=query,
             budget_tokens=budget_tokens,
             max_chunks=MAX_CHUNKS,
-            tokenizer=INDEX_TOKENIZER,
+            tokenizer=wiring.INDEX_TOKENIZER,
             ordering=s.ordering,
             trim=self._trim,
         )
@@ -128,24 +121,24 @@ class Ours:
 
 
 class OursWhole(Ours):
-    """The same, its chunks never trimmed."""
+    """The same without trimming."""
 
     _trim = False
 
 
 def parts_of(chunk: Chunk) -> list[str]:
-    """The text of each span of a chunk."""
+    """Text of each span of a chunk."""
     at = [chunk.offset(start) for start, _ in chunk.spans]
     return [chunk.text[a : a + end - start] for a, (start, end) in zip(at, chunk.spans, strict=True)]
 
 
 class BareEncoder:
-    """The embedder alone: every text is a chunk, batches are sorted by length over all of them."""
+    """The embedder alone: each text is a chunk; batches are sorted by length over all texts."""
 
     packages = PACKAGES
 
     def __init__(self, model: Path) -> None:
-        self._embedder = build_embedder(replace(Settings.from_env(), embedder=str(model)))
+        self._embedder = wiring.build_embedder(replace(Settings.from_env(), embedder=str(model)))
         self._embedder.embed_queries(["warm"])
         self._texts: list[Text] = []
         self._vectors: Float32Array = np.zeros((0, self._embedder.dim), np.float32)

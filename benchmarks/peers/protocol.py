@@ -1,4 +1,4 @@
-"""What is asked of a side and what it answers: one JSON object a line, over its standard input and output.
+"""Requests to a side and its answers: one JSON object a line, over standard input and output.
 
     {"do": "build", "documents": PATH, "vectors": FOLDER or null}
                               -> {"seconds", "num_documents", "num_chunks", "peak_mib"}
@@ -7,14 +7,14 @@
     {"do": "pack", "queries": [..], "budget": 512}
                               -> {"seconds": [..], "answers": [[passage, ..], ..], "num_tokens": [..]}
 
-The first line, unasked, is {"name", "load_seconds", "versions"}; an answer {"error": ...} is the last one. A
-document is a line {"doc_id", "text", "title", "format"} of the file, a passage {"doc_id", "text", "score",
-"start", "end"}: best first, in a pack in its order; the span counts characters of the document. `worker`
-looks it up after the clock has stopped; it is null unless it gives the passage's text to the letter. The file
-of documents has to stay until the last question. `pack` is answered by a side that makes packs: the budget
-holds for the text that it renders, in tokens of o200k_base, and `num_tokens` are those it took.
+The first line, without a request, is {"name", "load_seconds", "versions"}; after {"error": ...} the side
+ends. A document is a line {"doc_id", "text", "title", "format"} of the file, which must exist until the last
+request. A passage is {"doc_id", "text", "score", "start", "end"}, best first, or in the order of its pack.
+`worker` looks the span up after the timing: characters of the document, null unless the text there equals the
+passage's. Only sides that make packs answer `pack`: the budget holds for the rendered text, in tokens of
+o200k_base; `num_tokens` are those of the text.
 
-Python's own library alone is imported here, for both environments read it.
+This module imports only the standard library, because both environments import it.
 """
 
 import json
@@ -26,7 +26,7 @@ from typing import Protocol, runtime_checkable
 
 @dataclass(frozen=True)
 class Text:
-    """A document as every side gets it."""
+    """A document as a side gets it."""
 
     doc_id: str
     text: str
@@ -36,7 +36,7 @@ class Text:
 
 @dataclass(frozen=True)
 class Passage:
-    """A piece of an answer; a side that does not know `start` and `end` leaves them None."""
+    """A piece of an answer; `start` and `end` are None if unknown."""
 
     doc_id: str
     text: str
@@ -46,38 +46,33 @@ class Passage:
 
 
 class Side(Protocol):
-    """A pipeline, its model loaded; made from the folder of the embedding model."""
+    """A pipeline with its model loaded; the constructor takes the folder of the embedding model."""
 
     packages: tuple[str, ...]
-    """Distributions whose versions are kept with the figures."""
+    """Distributions whose versions go into the rows."""
 
     def build(self, documents: Iterable[Text]) -> int:
-        """Index the documents, from their texts to what can be searched; how many chunks there are."""
+        """Index documents; returns the number of chunks."""
 
     def embedded(self) -> Iterable[str]:
-        """Every text that went through the model to be in the index, as it was given to the model."""
+        """All indexed texts, as the model got them."""
 
     def ask(self, query: str, k: int) -> list[Passage]:
-        """At most k passages of the index, best first."""
+        """At most k passages, best first."""
 
 
 @runtime_checkable
 class Packing(Side, Protocol):
-    """A pipeline that renders packs within a budget by itself."""
+    """A pipeline that makes packs."""
 
     def pack(self, query: str, budget_tokens: int) -> tuple[list[Passage], int]:
-        """The passages of the best pack, in its order, and the tokens of its text; none fits: [] and 0."""
+        """Passages of the pack in its order, and tokens of its text; [] and 0 if nothing fits."""
 
 
 def placed(passage: Passage, text: str) -> Passage:
-    """The passage with a span that gives its text, or none.
+    """The passage with the span of its text in the document's text, or without span.
 
-    What the side told stays where it is right; else a text that occurs once is where it occurs. A text that
-    the side has changed, or that occurs several times, is nowhere.
-
-    Args:
-        passage: As the side told it.
-        text: Of its document.
+    A correct span stays. Otherwise the text is searched: it gets a span if it occurs exactly once.
 
     >>> placed(Passage("d", "two", 1.0, 4, 7), "one two two").start
     4
@@ -95,7 +90,7 @@ def placed(passage: Passage, text: str) -> Passage:
 
 
 def write_texts(path: Path, texts: Iterable[Text]) -> int:
-    """Documents as lines; how many."""
+    """Write documents as lines; returns their number."""
     number = 0
     with path.open("w", encoding="utf-8") as file:
         for number, text in enumerate(texts, start=1):  # noqa: B007
@@ -104,7 +99,7 @@ def write_texts(path: Path, texts: Iterable[Text]) -> int:
 
 
 def read_texts(path: Path) -> Iterator[Text]:
-    """One in memory at a time."""
+    """Read documents one by one."""
     with path.open(encoding="utf-8") as file:
         for line in file:
             yield Text(**json.loads(line))

@@ -1,4 +1,4 @@
-"""Starts a side in a process of its own and asks it."""
+"""Sides in processes of their own: starting them and sending requests."""
 
 import json
 import os
@@ -6,7 +6,6 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 HERE = Path(__file__).parents[2]
@@ -16,10 +15,10 @@ OURS, WHOLE, BARE = "ours", "ours-whole", "bare"
 OWN = (OURS, WHOLE, BARE)
 PACKING = (OURS, WHOLE)
 DEFAULTS = ("llamaindex-plain", "langchain-plain", "haystack", "txtai", "chonkie")
-"""Each peer as its documentation starts."""
+"""Each peer as its documentation begins."""
 
 HYBRIDS = ("llamaindex-hybrid", "langchain-hybrid", "haystack-hybrid", "txtai-hybrid", "chonkie-semantic")
-"""The best of what each one's documentation has for no further model; Chonkie has no hybrid search."""
+"""The best setup of each documentation that needs no further model; Chonkie has no hybrid search."""
 
 PEERS = (*DEFAULTS, *HYBRIDS)
 OFFLINE: Mapping[str, str] = {
@@ -28,37 +27,40 @@ OFFLINE: Mapping[str, str] = {
     "HAYSTACK_TELEMETRY_ENABLED": "False",
     "LANGSMITH_TRACING": "false",
 }
-"""What keeps a side off the network. Chonkie, LlamaIndex and txtai report nothing unless they are told to."""
+"""Keeps sides off the network. Chonkie, LlamaIndex and txtai send no reports by default."""
 
 
 def peers_python() -> Path | None:
-    """The interpreter of the peers' environment: `PEERS_PYTHON`, else `.venv-peers`; None: absent."""
+    """Interpreter of the peers' environment: `PEERS_PYTHON`, else `.venv-peers`; None if absent."""
     place = Path(os.environ.get(VARIABLE) or PEERS_PYTHON)
     return place if place.is_file() else None
 
 
+def can_run(side: str) -> bool:
+    """True if the environment of a side exists; prints a line if not."""
+    able = side in OWN or peers_python() is not None
+    if not able:
+        print(f"{side} is left out: the peers have no environment; make it: make peers")
+    return able
+
+
 class Running:
-    """A side at work; use it in a `with` block.
+    """A running side; use it in a `with` block.
 
     Args:
         name: One of `worker.SIDES`.
-        model: Folder of the embedding model, the same for every side.
-        environment: Added to this process's own.
+        model: Folder of the embedding model.
+        environment: Variables added to those of this process.
 
     Attributes:
-        about: What it said of itself once it was loaded.
+        about: First line of the side, see `protocol`.
 
     Raises:
-        SystemExit: a peer is asked for and there is no environment for it; says how to make one.
-        RuntimeError: from any call: what the side said before it ended.
+        SystemExit: the environment of a peer is absent; the message says how to make it.
+        RuntimeError: from any call: the error of the side.
     """
 
-    def __init__(
-        self,
-        name: str,
-        model: Path,
-        environment: Mapping[str, str] | None = None,
-    ) -> None:
+    def __init__(self, name: str, model: Path, environment: Mapping[str, str] | None = None) -> None:
         python = Path(sys.executable) if name in OWN else peers_python()
         if python is None:
             raise SystemExit(f"skipped: {name} needs the peers' environment; make it: make peers")
@@ -78,38 +80,35 @@ class Running:
             raise
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if kind is not None:
+    def __exit__(self, *error: object) -> None:
+        if error[0] is not None:
             self._process.kill()
         self._end()
 
     def build(self, documents: Path, vectors: Path | None = None) -> dict[str, Any]:
-        """Index the documents of a file; the answer as `protocol` says it.
+        """Index the documents of a file.
 
         Args:
-            documents: As `protocol` says.
-            vectors: Folder of the vectors that peers share while they build; None where building is timed. Of
-                no effect on `OWN`, whose figures are of their own vectors.
+            documents: File of documents, see `protocol`.
+            vectors: Folder of vectors that peers share; None if building is timed. `OWN` sides ignore it.
         """
         shared = str(vectors) if vectors is not None and self._name not in OWN else None
         return self._request(do="build", documents=str(documents), vectors=shared)
 
     def embedded(self, into: Path) -> dict[str, Any]:
-        """Write what went through its model into a file; the answer as `protocol` says it."""
+        """Write the texts that went through the model into a file."""
         return self._request(do="embedded", into=str(into))
 
     def ask(self, queries: Sequence[str], k: int) -> dict[str, Any]:
-        """Passages and seconds of each query."""
+        """Passages and seconds, one a query."""
         return self._request(do="ask", queries=list(queries), k=k)
 
     def pack(self, queries: Sequence[str], budget_tokens: int) -> dict[str, Any]:
-        """Passages, tokens and seconds of each query's pack; a side that makes none ends with an error."""
+        """Passages, tokens and seconds of packs, one a query; only of sides in `PACKING`."""
         return self._request(do="pack", queries=list(queries), budget=budget_tokens)
 
     def _end(self) -> None:
-        with self._process:  # closes its input, which ends it, and waits
+        with self._process:  # closes the input, which ends the process, and waits
             pass
 
     def _request(self, **request: Any) -> dict[str, Any]:

@@ -28,7 +28,7 @@ class Dense:
         self._texts: list[str] = []
 
     def build(self, documents: Iterable[Text]) -> int:
-        """As the `Side` says; `index` writes over what was there."""
+        """As `Side`; `index` writes over what was there."""
         self._texts = []
         self._embeddings.index(self._rows(documents))
         return len(self._texts)

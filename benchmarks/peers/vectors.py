@@ -1,12 +1,12 @@
-"""Vectors that peers share: what one of them has encoded, the next one reads from a file.
+"""Vectors that peers share: a peer reads from a file what another one has encoded.
 
-While an index is built, and never while a side is asked: a query always goes through the model. Whoever
-times a build passes no folder, and nothing here runs. Most peers put the same passages through the same
-weights, and that is nearly all that their indexes cost.
+Most peers encode the same passages with the same weights, which is nearly the whole cost of their indexes.
+Vectors are shared only while an index is built; queries always go through the model. If a build is timed, no
+folder is passed and nothing here runs.
 
-A vector is kept by the numbers that the model reads, cut at its window: texts that differ in spaces alone, or
-past the window, are one to it. Files are apart by weights, by versions and by library, for txtai reads twice
-as far as sentence-transformers does. A call that asks for something else than plain vectors goes through.
+The key of a vector are the token ids that the model reads, cut at its window. Files differ by weights,
+versions and library, because txtai reads twice as many tokens as sentence-transformers. Calls for anything
+but plain vectors are passed on.
 """
 
 import hashlib
@@ -27,24 +27,20 @@ _READ_TOGETHER = 256
 """Texts tokenized at once; sentence-transformers pads them to the longest."""
 
 _ASKED_TOGETHER = 500
-"""Keys of a query; SQLite takes 999 at least."""
+"""Keys of a query; SQLite takes at least 999."""
 
 _KEPT_TOGETHER = 512
-"""Texts encoded between commits: what an interrupted run loses. Within them the library sorts by length."""
+"""Texts encoded between commits; an interrupted run loses at most these."""
 
 
 class Store:
-    """Vectors by key, in a file of SQLite's; several processes may share it.
-
-    Args:
-        path: Made if it is not there, its folder too.
-    """
+    """Vectors by key in an SQLite file, made if absent; several processes may share it."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # Pipelines may ask from threads of theirs; the library is built to be asked so.
+        # Pipelines may call from their own threads; SQLite is built for that.
         self._file = sqlite3.connect(path, timeout=60, check_same_thread=False)
-        # In this mode a commit does not wait for the disk: a query is one.
+        # In this mode a commit does not wait for the disk.
         self._file.execute("PRAGMA journal_mode = WAL")
         self._file.execute("PRAGMA synchronous = NORMAL")
         with self._file:
@@ -53,17 +49,14 @@ class Store:
             )
 
     def completed(self, keys: Sequence[bytes], encode: Callable[[list[int]], Any]) -> Vectors:
-        """The vector of each key, encoding those that are not there and keeping them.
+        """One vector a key; missing ones are encoded and stored.
 
         Args:
-            keys: One or more; equal ones are encoded once.
-            encode: Places among `keys` -> their vectors, float32.
-
-        Returns:
-            One row a key.
+            keys: One or more; equal keys are encoded once.
+            encode: Places in `keys` -> vectors of float32.
 
         Raises:
-            TypeError: `encode` gives other numbers than float32.
+            TypeError: `encode` returns another type.
         """
         found = dict(self._kept(list(dict.fromkeys(keys))))
         missing = {key: place for place, key in enumerate(keys) if key not in found}
@@ -88,11 +81,11 @@ class Store:
 
 @contextmanager
 def shared(packages: Sequence[str], folder: Path | None, model: Path) -> Iterator[None]:
-    """Let a side's library keep its vectors in a folder, within a `with` block.
+    """Let a side's library share vectors within a `with` block.
 
     Args:
-        packages: A side's; where neither library is among them, nothing changes.
-        folder: Of the files; None: nothing changes.
+        packages: Packages of the side; without a known library nothing changes.
+        folder: Folder of the files; None: nothing changes.
         model: Folder of the weights.
     """
     found = _library_of(packages)
@@ -121,7 +114,7 @@ def _library_of(packages: Sequence[str]) -> tuple[str, Any, Callable[..., Any]] 
 
 
 def named(library: str, model: Path) -> str:
-    """The file of a library and a model: its name says all versions and every byte that vectors depend on."""
+    """File name of a library and a model: a hash of all versions and files that vectors depend on."""
     said = hashlib.sha256()
     for package in (library, "transformers", "tokenizers", "torch"):
         said.update(f"{package} {version(package)}\n".encode())
@@ -133,7 +126,7 @@ def named(library: str, model: Path) -> str:
 
 
 def _encoding(encode: Callable[..., Any], store: Store) -> Callable[..., Any]:
-    """`SentenceTransformer.encode`, from a store where plain vectors are asked for."""
+    """`SentenceTransformer.encode` that reads plain vectors from a store."""
     signature = inspect.signature(encode)
 
     def encoded(self: Any, *given: Any, **options: Any) -> Any:
@@ -157,7 +150,7 @@ def _encoding(encode: Callable[..., Any], store: Store) -> Callable[..., Any]:
 
 
 _FREE = ("self", "inputs", "prompt", "prompt_name", "batch_size", "show_progress_bar", "normalize_embeddings")
-"""What leaves a vector as it is, or is looked at by itself; all else has to be as it is by default."""
+"""Arguments that do not change a vector or are checked; all others must have their defaults."""
 
 
 def _plain(model: Any, asked: Mapping[str, Any], signature: inspect.Signature) -> bool:
@@ -178,7 +171,7 @@ def _numbers(model: Any, texts: Sequence[str]) -> Iterator[Sequence[int]]:
 
 
 def _pooled(encode: Callable[..., Any], store: Store) -> Callable[..., Any]:
-    """txtai's `Pooling.encode`, from a store where texts are encoded."""
+    """txtai's `Pooling.encode` that reads vectors of texts from a store."""
 
     def encoded(self: Any, documents: Any, batch: int = 32, category: str | None = None) -> Any:
         if not _texts(documents):

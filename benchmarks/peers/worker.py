@@ -1,7 +1,4 @@
-"""Serves one side over standard input and output.
-
-`python -m benchmarks.peers.worker SIDE MODEL_FOLDER`.
-"""
+"""Serves one side over standard input and output: `python -m benchmarks.peers.worker SIDE MODEL_FOLDER`."""
 
 import importlib
 import json
@@ -9,9 +6,10 @@ import os
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
+from itertools import count, islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -37,7 +35,7 @@ SIDES: Mapping[str, tuple[str, str]] = {
     "chonkie": ("benchmarks.peers.chonkie", "Recursive"),
     "chonkie-semantic": ("benchmarks.peers.chonkie", "Semantic"),
 }
-"""By name: the module that is imported in the side's own environment, and the class in it."""
+"""Module, imported in the side's own environment, and class in it, by name."""
 
 _BATCH = 1000
 
@@ -53,37 +51,39 @@ class Desk:
         self._texts: dict[str, str] = {}  # by document, read at the first question
 
     def build(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Timed from the documents' lines to the index; reading them is in it.
+        """Build the index; the time includes reading the documents.
 
-        With a folder of vectors those are read from it that another side has made, and the others kept there.
+        With a folder of vectors, known ones are read from it and new ones stored in it.
         """
         self._documents, self._texts = Path(request["documents"]), {}
-        counted, named = Counted(read_texts(self._documents)), request["vectors"]
+        numbers, named = count(), request["vectors"]
+        # `zip` takes a text first, so the next number is that of the texts read.
+        texts = (text for text, _ in zip(read_texts(self._documents), numbers, strict=False))
         with vectors.shared(self._side.packages, Path(named) if named else None, self._model):
             started = time.perf_counter()
-            num_chunks = self._side.build(counted)
+            num_chunks = self._side.build(texts)
             seconds = time.perf_counter() - started
         return {
             "seconds": seconds,
-            "num_documents": counted.number,
+            "num_documents": next(numbers),
             "num_chunks": num_chunks,
             "peak_mib": peak_mib(),
         }
 
     def embedded(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """What went through the model, as documents of a file, and how much of it the model did not see."""
+        """Write the texts that went through the model into a file; count their tokens and those cut off."""
         into, texts = Path(request["into"]), self._side.embedded()
         number = write_texts(into, (Text(str(n), text) for n, text in enumerate(texts)))
         num_tokens, num_cut = cut_tokens((text.text for text in read_texts(into)), self._model)
         return {"num_texts": number, "num_tokens": num_tokens, "num_cut_tokens": num_cut}
 
     def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Each query by itself, as a service would get it; spans are looked up when it has been timed."""
+        """Answer queries one by one, as a service would; spans are looked up after the timing."""
         answers, seconds = timed(lambda query: self._side.ask(query, request["k"]), request["queries"])
         return {"seconds": seconds, "answers": [self._told(found) for found in answers]}
 
     def pack(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Each query by itself, too."""
+        """Make packs for queries one by one."""
         side = self._side
         if not isinstance(side, Packing):
             raise LookupError(f"{type(side).__name__} makes no packs; ask it for passages")
@@ -92,16 +92,13 @@ class Desk:
         return {"seconds": seconds, "answers": answers, "num_tokens": num_tokens}
 
     def _told(self, passages: Iterable[Passage]) -> list[dict[str, Any]]:
-        return [asdict(self._placed(passage)) for passage in passages]
-
-    def _placed(self, passage: Passage) -> Passage:
         if not self._texts and self._documents is not None:
             self._texts = {text.doc_id: text.text for text in read_texts(self._documents)}
-        return placed(passage, self._texts[passage.doc_id])
+        return [asdict(placed(passage, self._texts[passage.doc_id])) for passage in passages]
 
 
 def timed(answer: Callable[[str], Answer], queries: Sequence[str]) -> tuple[list[Answer], list[float]]:
-    """What each query gives, and how long it took."""
+    """Answers and seconds of queries."""
     answers, seconds = [], []
     for query in queries:
         started = time.perf_counter()
@@ -110,51 +107,28 @@ def timed(answer: Callable[[str], Answer], queries: Sequence[str]) -> tuple[list
     return answers, seconds
 
 
-class Counted:
-    """Counts what goes through."""
-
-    def __init__(self, texts: Iterable[Text]) -> None:
-        self.number = 0
-        self._texts = texts
-
-    def __iter__(self) -> Iterator[Text]:
-        for text in self._texts:
-            self.number += 1
-            yield text
-
-
 def cut_tokens(texts: Iterable[str], model: Path) -> tuple[int, int]:
-    """Tokens of some texts, and how many of them lie past the window of a sentence-transformers model.
+    """Number of tokens, and number of those past the window of a sentence-transformers model.
 
-    Special tokens are not counted, but take their place in the window.
+    Special tokens are not counted, but take room in the window.
     """
     tokenizer = Tokenizer.from_file(str(model / "tokenizer.json"))
     tokenizer.no_truncation()
     tokenizer.no_padding()
     window = json.loads((model / "sentence_bert_config.json").read_text("utf-8"))["max_seq_length"]
     room = window - tokenizer.num_special_tokens_to_add(is_pair=False)
-    num_tokens = num_cut = 0
-    batch: list[str] = []
-
-    def count() -> None:
-        nonlocal num_tokens, num_cut
+    num_tokens, num_cut, left = 0, 0, iter(texts)
+    while batch := list(islice(left, _BATCH)):
         lengths = [len(found) for found in tokenizer.encode_batch_fast(batch, add_special_tokens=False)]
         num_tokens += sum(lengths)
         num_cut += sum(max(0, length - room) for length in lengths)
-        batch.clear()
-
-    for text in texts:
-        batch.append(text)
-        if len(batch) == _BATCH:
-            count()
-    count()
     return num_tokens, num_cut
 
 
 def peak_mib() -> float:
-    """The most memory that this process has had resident, from its own start.
+    """Peak resident memory of this process.
 
-    Not `ru_maxrss` where the kernel tells better: that one is handed on by the process that started this.
+    `ru_maxrss` is a fallback, because it includes the memory of the process that started this one.
     """
     status = Path("/proc/self/status")
     if status.exists():
@@ -164,9 +138,9 @@ def peak_mib() -> float:
 
 
 def main() -> None:
-    """Load the side, say so, answer line by line."""
+    """Load the side, report it, answer requests line by line."""
     name, folder = sys.argv[1], Path(sys.argv[2])
-    # Libraries print; what they print goes to standard error, and the answers alone where they are read.
+    # Libraries print to standard output; move that to standard error, so that only answers are read.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
 

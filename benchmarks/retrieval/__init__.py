@@ -1,1 +1,1 @@
-"""Whole documents ranked by every side, on collections with judgments: `python -m benchmarks.retrieval`."""
+"""Documents ranked by each side, on collections with judgments: `python -m benchmarks.retrieval`."""

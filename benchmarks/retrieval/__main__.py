@@ -1,22 +1,20 @@
-"""Every side on every collection: `python -m benchmarks.retrieval`.
+"""Each side on each collection: `python -m benchmarks.retrieval`.
 
-Documents go to a side as they are; what comes back is ranked by document. A side's rankings are kept in
-`--keep` with the versions they were made by, so that a run that was interrupted goes on where it stopped.
+A side gets whole documents; a document is ranked where its best passage is. Rankings are stored in `--keep`
+with the versions that made them, so that an interrupted run continues where it stopped.
 """
 
-import argparse
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from benchmarks.pairs import difference_row
-from benchmarks.parts import PARTS, Part, of_part
+import pytrec_eval
+
+from benchmarks.parts import Part, of_part
 from benchmarks.peers.asking import EMBEDDER, NUM_PASSAGES, given, kept
-from benchmarks.peers.running import BARE, OURS, OWN, PEERS, Running, peers_python
-from benchmarks.retrieval.collections import SOURCES, Collection, load
-from benchmarks.retrieval.metrics import by_document, ndcg, recall, reciprocal_rank
-from benchmarks.rows import Row, mean_row, show, write
-from benchmarks.switches import spelled
+from benchmarks.peers.running import BARE, OURS, PEERS, Running, can_run
+from benchmarks.retrieval.collections import SOURCES, Collection, Query, load
+from benchmarks.rows import Row, Sheet, told
+from benchmarks.switches import asked_for, spelled
 from contextsvc import assets
 from contextsvc.settings import Settings
 
@@ -24,18 +22,37 @@ COMMAND = "python -m benchmarks.retrieval"
 SIDES = (OURS, BARE, *PEERS)
 SEED = 23
 
+MEASURES = {
+    "nDCG@10": "ndcg_cut_10",
+    f"recall of {NUM_PASSAGES} passages": f"recall_{NUM_PASSAGES}",
+    "reciprocal rank": "recip_rank",
+}
+"""Names of trec_eval, by figure."""
+
 Rankings = Mapping[str, Sequence[str]]
-"""Document ids, best first, by query id."""
+"""Document ids, best first and each once, by query id."""
+
+
+def scored(queries: Sequence[Query], ranked: Rankings) -> dict[str, list[float]]:
+    """One value a query, by figure of `MEASURES`, as trec_eval computes them."""
+    run = {
+        q.query_id: {doc_id: -float(rank) for rank, doc_id in enumerate(ranked[q.query_id])} for q in queries
+    }
+    evaluator = pytrec_eval.RelevanceEvaluator(
+        {q.query_id: dict(q.gains) for q in queries}, {"ndcg_cut.10", f"recall.{NUM_PASSAGES}", "recip_rank"}
+    )
+    found = evaluator.evaluate(run)
+    return {figure: [found[q.query_id][name] for q in queries] for figure, name in MEASURES.items()}
 
 
 def rankings(side: str, collection: Collection, model: Path, keep: Path) -> Rankings:
-    """What a side finds, from `keep` where this version of it was asked before."""
+    """Rankings of a side, read from `keep` if this version of it made them before."""
     queries = [query.text for query in collection.queries]
 
     def ask(running: Running) -> Rankings:
         answers = running.ask(queries, NUM_PASSAGES)["answers"]
         return {
-            query.query_id: by_document([passage["doc_id"] for passage in answer])
+            query.query_id: list(dict.fromkeys(passage["doc_id"] for passage in answer))
             for query, answer in zip(collection.queries, answers, strict=True)
         }
 
@@ -46,69 +63,48 @@ def rankings(side: str, collection: Collection, model: Path, keep: Path) -> Rank
 
 
 def rows(collection: Collection, found: Mapping[str, Rankings], part: Part) -> list[Row]:
-    """Figures of each side, and how far ours is from each other one."""
-    asked = of_part(collection.queries, part)
-    chosen = {"part": part, "num_passages": NUM_PASSAGES, "source": SOURCES[collection.name].where,
-              "licence": SOURCES[collection.name].licence}  # fmt: skip
+    """Figures of each side, and the difference between ours and each other side."""
+    queries, source = of_part(collection.queries, part), SOURCES[collection.name]
+    chosen = {
+        "part": part, "num_passages": NUM_PASSAGES, "source": source.where, "licence": source.licence
+    }  # fmt: skip
     benchmark, command = f"retrieval_{collection.name}", f"{COMMAND} --collections {collection.name}"
     if tuple(found) != SIDES:
         command += spelled({"sides": list(found)})
     if part != "all":
         benchmark, command = f"{benchmark}_{part}", f"{command} --part {part}"
-
-    def row(figure: str, values: Sequence[float]) -> Row:
-        made = mean_row(benchmark, f"{collection.name}, {figure}", values, collection.fingerprint, chosen,
-                        SEED, command)  # fmt: skip
-        made.details["scores"] = [round(value, 4) for value in values]
-        return made
-
-    made, scores = [], {}
-    for side, ranked in found.items():
-        scores[side] = [ndcg(ranked[q.query_id], q.gains) for q in asked]
-        made += [
-            row(f"{side}: nDCG@10", scores[side]),
-            row(
-                f"{side}: recall of {NUM_PASSAGES} passages",
-                [recall(ranked[q.query_id], q.gains, NUM_PASSAGES) for q in asked],
-            ),
-            row(f"{side}: reciprocal rank", [reciprocal_rank(ranked[q.query_id], q.gains) for q in asked]),
-        ]
-    for side in [side for side in scores if side != OURS and OURS in scores]:
-        label = f"{collection.name}, ours less {side}: nDCG@10"
-        made.append(
-            difference_row(benchmark, label, scores[OURS], scores[side], collection.fingerprint, chosen,
-                           SEED, command)
-        )  # fmt: skip
-    return made
+    sheet, name = Sheet(benchmark, collection.fingerprint, SEED, command, chosen), collection.name
+    scores = {side: scored(queries, ranked) for side, ranked in found.items()}
+    made = [
+        sheet.mean(f"{name}, {side}: {figure}", values, {"scores": [round(value, 4) for value in values]})
+        for side, by_figure in scores.items()
+        for figure, values in by_figure.items()
+    ]
+    best, *_ = MEASURES
+    return made + [
+        sheet.difference(f"{name}, ours less {side}: {best}", scores[OURS][best], scores[side][best])
+        for side in scores
+        if side != OURS and OURS in scores
+    ]
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Ask, score, compare; rows are written collection by collection."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.retrieval", description=__doc__)
-    parser.add_argument("--collections", nargs="*", default=list(SOURCES), choices=list(SOURCES))
-    parser.add_argument("--sides", nargs="*", default=list(SIDES), choices=list(SIDES))
-    parser.add_argument("--part", choices=PARTS, default="all", help="of the queries")
-    parser.add_argument(
-        "--keep", type=Path, help="folder of rankings; CONTEXTSVC_HOME/benchmarks if not named"
-    )
-    parser.add_argument(
-        "--documents", type=int, help="the first so many of each collection alone: printed, and not kept"
-    )
-    parser.add_argument("--dry", action="store_true", help="print, and leave benchmarks/results as it is")
-    asked, settings = parser.parse_args(argv), Settings.from_env()
-    model, keep = assets.locate(settings.home, EMBEDDER), asked.keep or settings.home / "benchmarks"
-    for name in asked.collections:
+    asked = asked_for(
+        COMMAND, __doc__, argv, {"collections": tuple(SOURCES), "sides": SIDES}, part="all",
+        limit="documents", folder="keep",
+    )  # fmt: skip
+    settings = Settings.from_env()
+    model, keep = assets.locate(settings.home, EMBEDDER), asked.folder or settings.home / "benchmarks"
+    for name in asked.names["collections"]:
         collection, found = load(name), {}
-        if asked.documents is not None:
-            collection = collection.first(asked.documents)
-        for side in asked.sides:
-            if side not in OWN and peers_python() is None:
-                print(f"{side} is left out, for the peers have no environment; make it: make peers")
-                continue
-            print(f"{name}: {side}", file=sys.stderr, flush=True)
-            found[side] = rankings(side, collection, model, keep)
-        tried = asked.dry or asked.documents is not None
-        (show if tried else write)(rows(collection, found, asked.part))
+        if asked.limit is not None:
+            collection = collection.first(asked.limit)
+        for side in asked.names["sides"]:
+            if can_run(side):
+                told(f"{name}: {side}")
+                found[side] = rankings(side, collection, model, keep)
+        asked.keep(rows(collection, found, asked.part))
 
 
 if __name__ == "__main__":

@@ -4,19 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from benchmarks.parts import Part, part_of
+from benchmarks.parts import Parted
 from benchmarks.rows import dataset, fingerprint, read_lines
 from contextsvc.records.documents import Document
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a collection comes from.
-
-    Attributes:
-        judgments: Its file of judgments, in `qrels`.
-        where: Where an outsider gets it.
-    """
+    """Source of a collection: its file of judgments in `qrels`, its licence, and where it can be had."""
 
     judgments: str
     licence: str
@@ -33,26 +28,16 @@ SOURCES: Mapping[str, Source] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Query:
-    """A query and what is relevant to it.
-
-    Attributes:
-        gains: Of the documents judged above 0, by document id.
-    """
+class Query(Parted):
+    """A query; `gains` are the grades above 0 of judged documents, by document id."""
 
     query_id: str
-    text: str
     gains: Mapping[str, int]
-
-    @property
-    def part(self) -> Part:
-        """`tune` or `report`."""
-        return part_of(self.text)
 
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """Documents, and the queries that have a relevant one; both in order of their files."""
+    """Documents, and the queries that have a relevant document; both in order of their files."""
 
     name: str
     fingerprint: str
@@ -60,7 +45,7 @@ class Collection:
     queries: tuple[Query, ...]
 
     def first(self, num_documents: int) -> "Collection":
-        """Its first documents and the queries that one of them is relevant to; the fingerprint says so."""
+        """The first documents and their queries; the fingerprint says so."""
         documents = self.documents[:num_documents]
         kept = {document.doc_id for document in documents}
         judged = [
@@ -73,17 +58,15 @@ class Collection:
 
 
 def load(name: str) -> Collection:
-    """A collection of `SOURCES`.
-
-    A document without text is its title alone.
+    """A collection of `SOURCES`; a title stands in for an empty text.
 
     Raises:
-        SystemExit: it is not there.
+        SystemExit: the data set is absent.
     """
     folder = dataset(name)
     gains = _judgments(folder / "qrels" / f"{SOURCES[name].judgments}.tsv")
     queries = [
-        Query(entry["_id"], entry["text"], gains[entry["_id"]])
+        Query(entry["text"], entry["_id"], gains[entry["_id"]])
         for entry in read_lines(folder / "queries.jsonl")
         if entry["_id"] in gains
     ]

@@ -9,6 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 from pydantic import BaseModel
 
+from contextsvc import errors
 from contextsvc.api.app import create_app
 from contextsvc.api.documents import Accepted, PublishedView
 from contextsvc.api.health import Health
@@ -17,7 +18,6 @@ from contextsvc.api.operations import Problem, examples
 from contextsvc.api.packs import PackView
 from contextsvc.api.problems import STATUS
 from contextsvc.api.utilization import PackUtilization
-from contextsvc.errors import ContextError
 from tests.conftest import Build
 from tests.fakes.cache import MemoryCache
 from tests.fakes.embedder import FakeEmbedder
@@ -323,11 +323,19 @@ def test_every_operation_has_an_example_that_fits_its_schema(client: TestClient)
         assert Problem.model_validate(refusal).status == int(status)
 
 
-def test_every_error_class_has_a_status() -> None:
-    def below(kind: type[ContextError]) -> Iterator[type[ContextError]]:
-        for child in kind.__subclasses__():
-            yield child
-            yield from below(child)
+STATUS_BY_ERROR = {
+    "BudgetTooSmall": 422, "ContextError": 500, "CorruptAsset": 500, "CorruptIndex": 500, "Fault": 500,
+    "IndexBusy": 409, "IndexMismatch": 409, "InvalidRequest": 422, "MissingAsset": 503, "MissingExtra": 503,
+    "Overloaded": 429, "ReaderFault": 500, "SettingError": 500, "ShapeError": 500, "SourceError": 409,
+    "SpanError": 500, "UnknownChoice": 422, "UnknownDocument": 404, "UnknownIndex": 404, "UnknownPack": 404,
+    "UserError": 409,
+}  # fmt: skip
+"""A new error needs a line here: no class inherits a status that nobody looked at."""
 
-    for kind in below(ContextError):
-        assert any(parent in STATUS for parent in kind.__mro__[:-4]), kind
+
+def test_every_error_has_the_status_that_was_chosen_for_it() -> None:
+    named = vars(errors).values()
+    kinds = [kind for kind in named if isinstance(kind, type) and issubclass(kind, errors.ContextError)]
+    found = {kind.__name__: next(STATUS[k] for k in kind.__mro__ if k in STATUS) for kind in kinds}
+    assert found == STATUS_BY_ERROR
+    assert len({kind.code for kind in kinds}) == len(kinds)

@@ -1,8 +1,9 @@
 """Figures of rankings by hand, and against scikit-learn."""
 
-import numpy as np
 import pytest
-from sklearn.metrics import average_precision_score, roc_auc_score
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import roc_auc_score
 
 from benchmarks.ablation.figures import (
     average_precision,
@@ -24,15 +25,30 @@ def test_the_area_counts_ties_half() -> None:
     assert roc_area([([0.5, 0.5], [True, False])]) == 0.5
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_area_and_precision_agree_with_scikit_learn(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    values, labels = rng.random(30), rng.random(30) < 0.3
-    question = (values.tolist(), labels.tolist())
-    assert roc_area([question]) == pytest.approx(roc_auc_score(labels, values))
-    assert average_precision(question) == pytest.approx(average_precision_score(labels, values))
+def test_of_equal_scores_the_first_counts_as_better() -> None:
+    # Ranks 1 and 3 are gold: (1 / 1 + 2 / 3) / 2. scikit-learn would take equal scores as one rank.
+    assert average_precision(([0.5, 0.5, 0.5], [True, False, True])) == pytest.approx(5 / 6)
+
+
+units = st.lists(
+    st.tuples(st.sampled_from([0.0, 0.1, 0.2, 0.5, 1.0]), st.booleans()), min_size=2, max_size=30
+)
+
+
+@given(units.filter(lambda found: 0 < sum(gold for _, gold in found) < len(found)))
+def test_the_area_is_that_of_scikit_learn_ties_included(found: list[tuple[float, bool]]) -> None:
+    values, labels = [value for value, _ in found], [gold for _, gold in found]
+    half = len(found) // 2
+    questions = [(values[:half], labels[:half]), (values[half:], labels[half:])]
+    assert roc_area(questions) == pytest.approx(roc_auc_score(labels, values))
+
+
+def test_groups_are_drawn_apart() -> None:
+    # One group has only gold units, the other has none; drawn together, a draw could lack either.
+    good, bad = [([0.9], [True]), ([0.8], [True])], [([0.1], [False])]
+    assert over_questions(roc_area, [good, bad], 0, rounds=50) == (1.0, (1.0, 1.0))
 
 
 def test_the_interval_is_over_questions() -> None:
-    value, (low, high) = over_questions(lambda found: float(gold_first(found).mean()), TWO, 0, rounds=200)
+    value, (low, high) = over_questions(lambda found: float(gold_first(found).mean()), [TWO], 0, rounds=200)
     assert (value, low, high) == (0.5, 0.0, 1.0)

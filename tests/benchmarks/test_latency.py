@@ -2,15 +2,12 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 import pytest
 
-from benchmarks.latency import peers
 from benchmarks.latency.__main__ import RUNS, main
 from benchmarks.latency.peers import SIDES, WARM, Timed, in_turns
 from benchmarks.latency.peers import rows as rows_of
-from benchmarks.latency.quantiles import quantile, times_as_long
-from contextsvc.errors import ShapeError
+from benchmarks.peers import running
 
 
 class Log:
@@ -46,23 +43,6 @@ def test_with_fewer_queries_than_rounds_no_round_is_empty() -> None:
     log = Log()
     in_turns({name: log.side(name) for name in "ab"}, ["1", "22"], 10)
     assert log.asked == [("a", ["1"]), ("b", ["1"]), ("b", ["22"]), ("a", ["22"])]
-
-
-def test_a_percentile_lies_in_its_interval() -> None:
-    value, (low, high) = quantile(np.arange(101.0), 95)
-    assert value == 95
-    assert 85 < low < 95 < high <= 100
-
-
-def test_medians_are_compared_query_by_query() -> None:
-    ours = np.array([10.0, 1.0, 100.0])
-    # twice as long for every query, so whichever are drawn
-    assert times_as_long(2 * ours, ours) == (2.0, (2.0, 2.0))
-    value, (low, high) = times_as_long(np.array([30.0, 30.0, 30.0]), ours)
-    assert value == 3
-    assert (low, high) == (0.3, 30.0)
-    with pytest.raises(ShapeError, match="3 and 2 times"):
-        times_as_long(ours, ours[:2])
 
 
 def timed(seconds: list[float]) -> Timed:
@@ -109,7 +89,7 @@ def test_rows_say_the_command_that_makes_them(monkeypatch: pytest.MonkeyPatch) -
     assert commands == [
         "python -m benchmarks.latency socket",
         "python -m benchmarks.latency peers",
-        "python -m benchmarks.latency peers --queries 5 --sides ours",
+        "python -m benchmarks.latency peers --sides ours --queries 5",
     ]
     with pytest.raises(SystemExit):
         main(["nothing"])
@@ -118,6 +98,6 @@ def test_rows_say_the_command_that_makes_them(monkeypatch: pytest.MonkeyPatch) -
 def test_peers_without_an_environment_are_left_out(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(peers, "peers_python", lambda: None)
-    assert [name for name in ("ours", "llamaindex-plain") if peers.can_run(name)] == ["ours"]
+    monkeypatch.setattr(running, "peers_python", lambda: None)
+    assert [name for name in ("ours", "llamaindex-plain") if running.can_run(name)] == ["ours"]
     assert "llamaindex-plain is left out" in capsys.readouterr().out

@@ -7,7 +7,8 @@ import pytest
 
 from benchmarks.ablation.packs import Labelled, peer_of
 from benchmarks.ablation.speed import Way, rows
-from benchmarks.squad import FILE, Question
+from benchmarks.rows import Sheet
+from benchmarks.squad import Question
 from tests.world import fake_engine, fake_pack, open_pages
 
 
@@ -21,18 +22,15 @@ def test_an_absent_peer_is_said_in_one_line(
     assert capsys.readouterr().out == line
 
 
-def test_speed_is_compared_with_those_that_ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CONTEXTSVC_DATA", str(tmp_path))
-    file = tmp_path.joinpath(*FILE)
-    file.parent.mkdir()
-    file.touch()
+def test_speed_is_compared_with_those_that_ran(tmp_path: Path) -> None:
     pack = fake_pack(open_pages(tmp_path / "root"), "backup", "stars")
     labelled = Labelled(Question(pack.query, "every night", "backup"), pack, (True, False))
     ways: dict[str, Way] = {
         "blocks": lambda _: [1.0, 0.0],
         "exact, leave-one-out": lambda _: [0.0, 1.0],
     }
-    found = {row.figure: row.value for row in rows(ways, [labelled] * 3)}
+    sheet = Sheet("ablation_speed", "d@1", 13, "c")
+    found = {row.figure: row.value for row in rows(ways, [labelled] * 3, sheet)}
     assert set(found) == {
         "blocks: seconds",
         "blocks: seconds as a share of exact, leave-one-out",

@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 from benchmarks import rows
-from benchmarks.rows import commit, dataset, fingerprint, mean_row
+from benchmarks.rows import Sheet, commit, dataset, fingerprint
 from contextsvc.errors import ShapeError
+
+SHEET = Sheet("b", "d@1", 3, "c", {"mode": "m"})
 
 
 def test_a_fingerprint_sees_names_and_contents(tmp_path: Path) -> None:
@@ -30,17 +32,19 @@ def test_absent_data_is_said_to_be(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
 
 
 def test_a_mean_row_has_mean_interval_and_number() -> None:
-    row = mean_row("b", "share", [1.0, 0.0, 1.0, 1.0], "d@1", {"mode": "m"}, 3, "c")
-    assert (row.value, row.n, row.dataset, row.settings, row.seed) == (0.75, 4, "d@1", {"mode": "m"}, 3)
+    row = SHEET.mean("share", [1.0, 0.0, 1.0, 1.0], {"more": 1}, num_chunks=2)
+    assert (row.value, row.n, row.details) == (0.75, 4, {"more": 1})
+    assert (row.benchmark, row.dataset, row.seed, row.command) == ("b", "d@1", 3, "c")
+    assert row.settings == {"mode": "m", "num_chunks": 2}
     assert row.interval is not None
     low, high = row.interval
     assert 0.0 <= low < 0.75 < high <= 1.0
-    assert mean_row("b", "share", np.ones(3), "d@1", {}, 3, "c").interval == (1.0, 1.0)
+    assert SHEET.mean("share", np.ones(3)).interval == (1.0, 1.0)
 
 
 def test_a_mean_of_nothing_is_refused() -> None:
     with pytest.raises(ShapeError, match="at least one value"):
-        mean_row("b", "share", [], "d@1", {}, 3, "c")
+        SHEET.mean("share", [])
 
 
 def test_a_changed_package_is_marked_wherever_it_is_run(

@@ -2,10 +2,19 @@
 
 import numpy as np
 from bm25s import BM25
+from bm25s.stopwords import STOPWORDS_EN_PLUS
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contextsvc.adapters.search.postings import Postings, count_terms, renumbered, stems, weigh
+from contextsvc.adapters.search.postings import (
+    _STOP_WORDS,
+    Postings,
+    count_terms,
+    renumbered,
+    stems,
+    weigh,
+    words,
+)
 
 TEXTS = st.lists(st.sampled_from(["red", "fox", "foxes", "den", "the", "hill", "42"]), max_size=6).map(
     " ".join
@@ -29,6 +38,12 @@ def test_a_count_that_a_person_can_do() -> None:
     assert postings.offsets.tolist() == [0, 1, 3, 4, 5]
     assert postings.chunks.tolist() == [0, 0, 2, 0, 1]
     assert postings.counts.tolist() == [2, 1, 1, 1, 1]
+
+
+def test_the_stop_words_are_those_of_bm25s() -> None:
+    assert len(_STOP_WORDS) == 179
+    assert frozenset(STOPWORDS_EN_PLUS) == _STOP_WORDS
+    assert words("The fox's den, and a hill") == ["fox", "den", "hill"]
 
 
 @given(st.lists(TEXTS, min_size=1, max_size=8).filter(lambda texts: any(map(stems, texts))))

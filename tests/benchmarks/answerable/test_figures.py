@@ -13,9 +13,10 @@ from benchmarks.answerable.figures import (
     rows_of_thresholds,
     rows_of_ways,
 )
+from benchmarks.rows import Sheet
 from contextsvc.packing.answerability import THRESHOLD
 
-SHARED = {"benchmark": "answerable", "dataset": "d@1", "settings": {}, "seed": 43, "command": "c"}
+SHEET = Sheet("answerable", "d@1", 43, "c")
 
 
 def evidence(score: float) -> Evidence:
@@ -46,7 +47,7 @@ def test_shares_are_of_those_with_the_label() -> None:
 
 
 def test_rows_of_thresholds_say_how_many_they_rest_on() -> None:
-    rows = {row.figure: row for row in rows_of_thresholds(GROUPS, GROUPS, SHARED)}
+    rows = {row.figure: row for row in rows_of_thresholds(GROUPS, GROUPS, SHEET)}
     assert 0.4 < THRESHOLD < 0.7
     answerable, found = rows["answerable, flagged"], rows["without its article, found"]
     assert (answerable.value, answerable.n, answerable.details) == (0.25, 4, {"num_groups": 2})
@@ -59,7 +60,7 @@ def test_rows_of_thresholds_say_how_many_they_rest_on() -> None:
 
 
 def test_every_way_has_an_area() -> None:
-    rows = {row.figure.partition(": area")[0]: row for row in rows_of_ways(GROUPS, SHARED)}
+    rows = {row.figure.partition(": area")[0]: row for row in rows_of_ways(GROUPS, SHEET)}
     assert rows.keys() == {*WAYS, "logistic regression, each article by the others"}
     assert rows["BM25"].value == rows["as shipped"].value == pytest.approx(10 / 12)
     # A twentieth of the way from .3 to .7 lies .36, of four scores .3 .7 .9 .9; below it is .2 alone.

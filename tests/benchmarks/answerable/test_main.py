@@ -9,17 +9,16 @@ import pytest
 
 from benchmarks.answerable import __main__ as benchmark
 from benchmarks.answerable.__main__ import (
-    arguments,
+    Given,
     by_article,
-    command_of,
     held_out_rows,
     other_rows,
     squad_rows,
     without,
 )
 from benchmarks.answerable.asking import Asking
-from benchmarks.answerable.collections import Asked
 from benchmarks.parts import part_of
+from benchmarks.rows import Sheet
 from benchmarks.squad import Question
 from contextsvc.records.documents import Document
 from contextsvc.settings import Settings
@@ -30,7 +29,7 @@ from tests.fakes.embedder import FakeEmbedder
 from tests.packing.test_answerable_packs import KnownEmbedder
 from tests.world import fake_assembler
 
-SHARED = {"benchmark": "answerable", "dataset": "d@1", "settings": {}, "seed": 43, "command": "c"}
+SHEET = Sheet("answerable", "d@1", 43, "c")
 TEXTS = {"Tea_time/0": "Tea is drunk hot.", "Tea_time/1": "Milk goes in first.", "Rain/0": "Rain falls."}
 DOCUMENTS = [
     Document(doc_id, text, title=doc_id.partition("/")[0].replace("_", " ")) for doc_id, text in TEXTS.items()
@@ -70,7 +69,7 @@ def test_a_filter_shuts_out_the_article_or_the_paragraph_alone(small: Asking) ->
 def test_rows_of_a_half_have_what_was_there_and_what_was_not(small: Asking) -> None:
     rows = {row.figure: row for row in squad_rows(
         small, {"Tea_time": [Question("tea drunk hot", "tea", "Tea_time/0")],
-                "Rain": [Question("what falls as rain", "rain", "Rain/0")]}, SHARED)}  # fmt: skip
+                "Rain": [Question("what falls as rain", "rain", "Rain/0")]}, SHEET)}  # fmt: skip
     assert (rows["answerable, flagged"].value, rows["answerable, flagged"].n) == (0.0, 2)
     assert rows["without its article, found"].value == 1.0
     assert rows["as shipped: area under ROC"].value == 1.0
@@ -92,7 +91,7 @@ def test_an_index_that_never_held_them_is_asked_beside_one_that_shuts_them_out(
 
     monkeypatch.setattr(benchmark, "asking", asking)
     groups = {"Tea_time": [Question("tea or rain", "tea", "Tea_time/0")]}
-    rows = {row.figure: row for row in held_out_rows(small, DOCUMENTS, groups, SHARED)}
+    rows = {row.figure: row for row in held_out_rows(small, DOCUMENTS, groups, SHEET)}
     assert seen == ["Rain/0"]
     # Where "tea" is known it weighs log1p(1.5 / 2.5), "rain" log1p(2.5 / 1.5); of one chunk that has no
     # "tea" they weigh log1p(1.5 / .5) and log1p(.5 / 1.5).
@@ -101,18 +100,11 @@ def test_an_index_that_never_held_them_is_asked_beside_one_that_shuts_them_out(
     row = rows["articles shut out by a filter less never indexed: score"]
     assert row.n == 1
     assert row.value == pytest.approx(apart, abs=1e-5)
-    rain = Asked("r@1", tuple(DOCUMENTS[2:]), (("rain falls", ("Rain/0",)),))
-    made = {one.figure: one.value for one in other_rows("rain", rain, ["tea"], SHARED)}
+    rain = Given("r@1", tuple(DOCUMENTS[2:]), (("rain falls", ("Rain/0",)),))
+    made = {one.figure: one.value for one in other_rows("rain", rain, ["tea"], SHEET)}
     assert made == {
         "rain: own questions, flagged": 0.0,
         "rain: questions of the other collections, found": 1.0,
         "rain: own questions and those of the others: area under ROC": 1.0,
         "rain: own questions without the documents that answer, found": 1.0,
     }
-
-
-def test_the_command_says_what_is_unusual() -> None:
-    assert command_of(arguments([])) == "python -m benchmarks.answerable"
-    asked = arguments(["--part", "tune", "--questions", "5", "--collections", "scifact"])
-    said = "python -m benchmarks.answerable --part tune --collections scifact --questions 5"
-    assert command_of(asked) == said

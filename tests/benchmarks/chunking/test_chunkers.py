@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.chunking.chunkers import Chunked, by_sentences, by_vectors
+from benchmarks.chunking.chunkers import Chunked, KeptPassages, by_sentences, by_vectors
 from benchmarks.chunking.corpora import ExcerptQuestion, Published
 from benchmarks.chunking.figures import beside_published, compared, rows, scored
-from benchmarks.chunking.keeping import KeptPassages
-from benchmarks.chunking.metrics import Passage
+from benchmarks.chunking.metrics import Place
 from benchmarks.chunking.peer_splitters import located
+from benchmarks.rows import Sheet
 from contextsvc.indexing.build import build_index
 from contextsvc.records.arrays import Float32Array
 from contextsvc.records.documents import Document
@@ -22,7 +22,7 @@ from tests.fakes.cache import MemoryCache
 from tests.fakes.embedder import FakeEmbedder
 from tests.world import fake_parts
 
-COMMON = {"benchmark": "chunking", "dataset": "d@1", "settings": {"part": "all"}, "command": "c"}
+SHEET = Sheet("chunking", "d@1", 7, "c", {"part": "all"})
 
 
 def test_a_peers_chunks_are_found_in_order_and_broken_characters_left_out() -> None:
@@ -71,7 +71,7 @@ def test_queries_and_passages_are_kept_apart() -> None:
     assert inner.calls == [1, 1]
 
 
-PASSAGES = [Passage("a", 0, 10), Passage("a", 11, 30), Passage("b", 0, 10)]
+PASSAGES = [Place("a", 0, 10), Place("a", 11, 30), Place("b", 0, 10)]
 QUESTIONS = [ExcerptQuestion("cat", "a", ((0, 10),)), ExcerptQuestion("dog", "b", ((5, 10),))]
 
 
@@ -110,7 +110,7 @@ def test_scores_are_percents_of_each_question() -> None:
 
 def test_rows_are_over_all_and_each_corpus_that_is_asked() -> None:
     one = chunked(["cat", "dog", "bird"])
-    made = rows(one, scored(one, QUESTIONS, 1), QUESTIONS, COMMON)
+    made = rows(one, scored(one, QUESTIONS, 1), QUESTIONS, SHEET)
     assert [(row.figure, row.value, row.n) for row in made] == [
         ("x, all three corpora: recall, %", 50.0, 2), ("x, all three corpora: precision, %", 50.0, 2),
         ("x, all three corpora: precision omega, %", 75.0, 2), ("x, all three corpora: IoU, %", 50.0, 2),
@@ -120,13 +120,13 @@ def test_rows_are_over_all_and_each_corpus_that_is_asked() -> None:
 
 
 def test_a_published_row_is_subtracted_where_its_corpus_is_here() -> None:
-    one = Chunked("x", [Passage("pubmed", 0, 10)], lambda questions, _: [[0]] * len(questions), {})
+    one = Chunked("x", [Place("pubmed", 0, 10)], lambda questions, _: [[0]] * len(questions), {})
     asked = [ExcerptQuestion(text, "pubmed", ((0, 5),)) for text in ("a", "b", "c", "d")]
     table = [
         Published("pubmed", (90.0, 50.0, 50.0, 50.0), (40.0, 1.0, 1.0, 1.0)),
         Published("finance", (1.0, 1.0, 1.0, 1.0), (1.0, 1.0, 1.0, 1.0)),
     ]
-    made = beside_published("x", scored(one, asked, 1), asked, table, {}, COMMON)
+    made = beside_published(one, scored(one, asked, 1), asked, table, SHEET)
     assert [(row.figure, row.value) for row in made[:2]] == [
         ("x, pubmed: recall minus published, points", 10.0),
         ("x, pubmed: precision minus published, points", 0.0),
@@ -138,7 +138,7 @@ def test_a_published_row_is_subtracted_where_its_corpus_is_here() -> None:
 def test_two_chunkers_are_compared_question_by_question() -> None:
     first, second = chunked(["cat", "bird", "dog"], "x"), chunked(["dog", "bird", "cat"], "y")
     tables = [(one, scored(one, QUESTIONS, 1)) for one in (first, second)]
-    made = compared(tables[0], tables[1], COMMON)
+    made = compared(tables[0], tables[1], SHEET)
     # Both questions right against both wrong: 100 points; of 4 ways to sign them 2 are as far.
     assert (made[0].figure, made[0].value) == ("x minus y: recall, points (p 0.5000)", 100.0)
     assert made[0].details == {"p": 0.5}

@@ -6,39 +6,39 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.chunking.metrics import Passage, Scores, Span, common, length, precision_omega, scores, union
+from benchmarks.chunking.metrics import Place, Scores, Span, common, length, precision_omega, scores, union
 from contextsvc.errors import ShapeError
 
 spans = st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40)).map(sorted).map(tuple), max_size=6)
 
 
 def test_an_excerpt_that_is_retrieved_alone_scores_one() -> None:
-    assert scores("a", [(3, 9)], [Passage("a", 3, 9)]) == Scores(1.0, 1.0, 1.0)
+    assert scores("a", [(3, 9)], [Place("a", 3, 9)]) == Scores(1.0, 1.0, 1.0)
 
 
 def test_half_an_excerpt_in_a_chunk_twice_as_long() -> None:
     # 10 of 20 characters needed, 10 of 40 retrieved; 20 + 40 - 10 in either.
-    assert scores("a", [(0, 20)], [Passage("a", 10, 50)]) == Scores(0.5, 0.25, 0.2)
+    assert scores("a", [(0, 20)], [Place("a", 10, 50)]) == Scores(0.5, 0.25, 0.2)
 
 
 def test_two_excerpts_one_found() -> None:
     # 10 of 10 + 30 needed, 10 of 20 retrieved; 40 + 20 - 10 in either.
-    assert scores("a", [(0, 10), (50, 80)], [Passage("a", 0, 20)]) == Scores(0.25, 0.5, 0.2)
+    assert scores("a", [(0, 10), (50, 80)], [Place("a", 0, 20)]) == Scores(0.25, 0.5, 0.2)
 
 
 def test_what_overlaps_is_found_once_and_paid_twice() -> None:
     # Characters 5 to 15 come twice: 10 found of 30 retrieved.
-    got = scores("a", [(5, 15)], [Passage("a", 0, 15), Passage("a", 5, 20)])
+    got = scores("a", [(5, 15)], [Place("a", 0, 15), Place("a", 5, 20)])
     assert got == Scores(1.0, 10 / 30, 10 / 30)
 
 
 def test_another_corpus_costs_precision_alone() -> None:
-    assert scores("a", [(0, 10)], [Passage("a", 0, 10), Passage("b", 0, 10)]) == Scores(1.0, 0.5, 0.5)
-    assert scores("a", [(0, 10)], [Passage("b", 0, 10)]) == Scores(0.0, 0.0, 0.0)
+    assert scores("a", [(0, 10)], [Place("a", 0, 10), Place("b", 0, 10)]) == Scores(1.0, 0.5, 0.5)
+    assert scores("a", [(0, 10)], [Place("b", 0, 10)]) == Scores(0.0, 0.0, 0.0)
 
 
 def test_excerpts_that_overlap_are_needed_once() -> None:
-    assert scores("a", [(0, 10), (5, 20)], [Passage("a", 0, 20)]) == Scores(1.0, 1.0, 1.0)
+    assert scores("a", [(0, 10), (5, 20)], [Place("a", 0, 20)]) == Scores(1.0, 1.0, 1.0)
 
 
 def test_nothing_retrieved_scores_nothing() -> None:
@@ -47,7 +47,7 @@ def test_nothing_retrieved_scores_nothing() -> None:
 
 def test_a_question_without_an_excerpt_is_refused() -> None:
     with pytest.raises(ShapeError, match="at least one excerpt"):
-        scores("a", [(4, 4)], [Passage("a", 0, 10)])
+        scores("a", [(4, 4)], [Place("a", 0, 10)])
 
 
 def test_omega_takes_every_chunk_that_holds_a_part_and_no_other() -> None:

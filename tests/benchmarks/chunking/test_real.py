@@ -26,14 +26,13 @@ def collection(tmp_path: Path) -> Collection:
 
 
 def test_ours_is_what_the_service_indexes_found_in_four_ways(collection: Collection) -> None:
-    settings = Settings.from_env()
-    with ours(collection, settings, build_embedder(settings)) as found:
+    with ours(collection, build_embedder(Settings.from_env())) as found:
         assert [one.name for one in found] == [
             "ours, dense", "ours, dense, texts embedded", "ours, dense, contextual sentences", "ours, hybrid",
         ]  # fmt: skip
         for one in found:
             best = one.passages[one.search(["When does the river flood?"], 1)[0][0]]
-            assert best.corpus == "small"
+            assert best.doc_id == "small"
             assert "river" in TEXT[best.start : best.end]
             assert "cat" not in TEXT[best.start : best.end]
         assert found[0].spans("small")[0][0] == 0

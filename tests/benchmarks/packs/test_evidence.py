@@ -3,6 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.chunking.metrics import Place
 from benchmarks.packs.collections import Excerpt, PackQuestion
 from benchmarks.packs.evidence import (
     ALL,
@@ -17,7 +18,6 @@ from benchmarks.packs.evidence import (
     supporting,
     tokens_needed,
 )
-from benchmarks.packs.locating import Place
 
 A1, A2 = Excerpt("a", 0, 9, "Alpha one"), Excerpt("a", 20, 29, "Alpha two")
 B1 = Excerpt("b", 5, 13, "Beta one")

@@ -1,25 +1,17 @@
 """Rows of small tables that a person can check."""
 
-import argparse
-
 import pytest
 
-from benchmarks.packs.__main__ import SHOWN, command, shaping
-from benchmarks.packs.collections import SOURCES, Excerpt, PackQuestion
+from benchmarks.chunking.metrics import Place
+from benchmarks.packs.__main__ import SHOWN, arguments, shaping, sheet_for
+from benchmarks.packs.collections import SOURCES, Collection, Excerpt, PackQuestion
 from benchmarks.packs.evidence import Pack
 from benchmarks.packs.figures import NEEDED, SCORES, SMALLEST, Scored, compared, needed, rows, scored
-from benchmarks.packs.locating import Place
-from benchmarks.packs.sides import ALL_SIDES
+from benchmarks.rows import Sheet
 from contextsvc.settings import Settings
 
 SHARE = "share of supporting sentences"
-COMMON = {
-    "benchmark": "packs_hotpotqa",
-    "dataset": "d@1",
-    "settings": {"part": "all"},
-    "seed": 1,
-    "command": "c",
-}
+SHEET = Sheet("packs_hotpotqa", "d@1", 1, "c", {"part": "all"})
 
 
 def shares(*by_budget: tuple[int, list[float]]) -> Scored:
@@ -38,7 +30,7 @@ def test_packs_are_scored_question_by_question() -> None:
 
 def test_every_figure_is_a_row_with_its_scores() -> None:
     found = scored_pair()
-    made = {row.figure: row for row in rows("ours", found, [64, 128], COMMON)}
+    made = {row.figure: row for row in rows("ours", found, [64, 128], SHEET)}
     assert list(made) == [f"ours, 64 tokens: {SHARE}", f"ours, 128 tokens: {SHARE}"]
     row = made[f"ours, 128 tokens: {SHARE}"]
     assert (row.value, row.n, row.details["scores"]) == (0.75, 2, [0.5, 1.0])
@@ -54,7 +46,7 @@ def scored_pair() -> Scored:
 def test_tokens_are_told_where_the_whole_grid_was_packed() -> None:
     found = shares((64, [1.0, 0.0, 0.0]), (128, [1.0, 1.0, 0.0]), (256, [1.0, 1.0, 0.5]))
     assert needed(found) == [64, 128, 256]
-    made = {row.figure: row for row in rows("bare", found, [64], COMMON)}
+    made = {row.figure: row for row in rows("bare", found, [64], SHEET)}
     assert made[f"bare: {NEEDED}"].value == pytest.approx(448 / 3)
     # mean shares 1/3, 2/3 and 5/6
     smallest = made[f"bare: {SMALLEST}"]
@@ -67,19 +59,19 @@ def test_tokens_are_told_where_the_whole_grid_was_packed() -> None:
 
 def test_a_share_that_is_never_reached_is_said_to_be() -> None:
     found = shares((64, [0.0, 0.5]), (128, [0.5, 1.0]))
-    row = rows("bare", found, [64], COMMON)[-1]
+    row = rows("bare", found, [64], SHEET)[-1]
     assert (row.value, row.details["reached"]) == (128, False)
 
 
 def test_ours_is_compared_question_by_question() -> None:
     ours = {256: {"recall, %": [100.0, 50.0], "tokens of the pack": [9.0, 9.0]}}
     bare = {256: {"recall, %": [50.0, 50.0], "tokens of the pack": [5.0, 5.0]}}
-    (row,) = compared(ours, bare, "ours less bare", [256], COMMON)
+    (row,) = compared(ours, bare, "ours less bare", [256], SHEET)
     assert (row.figure, row.value) == ("ours less bare, 256 tokens: recall, %", 25)
     # Two signs that change nothing, of two questions; either alone is drawn once in four times.
     assert row.details == {"p": 1.0, "ratio": 1.5, "ratio_interval": (1.0, 2.0)}
     grid = shares((64, [1.0, 0.0]), (128, [1.0, 1.0])), shares((64, [0.0, 0.0]), (128, [1.0, 1.0]))
-    last = compared(*grid, "ours less bare", [64], COMMON)[-1]
+    last = compared(*grid, "ours less bare", [64], SHEET)[-1]
     assert (last.figure, last.value) == (f"ours less bare: {NEEDED}", -32)
 
 
@@ -92,10 +84,12 @@ def test_every_collection_has_its_figures_and_its_rows() -> None:
 
 
 def test_the_command_makes_the_rows_again() -> None:
-    whole = argparse.Namespace(sides=list(ALL_SIDES), budgets=[], part="all")
-    assert command(whole, "chunking") == "python -m benchmarks.packs --collections chunking"
-    part = argparse.Namespace(sides=["ours"], budgets=[256, 512], part="tune")
-    assert command(part, "chunking") == (
+    def command(*argv: str) -> str:
+        collection = Collection("chunking", "d@1", (), (), titled=False)
+        return sheet_for(arguments(argv), collection, Settings()).command
+
+    assert command() == "python -m benchmarks.packs --collections chunking"
+    assert command("--sides", "ours", "--budgets", "256", "512", "--part", "tune") == (
         "python -m benchmarks.packs --collections chunking --sides ours --budgets 256 512 --part tune"
     )
 

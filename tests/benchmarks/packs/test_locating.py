@@ -2,7 +2,8 @@
 
 import pytest
 
-from benchmarks.packs.locating import Given, Locator, Place
+from benchmarks.chunking.metrics import Place
+from benchmarks.packs.locating import Given, Locator
 from benchmarks.peers.protocol import Passage, Text
 
 

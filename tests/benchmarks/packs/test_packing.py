@@ -6,7 +6,7 @@ from functools import cache
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.packs.packing import MARGIN_TOKENS, SEPARATOR, packed
+from benchmarks.packs.sides import MARGIN_TOKENS, SEPARATOR, packed
 from contextsvc import assets
 from contextsvc.adapters.text.tiktoken_counter import TiktokenCounter
 from contextsvc.settings import Settings

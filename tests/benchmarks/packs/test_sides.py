@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.chunking.metrics import Place
 from benchmarks.packs.collections import Collection, Excerpt, PackQuestion
 from benchmarks.packs.evidence import Pack, supporting
-from benchmarks.packs.locating import Place
 from benchmarks.packs.sides import ALL_SIDES, Asking, best_pack, once_each, texts_for
 from benchmarks.peers.worker import SIDES
 from contextsvc import assets

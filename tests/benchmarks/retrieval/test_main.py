@@ -1,11 +1,15 @@
-"""Rows of two sides on two queries."""
+"""Rows of two sides on two queries, with figures that a person can work out."""
 
-from benchmarks.retrieval.__main__ import SIDES, rows
+import math
+
+import pytest
+
+from benchmarks.retrieval.__main__ import SIDES, rows, scored
 from benchmarks.retrieval.collections import Collection, Query
 
 
 def test_ours_is_compared_with_every_other_side() -> None:
-    queries = (Query("1", "sorting", {"a": 1}), Query("2", "b", {"b": 1}))
+    queries = (Query("sorting", "1", {"a": 1}), Query("b", "2", {"b": 1}))
     collection = Collection("cacm", "cacm@1", (), queries)
     ours, bare = {"1": ["a"], "2": ["b"]}, {"1": ["a"], "2": ["x"]}
     made = {row.figure: row for row in rows(collection, {"ours": ours, "bare": bare}, "all")}
@@ -22,6 +26,20 @@ def test_ours_is_compared_with_every_other_side() -> None:
 
 
 def test_the_command_of_all_sides_names_none() -> None:
-    collection = Collection("cacm", "cacm@1", (), (Query("1", "sorting", {"a": 1}),))
+    collection = Collection("cacm", "cacm@1", (), (Query("sorting", "1", {"a": 1}),))
     row, *_ = rows(collection, {side: {"1": ["a"]} for side in SIDES}, "all")
     assert row.command == "python -m benchmarks.retrieval --collections cacm"
+
+
+def test_figures_of_trec_eval_by_hand() -> None:
+    queries = [
+        Query("one", "1", {"a": 1, "b": 3}),
+        Query("none", "2", {"a": 1}),
+        Query("no answer", "3", {"a": 1}),
+    ]
+    found = scored(queries, {"1": ["a", "x", "b"], "2": ["x", "y"], "3": []})
+    # found: 1 / log2(2) + 3 / log2(4) = 2.5; best: 3 / log2(2) + 1 / log2(3)
+    assert found["nDCG@10"] == [pytest.approx(2.5 / (3 + 1 / math.log2(3))), 0.0, 0.0]
+    assert found["recall of 50 passages"] == [1.0, 0.0, 0.0]
+    assert found["reciprocal rank"] == [1.0, 0.0, 0.0]
+    assert scored([Query("q", "1", {"a": 1})], {"1": ["x", "a"]})["reciprocal rank"] == [0.5]
