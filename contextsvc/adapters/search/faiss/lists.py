@@ -29,14 +29,14 @@ def factory_for(setting: str, num_vectors: int) -> str:
     return setting.replace("{lists}", str(max(1, round(2 * math.sqrt(num_vectors)))))
 
 
-def learned(factory: str, vectors: Float16Array) -> Any:
-    """An index of all vectors, trained on them; the same vectors make the same bytes.
+def empty(factory: str, dim: int) -> Any:
+    """An index without vectors of length `dim`, not yet trained.
 
     Raises:
-        SettingError: FAISS knows no such factory string, its index is of another kind, or does not fit.
+        SettingError: FAISS knows no such factory string, or its index is of another kind.
     """
     try:
-        index = _library.index_factory(vectors.shape[1], factory, _library.METRIC_INNER_PRODUCT)
+        index = _library.index_factory(dim, factory, _library.METRIC_INNER_PRODUCT)
     except RuntimeError as error:
         raise SettingError(f"CONTEXTSVC_APPROXIMATE_INDEX {factory!r} is no FAISS index: {error}") from error
     if not is_approximate(index):
@@ -44,6 +44,16 @@ def learned(factory: str, vectors: Float16Array) -> Any:
             f"CONTEXTSVC_APPROXIMATE_INDEX {factory!r} is a {type(index).__name__}; expected inverted lists "
             "or a graph of neighbours, such as IVF{lists},SQ8 or HNSW32,SQ8"
         )
+    return index
+
+
+def learned(factory: str, vectors: Float16Array) -> Any:
+    """An index of all vectors, trained on them; the same vectors make the same bytes.
+
+    Raises:
+        SettingError: as `empty`, or the index does not fit so many vectors.
+    """
+    index = empty(factory, vectors.shape[1])
     num_rows = len(vectors)
     if isinstance(index, _library.IndexIVF):
         index.cp.min_points_per_centroid = 1  # a warning on standard error otherwise
