@@ -14,7 +14,10 @@ def pull(
     names: Annotated[list[str] | None, typer.Argument(help="Names of assets.  [default: all]")] = None,
     as_json: Annotated[bool, JsonFlag] = False,
 ) -> None:
-    """Download assets that are missing or damaged; verify each by its SHA-256."""
+    """Download missing and damaged assets.
+
+    Verifies each by its SHA-256.
+    """
     from contextsvc import assets
     from contextsvc.cli.output import print_json, progress, say, size
     from contextsvc.settings import Settings
@@ -45,7 +48,10 @@ def pull(
 
 @app.command("list")
 def list_assets(as_json: Annotated[bool, JsonFlag] = False) -> None:
-    """List every asset with its licence, size, SHA-256, source and state; hashes every file."""
+    """List every asset and its state.
+
+    Prints licence, size, SHA-256 and source; hashes every file.
+    """
     from contextsvc import assets
     from contextsvc.cli.output import print_json, print_table, say, size
     from contextsvc.settings import Settings

@@ -26,7 +26,10 @@ def build(
     ] = False,
     as_json: Annotated[bool, JsonFlag] = False,
 ) -> None:
-    """Build an index from all its documents and publish it; the previous generation serves until then."""
+    """Build an index from all its documents.
+
+    The previous generation serves until the new one is published.
+    """
     import contextsvc
     from contextsvc.cli.build_output import (
         built_view,
@@ -64,7 +67,10 @@ def build(
 def list_indexes(
     root: Annotated[Path | None, RootOption] = None, as_json: Annotated[bool, JsonFlag] = False
 ) -> None:
-    """List the indexes under the root; compares the files of each with its manifest."""
+    """List the indexes under the root.
+
+    Compares the files of each index with its manifest.
+    """
     from contextsvc.cli.output import print_json, print_table, say
     from contextsvc.storage.generation import index_names
 
@@ -86,7 +92,10 @@ def show(
     root: Annotated[Path | None, RootOption] = None,
     as_json: Annotated[bool, JsonFlag] = False,
 ) -> None:
-    """Show the settings, the size, the last measured utilization and the aliases of an index."""
+    """Show an index.
+
+    Prints its settings, its size, its last measured utilization and its aliases.
+    """
     from contextsvc.cli.build_output import duplicates_view, print_aliases
     from contextsvc.cli.output import print_fields, print_json, size
     from contextsvc.service.engine import index_view
@@ -118,7 +127,10 @@ def check(
     root: Annotated[Path | None, RootOption] = None,
     as_json: Annotated[bool, JsonFlag] = False,
 ) -> None:
-    """Verify every byte of an index against its manifest, its invariants and its probe queries."""
+    """Verify every byte of an index.
+
+    Checks the files against the manifest, the invariants and the probe queries.
+    """
     from contextsvc.cli.output import out, print_json
     from contextsvc.storage.checking import check_index
     from contextsvc.wiring import open_search
@@ -168,7 +180,10 @@ def update(
     resume: Annotated[bool, ResumeFlag] = False,
     as_json: Annotated[bool, JsonFlag] = False,
 ) -> None:
-    """Add, replace and remove documents, then publish; only changed documents are embedded."""
+    """Add, replace and remove documents.
+
+    Embeds changed documents only, then publishes a new generation.
+    """
     from contextsvc.cli.build_output import built_view, print_built, progress_line
     from contextsvc.cli.output import print_json, progress, say
     from contextsvc.cli.sources import Sources, interruptible
@@ -210,7 +225,10 @@ def rollback(
     root: Annotated[Path | None, RootOption] = None,
     as_json: Annotated[bool, JsonFlag] = False,
 ) -> None:
-    """Make a previous generation current again, after verifying every byte of it."""
+    """Make a previous generation current again.
+
+    Verifies every byte of it first.
+    """
     from contextsvc.cli.output import out, print_json
     from contextsvc.storage.generation import roll_back
 
@@ -231,7 +249,10 @@ def gc(
     root: Annotated[Path | None, RootOption] = None,
     as_json: Annotated[bool, JsonFlag] = False,
 ) -> None:
-    """Remove previous generations and the leftovers of killed writers."""
+    """Remove previous generations.
+
+    Removes the leftovers of killed writers, too.
+    """
     from contextsvc.cli.output import out, print_json
     from contextsvc.storage.generation import collect
 

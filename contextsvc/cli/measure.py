@@ -34,7 +34,10 @@ def measure(
     root: Annotated[Path | None, RootOption] = None,
     as_json: Annotated[bool, JsonFlag] = False,
 ) -> None:
-    """Measure the packs of many queries under several configurations and recommend one."""
+    """Compare configurations over many queries.
+
+    Measures the packs of every query under every configuration and recommends one.
+    """
     from dataclasses import asdict
 
     from contextsvc import open_index
@@ -80,9 +83,10 @@ def calibrate(
     root: Annotated[Path | None, RootOption] = None,
     as_json: Annotated[bool, JsonFlag] = False,
 ) -> None:
-    """Draw placebos and store the reader's threshold for the current generation of an index.
+    """Store the reader's threshold for an index.
 
-    Without a file, sentences of the index are the questions and the sentences after them the answers.
+    Draws placebos from the current generation. Without a file, sentences of the index are the questions and
+    the sentences after them the answers.
     """
     from dataclasses import asdict
 
