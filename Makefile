@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 QUERY ?= What happens to a return statement in try when finally also returns?
 
-.PHONY: setup demo test serve lint bench bench-smoke peers clean
+.PHONY: help setup demo test serve lint lower-bounds bench bench-smoke peers clean
 .DEFAULT_GOAL := help
 
 help:
@@ -14,6 +14,7 @@ help:
 	@echo "make setup   .venv, pinned install, assets: what the others share"
 	@echo "make bench   the benchmarks that the README quotes (needs the data sets)"
 	@echo "make bench-smoke   each of them on a few items, nothing kept (skips where a data set is absent)"
+	@echo "make lower-bounds   tests without models on the lowest versions that pyproject.toml allows"
 	@echo "make peers   .venv-peers, the pipelines that benchmarks compare with"
 
 # The stamp is newer than what it was made from, so a second run installs nothing.
@@ -49,8 +50,17 @@ lint: .venv/installed
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# Two workers with one torch thread each: most tests use one core only.
 test: setup lint
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
+
+# Apart from .venv. Not part of CI, because the install takes minutes: tests/test_dependencies.py compares
+# lower-bounds.txt with pyproject.toml there.
+lower-bounds: setup
+	@$(PYTHON) -m venv .venv-lower
+	@.venv-lower/bin/pip install --quiet --disable-pip-version-check -r lower-bounds.txt
+	@.venv-lower/bin/pip install --quiet --disable-pip-version-check --no-deps -e .
+	OMP_NUM_THREADS=1 .venv-lower/bin/python -m pytest -n 2 --dist loadfile -m "not model and not data"
 
 bench-smoke: setup
 	$(BIN)/python -m benchmarks.smoke
@@ -73,4 +83,4 @@ bench: setup peers
 	$(BIN)/python -m benchmarks.report
 
 clean:
-	rm -rf .venv .venv-peers build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-lower .venv-peers build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
