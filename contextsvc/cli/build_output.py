@@ -51,17 +51,18 @@ def print_built(built: Built, updated: bool = False) -> None:
         "content": f"{view['num_documents']} documents, {view['num_tokens']} tokens, "
         f"{view['num_chunks']} chunks",
         "sentences": f"{view['num_sentences']}",
-        "vectors": f"{view['num_vectors']} of distinct sentences and titles, {view['num_embedded']} made now",
+        "vectors": f"{view['num_vectors']} of distinct sentences and titles, "
+        f"{view['num_embedded']} embedded now",
         "time": f"{view['seconds']} s: {view['documents_per_second']} documents/s, "
         f"{view['tokens_per_second']} tokens/s, {view['encoder_share']:.0%} in the encoder",
     }
     if updated:
         fields["changes"] = (
             f"{view['num_added']} added, {view['num_replaced']} replaced, {view['num_deleted']} deleted, "
-            f"{view['num_unchanged']} found unchanged"
+            f"{view['num_unchanged']} unchanged"
         )
     elif view["num_reused"]:
-        fields["resumed"] = f"{view['num_reused']} documents were finished before"
+        fields["resumed"] = f"{view['num_reused']} documents were taken from the interrupted build"
     print_fields(fields)
 
 

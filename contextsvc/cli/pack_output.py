@@ -34,7 +34,7 @@ def print_pack(view: Json, address: str, ask: Ask) -> None:
         _print_drops(view["drops"])
     out.print()
     print_utilization(view["utilization"])
-    out.print("\n[bold]ask the running service the same[/bold] (contextsvc serve)")
+    out.print("\n[bold]the same request to a running service[/bold] (contextsvc serve)")
     out.print(_curl(address, ask), markup=False)
 
 
@@ -66,18 +66,18 @@ def _answering(view: Json) -> dict[str, str]:
     """A warning if nothing in the index answers the query."""
     if view["answerable"]:
         return {}
-    return {"answer": f"nothing in the index seems to answer this: {_shortfall(view)}"}
+    return {"answer": f"nothing in the index seems to answer the query: {_shortfall(view)}"}
 
 
 def _why_empty(view: Json, ask: Ask) -> str:
     if ask.answerable_only and not view["answerable"] and view["answer_score"] > 0:
-        return "Nothing in the index seems to answer this, and --answerable-only was asked for"
+        return "Nothing in the index seems to answer the query, and --answerable-only is set"
     return "Nothing in the index passed the score floor"
 
 
 def _shortfall(view: Json) -> str:
-    asked = f"{view['answer_threshold']:g} asked (CONTEXTSVC_ANSWERABLE)"
-    return f"score {view['answer_score']:.3f}, {asked}"
+    least = f"at least {view['answer_threshold']:g} expected (CONTEXTSVC_ANSWERABLE)"
+    return f"score {view['answer_score']:.3f}, {least}"
 
 
 def _controls(controls: Json, threshold: Json, unit: str) -> dict[str, str]:
@@ -96,7 +96,7 @@ def _controls(controls: Json, threshold: Json, unit: str) -> dict[str, str]:
     found["  sufficiency"] = alone
     found["  placebos"] = (
         f"{controls['num_placebos_live']} of {len(controls['placebo_effects'])} "
-        "unrelated chunks passed for live"
+        "unrelated chunks were measured as live"
     )
     return found
 

@@ -215,10 +215,11 @@ def test_what_nothing_answers_is_said_in_a_line(
     build()
     engine = fake_engine(tmp_path, MemoryCache())
     # Of two terms the better chunk holds one, the lesser: see tests/test_answerability.py.
-    line = "nothing in the index seems to answer this: score 0.246, 0.5 asked (CONTEXTSVC_ANSWERABLE)"
-    empty = (
-        "Nothing in the index seems to answer this, and --answerable-only was asked for: the pack is empty."
+    line = (
+        "nothing in the index seems to answer the query: "
+        "score 0.246, at least 0.5 expected (CONTEXTSVC_ANSWERABLE)"
     )
+    empty = "Nothing in the index seems to answer the query, and --answerable-only is set: the pack is empty."
     said = []
     asks = [ASK, replace(ASK, query="snapshot zebras")]
     for ask in (*asks, replace(asks[1], answerable_only=True)):
