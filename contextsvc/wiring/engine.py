@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from contextsvc import assets
 from contextsvc.errors import SettingError
+from contextsvc.measuring.measurer import Measurer
 from contextsvc.packing.assembler import Assembler, RetrievalSettings
 from contextsvc.ports import Embedder, Reranker, TokenCounter
 from contextsvc.service.caching import CachedAssembler, CachedEmbedder, CachedMeasurer
@@ -37,7 +38,7 @@ def build_engine(
         settings: Choose the parts.
         extra_tokenizer: Path of a `tokenizer.json` that requests may name. Only for callers who may read
             any file, such as the command line.
-        closing: Closes the files of the cache and of the job queue when it is closed.
+        closing: Closes the files of the cache and of the job queue, and the connections of the reader.
 
     Raises:
         MissingAsset: a model or data file was never pulled.
@@ -49,6 +50,14 @@ def build_engine(
         for part in (cache, jobs):
             if part is not None:
                 closing.callback(part.close)
+
+    def measurer() -> Measurer:
+        made = build_measurer(settings)
+        close = getattr(made.reader, "close", None)  # a model has nothing to close, an endpoint has
+        if closing is not None and close is not None:
+            closing.callback(close)
+        return made
+
     embedder = build_embedder(settings)
     asking = CachedEmbedder(embedder, cache) if cache else embedder
     assembler = build_assembler(settings, asking, extra_tokenizer)
@@ -59,7 +68,7 @@ def build_engine(
         settings,
         library,
         CachedAssembler(assembler, cache),
-        CachedMeasurer(lambda: build_measurer(settings), cache),
+        CachedMeasurer(measurer, cache),
         jobs,
         publisher=Publisher(
             library, lambda: build_index_parts(settings, embedder), settings.keep_generations

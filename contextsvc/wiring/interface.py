@@ -83,7 +83,7 @@ class IndexHandle:
         self.close()
 
     def close(self) -> None:
-        """Close the files of the cache and release the models; a second call does nothing."""
+        """Close files and connections and release the models; a second call does nothing."""
         self._engine = None
         self._closing.close()
 
@@ -246,10 +246,14 @@ def open_index(
     placed, name = _placed(index, settings)
     if not (placed.root / name).exists():
         current(placed.root, name)  # raises UnknownIndex before a model is loaded
-    with ExitStack() as opening:
-        engine = build_engine(placed, tokenizer_file, opening)
+    closing = ExitStack()
+    try:
+        engine = build_engine(placed, tokenizer_file, closing)
         engine.library.get(name)
-        return IndexHandle(engine, name, opening.pop_all())
+    except BaseException:
+        closing.close()
+        raise
+    return IndexHandle(engine, name, closing)
 
 
 def pack(

@@ -7,12 +7,15 @@ from pathlib import Path
 import pytest
 
 import contextsvc
-from contextsvc.errors import SettingError, UnknownIndex, UserError
+from contextsvc.adapters.readers.openai import OpenAiEndpointReader
+from contextsvc.errors import IndexMismatch, ReaderFault, SettingError, UnknownIndex, UserError
+from contextsvc.indexing.build import build_index
 from contextsvc.records.documents import Document
 from contextsvc.service.experiments import Question
 from contextsvc.settings import Settings
 from contextsvc.wiring import interface
-from tests.world import QUERY, documents, fake_engine, fake_parts
+from tests.fakes.embedder import FakeEmbedder
+from tests.world import QUERY, documents, fake_assembler, fake_engine, fake_parts
 
 SIGNATURES = {
     "build": "sources, *, index, settings=None, dedupe=False, resume=False, report, skipped",
@@ -25,6 +28,7 @@ SIGNATURES = {
     "IndexHandle.calibrate": "self, questions=None, *, num_questions=100, report",
     "IndexHandle.close": "self",
 }
+FDS = Path("/proc/self/fd")
 OPTIONS = {"max_chunks", "tokenizer", "ordering", "filters", "exact", "trim", "answerable_only"}
 
 
@@ -35,6 +39,12 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(interface, "build_index_parts", lambda _: fake_parts())
     monkeypatch.setattr(interface, "build_engine", lambda settings, *_: fake_engine(settings.root))
     return tmp_path
+
+
+def open_files(folder: Path) -> list[Path]:
+    """Files under a folder that this process holds open."""
+    found = [path.readlink() for path in FDS.iterdir() if path.is_symlink()]
+    return [path for path in found if path.is_relative_to(folder)]
 
 
 def signature(name: str) -> str:
@@ -115,6 +125,38 @@ def test_an_open_index_answers_follows_and_closes(home: Path) -> None:
     with pytest.raises(UserError, match="index 'pages' is closed"):
         pages.pack(QUERY)
     pages.close()
+
+
+@pytest.mark.skipif(not FDS.is_dir(), reason="this system does not list a process's open files")
+def test_closing_leaves_no_file_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("contextsvc.wiring.engine.build_embedder", lambda _: FakeEmbedder())
+    monkeypatch.setattr("contextsvc.wiring.engine.build_assembler", lambda *_: fake_assembler())
+    settings = Settings(
+        home=tmp_path / "home",
+        root=tmp_path,
+        tokenizer="fake",
+        background_jobs=1,
+        reader_url="http://127.0.0.1:9/v1",
+    )
+    build_index(tmp_path, "pages", documents(), fake_parts())
+    closed, close = list[object](), OpenAiEndpointReader.close
+
+    def closing(reader: OpenAiEndpointReader) -> None:
+        closed.append(reader)
+        close(reader)
+
+    monkeypatch.setattr(OpenAiEndpointReader, "close", closing)
+    with contextsvc.open_index("pages", settings=settings) as pages:
+        pack = pages.pack(QUERY, budget_tokens=200)
+        with pytest.raises(ReaderFault):  # nothing listens there
+            pages.measure(pack, response="every night")
+        assert open_files(settings.home)
+    assert not open_files(settings.home)
+    assert len(closed) == 1
+    monkeypatch.setattr("contextsvc.wiring.engine.build_embedder", lambda _: FakeEmbedder(dim=8))
+    with pytest.raises(IndexMismatch):
+        contextsvc.open_index("pages", settings=settings)
+    assert not open_files(settings.home)
 
 
 @pytest.mark.usefixtures("home")
