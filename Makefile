@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 QUERY ?= What happens to a return statement in try when finally also returns?
 
-.PHONY: help setup demo test serve lint lower-bounds bench bench-smoke peers clean
+.PHONY: help setup demo test serve lint lower-bounds docs bench bench-smoke peers clean
 .DEFAULT_GOAL := help
 
 help:
@@ -12,7 +12,8 @@ help:
 	@echo "make test    lint, types, layer rules and tests, as CI runs them"
 	@echo "make serve   the HTTP service on 127.0.0.1:8000 over indexes/"
 	@echo "make setup   .venv, pinned install, assets: what the others share"
-	@echo "make bench   the benchmarks that the README quotes (needs the data sets)"
+	@echo "make docs    the documentation as a site in site/, after writing its generated parts"
+	@echo "make bench   the benchmarks that docs/figures.md quotes (needs the data sets)"
 	@echo "make bench-smoke   each of them on a few items, nothing kept (skips where a data set is absent)"
 	@echo "make lower-bounds   tests without models on the lowest versions that pyproject.toml allows"
 	@echo "make peers   .venv-peers, the pipelines that benchmarks compare with"
@@ -22,7 +23,7 @@ help:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	@echo "installing into .venv (a minute or two)"
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[html,gguf,report,endpoint,dev,serving]'
+	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[html,gguf,report,endpoint,dev,docs,serving]'
 	@touch $@
 
 # Apart from .venv: peers pin libraries of ours to other versions.
@@ -49,6 +50,14 @@ lint: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# The variable turns off an announcement of the theme about its successor.
+docs: .venv/installed
+	$(BIN)/python -m tools.settings_table
+	$(BIN)/python -m tools.layers
+	$(BIN)/python -m benchmarks.report
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	@echo "to read it: $(BIN)/python -m http.server --directory site"
 
 # Two workers with one torch thread each: most tests use one core only.
 test: setup lint
@@ -83,4 +92,4 @@ bench: setup peers
 	$(BIN)/python -m benchmarks.report
 
 clean:
-	rm -rf .venv .venv-lower .venv-peers build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-lower .venv-peers build site *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

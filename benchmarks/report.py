@@ -1,5 +1,6 @@
-"""Figures from the rows: `python -m benchmarks.report` rewrites the README's table of claims, and the page of
-all rows in `benchmarks/results/README.md`.
+"""Figures from the stored rows: `python -m benchmarks.report` writes two pages.
+
+`docs/figures.md` has the claims, between two marks; `benchmarks/results/README.md` has every row.
 """
 
 import re
@@ -7,18 +8,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.claims import claim_table
+from benchmarks.claims import claim_tables
 from benchmarks.rows import RESULTS, read
 
-README = Path(__file__).parents[1] / "README.md"
+FIGURES = Path(__file__).parents[1] / "docs" / "figures.md"
 ALL = RESULTS / "README.md"
 START, END = "<!-- figures: made by python -m benchmarks.report -->", "<!-- end of figures -->"
 
 
-def updated(readme: str) -> str:
-    """The README with the figures of the stored rows."""
+def updated(text: str) -> str:
+    """The figures page with the claims of the stored rows; what stands outside the marks is kept."""
     pattern = re.compile(re.escape(START) + ".*?" + re.escape(END), re.DOTALL)
-    return pattern.sub(lambda _: f"{START}\n{claim_table(read())}\n{END}", readme)
+    return pattern.sub(lambda _: f"{START}\n{claim_tables(read())}\n{END}", text)
 
 
 def page(rows: Sequence[dict[str, Any]]) -> str:
@@ -41,5 +42,5 @@ def section(name: str, rows: Sequence[dict[str, Any]]) -> str:
 
 
 if __name__ == "__main__":
-    README.write_text(updated(README.read_text("utf-8")), "utf-8")
+    FIGURES.write_text(updated(FIGURES.read_text("utf-8")), "utf-8")
     ALL.write_text(page(read()), "utf-8")

@@ -28,6 +28,7 @@ from contextsvc.packing.assembler import Assembler
 from contextsvc.ports import Embedder
 from contextsvc.records.arrays import Float32Array, Float64Array
 from contextsvc.records.documents import Chunk, Document, Sentence
+from contextsvc.records.fingerprints import Fingerprint
 from contextsvc.records.requests import PackRequest
 from contextsvc.settings import Settings
 from contextsvc.storage.corpus import Corpus, CorpusWriter
@@ -50,7 +51,7 @@ class KnownQueries:
     embedder: Embedder
     vectors: dict[str, Float32Array]
 
-    fingerprint, dim, max_tokens = "known", 384, 0
+    fingerprint, dim, max_tokens = Fingerprint(name="known"), 384, 0
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Not asked for here."""
@@ -132,7 +133,7 @@ def published(
         seconds = time.perf_counter() - started
         staged.seal(
             {
-                "embedder": embedder.fingerprint,
+                "embedder": str(embedder.fingerprint),
                 "dim": embedder.dim,
                 "num_documents": corpus.num_documents,
                 "num_chunks": corpus.num_chunks,

@@ -17,6 +17,7 @@ from benchmarks.synthetic import STEP, spliced
 from contextsvc.ports import Embedder
 from contextsvc.records.arrays import Float32Array
 from contextsvc.records.documents import Document
+from contextsvc.records.fingerprints import Fingerprint
 
 CHARS_A_DOCUMENT = 4_200
 """Least length of a document's texts: about ten chunks with what the last abstract adds."""
@@ -39,7 +40,7 @@ class KnownSplices:
     halves: Halves
 
     @property
-    def fingerprint(self) -> str:
+    def fingerprint(self) -> Fingerprint:
         """The model's: what it embeds later lies beside these."""
         return self.embedder.fingerprint
 

@@ -1,4 +1,4 @@
-"""The house rules that no linter knows, and the documents that must not go stale."""
+"""The house rules that no linter knows."""
 
 import ast
 import re
@@ -7,15 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.report import ALL, page, updated
-from benchmarks.rows import read
-from contextsvc.api.problems import STATUS
-from contextsvc.packing.ordering import ORDERINGS
-from contextsvc.settings import documented
-
 HERE = Path(__file__).parents[1]
-SOURCES = sorted(HERE.glob("contextsvc/**/*.py")) + sorted(HERE.glob("benchmarks/**/*.py"))
-README = (HERE / "README.md").read_text("utf-8")
+SOURCES = sorted(
+    path for room in ("contextsvc", "benchmarks", "tools") for path in HERE.glob(f"{room}/**/*.py")
+)
+PAGES = [HERE / "README.md", *sorted(HERE.glob("docs/**/*.md"))]
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(HERE)))
@@ -44,35 +40,9 @@ def test_every_public_name_has_a_docstring() -> None:
                 assert ast.get_docstring(node), f"{path}: {node.name}"
 
 
-def test_the_readme_has_every_setting_with_its_default() -> None:
-    for name, default, doc in documented():
-        assert f"| `{name}` | {f'`{default}`' if default else ''} | {doc} |" in README
-
-
-def test_the_readme_has_every_route_ordering_and_error_code() -> None:
-    routes = "".join(path.read_text("utf-8") for path in sorted((HERE / "contextsvc/api").glob("*.py")))
-    for path in re.findall(r'"(/(?:v1|livez|readyz)[^"]*)"', routes):
-        assert path.replace(":path}", "}") in README, path
-    for name in ORDERINGS:
-        assert f"`{name}`" in README, name
-    for kind in STATUS:
-        if kind.__name__ not in ("ContextError", "UserError"):
-            assert f"`{kind.code}`" in README, kind.code
-
-
-def test_the_readmes_figures_come_from_the_rows() -> None:
-    assert updated(README) == README, "run: python -m benchmarks.report"
-    assert ALL.read_text("utf-8") == page(read()), "run: python -m benchmarks.report"
-
-
-def test_decisions_are_numbered_without_gaps() -> None:
-    names = sorted(path.name for path in (HERE / "docs/decisions").glob("*.md"))
-    assert [name[:4] for name in names] == [f"{n:04d}" for n in range(1, len(names) + 1)]
-    assert len(names) >= 3
-
-
 def test_nothing_names_a_place_of_one_machine() -> None:
-    tracked = [*SOURCES, HERE / "README.md", HERE / "Makefile", HERE / "Dockerfile", HERE / "constraints.txt"]
+    others = (HERE / name for name in ("Makefile", "Dockerfile", "constraints.txt", "mkdocs.yml"))
+    tracked = [*SOURCES, *PAGES, *others]
     for path in tracked:
         found = re.search(r"/(?:root|work|home)/\w+|file://", path.read_text("utf-8"))
         assert not found, f"{path}: {found}"

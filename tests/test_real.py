@@ -10,6 +10,7 @@ from contextsvc.api.app import create_app
 from contextsvc.cli.main import run
 from contextsvc.measuring.calibration import packaged_calibrations, thresholds_for
 from contextsvc.packing.ordering import ORDERINGS
+from contextsvc.records.fingerprints import Fingerprint
 from contextsvc.settings import Settings
 from contextsvc.wiring import build_counters, build_engine, build_index_parts, build_measurer
 
@@ -106,13 +107,13 @@ def test_the_calibration_that_ships_is_the_readers_and_is_never_borrowed(setting
     reader, found = measurer.reader.fingerprint, packaged_calibrations()
     assert [c.target_kind for c in found] == ["answer", "response"]
     assert all(len(c.placebo_effects) >= 200 for c in found)
-    name, _, precision, mode, layout, _ = reader.split(":")
 
-    def kinds(reader: str, method: str = measurer.method) -> set[str]:
+    def kinds(reader: Fingerprint, method: str = measurer.method) -> set[str]:
         return set(thresholds_for(settings.root / "x/generations/1", "1", reader, method, found, 0))
 
     assert kinds(reader) == {"answer", "response"}
-    assert kinds(f"{name}:000000000000:{precision}:{mode}:{layout}:48") == set()
-    assert kinds(reader.replace(layout, "00000000")) == set()
-    assert kinds(reader.replace(f":{mode}:", ":other:")) == set()
+    mode, layout = reader.usage
+    assert kinds(replace(reader, weights="000000000000")) == set()
+    assert kinds(replace(reader, usage=(mode, "00000000"))) == set()
+    assert kinds(replace(reader, usage=("other", layout))) == set()
     assert kinds(reader, "another method") == set()

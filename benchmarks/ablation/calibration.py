@@ -7,7 +7,7 @@ many as `contextsvc calibrate` draws: what ships is used by everybody, and the h
 import json
 import tempfile
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from benchmarks.ablation.modes import progress
@@ -17,6 +17,7 @@ from benchmarks.switches import asked_for
 from contextsvc.indexing.build import build_index
 from contextsvc.measuring.records import TargetKind
 from contextsvc.measuring.verdicts import threshold_from
+from contextsvc.records.fingerprints import Fingerprint
 from contextsvc.records.json import Json
 from contextsvc.service.experiments import Question, calibrate
 from contextsvc.settings import Settings
@@ -67,10 +68,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     chosen.keep(rows)
 
 
-def store(name: str, kind: TargetKind, reader: str, method: str, effects: tuple[float, ...]) -> None:
+def store(name: str, kind: TargetKind, reader: Fingerprint, method: str, effects: tuple[float, ...]) -> None:
     """Keep placebo effects where the package looks for them."""
     content = {
-        "reader": reader,
+        "reader": asdict(reader),
         "method": method,
         "target_kind": kind,
         "origin": ORIGIN,

@@ -22,7 +22,7 @@ class KeptPassages(CachedEmbedder):
 
     def embed_passages(self, texts: Sequence[str]) -> Float32Array:
         """Only passages not seen before reach the model."""
-        keys = [cache_key("passage-vector", self.fingerprint, text) for text in texts]
+        keys = [cache_key("passage-vector", str(self.fingerprint), text) for text in texts]
         vectors, missing = np.zeros((len(texts), self.dim), dtype=np.float32), list[int]()
         for row, key in enumerate(keys):
             known = self._cache.get(key)

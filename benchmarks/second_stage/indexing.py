@@ -51,7 +51,7 @@ def asking_with(settings: Settings, model: Path, keep: Path, told: Callable[[str
     """With the settings and an embedding model; indexes under `keep` by the package's source and both."""
     chosen = replace(settings, embedder=str(model), cache=False)
     embedder = build_embedder(chosen)
-    made_by = digest(source_digest(), embedder.fingerprint, repr(shaping(chosen)))[:16]
+    made_by = digest(source_digest(), str(embedder.fingerprint), repr(shaping(chosen)))[:16]
     return Asking(
         keep / f"second-stage-{made_by}", build_index_parts(chosen, embedder), embedder,
         build_assembler(chosen, embedder).settings, told,

@@ -138,7 +138,7 @@ class _Work:
         self._staged, self._parts, self._report, self._base = staged, parts, report, base
         self._watch = watch or DuplicateWatch(1.0, None, keep_one=False)
         self._known, self._corpora = KnownSentences(), list[Corpus]()
-        self._made_with = {"embedder": parts.embedder.fingerprint, **parts.settings}
+        self._made_with = {"embedder": str(parts.embedder.fingerprint), **parts.settings}
         if base is not None:
             self._add(base[1])
             self.plan.start_from(base[1])
@@ -209,7 +209,7 @@ class _Work:
         settings = {**self._parts.settings, "num_tokens": self.progress.num_tokens, **searched}
         settings |= self._watch.said
         return {
-            "embedder": self._parts.embedder.fingerprint,
+            "embedder": str(self._parts.embedder.fingerprint),
             "dim": self._parts.embedder.dim,
             "num_documents": corpus.num_documents,
             "num_chunks": corpus.num_chunks,
@@ -279,8 +279,8 @@ def _leave_out(name: str, plan: Plan, update: Update, watch: UpdateWatch | None)
 
 
 def _check_fit(manifest: Manifest, parts: IndexParts) -> None:
-    if manifest.embedder != parts.embedder.fingerprint:
-        raise IndexMismatch(manifest.name, manifest.embedder, parts.embedder.fingerprint)
+    if manifest.embedder != str(parts.embedder.fingerprint):
+        raise IndexMismatch(manifest.name, manifest.embedder, str(parts.embedder.fingerprint))
     for setting, value in parts.settings.items():
         before = manifest.settings.get(setting)
         if before != value:

@@ -10,7 +10,7 @@ from pathlib import Path
 from contextsvc.errors import ShapeError
 from contextsvc.measuring.records import Calibration, TargetKind, Threshold
 from contextsvc.measuring.verdicts import threshold_from
-from contextsvc.records.fingerprints import digest
+from contextsvc.records.fingerprints import Fingerprint, digest
 from contextsvc.records.json import decode, encode
 from contextsvc.storage.generation import write_synced
 
@@ -34,7 +34,12 @@ def store_calibration(folder: Path, generation: str, calibration: Calibration) -
 
 
 def thresholds_for(
-    folder: Path, generation: str, reader: str, method: str, packaged: Sequence[Calibration], seed: int
+    folder: Path,
+    generation: str,
+    reader: Fingerprint,
+    method: str,
+    packaged: Sequence[Calibration],
+    seed: int,
 ) -> dict[TargetKind, Threshold]:
     """The threshold of each kind of target: drawn in this generation, else the one that ships, else none.
 
@@ -67,13 +72,8 @@ def _threshold(calibration: Calibration, calibrated: bool, seed: int) -> Thresho
     return threshold_from(calibration.placebo_effects, origin, seed, calibrated)
 
 
-def _fits(calibration: Calibration, reader: str, method: str) -> bool:
-    def identity(fingerprint: str) -> tuple[str, ...]:
-        # name:weights:precision:mode:layout:answer tokens
-        parts = fingerprint.split(":")
-        return tuple(part for number, part in enumerate(parts) if number not in (2, 5) or len(parts) != 6)
-
-    return calibration.method == method and identity(calibration.reader) == identity(reader)
+def _fits(calibration: Calibration, reader: Fingerprint, method: str) -> bool:
+    return calibration.method == method and calibration.reader.is_same_model(reader)
 
 
 def _stored(path: Path) -> Calibration | None:
@@ -83,6 +83,6 @@ def _stored(path: Path) -> Calibration | None:
         return None
 
 
-def _path(folder: Path, generation: str, reader: str, method: str, kind: TargetKind) -> Path:
-    name = f"{kind}-{digest(reader, method)[:16]}.json"
+def _path(folder: Path, generation: str, reader: Fingerprint, method: str, kind: TargetKind) -> Path:
+    name = f"{kind}-{digest(str(reader), method)[:16]}.json"
     return folder.parent.parent / "calibrations" / generation / name

@@ -78,7 +78,7 @@ class Measurer:
             self.limits,
             self.seed,
         )
-        return digest(self.method, self.reader.fingerprint, known, repr(settings))
+        return digest(self.method, str(self.reader.fingerprint), known, repr(settings))
 
     def measure(
         self, index: LoadedIndex, pack: ContextPack, target: Target | None, sentences: bool = False
@@ -180,7 +180,7 @@ class Measurer:
         )  # fmt: skip
         return Utilization(
             pack.pack_id, score, strict, interval, _verdicts(pack, trial, effects, threshold.eps), (),
-            threshold, controls, target.text, target.kind, self.reader.outcome, self.reader.fingerprint,
+            threshold, controls, target.text, target.kind, self.reader.outcome, str(self.reader.fingerprint),
             self.method, Cost(), note, cut,
         )  # fmt: skip
 

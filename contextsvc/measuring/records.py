@@ -5,6 +5,7 @@ from typing import Literal
 
 from contextsvc.errors import ShapeError
 from contextsvc.ports.reading import Cost, Outcome
+from contextsvc.records.fingerprints import Fingerprint
 
 VerdictName = Literal["live", "redundant", "dead", "harmful", "unmeasured"]
 
@@ -81,12 +82,12 @@ class Calibration:
     """Placebo effects of one reader, method and kind of target, from which its threshold is computed.
 
     Attributes:
-        reader: Fingerprint.
+        reader: Whose effects they are.
         origin: Where the placebos were drawn, in words.
         placebo_effects: At least 20.
     """
 
-    reader: str
+    reader: Fingerprint
     method: str
     target_kind: TargetKind
     origin: str

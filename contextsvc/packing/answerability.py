@@ -11,6 +11,7 @@ What was tried beside it, and where the numbers come from: docs/decisions/0013-a
 
 from contextsvc.errors import ShapeError
 from contextsvc.records.arrays import Float64Array
+from contextsvc.records.fingerprints import Fingerprint
 
 LEXICAL = 0.35
 """Weight of coverage, as of terms in a chunk's score: from .3 to .5 nothing differs by more than .002 of the
@@ -29,13 +30,13 @@ DECIMALS = 6
 """Rounded as scores are."""
 
 
-def knows_cosines_of(fingerprint: str) -> bool:
+def knows_cosines_of(embedder: Fingerprint) -> bool:
     """Whether `LEXICAL` and `THRESHOLD` were chosen with this embedder, in whatever precision.
 
-    >>> [knows_cosines_of(f"name:{weights}:float32:d03e27c4") for weights in ("53aa51172d14", "0123456789ab")]
+    >>> [knows_cosines_of(Fingerprint(name="m", weights=w)) for w in ("53aa51172d14", "0123456789ab")]
     [True, False]
     """
-    return EMBEDDER in fingerprint.split(":")[1:2]
+    return embedder.weights == EMBEDDER
 
 
 def answer_score(coverage: Float64Array, similarity: Float64Array | None) -> float:

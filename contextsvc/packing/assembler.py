@@ -24,7 +24,7 @@ from contextsvc.packing.trimming import ROOM_FOR, RULE, Scored, trim_to_fit, wit
 from contextsvc.ports import Embedder, Reranker, TokenCounter
 from contextsvc.records.arrays import BoolArray, Float32Array, Float64Array, Int64Array
 from contextsvc.records.documents import Chunk
-from contextsvc.records.fingerprints import digest
+from contextsvc.records.fingerprints import Fingerprint, digest
 from contextsvc.records.packs import Answerability, Candidate, ContextPack, Drop, PackedChunk
 from contextsvc.records.rendering import render, unit_tokens
 from contextsvc.records.requests import PackRequest
@@ -66,17 +66,17 @@ class Assembler:
     counters: Mapping[str, TokenCounter]
     reranker: Reranker | None
     settings: RetrievalSettings
-    index_counter: str
+    index_counter: Fingerprint
 
     def configuration(self, request: PackRequest) -> str:
         """A digest of all that shapes a pack besides request and generation.
 
         How chunks are trimmed is in it where they are: another rule leaves ids of whole packs as they are.
         """
-        reranker = self.reranker.fingerprint if self.reranker else _SENTENCES
-        encodings = sorted(counter.fingerprint for counter in self.counters.values())
+        reranker = str(self.reranker.fingerprint) if self.reranker else _SENTENCES
+        encodings = sorted(str(counter.fingerprint) for counter in self.counters.values())
         trimming = [RULE] if request.trim else []
-        return digest(self.embedder.fingerprint, reranker, _TERMS, _ANSWER, repr(self.settings),
+        return digest(str(self.embedder.fingerprint), reranker, _TERMS, _ANSWER, repr(self.settings),
                       *encodings, *trimming)  # fmt: skip
 
     def count(self, tokenizer: str) -> Callable[[Sequence[str]], list[int]]:

@@ -6,6 +6,7 @@ from typing import Literal, Protocol
 
 from contextsvc.errors import ShapeError
 from contextsvc.records.arrays import BoolArray, Float64Array
+from contextsvc.records.fingerprints import Fingerprint
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,7 @@ class Reader(Protocol):
     """A language model that reads a prompt."""
 
     @property
-    def fingerprint(self) -> str:
+    def fingerprint(self) -> Fingerprint:
         """Model, weights hash, precision, way of scoring and prompt layout: changes when scores may."""
         ...
 

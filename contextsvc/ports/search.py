@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from contextsvc.records.arrays import BoolArray, Float32Array, Float64Array, Int64Array
+from contextsvc.records.fingerprints import Fingerprint
 from contextsvc.records.packs import Ranking
 
 
@@ -11,7 +12,7 @@ class Embedder(Protocol):
     """Turns texts into unit vectors whose inner product is cosine similarity."""
 
     @property
-    def fingerprint(self) -> str:
+    def fingerprint(self) -> Fingerprint:
         """Name, weights hash, precision, pooling and prompts: changes when vectors may change."""
         ...
 
@@ -101,7 +102,7 @@ class Reranker(Protocol):
     """Scores texts against a query by reading both at once."""
 
     @property
-    def fingerprint(self) -> str:
+    def fingerprint(self) -> Fingerprint:
         """Changes when scores may change."""
         ...
 

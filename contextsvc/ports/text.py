@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from contextsvc.records.documents import Block
+from contextsvc.records.fingerprints import Fingerprint
 
 
 class BlockParser(Protocol):
@@ -38,7 +39,7 @@ class TokenCounter(Protocol):
         ...
 
     @property
-    def fingerprint(self) -> str:
+    def fingerprint(self) -> Fingerprint:
         """Name and content of the encoding: changes when counts may change."""
         ...
 

@@ -57,7 +57,7 @@ def _maker(kind: Any) -> Callable[[Any], Any]:
     if is_dataclass(kind) and isinstance(kind, type):
         hints = get_type_hints(kind)
         makers = [(name, _maker(hints[name])) for name in _names(kind)]
-        return lambda value: kind(*[make(value[name]) for name, make in makers])
+        return lambda value: kind(**{name: make(value[name]) for name, make in makers})
     if origin is tuple and args[-1] is Ellipsis:
         item = _maker(args[0])
         return lambda value: tuple([item(part) for part in value])

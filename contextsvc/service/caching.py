@@ -15,7 +15,7 @@ from contextsvc.errors import ShapeError, UnknownPack
 from contextsvc.measuring.records import Target, Utilization
 from contextsvc.ports import Cache, Embedder
 from contextsvc.records.arrays import Float32Array
-from contextsvc.records.fingerprints import digest
+from contextsvc.records.fingerprints import Fingerprint, digest
 from contextsvc.records.json import decode, encode
 from contextsvc.records.packs import ContextPack
 from contextsvc.records.requests import PackRequest
@@ -43,7 +43,7 @@ class CachedEmbedder:
         self._embedder, self._cache = embedder, cache
 
     @property
-    def fingerprint(self) -> str:
+    def fingerprint(self) -> Fingerprint:
         """The wrapped embedder's."""
         return self._embedder.fingerprint
 
@@ -73,7 +73,7 @@ class CachedEmbedder:
         """
         vectors = np.zeros((len(texts), self.dim), dtype=np.float32)
         for row, text in enumerate(texts):
-            key = cache_key("query-vector", self.fingerprint, text)
+            key = cache_key("query-vector", str(self.fingerprint), text)
             known = self._cache.get(key)
             if known is None or len(known) != 4 * self.dim:
                 known = self._embedder.embed_queries([text]).astype("<f4").tobytes()

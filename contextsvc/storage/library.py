@@ -9,6 +9,7 @@ from pathlib import Path
 
 from contextsvc.errors import CorruptIndex, IndexMismatch
 from contextsvc.ports import LexicalIndex, VectorIndex
+from contextsvc.records.fingerprints import Fingerprint
 from contextsvc.storage.corpus import Corpus
 from contextsvc.storage.generation import (
     Manifest,
@@ -57,10 +58,12 @@ class Library:
         falls_back: Serve the last good generation where the current one is damaged; else refuse.
     """
 
-    def __init__(self, root: Path, embedder: str, open_search: OpenSearch, falls_back: bool = True) -> None:
+    def __init__(
+        self, root: Path, embedder: Fingerprint, open_search: OpenSearch, falls_back: bool = True
+    ) -> None:
         self.root = root
         self.num_fallbacks = 0
-        self._embedder = embedder
+        self._embedder = str(embedder)
         self._open_search = open_search
         self._falls_back = falls_back
         # What CURRENT said when each was opened, and the index.

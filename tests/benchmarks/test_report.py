@@ -1,8 +1,10 @@
-"""The README's table and the page of all rows."""
+"""The figures page and the page of all rows."""
 
 from dataclasses import replace
 
-from benchmarks.claims import CLAIMS, Claim, Shown, claim_table, shown
+import pytest
+
+from benchmarks.claims import CLAIMS, Claim, Limit, Shown, claim_tables, shown
 from benchmarks.report import END, START, page, updated
 from benchmarks.rows import read
 
@@ -19,28 +21,54 @@ def test_a_page_holds_every_row_under_its_benchmark() -> None:
     assert found.index("## b") < found.index("## z") < found.index("commit abd")
 
 
-def test_only_the_marked_part_of_the_readme_changes() -> None:
+def test_only_the_marked_part_of_the_page_changes() -> None:
     text = f"before\n{START}\nstale line\n{END}\nafter"
     assert updated(text).startswith(f"before\n{START}\n")
     assert updated(text).endswith(f"{END}\nafter")
     assert "stale line" not in updated(text)
 
 
-def test_a_claim_is_answered_by_its_row() -> None:
+def sections(tables: str) -> dict[str, list[str]]:
+    """Lines that are not head, by title."""
+    parts = (part.splitlines() for part in tables.split("## ")[1:])
+    return {title: [line for line in lines if line][2 * ("What" in title) :] for title, *lines in parts}
+
+
+@pytest.mark.parametrize(
+    ("value", "title", "measured"),
+    [
+        (0.9125, "What holds", "91.2 % | 85 to 100 *"),
+        (0.9, "What holds", "90 % | 85 to 100 *"),
+        (0.8875, "What falls short", "88.8 % | 85 to 100 *"),
+    ],
+)
+def test_a_claim_stands_where_its_row_puts_it(value: float, title: str, measured: str) -> None:
     claim = CLAIMS[0]
-    row = {
-        **ROW,
-        "benchmark": claim.benchmark,
-        "figure": claim.figure,
-        "value": 0.9125,
-        "interval": [0.85, 1],
-    }
-    line = f"| {claim.what} | {claim.asked} | 91.2 % | 85 to 100 | 3 | `c` |"
-    assert claim_table([row]).splitlines()[2] == line
+    assert claim.limit == Limit("at least", 0.9)
+    row = {**ROW, "benchmark": claim.benchmark, "figure": claim.figure, "value": value, "interval": [0.85, 1]}
+    found = sections(claim_tables([row]))
+    assert found[title] == [f"| {claim.what} | at least 90 % | {measured} | 3 |  | `c` |"]
+    assert sum(len(lines) for name, lines in found.items() if name.startswith("What")) == 1
+
+
+def test_a_timed_claim_names_its_machine_and_another_does_not() -> None:
+    claim = next(claim for claim in CLAIMS if claim.timed and not claim.sides and claim.limit)
+    row = {**ROW, "benchmark": claim.benchmark, "figure": claim.figure, "machine": "CPU with amx_bf16"}
+    found = sections(claim_tables([row]))
+    assert found["Machines"] == ["1. CPU with amx_bf16"]
+    (line,) = found["What holds"] + found["What falls short"]
+    assert line.endswith("| 3 | 1 | `c` |")
+
+
+def test_a_limit_can_be_a_share_of_other_rows() -> None:
+    claim = Claim(what="w", limit=Limit("at most", 0.5, "half", ("x", "y")), benchmark="b", figure="f")
+    rows = {("b", "x"): {**ROW, "value": 8}, ("b", "y"): {**ROW, "value": 6}}
+    assert claim.bound(rows) == 3
+    assert claim.bound({("b", "x"): rows["b", "x"]}) is None
 
 
 def test_a_claim_against_sides_is_answered_by_the_nearest() -> None:
-    claim = Claim("w", "at least 1.1 times", "b", "ours less {side}", sides=("x", "y"))
+    claim = Claim(what="w", benchmark="b", figure="ours less {side}", sides=("x", "y"))
     key = {side: ("b", f"ours less {side}") for side in ("x", "y")}
     made = {
         key["x"]: {**ROW, "details": {"ratio": 1.5, "ratio_interval": [1.2, 1.9]}},
@@ -52,9 +80,9 @@ def test_a_claim_against_sides_is_answered_by_the_nearest() -> None:
 
 
 def test_a_claim_without_a_row_says_so() -> None:
-    lines = claim_table([]).splitlines()[2:]
+    lines = claim_tables([]).split("## No row yet\n\n")[1].split("\n\n")[0].splitlines()
     assert len(lines) == len(CLAIMS)
-    assert all("no row yet" in line for line in lines)
+    assert lines[0] == f"- {CLAIMS[0].what} (`{CLAIMS[0].benchmark}`)"
 
 
 def test_numbers_are_shown_in_their_unit() -> None:

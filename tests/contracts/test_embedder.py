@@ -92,5 +92,5 @@ def test_a_text_far_beyond_the_window_is_embedded(embedder: Embedder) -> None:
 
 def test_the_window_and_the_fingerprint_are_stated(embedder: Embedder) -> None:
     assert embedder.max_tokens >= 8
-    assert embedder.fingerprint
-    assert "\n" not in embedder.fingerprint
+    assert embedder.fingerprint.name
+    assert "\n" not in str(embedder.fingerprint)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from contextsvc.records.arrays import Float32Array
+from contextsvc.records.fingerprints import Fingerprint
 
 
 class FakeEmbedder:
@@ -25,11 +26,11 @@ class FakeEmbedder:
     def __init__(self, dim: int = 256, max_tokens: int = 64, fingerprint: str = "fake-embedder:1") -> None:
         self._dim = dim
         self._max_tokens = max_tokens
-        self._fingerprint = f"{fingerprint}:{dim}"
+        self._fingerprint = Fingerprint(name=fingerprint, usage=(str(dim),))
         self.calls: list[int] = []
 
     @property
-    def fingerprint(self) -> str:
+    def fingerprint(self) -> Fingerprint:
         """As given, with the dimension."""
         return self._fingerprint
 

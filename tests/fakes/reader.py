@@ -10,6 +10,7 @@ from contextsvc.errors import InvalidRequest
 from contextsvc.ports import NO_LIMITS, Answer, Limits, Prompt, Scores
 from contextsvc.ports.reading import Cost, Outcome
 from contextsvc.records.arrays import BoolArray
+from contextsvc.records.fingerprints import Fingerprint
 
 FOUND = -1.0
 NOT_FOUND = -3.0
@@ -40,9 +41,9 @@ class FakeReader:
         self._name = name
 
     @property
-    def fingerprint(self) -> str:
+    def fingerprint(self) -> Fingerprint:
         """Name and all that moves its numbers."""
-        return f"{self._name}:{sorted(self._effects.items())}:{self._answer_text}"
+        return Fingerprint(name=self._name, usage=(str(sorted(self._effects.items())), self._answer_text))
 
     @property
     def name(self) -> str:

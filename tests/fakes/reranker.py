@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from contextsvc.records.arrays import Float32Array
+from contextsvc.records.fingerprints import Fingerprint
 
 _WORD = re.compile(r"\w+")
 
@@ -14,8 +15,8 @@ class FakeReranker:
     """A `ports.Reranker`: the share of the query's distinct words that a text holds."""
 
     @property
-    def fingerprint(self) -> str:
-        return "fake-reranker:1"
+    def fingerprint(self) -> Fingerprint:
+        return Fingerprint(name="fake-reranker", weights="1")
 
     def score(self, query: str, texts: Sequence[str]) -> Float32Array:
         words = set(_WORD.findall(query.lower()))

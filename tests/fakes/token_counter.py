@@ -3,6 +3,8 @@
 import re
 from collections.abc import Sequence
 
+from contextsvc.records.fingerprints import Fingerprint
+
 _TOKEN = re.compile(r"\w+|[^\w\s]")
 
 
@@ -14,8 +16,8 @@ class FakeTokenCounter:
         return "fake"
 
     @property
-    def fingerprint(self) -> str:
-        return "fake:1"
+    def fingerprint(self) -> Fingerprint:
+        return Fingerprint(name="fake", weights="1")
 
     def count(self, texts: Sequence[str]) -> list[int]:
         return [len(_TOKEN.findall(text)) for text in texts]

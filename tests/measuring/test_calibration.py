@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from contextsvc.measuring.calibration import packaged_calibrations, store_calibration, thresholds_for
 from contextsvc.measuring.records import Calibration, Target, TargetKind, Threshold
 from contextsvc.records.documents import Document
+from contextsvc.records.fingerprints import Fingerprint
 from contextsvc.records.packs import ContextPack
 from contextsvc.storage.library import Library, LoadedIndex
 from contextsvc.wiring import open_search
@@ -16,7 +18,10 @@ from tests.fakes.embedder import FakeEmbedder
 from tests.fakes.reader import FakeReader
 from tests.world import BACKUP_ONLY, calibrations, documents, fake_measurer, fake_pack
 
-OWN = Calibration("reader:w:float32:masked:2:48", "lasso", "response", "index pages", (0.2,) * 20)
+READER = Fingerprint(
+    name="reader", weights="w", precision="float32", usage=("masked", "2"), answer_max_tokens=48
+)
+OWN = Calibration(READER, "lasso", "response", "index pages", (0.2,) * 20)
 PACKAGED = (
     replace(OWN, origin="squad", placebo_effects=(0.3,) * 200),
     replace(OWN, origin="squad", placebo_effects=(0.4,) * 200, target_kind="answer"),
@@ -42,7 +47,7 @@ def folder(tmp_path: Path) -> Path:
 def thresholds(
     folder: Path,
     generation: str = "g1",
-    reader: str = OWN.reader,
+    reader: Fingerprint = OWN.reader,
     method: str = OWN.method,
     packaged: tuple[Calibration, ...] = (),
 ) -> dict[TargetKind, Threshold]:
@@ -83,36 +88,30 @@ def test_the_last_stored_counts(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "other", [{"generation": "g2"}, {"reader": "reader:v:float32:masked:2:48"}, {"method": "shapley"}]
+    "other", [{"generation": "g2"}, {"reader": replace(READER, weights="v")}, {"method": "shapley"}]
 )
-def test_another_generation_reader_or_method_never_uses_it(folder: Path, other: dict[str, str]) -> None:
+def test_another_generation_reader_or_method_never_uses_it(folder: Path, other: dict[str, Any]) -> None:
     store_calibration(folder, "g1", OWN)
-    assert thresholds(folder, **other) == {}  # type: ignore[arg-type]
+    assert thresholds(folder, **other) == {}
 
 
 @pytest.mark.parametrize(
-    ("part", "value", "fits"),
+    ("reader", "fits"),
     [
-        (0, "other", False),
-        (1, "other-weights", False),
-        (2, "bfloat16", True),
-        (3, "exact", False),
-        (4, "3", False),
-        (5, "96", True),
+        (replace(READER, name="other"), False),
+        (replace(READER, weights="other"), False),
+        (replace(READER, precision="bfloat16"), True),
+        (replace(READER, usage=("exact", "2")), False),
+        (replace(READER, usage=("masked", "3")), False),
+        (replace(READER, usage=("masked", "2", "more")), False),
+        (replace(READER, answer_max_tokens=96), True),
     ],
-    ids=["name", "weights", "precision", "mode", "layout", "answer length"],
+    ids=["name", "weights", "precision", "mode", "layout", "more", "answer length"],
 )
 def test_a_packaged_one_fits_but_for_precision_and_answer_length(
-    folder: Path, part: int, value: str, fits: bool
+    folder: Path, reader: Fingerprint, fits: bool
 ) -> None:
-    parts = OWN.reader.split(":")
-    parts[part] = value
-    assert bool(thresholds(folder, reader=":".join(parts), packaged=PACKAGED)) == fits
-
-
-@pytest.mark.parametrize("reader", ["reader:w:float32:masked:2", f"{OWN.reader}:more", "reader"])
-def test_a_packaged_one_never_fits_a_fingerprint_of_another_form(folder: Path, reader: str) -> None:
-    assert thresholds(folder, reader=reader, packaged=PACKAGED) == {}
+    assert bool(thresholds(folder, reader=reader, packaged=PACKAGED)) == fits
 
 
 def test_a_packaged_one_of_another_method_is_not_used(folder: Path) -> None:
@@ -130,8 +129,8 @@ def test_what_ships_can_be_used() -> None:
     assert {c.target_kind for c in shipped} == {"response", "answer"}
     for calibration in shipped:
         assert len(calibration.placebo_effects) >= 200
-        assert calibration.reader.startswith("SmolLM2-135M-Instruct:")
-        assert len(calibration.reader.split(":")) == 6
+        assert calibration.reader.name == "SmolLM2-135M-Instruct"
+        assert calibration.reader.usage[0] == "blocks"
 
 
 def test_an_uncalibrated_reader_draws_its_threshold_in_the_pack(

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from contextsvc.errors import ShapeError
 from contextsvc.packing.answerability import EMBEDDER, LEXICAL, THRESHOLD, answer_score, knows_cosines_of
+from contextsvc.records.fingerprints import Fingerprint
 from contextsvc.settings import Settings
 
 SHARE = st.floats(0, 1)
@@ -33,9 +34,9 @@ def test_signals_of_other_chunks_are_refused() -> None:
 
 
 def test_cosines_are_known_by_the_hash_of_the_weights_alone() -> None:
-    assert knows_cosines_of(f"renamed:{EMBEDDER}:bfloat16:0123")
-    assert not knows_cosines_of(f"{EMBEDDER}:other:bfloat16:0123")
-    assert not knows_cosines_of("fake")
+    assert knows_cosines_of(Fingerprint(name="renamed", weights=EMBEDDER, precision="bfloat16"))
+    assert not knows_cosines_of(Fingerprint(name=EMBEDDER, weights="other"))
+    assert not knows_cosines_of(Fingerprint(name="fake"))
 
 
 def test_what_ships_is_the_default() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from contextsvc.errors import ShapeError
 from contextsvc.packing.answerability import EMBEDDER, LEXICAL
+from contextsvc.records.fingerprints import Fingerprint
 from contextsvc.records.packs import Answerability
 from contextsvc.records.requests import PackRequest
 from contextsvc.storage.library import LoadedIndex
@@ -26,8 +27,8 @@ class KnownEmbedder(FakeEmbedder):
     """The fake under the fingerprint of the weights whose cosines are known."""
 
     @property
-    def fingerprint(self) -> str:
-        return f"fake:{EMBEDDER}:float32:0"
+    def fingerprint(self) -> Fingerprint:
+        return Fingerprint(name="fake", weights=EMBEDDER, precision="float32")
 
 
 @pytest.mark.parametrize(("score", "threshold"), [(-0.1, 0.5), (1.1, 0.5), (0.5, -0.1), (0.5, 1.1)])

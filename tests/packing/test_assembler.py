@@ -10,6 +10,7 @@ import pytest
 
 from contextsvc.errors import BudgetTooSmall, InvalidRequest, SettingError
 from contextsvc.records.documents import Document
+from contextsvc.records.fingerprints import Fingerprint
 from contextsvc.records.requests import PackRequest
 from contextsvc.storage.corpus.smoothing import KERNEL, REACH
 from contextsvc.storage.library import Library, LoadedIndex
@@ -118,7 +119,7 @@ def test_the_text_is_what_was_counted(index: LoadedIndex) -> None:
 
 
 def test_sizes_that_the_index_knows_are_those_that_are_counted(index: LoadedIndex) -> None:
-    known, counted = fake_assembler(), replace(fake_assembler(), index_counter="another")
+    known, counted = fake_assembler(), replace(fake_assembler(), index_counter=Fingerprint(name="another"))
     for budget in (20, 40, 60, 200):
         ask = replace(ASK, budget_tokens=budget, trim=True)
         assert known.assemble(index, ask) == counted.assemble(index, ask)
@@ -126,7 +127,9 @@ def test_sizes_that_the_index_knows_are_those_that_are_counted(index: LoadedInde
 
 def test_another_encoding_counts_its_own_sizes(index: LoadedIndex) -> None:
     class Fewer(FakeTokenCounter):
-        fingerprint = "fewer"
+        @property
+        def fingerprint(self) -> Fingerprint:
+            return Fingerprint(name="fewer")
 
         def count(self, texts: Sequence[str]) -> list[int]:
             return [-(-number // 3) for number in super().count(texts)]
@@ -236,8 +239,8 @@ def test_a_query_that_shares_nothing_gives_an_empty_pack(index: LoadedIndex) -> 
 def test_another_encoding_under_the_same_name_is_another_configuration() -> None:
     class Other(FakeTokenCounter):
         @property
-        def fingerprint(self) -> str:
-            return "fake:2"
+        def fingerprint(self) -> Fingerprint:
+            return Fingerprint(name="fake", weights="2")
 
     plain = fake_assembler()
     assert replace(plain, counters={"fake": Other()}).configuration(ASK) != plain.configuration(ASK)

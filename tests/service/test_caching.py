@@ -49,7 +49,7 @@ def test_another_embedder_does_not_see_the_vector() -> None:
 
 def test_a_damaged_vector_is_a_miss() -> None:
     cache, embedder = MemoryCache(), FakeEmbedder()
-    cache.put(cache_key("query-vector", embedder.fingerprint, "x"), b"short")
+    cache.put(cache_key("query-vector", str(embedder.fingerprint), "x"), b"short")
     vector = CachedEmbedder(embedder, cache).embed_queries(["x"])
     np.testing.assert_array_equal(vector, FakeEmbedder().embed_queries(["x"]))
 

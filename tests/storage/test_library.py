@@ -9,6 +9,7 @@ import pytest
 from contextsvc.errors import CorruptIndex, IndexMismatch, UnknownIndex
 from contextsvc.ports import LexicalIndex, VectorIndex
 from contextsvc.records.documents import Document
+from contextsvc.records.fingerprints import Fingerprint
 from contextsvc.storage.corpus import Corpus
 from contextsvc.storage.library import Library
 from contextsvc.wiring import open_search
@@ -72,7 +73,7 @@ def test_an_unknown_index_names_the_known_and_the_command(build: Build, library:
 def test_an_index_of_another_embedder_is_refused(build: Build, tmp_path: Path) -> None:
     build()
     with pytest.raises(IndexMismatch, match="built with fake-embedder:1:256, the service runs other"):
-        Library(tmp_path, "other", open_search).get("pages")
+        Library(tmp_path, Fingerprint(name="other"), open_search).get("pages")
 
 
 def test_a_damaged_file_is_found_before_anything_is_served(

@@ -23,6 +23,7 @@ from contextsvc.adapters.models.torch_runtime import (
 )
 from contextsvc.errors import Fault, SettingError
 from contextsvc.records.arrays import Float32Array
+from contextsvc.records.fingerprints import Fingerprint
 
 BATCH_TOKENS = 4096
 """Tokens of a batch, padding included. Throughput rises up to about here and then stays; on a busy
@@ -72,11 +73,16 @@ class SentenceTransformersEmbedder:
             "window": self._window_tokens,
             "truncate_dim": self._model.truncate_dim,
         }
-        self._fingerprint = f"{model_name(model)}:{weights_hash(folder)}:{precision}:{short_digest(facts, 8)}"
+        self._fingerprint = Fingerprint(
+            name=model_name(model),
+            weights=weights_hash(folder),
+            precision=precision,
+            usage=(short_digest(facts, 8),),
+        )
 
     @property
-    def fingerprint(self) -> str:
-        """`name:weights:precision:rest`; the rest digests modules, prompts and window."""
+    def fingerprint(self) -> Fingerprint:
+        """Name, weights, precision, and a digest of modules, prompts and window."""
         return self._fingerprint
 
     @property

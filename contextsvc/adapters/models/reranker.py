@@ -21,6 +21,7 @@ from contextsvc.adapters.models.torch_runtime import (
 )
 from contextsvc.errors import SettingError
 from contextsvc.records.arrays import Float32Array
+from contextsvc.records.fingerprints import Fingerprint
 
 BATCH_PAIRS = 32
 
@@ -52,11 +53,16 @@ class CrossEncoderReranker:
         self._model = _load(folder, precision, device)
         self._lock = threading.Lock()
         facts = {"window": self._model.max_seq_length, "prompt": _prompt(self._model)}
-        self._fingerprint = f"{model_name(model)}:{weights_hash(folder)}:{precision}:{short_digest(facts, 8)}"
+        self._fingerprint = Fingerprint(
+            name=model_name(model),
+            weights=weights_hash(folder),
+            precision=precision,
+            usage=(short_digest(facts, 8),),
+        )
 
     @property
-    def fingerprint(self) -> str:
-        """`name:weights:precision:rest`; the rest digests window and prompt."""
+    def fingerprint(self) -> Fingerprint:
+        """Name, weights, precision, and a digest of window and prompt."""
         return self._fingerprint
 
     def score(self, query: str, texts: Sequence[str]) -> Float32Array:

@@ -42,6 +42,7 @@ from contextsvc.errors import InvalidRequest, ReaderFault, SettingError
 from contextsvc.ports import NO_LIMITS, Answer, Limits, Prompt, Scores
 from contextsvc.ports.reading import Cost, Outcome
 from contextsvc.records.arrays import BoolArray
+from contextsvc.records.fingerprints import Fingerprint
 
 PROBE_TOLERANCE = 0.5
 """Nats a token: far more than bfloat16 moves a number, less than a model that is read wrongly is off by."""
@@ -103,14 +104,19 @@ class TransformersReader:
         self._answer_max_tokens = answer_max_tokens
         self._name = model_name(model)
         layout = short_digest([LAYOUT_VERSION, repr(self._layout), list(self._bos)], 8)
-        weights = weights_hash(folder)
-        self._fingerprint = f"{self._name}:{weights}:{precision}:{mode}:{layout}:{answer_max_tokens}"
+        self._fingerprint = Fingerprint(
+            name=self._name,
+            weights=weights_hash(folder),
+            precision=precision,
+            usage=(mode, layout),
+            answer_max_tokens=answer_max_tokens,
+        )
         if mode != "exact":
             self._require_parts()
 
     @property
-    def fingerprint(self) -> str:
-        """`name:weights:precision:mode:layout:answer tokens`."""
+    def fingerprint(self) -> Fingerprint:
+        """Name, weights, precision, scoring mode, a digest of the prompt layout, and answer length."""
         return self._fingerprint
 
     @property

@@ -35,7 +35,7 @@ from contextsvc.measuring.word_overlap import likeness
 from contextsvc.ports import NO_LIMITS, Answer, Limits, Prompt, Scores
 from contextsvc.ports.reading import Cost, Outcome
 from contextsvc.records.arrays import BoolArray
-from contextsvc.records.fingerprints import digest
+from contextsvc.records.fingerprints import Fingerprint, digest
 
 OUTCOMES = ("auto", "log-probability", "likeness")
 """What may be asked for; `auto`: log-probabilities where the server gives them."""
@@ -108,11 +108,19 @@ class OpenAiEndpointReader:
         self._chat, self._plain = chat_layout(lambda message: message), completion_layout()
 
     @property
-    def fingerprint(self) -> str:
-        """`name:model and URL:outcome:layout:answer tokens`; asks the server once if `outcome` does."""
+    def fingerprint(self) -> Fingerprint:
+        """Name, a digest of model and URL, outcome, a digest of the prompt layout, and answer length.
+
+        Asks the server once if `outcome` does.
+        """
         where = digest(self._model, self._client.url)[:12]
         layout = digest(str(LAYOUT_VERSION), repr(self._chat), repr(self._plain))[:8]
-        return f"{self._name}:{where}:{self.outcome}:{layout}:{self._max_tokens}"
+        return Fingerprint(
+            name=self._name,
+            weights=where,
+            usage=(self.outcome, layout),
+            answer_max_tokens=self._max_tokens,
+        )
 
     @property
     def name(self) -> str:

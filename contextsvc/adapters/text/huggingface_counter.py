@@ -7,6 +7,7 @@ from pathlib import Path
 from tokenizers import Tokenizer
 
 from contextsvc.errors import SettingError
+from contextsvc.records.fingerprints import Fingerprint
 
 
 class HuggingFaceTokenCounter:
@@ -29,7 +30,8 @@ class HuggingFaceTokenCounter:
             self._tokenizer = Tokenizer.from_file(str(path))
         except Exception as error:  # the library raises Exception itself for a file it cannot read
             raise SettingError(f"tokenizer {name!r}: {path} is not a tokenizer.json: {error}") from error
-        self._fingerprint = f"{name}:{hashlib.sha256(path.read_bytes()).hexdigest()[:12]}"
+        weights = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+        self._fingerprint = Fingerprint(name=name, weights=weights)
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
         self._tokenizer.encode_special_tokens = True  # "as text", not "add them"
@@ -40,7 +42,7 @@ class HuggingFaceTokenCounter:
         return self._name
 
     @property
-    def fingerprint(self) -> str:
+    def fingerprint(self) -> Fingerprint:
         """The name and the hash of the file."""
         return self._fingerprint
 

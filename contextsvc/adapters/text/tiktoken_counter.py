@@ -15,6 +15,7 @@ from tiktoken_ext import openai_public
 from contextsvc.assets import ASSETS
 from contextsvc.assets.folder import verify
 from contextsvc.errors import CorruptAsset, MissingAsset, SettingError
+from contextsvc.records.fingerprints import Fingerprint
 
 ENCODINGS: Mapping[str, str] = MappingProxyType(
     {
@@ -56,7 +57,7 @@ class TiktokenCounter:
         return self._encoding.name
 
     @property
-    def fingerprint(self) -> str:
+    def fingerprint(self) -> Fingerprint:
         """As `fingerprint_of` its name."""
         return fingerprint_of(self.name)
 
@@ -65,9 +66,9 @@ class TiktokenCounter:
         return [sum(len(self._encoding.encode_ordinary(part)) for part in _parts(text)) for text in texts]
 
 
-def fingerprint_of(name: str) -> str:
+def fingerprint_of(name: str) -> Fingerprint:
     """An encoding's name and the hash that its file bears as a name; nothing is loaded."""
-    return f"{name}:{ENCODINGS[name][:12]}"
+    return Fingerprint(name=name, weights=ENCODINGS[name][:12])
 
 
 def _parts(text: str) -> list[str]:

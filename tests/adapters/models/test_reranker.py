@@ -33,8 +33,8 @@ def test_loading_writes_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str
 
 def test_the_fingerprint_names_model_and_weights(tmp_path: Path) -> None:
     folder = save_cross_encoder(tmp_path / "tiny")
-    name, weights, precision, _ = CrossEncoderReranker(folder).fingerprint.split(":")
-    assert (name, precision, len(weights)) == ("tiny", "float32", 12)
+    found = CrossEncoderReranker(folder).fingerprint
+    assert (found.name, found.precision, len(found.weights)) == ("tiny", "float32", 12)
 
 
 def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from contextsvc.adapters.readers.prompt_layout import INSTRUCTION
 from contextsvc.errors import InvalidRequest, MissingExtra, ReaderFault, SettingError, ShapeError
 from contextsvc.ports import Limits, Prompt
 from contextsvc.records.arrays import BoolArray
+from contextsvc.records.fingerprints import Fingerprint
 from tests.adapters.misbehaving_server import (
     KEY,
     Behaviour,
@@ -88,7 +89,7 @@ def test_auto_asks_once_what_the_server_can(start: Start) -> None:
     reader, server = start(outcome="auto")
     assert server.requests == []
     assert reader.outcome == "log-probability"
-    assert ":log-probability:" in reader.fingerprint
+    assert "log-probability" in reader.fingerprint.usage
     reader.score(PROMPT, masks("11"), TARGET)
     assert len(server.requests) == 2
 
@@ -109,7 +110,7 @@ def test_auto_asks_once_what_the_server_can(start: Start) -> None:
 def test_auto_falls_back_on_likeness(start: Start, script: list[Behaviour]) -> None:
     reader, _ = start(*script, oracle=Oracle(echoes=False), outcome="auto")
     assert reader.outcome == "likeness"
-    assert ":likeness:" in reader.fingerprint
+    assert "likeness" in reader.fingerprint.usage
     assert reader.score(PROMPT, masks("11", "10"), TARGET).values.tolist() == [1.0, 0.0]
 
 
@@ -264,11 +265,11 @@ def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch, library: str)
 
 
 def test_the_fingerprint_changes_with_what_moves_scores() -> None:
-    def fingerprint(url: str = "http://host/v1", model: str = "owner/oracle", num: int = 48) -> str:
+    def fingerprint(url: str = "http://host/v1", model: str = "owner/oracle", num: int = 48) -> Fingerprint:
         return OpenAiEndpointReader(url, model, "key", "likeness", num).fingerprint
 
     assert fingerprint("http://host/v1/") == fingerprint()
-    assert fingerprint().startswith("oracle:")
+    assert fingerprint().name == "oracle"
     found = {
         fingerprint(),
         fingerprint("http://other/v1"),
@@ -294,5 +295,5 @@ def test_the_key_is_nowhere_but_in_its_header(
         assert key not in str(caught.value)
     reader.answer(PROMPT)
     assert server.requests[-1].headers["Authorization"] == f"Bearer {key}"
-    assert key not in caplog.text + repr(reader) + reader.fingerprint + reader.name
+    assert key not in caplog.text + repr(reader) + str(reader.fingerprint) + reader.name
     reader.close()
