@@ -84,8 +84,6 @@ bench: setup peers
 	$(BIN)/python -m benchmarks.chunking
 	$(BIN)/python -m benchmarks.retrieval
 	$(BIN)/python -m benchmarks.packs
-	$(BIN)/python -m benchmarks.selection
-	$(BIN)/python -m benchmarks.second_stage
 	$(BIN)/python -m benchmarks.answerable --part tune
 	$(BIN)/python -m benchmarks.answerable
 	$(BIN)/python -m benchmarks.ablation

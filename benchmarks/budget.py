@@ -15,7 +15,7 @@ from contextsvc.errors import BudgetTooSmall
 from contextsvc.indexing.build import build_index
 from contextsvc.packing.ordering import ORDERINGS
 from contextsvc.records.json import Json
-from contextsvc.service.engine import Ask, Engine
+from contextsvc.service.engine import Engine
 from contextsvc.settings import Settings
 from contextsvc.wiring import build_counters, build_engine, build_index_parts, read_sources
 
@@ -24,20 +24,26 @@ NUM_PACKS, NUM_PAGES, SEED = 500, 701, 7
 ENCODINGS = ("o200k_base", "cl100k_base")
 
 
-def random_asks(queries: list[str], seed: int) -> list[Ask]:
+def random_asks(queries: list[str], seed: int) -> list[Json]:
     """Budgets 50 to 4,000, every ordering, both encodings, 1 to 32 chunks."""
     rng = np.random.default_rng(seed)
     return [
-        Ask("etcd", query, int(rng.integers(50, 4001)), int(rng.integers(1, 33)),
-            str(rng.choice(ENCODINGS)), str(rng.choice(sorted(ORDERINGS))))
+        {
+            "index": "etcd",
+            "query": query,
+            "budget_tokens": int(rng.integers(50, 4001)),
+            "max_chunks": int(rng.integers(1, 33)),
+            "tokenizer": str(rng.choice(ENCODINGS)),
+            "ordering": str(rng.choice(sorted(ORDERINGS))),
+        }
         for query in queries
-    ]  # fmt: skip
+    ]
 
 
-def made(engine: Engine, ask: Ask) -> Json:
+def made(engine: Engine, ask: Json) -> Json:
     """The pack, or the refusal, without what a clock touches."""
     try:
-        view = engine.context(ask)
+        view = engine.context(**ask)
     except BudgetTooSmall as refusal:
         return {"refused": refusal.smallest_tokens}
     return {key: view[key] for key in ("pack_id", "text", "num_tokens", "chunks")}
@@ -58,17 +64,17 @@ def main(argv: Sequence[str] | None = None) -> None:
         packs = [made(first, ask) for ask in asks]
         again = [made(second, ask) for ask in asks]
     counted = [
-        (pack, ask, counters[ask.tokenizer or ""].count([pack["text"]])[0])
+        (pack, ask, counters[ask["tokenizer"]].count([pack["text"]])[0])
         for pack, ask in zip(packs, asks, strict=True)
         if "text" in pack
     ]
-    over = sum(tokens > ask.budget_tokens for _, ask, tokens in counted)
+    over = sum(tokens > ask["budget_tokens"] for _, ask, tokens in counted)
     wrong = sum(tokens != pack["num_tokens"] for pack, _, tokens in counted)
     differing = sum(a != b for a, b in zip(packs, again, strict=True))
     details = {
         "num_packs": len(counted),
         "num_refused": len(packs) - len(counted),
-        "mean_share_of_budget": float(np.mean([t / a.budget_tokens for _, a, t in counted])),
+        "mean_share_of_budget": float(np.mean([t / a["budget_tokens"] for _, a, t in counted])),
     }
     figures = {
         "packs over their budget when counted again": over,

@@ -45,7 +45,7 @@ def _question(entry: dict) -> HopQuestion:  # type: ignore[type-arg]
         text = "".join(sentences)
         lead = len(text) - len(text.lstrip())
         doc_id = f"{entry['_id']}/{number}"
-        documents.append(Document(doc_id, text.strip(), title, f"hotpotqa:{doc_id}"))
+        documents.append(Document(doc_id, text.strip(), title=title, source=f"hotpotqa:{doc_id}"))
         ends, start = [], -lead
         for sentence in sentences:
             ends.append((max(0, start), start + len(sentence)))

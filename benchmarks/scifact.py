@@ -9,7 +9,10 @@ FILE, QUERIES = ("scifact", "corpus.jsonl"), ("scifact", "queries.jsonl")
 def load_abstracts(size: int) -> list[Document]:
     """The first `size` abstracts of 5,183, in order of the file."""
     entries = read_lines(dataset(*FILE))[:size]
-    return [Document(f"scifact/{e['_id']}", e["text"], e["title"], f"scifact:{e['_id']}") for e in entries]
+    return [
+        Document(f"scifact/{e['_id']}", e["text"], title=e["title"], source=f"scifact:{e['_id']}")
+        for e in entries
+    ]
 
 
 def load_queries() -> list[str]:

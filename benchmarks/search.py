@@ -109,9 +109,12 @@ def write_corpus(folder: Path, num_chunks: int, abstracts: Abstracts) -> None:
             start = spans[of][first][0]
             within = [(a - start, b - start) for a, b in spans[of][first:end]]
             document = Document(
-                f"doc-{number}", texts[of][start : spans[of][end - 1][1]], f"Abstract {of}", f"{of}",
+                f"doc-{number}",
+                texts[of][start : spans[of][end - 1][1]],
+                title=f"Abstract {of}",
+                source=f"{of}",
                 metadata={"number": number, "group": number % 100},
-            )  # fmt: skip
+            )
             rows = np.arange(firsts[of] + first, firsts[of] + end)
             chunk = Chunk.cut(document, 0, len(document.text), len(document.text.split()))
             bounds = [(0, end - first)]
@@ -174,7 +177,15 @@ def searched(
     times, found = [], []
     for number, query in enumerate(queries):
         filters = json.dumps(spec(number)) if spec else ""
-        request = PackRequest("bench", query, BUDGET, 3, "o200k_base", "relevance", filters)
+        request = PackRequest(
+            index="bench",
+            query=query,
+            budget_tokens=BUDGET,
+            max_chunks=3,
+            tokenizer="o200k_base",
+            ordering="relevance",
+            filters=filters,
+        )
         spent, last = 0.0, time.perf_counter()
 
         def mark(stage: str) -> None:

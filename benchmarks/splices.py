@@ -87,7 +87,9 @@ def documents(abstracts: Abstracts, num_documents: int, halves: Halves) -> Itera
         parts: list[str] = []
         while sum(map(len, parts)) < CHARS_A_DOCUMENT:
             parts.append(next(made))
-        yield Document(f"doc-{number}", "\n\n".join(parts), f"Document {number}", f"spliced:{number}")
+        yield Document(
+            f"doc-{number}", "\n\n".join(parts), title=f"Document {number}", source=f"spliced:{number}"
+        )
 
 
 def _texts(abstracts: Abstracts, halves: Halves) -> Iterator[str]:

@@ -29,7 +29,7 @@ def load_articles(first: int, end: int) -> tuple[list[Document], list[Question]]
         title = article["title"].replace("_", " ")
         for number, paragraph in enumerate(article["paragraphs"]):
             doc_id = f"{article['title']}/{number}"
-            documents.append(Document(doc_id, paragraph["context"], title, f"squad:{doc_id}"))
+            documents.append(Document(doc_id, paragraph["context"], title=title, source=f"squad:{doc_id}"))
             questions.extend(
                 Question(qa["question"].strip(), qa["answers"][0]["text"], doc_id)
                 for qa in paragraph["qas"]

@@ -28,7 +28,7 @@ from benchmarks.switches import add_switches, runs_asked, spelled
 from contextsvc.errors import ContextError
 from contextsvc.indexing.build import IndexParts, build_index
 from contextsvc.records.documents import Document
-from contextsvc.service.engine import Ask, Engine
+from contextsvc.service.engine import Engine
 from contextsvc.settings import Settings
 from contextsvc.wiring import build_embedder, build_engine, build_index_parts
 
@@ -45,7 +45,9 @@ def paragraphs(folder: Path) -> Iterator[Document]:
         for number, paragraph in enumerate(re.split(r"\n\s*\n", text)):
             if len(paragraph) >= 80:
                 source = path.relative_to(folder).as_posix()
-                yield Document(f"{source}#{number}", paragraph, path.stem, source, "markdown")
+                yield Document(
+                    f"{source}#{number}", paragraph, title=path.stem, source=source, format="markdown"
+                )
 
 
 def updated(engine: Engine, documents: list[Document], numbers: range) -> list[float]:
@@ -87,7 +89,7 @@ class Readers:
         while not self._stop.is_set():
             started = time.perf_counter()
             try:
-                pack = self._engine.context(Ask("docs", self._queries[number % len(self._queries)], 800))
+                pack = self._engine.context("docs", self._queries[number % len(self._queries)], 800)
                 self.generations.add(pack["generation"])
             except ContextError as error:
                 self.errors.append(str(error))

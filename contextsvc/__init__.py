@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from contextsvc.records.documents import Document
     from contextsvc.settings import Settings
     from contextsvc.wiring.interface import (
-        BuildResult,
+        BuiltIndex,
         IndexHandle,
         PackOptions,
         build,
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
-    "BuildResult",
+    "BuiltIndex",
     "Document",
     "IndexHandle",
     "PackOptions",

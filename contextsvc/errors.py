@@ -2,7 +2,8 @@
 
     ContextError
     |- UserError                the caller can mend it: exit code 1, HTTP 4xx
-    |  |- SettingError          a setting or a named choice that does not exist or does not fit
+    |  |- SettingError          a setting of the process that does not exist or does not fit: HTTP 500
+    |  |- UnknownChoice         a request names a tokenizer or an ordering that does not exist
     |  |- InvalidRequest        a query, budget or filter out of its range
     |  |- BudgetTooSmall        no single chunk fits; names the smallest budget that would do
     |  |- UnknownIndex          no such index under the root
@@ -24,11 +25,24 @@
 A message says what was found, what was expected and, where one exists, the command that helps.
 """
 
+from collections.abc import Iterable
+
+_SEE_LOG = "its log has the details"
+
 
 class ContextError(Exception):
     """Root of the tree; `code` is the stable name a program may match on."""
 
     code = "context_error"
+
+    @property
+    def public_text(self) -> str:
+        """Message for a caller over HTTP.
+
+        It names no path of the server, and no index, pack or document that the caller did not name. The
+        service's log has the whole message.
+        """
+        return str(self)
 
 
 class UserError(ContextError):
@@ -38,9 +52,23 @@ class UserError(ContextError):
 
 
 class SettingError(UserError):
-    """A setting or a named choice does not exist or does not fit."""
+    """A setting of the process does not exist or does not fit. Over HTTP this is no error of the caller."""
 
     code = "invalid_setting"
+
+    @property
+    def public_text(self) -> str:
+        """Message without the setting's value, which may be a path."""
+        return f"the service is not set up right; {_SEE_LOG}"
+
+
+class UnknownChoice(UserError):
+    """A request names a tokenizer, an ordering or another option that does not exist."""
+
+    code = "unknown_choice"
+
+    def __init__(self, what: str, name: str, known: Iterable[str]) -> None:
+        super().__init__(f"unknown {what} {name[:200]!r}; choose from {', '.join(sorted(known))}")
 
 
 class InvalidRequest(UserError):
@@ -53,8 +81,8 @@ class BudgetTooSmall(UserError):
     """No single chunk fits the budget.
 
     Attributes:
-        budget_tokens: What was asked for.
-        smallest_tokens: The smallest budget that holds one of the chunks found.
+        budget_tokens: Budget of the request.
+        smallest_tokens: Smallest budget that holds one of the chunks found.
     """
 
     code = "budget_too_small"
@@ -69,7 +97,7 @@ class BudgetTooSmall(UserError):
 
 
 class UnknownIndex(UserError):
-    """There is no such index under the root."""
+    """The root holds no index of that name."""
 
     code = "unknown_index"
 
@@ -81,9 +109,14 @@ class UnknownIndex(UserError):
         )
         self.name = name
 
+    @property
+    def public_text(self) -> str:
+        """Message without the root and without the names of other indexes."""
+        return f"no index {self.name[:200]!r}; GET /v1/indexes lists those there are"
+
 
 class UnknownDocument(UserError):
-    """There is no such document in the index, nor among what waits for the next publish."""
+    """The document is neither in the index nor among the changes that wait for the next publish."""
 
     code = "unknown_document"
 
@@ -93,14 +126,14 @@ class UnknownDocument(UserError):
 
 
 class UnknownPack(UserError):
-    """There is no such pack in the cache."""
+    """The cache holds no such pack."""
 
     code = "unknown_pack"
 
     def __init__(self, pack_id: str) -> None:
         super().__init__(
-            f"no pack {pack_id!r} is kept: it was never made here, has been evicted, or the cache "
-            f"is off; ask for it again with POST /v1/context"
+            f"no pack {pack_id[:200]!r} is kept: it was never made here, was deleted or evicted, or the "
+            f"cache is off; ask for it again with POST /v1/context"
         )
         self.pack_id = pack_id
 
@@ -135,6 +168,11 @@ class MissingAsset(UserError):
 
     code = "missing_asset"
 
+    @property
+    def public_text(self) -> str:
+        """Message without the folder."""
+        return f"a model or data file of the service is missing; {_SEE_LOG}"
+
 
 class MissingExtra(UserError):
     """An optional dependency is not installed.
@@ -155,6 +193,11 @@ class Fault(ContextError):
 
     code = "fault"
 
+    @property
+    def public_text(self) -> str:
+        """Message without details: faults quote the operating system, which names paths."""
+        return f"the service failed ({self.code}); {_SEE_LOG}"
+
 
 class CorruptIndex(Fault):
     """Files of a generation differ from its manifest, or the manifest cannot be read."""
@@ -168,6 +211,11 @@ class CorruptIndex(Fault):
         )
         self.name = name
         self.problems = problems
+
+    @property
+    def public_text(self) -> str:
+        """Message without the problems."""
+        return f"index {self.name!r} is damaged; the service's log names the files"
 
 
 class CorruptAsset(Fault):
@@ -202,7 +250,7 @@ class Overloaded(ContextError):
 
     Attributes:
         waited: True when the request waited its full time (503), False when the queue was full (429).
-        retry_after_seconds: When to come back.
+        retry_after_seconds: Time after which to try again.
     """
 
     code = "overloaded"

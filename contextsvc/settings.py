@@ -188,6 +188,7 @@ class Settings:
     ordering: str = setting("relevance", "order of the chunks", one_of("relevance", "document", "edges"))
 
     cache: bool = setting(True, "storage of query vectors, packs and measurements on disk")
+    drop_packs: bool = setting(False, "deletion of packs whose generation is removed")
     cache_bytes: int = setting(1_000_000_000, "size above which the cache evicts", at_least(1))
 
     answer_max_tokens: int = setting(

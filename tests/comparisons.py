@@ -6,7 +6,7 @@ from contextsvc.measuring.comparison import Comparison, Configuration, Observati
 from contextsvc.measuring.records import Controls, Threshold, Utilization, Verdict, VerdictName
 from contextsvc.ports.reading import Cost
 
-THRESHOLD = Threshold(0.1, 0.05, 0.2, 200, "by hand")
+THRESHOLD = Threshold(eps=0.1, low=0.05, high=0.2, num_placebos=200, origin="by hand")
 
 
 def utilization(
@@ -21,16 +21,39 @@ def utilization(
         "live": 0.5, "redundant": 0.4, "dead": 0.0, "harmful": -0.3, "unmeasured": None,
     }  # fmt: skip
     return Utilization(
-        pack_id="p1", score=score, strict_score=score, interval=(0.2, 0.4),
+        pack_id="p1",
+        score=score,
+        strict_score=score,
+        interval=(0.2, 0.4),
         verdicts=tuple(
-            Verdict(f"doc{number}@0-9", effects[name], effects[name], name, tokens)
+            Verdict(
+                chunk_id=f"doc{number}@0-9",
+                effect=effects[name],
+                necessity=effects[name],
+                verdict=name,
+                num_tokens=tokens,
+            )
             for number, (name, tokens) in enumerate(verdicts)
         ),
-        sentences=(), threshold=threshold,
-        controls=Controls(-1.0, -2.0, None, depends, -1.0, sufficient, (0.0, 0.2), 1),
-        target="42", target_kind="answer", outcome="log-probability", reader="reader-1",
-        method="masked subsets", cost=Cost(3, 400, 0.5),
-    )  # fmt: skip
+        sentences=(),
+        threshold=threshold,
+        controls=Controls(
+            full=-1.0,
+            no_context=-2.0,
+            unrelated=None,
+            depends_on_context=depends,
+            live_only=-1.0,
+            sufficient=sufficient,
+            placebo_effects=(0.0, 0.2),
+            num_placebos_live=1,
+        ),
+        target="42",
+        target_kind="answer",
+        outcome="log-probability",
+        reader="reader-1",
+        method="masked subsets",
+        cost=Cost(3, 400, 0.5),
+    )
 
 
 def observations(

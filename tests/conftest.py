@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from contextsvc.indexing.build import Built, build_index
+from contextsvc.indexing.build import BuildResult, build_index
 from contextsvc.records.documents import Document
 from contextsvc.storage.library import Library, LoadedIndex
 from contextsvc.wiring import open_search
 from tests.fakes.embedder import FakeEmbedder
 from tests.world import documents, fake_parts
 
-Build = Callable[..., Built]
+Build = Callable[..., BuildResult]
 
 # How long an example takes says how busy the machine is.
 settings.register_profile("untimed", deadline=None)
@@ -24,7 +24,7 @@ settings.load_profile("untimed")
 def build(tmp_path: Path) -> Build:
     """Builds an index named `pages` under tmp_path."""
 
-    def run(made: list[Document] | None = None, embedder: FakeEmbedder | None = None) -> Built:
+    def run(made: list[Document] | None = None, embedder: FakeEmbedder | None = None) -> BuildResult:
         return build_index(tmp_path, "pages", documents() if made is None else made, fake_parts(embedder))
 
     return run

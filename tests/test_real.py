@@ -90,12 +90,12 @@ def test_the_chunk_that_answers_is_live(client: TestClient) -> None:
 
 
 def test_limits_hold_for_a_sentence_of_50000_tokens(settings: Settings) -> None:
-    from contextsvc.indexing.segments import Seen, cut
+    from contextsvc.indexing.segments import BuildMemo, cut_documents
     from contextsvc.records.documents import Document
 
     parts = build_index_parts(settings)
     text = "snapshot " * 50_000
-    (sentences,) = cut([Document("d", text)], parts, Seen()).sentences
+    (sentences,) = cut_documents([Document("d", text)], parts, BuildMemo()).sentences
     pieces = [text[s.start : s.end] for s in sentences]
     assert max(parts.counter.count(pieces)) <= parts.max_tokens
     assert max(parts.embedder.count_tokens(pieces)) <= parts.embedder.max_tokens

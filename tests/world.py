@@ -53,7 +53,9 @@ LONG = 60.0
 def documents() -> list[Document]:
     """`PAGES` as documents; odd ones are `draft`."""
     return [
-        Document(name, text, name.title(), f"pages/{name}.txt", metadata={"draft": number % 2 == 1})
+        Document(
+            name, text, title=name.title(), source=f"pages/{name}.txt", metadata={"draft": number % 2 == 1}
+        )
         for number, (name, text) in enumerate(PAGES.items())
     ]
 
@@ -62,10 +64,15 @@ def fake_parts(embedder: FakeEmbedder | None = None) -> IndexParts:
     """Everything real but the model, the splitter and the tokenizer."""
     parser = PlainBlockParser()
     return IndexParts(
-        {"plain": parser, "markdown": parser}, FakeSentenceSplitter(), FakeTokenCounter(),
-        embedder or FakeEmbedder(), partial(write_search, settings=DEFAULTS), open_search,
-        min_tokens=4, max_tokens=40,
-    )  # fmt: skip
+        parsers={"plain": parser, "markdown": parser},
+        splitter=FakeSentenceSplitter(),
+        counter=FakeTokenCounter(),
+        embedder=embedder or FakeEmbedder(),
+        write_search=partial(write_search, settings=DEFAULTS),
+        open_search=open_search,
+        min_tokens=4,
+        max_tokens=40,
+    )
 
 
 def open_pages(root: Path) -> LoadedIndex:
@@ -104,9 +111,18 @@ def fake_pack(index: LoadedIndex, *names: str, query: str = QUERY) -> ContextPac
     tokens = unit_tokens(units, num_tokens, count)
     chunks = tuple(PackedChunk(candidate, n) for candidate, n in zip(candidates, tokens, strict=True))
     return ContextPack(
-        query, index.name, index.generation, "by hand", chunks, (), text, num_tokens, 1000,
-        "fake", "relevance",
-    )  # fmt: skip
+        query=query,
+        index=index.name,
+        generation=index.generation,
+        configuration="by hand",
+        chunks=chunks,
+        drops=(),
+        text=text,
+        num_tokens=num_tokens,
+        budget_tokens=1000,
+        tokenizer="fake",
+        ordering="relevance",
+    )
 
 
 def calibrations(
@@ -115,7 +131,13 @@ def calibrations(
     """For a measurer's reader and method, one a kind of target; all placebos alike give that threshold."""
     kinds: tuple[TargetKind, ...] = ("response", "answer")
     return tuple(
-        Calibration(measurer.reader.fingerprint, measurer.method, kind, "by hand", tuple(placebo_effects))
+        Calibration(
+            reader=measurer.reader.fingerprint,
+            method=measurer.method,
+            target_kind=kind,
+            origin="by hand",
+            placebo_effects=tuple(placebo_effects),
+        )
         for kind in kinds
     )
 
@@ -125,9 +147,15 @@ def fake_measurer(
 ) -> Measurer:
     """A measurer whose effects are exact, with a packaged threshold of 0.1 for both kinds of target."""
     bare = Measurer(
-        reader or FakeReader(), least_squares, (), num_placebos, num_subsets=4,
-        near_duplicate_similarity=0.95, limits=NO_LIMITS, seed=seed,
-    )  # fmt: skip
+        reader=reader or FakeReader(),
+        fit=least_squares,
+        packaged=(),
+        num_placebos=num_placebos,
+        num_subsets=4,
+        near_duplicate_similarity=0.95,
+        limits=NO_LIMITS,
+        seed=seed,
+    )
     made = replace(bare, **changed)  # type: ignore[arg-type]
     return made if "packaged" in changed else replace(made, packaged=calibrations(made))
 

@@ -1,7 +1,7 @@
 """All of them, the calibration that ships first: `python -m benchmarks.ablation`."""
 
-from benchmarks.ablation import calibration, choices, configurations, controls, hops, modes, placebos, speed
+from benchmarks.ablation import calibration, configurations, controls, hops, modes, placebos, speed
 
 if __name__ == "__main__":
-    for benchmark in (calibration, choices, modes, placebos, speed, controls, hops, configurations):
+    for benchmark in (calibration, modes, placebos, speed, controls, hops, configurations):
         benchmark.main()

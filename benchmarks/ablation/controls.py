@@ -26,7 +26,7 @@ from benchmarks.switches import Asked, asked_for
 from contextsvc.measuring.measurer import Measurer
 from contextsvc.measuring.records import Target, Utilization
 from contextsvc.ports.reading import Cost
-from contextsvc.service.engine import Ask, Engine
+from contextsvc.service.engine import Engine
 from contextsvc.storage.library import LoadedIndex
 
 COMMAND = "python -m benchmarks.ablation.controls"
@@ -42,7 +42,7 @@ def duplicates(
     copies = {entry.doc_id: number for number, entry in enumerate(index.corpus.entries)}
     found = []
     for question in questions:
-        request = engine.request(Ask(index.name, question.text, BUDGET))
+        request = engine.request(index.name, question.text, BUDGET)
         pack, _ = engine.assembler.assemble(index, request)
         numbers = [p.candidate.number for p in pack.chunks if not p.candidate.chunk.doc_id.endswith(COPY)]
         gold = next(iter(index.corpus.chunks_of(copies[question.doc_id])))
@@ -64,7 +64,7 @@ def wrong_index(questions: list[Question], num_abstracts: int) -> list[Utilizati
     with indexed("scifact", load_abstracts(num_abstracts), max_chunks=3) as (engine, index):
         measurer = measurer_of(engine)
         for question in questions:
-            request = engine.request(Ask(index.name, question.text, BUDGET))
+            request = engine.request(index.name, question.text, BUDGET)
             pack, _ = engine.assembler.assemble(index, request)
             found.append(measurer.measure(index, pack, Target(question.answer, "response")))
             progress(f"wrong index: {len(found)} of {len(questions)}")

@@ -34,7 +34,11 @@ def calibrated(measurer: Measurer, mode: str, index: LoadedIndex, packs: Sequenc
         effects.extend(measurer.placebo_effects(index, found.pack, target)[0])
         progress(f"{mode}: placebos of {number}/{len(packs)} packs")
     own = Calibration(
-        measurer.reader.fingerprint, measurer.method, "response", "SQuAD dev, packs of 6", tuple(effects)
+        reader=measurer.reader.fingerprint,
+        method=measurer.method,
+        target_kind="response",
+        origin="SQuAD dev, packs of 6",
+        placebo_effects=tuple(effects),
     )
     return replace(measurer, packaged=(own,))
 

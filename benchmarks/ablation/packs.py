@@ -14,7 +14,7 @@ from contextsvc.measuring.measurer import Measurer
 from contextsvc.records.documents import Document
 from contextsvc.records.packs import Candidate, ContextPack, PackedChunk
 from contextsvc.records.rendering import render_units, unit_tokens
-from contextsvc.service.engine import Ask, Engine
+from contextsvc.service.engine import Engine
 from contextsvc.settings import Settings
 from contextsvc.storage.library import LoadedIndex
 from contextsvc.wiring import build_engine, build_index_parts, build_measurer
@@ -99,7 +99,7 @@ def labelled_packs(
     """The first `size` questions whose gold document is in their pack, in the order given."""
     found: list[Labelled] = []
     for question in questions:
-        request = engine.request(Ask(index.name, question.text, BUDGET))
+        request = engine.request(index.name, question.text, BUDGET)
         pack, _ = engine.assembler.assemble(index, request)
         gold = tuple(packed.candidate.chunk.doc_id == question.doc_id for packed in pack.chunks)
         if any(gold) and len(pack.chunks) > 1:
@@ -124,10 +124,18 @@ def packed(engine: Engine, index: LoadedIndex, query: str, numbers: Sequence[int
     (num_tokens,) = count([text])
     tokens = unit_tokens(units, num_tokens, count)
     return ContextPack(
-        query, index.name, index.generation, "benchmark",
-        tuple(
+        query=query,
+        index=index.name,
+        generation=index.generation,
+        configuration="benchmark",
+        chunks=tuple(
             PackedChunk(Candidate(number, chunk, 1.0, rank), count)
             for rank, (number, chunk, count) in enumerate(zip(numbers, chunks, tokens, strict=True), start=1)
         ),
-        (), text, num_tokens, num_tokens, engine.settings.tokenizer, "document",
-    )  # fmt: skip
+        drops=(),
+        text=text,
+        num_tokens=num_tokens,
+        budget_tokens=num_tokens,
+        tokenizer=engine.settings.tokenizer,
+        ordering="document",
+    )

@@ -26,8 +26,9 @@ from benchmarks.ablation.packs import (
 from benchmarks.rows import Row, dataset, fingerprint, mean_row
 from benchmarks.squad import FILE, load_articles, sample
 from benchmarks.switches import asked_for
-from contextsvc.measuring.masks import subset_masks, telling_masks
-from contextsvc.measuring.measurer import Measurer, read_units
+from contextsvc.measuring.masks import required_masks, subset_masks
+from contextsvc.measuring.measurer import Measurer
+from contextsvc.measuring.prompts import read_units
 from contextsvc.measuring.records import Target
 from contextsvc.ports import Prompt, Reader
 from contextsvc.storage.library import LoadedIndex
@@ -42,7 +43,7 @@ Way = Callable[[Labelled], list[float]]
 
 def leave_one_out(reader: Reader, found: Labelled) -> list[float]:
     """Effects of the plain way: the pack, and the pack without each chunk."""
-    masks = np.delete(telling_masks(len(found.gold), 0)[: 2 + len(found.gold)], 1, axis=0)
+    masks = np.delete(required_masks(len(found.gold), 0)[: 2 + len(found.gold)], 1, axis=0)
     prompt = Prompt(read_units(found.pack), found.question.text)
     values = reader.score(prompt, masks, found.question.answer).values
     return [float(values[0] - value) for value in values[1:]]

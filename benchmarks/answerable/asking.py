@@ -16,7 +16,7 @@ from contextsvc.errors import ShapeError
 from contextsvc.indexing.build import build_index
 from contextsvc.packing.answerability import answer_score
 from contextsvc.packing.assembler import Assembler
-from contextsvc.packing.signals import best_sentences, sentence_scores
+from contextsvc.packing.signals import best_sentence_scores, sentence_scores
 from contextsvc.records.arrays import Float64Array
 from contextsvc.records.documents import Document
 from contextsvc.records.requests import PackRequest
@@ -81,13 +81,21 @@ class Asking:
         """
         s = self.settings
         said = json.dumps(filters) if filters else ""
-        request = PackRequest(self.index.name, text, BUDGET, s.max_chunks, s.tokenizer, s.ordering, said)
+        request = PackRequest(
+            index=self.index.name,
+            query=text,
+            budget_tokens=BUDGET,
+            max_chunks=s.max_chunks,
+            tokenizer=s.tokenizer,
+            ordering=s.ordering,
+            filters=said,
+        )
         pack = self.assembler.assemble(self.index, request)
         found = [(p.candidate.rank, p.candidate.chunk.chunk_id, p.candidate.score) for p in pack.chunks]
         found = sorted(found + [(drop.rank, drop.chunk_id, drop.score) for drop in pack.drops])
         ids = np.array([self.numbers[chunk_id] for _, chunk_id, _ in found], dtype=np.int64)
         (vector,) = self.assembler.embedder.embed_queries([text])
-        similarity = best_sentences(sentence_scores(self.index.corpus, ids, vector), ids)
+        similarity = best_sentence_scores(sentence_scores(self.index.corpus, ids, vector), ids)
         started = time.perf_counter()
         coverage = self.index.lexical.coverage(text, ids)
         score = answer_score(coverage, similarity)

@@ -14,7 +14,7 @@ from benchmarks.ablation.figures import Ranked, roc_area
 from benchmarks.answerable.asking import Evidence
 from benchmarks.rows import Row
 from contextsvc.measuring.statistics import ROUNDS, bootstrap
-from contextsvc.packing.answerability import LEXICAL, THRESHOLD
+from contextsvc.packing.answerability import COVERAGE_WEIGHT, THRESHOLD
 from contextsvc.records.arrays import Float64Array
 
 SEED = 43
@@ -168,4 +168,4 @@ def rows_of_thresholds(groups: Groups, near: Groups, shared: Mapping[str, Any]) 
 
 def chosen() -> dict[str, object]:
     """What shapes the score."""
-    return {"lexical": LEXICAL, "threshold": THRESHOLD, "allowed": ALLOWED}
+    return {"lexical": COVERAGE_WEIGHT, "threshold": THRESHOLD, "allowed": ALLOWED}

@@ -19,7 +19,7 @@ from contextsvc.indexing.build import build_index
 from contextsvc.ports import Embedder
 from contextsvc.records.arrays import Float32Array, Int64Array
 from contextsvc.records.requests import MAX_BUDGET_TOKENS
-from contextsvc.service.engine import Ask, Engine
+from contextsvc.service.engine import Engine
 from contextsvc.settings import Settings
 from contextsvc.storage.corpus import Corpus, windows_of
 from contextsvc.storage.corpus.smoothing import REACH, context_similarity
@@ -161,8 +161,8 @@ def by_engine(engine: Engine, index: LoadedIndex) -> Search:
     def search(questions: Sequence[str], k: int) -> list[list[int]]:
         found = []
         for question in questions:
-            ask = Ask(index.name, question, MAX_BUDGET_TOKENS, max_chunks=k)
-            pack, _ = engine.assembler.assemble(index, engine.request(ask))
+            request = engine.request(index.name, question, MAX_BUDGET_TOKENS, max_chunks=k)
+            pack, _ = engine.assembler.assemble(index, request)
             found.append([packed.candidate.number for packed in pack.chunks])
         return found
 

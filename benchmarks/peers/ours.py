@@ -11,7 +11,7 @@ import numpy as np
 from benchmarks.peers.protocol import Passage, Text
 from contextsvc.errors import BudgetTooSmall
 from contextsvc.indexing.build import build_index
-from contextsvc.indexing.deduplication import DuplicateWatch
+from contextsvc.indexing.deduplication import Deduplicator
 from contextsvc.records.arrays import Float32Array
 from contextsvc.records.documents import Chunk, Document, Format
 from contextsvc.records.requests import MAX_BUDGET_TOKENS, MAX_CHUNKS, PackRequest
@@ -24,7 +24,7 @@ from contextsvc.wiring import (
     build_assembler,
     build_embedder,
     build_index_parts,
-    make_likeness,
+    make_near_duplicate_index,
     open_search,
 )
 
@@ -53,15 +53,17 @@ class Ours:
     def build(self, documents: Iterable[Text]) -> int:
         """As the `Side` says; documents are read one by one."""
         read = (
-            Document(text.doc_id, text.text, text.title, text.doc_id, cast(Format, text.format))
+            Document(
+                text.doc_id, text.text, title=text.title, source=text.doc_id, format=cast(Format, text.format)
+            )
             for text in documents
         )
         return self._build(_NAME, read)
 
     def _build(self, name: str, documents: Iterable[Document]) -> int:
         least = self._settings.duplicate_likeness
-        watch = DuplicateWatch(least, make_likeness(least), keep_one=False)
-        return build_index(self._root, name, documents, self._parts, watch=watch).manifest.num_chunks
+        watch = Deduplicator(least, make_near_duplicate_index(least), keep_one=False)
+        return build_index(self._root, name, documents, self._parts, deduplicator=watch).manifest.num_chunks
 
     def embedded(self) -> Iterator[str]:
         """Every distinct sentence and title once, in order of first occurrence."""
@@ -81,7 +83,14 @@ class Ours:
     def ask(self, query: str, k: int) -> list[Passage]:
         """Candidates by rank, whether they went into the pack or were left out."""
         index = self._library.get(_NAME)
-        request = PackRequest(_NAME, query, MAX_BUDGET_TOKENS, k, INDEX_TOKENIZER, "relevance")
+        request = PackRequest(
+            index=_NAME,
+            query=query,
+            budget_tokens=MAX_BUDGET_TOKENS,
+            max_chunks=k,
+            tokenizer=INDEX_TOKENIZER,
+            ordering="relevance",
+        )
         pack = self._assembler.assemble(index, request, lambda _: None)
         packed = [packed.candidate for packed in pack.chunks]
         found = [(c.rank, c.chunk.doc_id, c.chunk.start, c.chunk.end, c.score) for c in packed]
@@ -98,12 +107,12 @@ class Ours:
         """What a request gets that lets the budget alone limit it; empty where not one chunk fits."""
         s, index = self._settings, self._library.get(_NAME)
         request = PackRequest(
-            _NAME,
-            query,
-            budget_tokens,
-            MAX_CHUNKS,
-            INDEX_TOKENIZER,
-            s.ordering,
+            index=_NAME,
+            query=query,
+            budget_tokens=budget_tokens,
+            max_chunks=MAX_CHUNKS,
+            tokenizer=INDEX_TOKENIZER,
+            ordering=s.ordering,
             trim=self._trim,
         )
         try:

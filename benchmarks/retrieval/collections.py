@@ -93,7 +93,8 @@ def load(name: str) -> Collection:
 def _documents(folder: Path) -> list[Document]:
     entries = [entry for entry in read_lines(folder / "corpus.jsonl") if entry["text"] or entry["title"]]
     return [
-        Document(e["_id"], e["text"] or e["title"], e["title"], f"{folder.name}:{e['_id']}") for e in entries
+        Document(e["_id"], e["text"] or e["title"], title=e["title"], source=f"{folder.name}:{e['_id']}")
+        for e in entries
     ]
 
 

@@ -1,1 +1,1 @@
-"""One library a file; each module implements a port."""
+"""Implementations of the ports; each module wraps one library."""

@@ -1,4 +1,4 @@
-"""The HTTP application, built from parts it is given."""
+"""The HTTP application."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -9,19 +9,22 @@ from starlette.exceptions import HTTPException
 
 from contextsvc import __version__
 from contextsvc.api.documents import documents
-from contextsvc.api.limits import BodyLimit
-from contextsvc.api.problems import invalid, refuse, unknown, unrouted
-from contextsvc.api.routes import routes
+from contextsvc.api.health import health
+from contextsvc.api.indexes import indexes
+from contextsvc.api.packs import packs
+from contextsvc.api.problems import BodyLimit, client_gone, invalid, refuse, unknown, unrouted
+from contextsvc.api.utilization import utilization
 from contextsvc.errors import ContextError
 from contextsvc.service.engine import Engine
+from contextsvc.service.slots import ClientGone
 
 
 def create_app(build: Callable[[], Engine], max_body_bytes: int = 20_000_000) -> FastAPI:
-    """The application.
+    """Make the application.
 
     Args:
-        build: Makes the engine, once, when the service starts: models load there, and every index
-            that can be opened is.
+        build: Makes the engine, once, when the service starts. Models load there, and every index that can be
+            opened is opened before the first request.
         max_body_bytes: Longest request body.
     """
 
@@ -29,10 +32,11 @@ def create_app(build: Callable[[], Engine], max_body_bytes: int = 20_000_000) ->
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         engine = build()
         app.state.engine = engine
-        engine.indexes()
+        engine.readiness.start()
         if engine.background:
             engine.background.start()
         yield
+        engine.readiness.stop()
         if engine.background:
             engine.background.stop(timeout_seconds=5.0)
 
@@ -41,14 +45,15 @@ def create_app(build: Callable[[], Engine], max_body_bytes: int = 20_000_000) ->
         version=__version__,
         description="Token-budgeted context packs with measured context utilization.",
         lifespan=lifespan,
-        docs_url=None,  # its page loads scripts from elsewhere, which a closed network cannot
+        docs_url=None,  # its page loads scripts from another host, which a closed network cannot
         redoc_url=None,
     )
     app.add_exception_handler(ContextError, refuse)
+    app.add_exception_handler(ClientGone, client_gone)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, unrouted)
     app.add_exception_handler(Exception, unknown)
     app.add_middleware(BodyLimit, max_bytes=max_body_bytes)
-    app.include_router(routes)
-    app.include_router(documents)
+    for router in (packs, utilization, indexes, documents, health):
+        app.include_router(router)
     return app

@@ -1,14 +1,15 @@
-"""Error -> status and `application/problem+json` (RFC 9457), in one table."""
+"""Refusals: errors as problem documents (RFC 9457), and the limit on the length of a body."""
 
 import logging
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
-from fastapi import Request
+from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from contextsvc.errors import (
     BudgetTooSmall,
@@ -21,6 +22,7 @@ from contextsvc.errors import (
     MissingExtra,
     Overloaded,
     SettingError,
+    UnknownChoice,
     UnknownDocument,
     UnknownIndex,
     UnknownPack,
@@ -28,6 +30,9 @@ from contextsvc.errors import (
 )
 
 MEDIA_TYPE = "application/problem+json"
+CLIENT_GONE = 499
+"""Status for the access log; the client does not see it."""
+
 log = logging.getLogger("contextsvc.api")
 
 STATUS: Mapping[type[ContextError], int] = {
@@ -38,7 +43,8 @@ STATUS: Mapping[type[ContextError], int] = {
     IndexMismatch: 409,
     InvalidRequest: 422,
     BudgetTooSmall: 422,
-    SettingError: 422,
+    UnknownChoice: 422,
+    SettingError: 500,
     MissingAsset: 503,
     MissingExtra: 503,
     Overloaded: 429,
@@ -49,7 +55,7 @@ STATUS: Mapping[type[ContextError], int] = {
 
 
 def status_of(error: ContextError) -> int:
-    """The status of the nearest class in the table."""
+    """Status of the nearest class in the table."""
     if isinstance(error, Overloaded) and error.waited:
         return 503
     return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
@@ -58,7 +64,7 @@ def status_of(error: ContextError) -> int:
 def problem(
     status: int, code: str, detail: str, headers: dict[str, str] | None = None, **more: Any
 ) -> JSONResponse:
-    """A problem document; `type` is a stable name, not a page."""
+    """Make a problem document; its `type` is a stable name, not the address of a page."""
     body = {
         "type": f"urn:contextsvc:{code}",
         "title": HTTPStatus(status).phrase,
@@ -71,20 +77,22 @@ def problem(
 
 
 def refuse(_: Request, error: Exception) -> JSONResponse:
-    """A refusal of this package: its message is meant for the caller."""
+    """Answer an error of this package with its public text; the log has the whole text."""
     assert isinstance(error, ContextError)
-    status = status_of(error)
-    if status >= 500:
+    status, detail = status_of(error), error.public_text
+    if status >= 500 and not isinstance(error, Overloaded):
         log.error("%s: %s", error.code, error)
+    elif detail != str(error):
+        log.info("%s: %s", error.code, error)
     if isinstance(error, Overloaded):
-        return problem(status, error.code, str(error), {"Retry-After": str(error.retry_after_seconds)})
+        return problem(status, error.code, detail, {"Retry-After": str(error.retry_after_seconds)})
     if isinstance(error, BudgetTooSmall):
-        return problem(status, error.code, str(error), smallest_budget_tokens=error.smallest_tokens)
-    return problem(status, error.code, str(error))
+        return problem(status, error.code, detail, smallest_budget_tokens=error.smallest_tokens)
+    return problem(status, error.code, detail)
 
 
 def invalid(_: Request, error: Exception) -> JSONResponse:
-    """A body that does not fit the schema: where and why, without echoing it."""
+    """Answer a body that does not fit the schema: where and why, without repeating its values."""
     assert isinstance(error, RequestValidationError)
     errors = [
         {"where": ".".join(str(part) for part in found["loc"]), "why": found["msg"]}
@@ -95,15 +103,53 @@ def invalid(_: Request, error: Exception) -> JSONResponse:
 
 
 def unrouted(_: Request, error: Exception) -> JSONResponse:
-    """What the framework itself refuses: no such route, no such method."""
+    """Answer what the framework itself refuses: no such route, no such method."""
     assert isinstance(error, HTTPException)
-    # Named here: versions of Python differ in the phrase.
+    # Named here, because versions of Python differ in the phrase.
     known = {413: "content_too_large"}
     code = known.get(error.status_code) or HTTPStatus(error.status_code).phrase.lower().replace(" ", "_")
     return problem(error.status_code, code, str(error.detail), dict(error.headers or {}))
 
 
 def unknown(request: Request, error: Exception) -> JSONResponse:
-    """Anything else is a defect: logged whole, told without details."""
+    """Answer any other exception without details; it is a defect, and the log has all of it."""
     log.error("unexpected %s on %s", type(error).__name__, request.url.path, exc_info=error)
     return problem(500, "internal_error", "an unexpected error; the service's log has the details")
+
+
+def client_gone(_: Request, __: Exception) -> Response:
+    """Answer nobody: the client closed its connection while its request waited."""
+    return Response(status_code=CLIENT_GONE)
+
+
+class BodyLimit:
+    """Refuse a longer body with 413: by its header before it is read, else as soon as it is too long."""
+
+    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+        self._app, self._max_bytes = app, max_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one ASGI connection."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        length = dict(scope["headers"]).get(b"content-length", b"0")
+        if length.isdigit() and int(length) > self._max_bytes:
+            await problem(413, "content_too_large", self._reason)(scope, receive, send)
+            return
+        num_bytes = 0
+
+        async def counted() -> Message:
+            nonlocal num_bytes
+            message = await receive()
+            num_bytes += len(message.get("body", b""))
+            if num_bytes > self._max_bytes:
+                # The application is reading the body; its handler of refusals answers this.
+                raise HTTPException(413, self._reason)
+            return message
+
+        await self._app(scope, counted, send)
+
+    @property
+    def _reason(self) -> str:
+        return f"the body is longer than {self._max_bytes} bytes; CONTEXTSVC_MAX_BODY_BYTES raises the limit"

@@ -1,4 +1,4 @@
-"""Where an asset lies and whether it is whole."""
+"""Folder of an asset: its path, its record and the verification of its files."""
 
 import hashlib
 import json
@@ -7,22 +7,22 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from contextsvc.assets.registry import ASSETS, Asset, Pin, named
+from contextsvc.assets.registry import ASSETS, Asset, Pin, find_asset
 from contextsvc.errors import CorruptAsset, MissingAsset
 
-MANIFEST = "asset.json"
+RECORD_FILE = "asset.json"
 
 State = Literal["absent", "present", "damaged"]
 
 
 @dataclass(frozen=True, slots=True)
-class Manifest:
-    """What a folder holds.
+class PullRecord:
+    """Record of a pull, stored in the asset's folder as `asset.json`.
 
     Attributes:
-        pinned: `Asset.sha256` at the time of the pull; another one now means another version.
-        source: Where the files came from.
-        files: What is published; for a prepared asset these are not the pinned files.
+        pinned: `Asset.sha256` at the time of the pull; a different value now means another version.
+        source: Name of the source of the files.
+        files: Published files; for a prepared asset these differ from the pinned ones.
     """
 
     pinned: str
@@ -30,16 +30,16 @@ class Manifest:
     files: Mapping[str, Pin]
 
     def write(self, folder: Path) -> None:
-        """Into the folder, beside the files."""
+        """Write the record into the folder, beside the files."""
         files = {member: asdict(pin) for member, pin in sorted(self.files.items())}
         content = {"pinned": self.pinned, "source": self.source, "files": files}
-        (folder / MANIFEST).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        (folder / RECORD_FILE).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
     @classmethod
-    def read(cls, folder: Path) -> "Manifest | None":
-        """None when there is none that can be read."""
+    def read(cls, folder: Path) -> "PullRecord | None":
+        """Read the record of a folder; None if it is missing or cannot be read."""
         try:
-            content = json.loads((folder / MANIFEST).read_text("utf-8"))
+            content = json.loads((folder / RECORD_FILE).read_text("utf-8"))
             files = {str(member): Pin(**pin) for member, pin in content["files"].items()}
             return cls(str(content["pinned"]), str(content["source"]), files)
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
@@ -47,68 +47,69 @@ class Manifest:
 
 
 def folder_of(home: Path, asset: Asset) -> Path:
-    """Where the asset lies or would lie."""
+    """Folder of an asset, pulled or not."""
     return home / "assets" / asset.name
 
 
 def locate(home: Path, name: str, registry: Mapping[str, Asset] = ASSETS) -> Path:
-    """Folder of a pulled asset. Cheap: compares names and sizes; `state` hashes.
+    """Folder of a pulled asset. It compares names and sizes only; `state` also hashes.
 
     Raises:
-        MissingAsset: it was never pulled, is another version, or files are gone or cut short.
-        SettingError: no asset has that name.
+        MissingAsset: the asset was never pulled, has another version, or a file is missing or has another
+            size.
+        SettingError: the name is unknown.
     """
-    asset = named(name, registry)
+    asset = find_asset(name, registry)
     folder = folder_of(home, asset)
     command = f"contextsvc assets pull {name}"
-    manifest = Manifest.read(folder)
-    if manifest is None:
+    record = PullRecord.read(folder)
+    if record is None:
         raise MissingAsset(f"asset {name!r} is not in {folder}; pull it: {command}")
-    if manifest.pinned != asset.sha256:
+    if record.pinned != asset.sha256:
         raise MissingAsset(
-            f"{folder} holds another version of {name!r} than the pinned one; pull it: {command}"
+            f"{folder} holds another version of {name!r} than the expected one; pull it: {command}"
         )
-    for member, pin in manifest.files.items():
+    for member, pin in record.files.items():
         path = folder / member
         found = path.stat().st_size if path.is_file() else None
         if found != pin.size_bytes:
-            what = "is gone" if found is None else f"has {found} bytes, expected {pin.size_bytes}"
+            what = "is missing" if found is None else f"has {found} bytes, expected {pin.size_bytes}"
             raise MissingAsset(f"{path} {what}; pull it again: {command}")
     return folder
 
 
 def state(home: Path, name: str, registry: Mapping[str, Asset] = ASSETS) -> State:
-    """Whether an asset is there and whole; hashes every file. Another version counts as absent.
+    """State of an asset; every file is hashed. Another version counts as absent.
 
     Raises:
-        SettingError: no asset has that name.
+        SettingError: the name is unknown.
     """
-    asset = named(name, registry)
+    asset = find_asset(name, registry)
     folder = folder_of(home, asset)
-    manifest = Manifest.read(folder)
-    if manifest is None:
+    record = PullRecord.read(folder)
+    if record is None:
         return "damaged" if folder.exists() else "absent"
-    if manifest.pinned != asset.sha256:
+    if record.pinned != asset.sha256:
         return "absent"
     try:
-        # The manifest could have been edited; it is believed only where the registry has no pins.
-        verify(folder, manifest.files if asset.preparation else asset.files)
+        # The record may have been edited, so it is used only if the registry has no pins for the files.
+        verify(folder, record.files if asset.preparation else asset.files)
     except CorruptAsset:
         return "damaged"
     return "present"
 
 
 def origin(home: Path, name: str, registry: Mapping[str, Asset] = ASSETS) -> str:
-    """The source that a pulled asset came from; empty when none is there."""
-    manifest = Manifest.read(folder_of(home, named(name, registry)))
-    return manifest.source if manifest else ""
+    """Name of the source that a pulled asset came from; empty if it was not pulled."""
+    record = PullRecord.read(folder_of(home, find_asset(name, registry)))
+    return record.source if record else ""
 
 
 def verify(folder: Path, files: Mapping[str, Pin]) -> None:
-    """Compare every file with its pin; files without one are ignored.
+    """Compare every pinned file with its pin; other files are ignored.
 
     Raises:
-        CorruptAsset: naming the first file that differs, what was found and what was expected.
+        CorruptAsset: a file differs; the error has the file, the found and the expected hash.
     """
     for member, expected in files.items():
         path = folder / member
@@ -123,6 +124,6 @@ def verify(folder: Path, files: Mapping[str, Pin]) -> None:
 
 
 def pin_of(path: Path) -> Pin:
-    """What a file is."""
+    """Pin of a file: its SHA-256 and its size."""
     with path.open("rb") as file:
         return Pin(hashlib.file_digest(file, "sha256").hexdigest(), path.stat().st_size)

@@ -1,4 +1,4 @@
-"""How an asset gets into the home folder: fetched aside, verified, prepared, published by one rename."""
+"""Pull an asset into the home folder: fetch into a part folder, verify, prepare, publish by a rename."""
 
 import fcntl
 import os
@@ -12,36 +12,46 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol
 
-from contextsvc.assets.folder import Manifest, folder_of, pin_of, state, verify
-from contextsvc.assets.registry import ASSETS, Asset, Pin, named
+from contextsvc.assets.folder import PullRecord, folder_of, pin_of, state, verify
+from contextsvc.assets.registry import ASSETS, Asset, Pin, find_asset
 from contextsvc.errors import CorruptAsset, Fault, MissingAsset, SettingError
 
-Report = Callable[[str], None]
+Notify = Callable[[str], None]
+"""Receives lines of progress for the user."""
+
 Preparation = Callable[[Path, Path], None]
-"""Writes what is published (second folder) from the verified files (first folder)."""
+"""Writes the files to publish into the second folder, from the verified files of the first folder."""
 
 
 class AssetSource(Protocol):
-    """A place that assets come from."""
+    """A source of assets, such as a package index or a model hub."""
 
     @property
     def name(self) -> str:
-        """For people."""
+        """Display name."""
         ...
 
     def fetch(self, asset: Asset, into: Path) -> None:
         """Put the asset's files into an empty folder. The caller verifies them.
 
         Raises:
-            MissingAsset: the source does not answer or does not hold the asset.
-            CorruptAsset: what it holds is seen to differ.
+            MissingAsset: the source does not answer or does not have the asset.
+            CorruptAsset: the source's files differ from the pins.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Pulled:
-    """What a pull did; `size_bytes` is what now lies in `folder`."""
+    """Result of a pull.
+
+    Attributes:
+        name: Name of the asset.
+        folder: Its folder.
+        source: Name of the source, or `already there`.
+        seconds: Duration of the pull.
+        size_bytes: Total size of the published files.
+    """
 
     name: str
     folder: Path
@@ -54,43 +64,50 @@ def pull(
     home: Path,
     name: str,
     sources: Sequence[AssetSource],
-    report: Report,
+    notify: Notify,
     preparations: Mapping[str, Preparation] = MappingProxyType({}),
     registry: Mapping[str, Asset] = ASSETS,
 ) -> Pulled:
-    """Bring an asset into `home` unless it is there and whole; a damaged one is replaced.
+    """Pull an asset into `home` unless it is present; a damaged one is replaced.
 
-    Sources are tried in order; one whose files differ from the pins is passed over like one that does
-    not answer. `report` gets a line for each that did not serve. One process at a time pulls an asset;
-    another waits and then finds it there.
+    One process at a time pulls an asset; others wait and then find it present.
+
+    Args:
+        home: Home folder of the service.
+        name: Name of the asset.
+        sources: Sources in order of preference. A source that fails, or whose files differ from the pins, is
+            skipped.
+        notify: Receives a line for each skipped source.
+        preparations: Preparations by name.
+        registry: Known assets by name.
 
     Raises:
-        MissingAsset: no source had it.
-        CorruptAsset: none had the pinned files, or the preparation failed its own check.
+        MissingAsset: no source has the asset.
+        CorruptAsset: no source has the pinned files, or the preparation failed its own check.
         SettingError: the name or its preparation is unknown.
         Fault: `home` cannot be written.
     """
-    asset = named(name, registry)
+    asset = find_asset(name, registry)
     if asset.preparation and asset.preparation not in preparations:
         known = ", ".join(preparations) or "none"
         raise SettingError(f"asset {name!r} needs the preparation {asset.preparation!r}; given: {known}")
     started = time.monotonic()
     folder = folder_of(home, asset)
     try:
-        with _locked(folder, lambda: report(f"{name}: waiting for another pull of it")):
+        with _locked(folder, lambda: notify(f"{name}: waiting for another pull of it")):
             source = "already there"
             if state(home, name, registry) != "present":
-                source = _install(asset, folder, sources, report, preparations.get(asset.preparation))
+                source = _install(asset, folder, sources, notify, preparations.get(asset.preparation))
     except OSError as error:
         raise Fault(f"asset {name!r} cannot be written to {folder}: {error}") from error
-    manifest = Manifest.read(folder)
-    size_bytes = sum(pin.size_bytes for pin in manifest.files.values()) if manifest else 0
+    record = PullRecord.read(folder)
+    size_bytes = sum(pin.size_bytes for pin in record.files.values()) if record else 0
     return Pulled(name, folder, source, time.monotonic() - started, size_bytes)
 
 
 @contextmanager
 def _locked(folder: Path, waiting: Callable[[], None]) -> Iterator[None]:
-    """Hold the asset's lock. A file lock, not a pid file: the kernel drops it when its holder is killed."""
+    """Context that holds the asset's file lock, which the kernel releases if the process is killed."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     with (folder.parent / f".{folder.name}.lock").open("w") as lock:
         try:
@@ -102,21 +119,21 @@ def _locked(folder: Path, waiting: Callable[[], None]) -> Iterator[None]:
 
 
 def _install(
-    asset: Asset, folder: Path, sources: Sequence[AssetSource], report: Report, prepare: Preparation | None
+    asset: Asset, folder: Path, sources: Sequence[AssetSource], notify: Notify, prepare: Preparation | None
 ) -> str:
-    """The source used. The lock is held, so any scratch folder found belongs to a pull that died."""
+    """Install the asset; the name of its source. The lock is held, so old part folders are leftovers."""
     for leftover in folder.parent.glob(f".{asset.name}.*.part"):
         shutil.rmtree(leftover)
     with tempfile.TemporaryDirectory(prefix=f".{asset.name}.", suffix=".part", dir=folder.parent) as name:
         fetched, ready, old = (Path(name) / part for part in ("fetched", "ready", "old"))
-        source = _fetch(asset, fetched, sources, report)
+        source = _fetch(asset, fetched, sources, notify)
         ready.mkdir()
         if prepare is not None and asset.preparation:
-            report(f"{asset.name}: preparing ({asset.preparation})")
+            notify(f"{asset.name}: preparing ({asset.preparation})")
             prepare(fetched, ready)
         else:
             _move(asset.files, fetched, ready)
-        Manifest(asset.sha256, source, _pins(ready)).write(ready)
+        PullRecord(asset.sha256, source, _pins(ready)).write(ready)
         _settle(ready)
         if folder.exists():  # a rename does not replace a folder that holds files
             folder.replace(old)
@@ -124,7 +141,7 @@ def _install(
     return source
 
 
-def _fetch(asset: Asset, into: Path, sources: Sequence[AssetSource], report: Report) -> str:
+def _fetch(asset: Asset, into: Path, sources: Sequence[AssetSource], notify: Notify) -> str:
     tried: list[str] = []
     error: type[MissingAsset | CorruptAsset] = MissingAsset
     for source in sources:
@@ -136,15 +153,16 @@ def _fetch(asset: Asset, into: Path, sources: Sequence[AssetSource], report: Rep
         except (MissingAsset, CorruptAsset) as reason:
             error = CorruptAsset if isinstance(reason, CorruptAsset) else error
             tried.append(f"{source.name}: {reason}")
-            report(f"{asset.name}: {tried[-1]}")
+            notify(f"{asset.name}: {tried[-1]}")
         shutil.rmtree(into)
     raise error(
-        f"asset {asset.name!r} was not pulled, nothing was kept; {'; '.join(tried) or 'no source given'}"
+        f"asset {asset.name!r} could not be pulled, and nothing was changed; "
+        f"{'; '.join(tried) or 'no source given'}"
     )
 
 
 def _move(files: Mapping[str, Pin], fetched: Path, ready: Path) -> None:
-    """The pinned files alone: a source may leave files of its own beside them."""
+    """Move only the pinned files, because a source may leave other files beside them."""
     for member in files:
         target = ready / member
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -157,8 +175,11 @@ def _pins(folder: Path) -> dict[str, Pin]:
 
 
 def _settle(folder: Path) -> None:
-    """Readable for other users (libraries write private files), and on the disk before the name
-    appears, or a power cut could publish empty files."""
+    """Make files readable for other users and sync them to disk.
+
+    Libraries write files that only their owner can read. Without a sync before the rename a power cut could
+    publish empty files.
+    """
     for path in folder.rglob("*"):
         if path.is_file():
             path.chmod(0o644)

@@ -1,7 +1,8 @@
-"""What the assets are: every file pinned by SHA-256 in registry.json, and who carries it.
+"""Registry of assets: the files with their SHA-256, and the wheel and repository that hold them
+(registry.json).
 
-The pins were computed from the wheels. Those of all-MiniLM-L6-v2 are also the hub's at the named
-revision; its model card is left out, because the two differ there and nothing reads it.
+The pins were computed from the wheels. The files of all-MiniLM-L6-v2 are equal in the hub repository at the
+given revision, except for the model card, which is left out because nothing reads it.
 """
 
 import hashlib
@@ -18,7 +19,7 @@ from contextsvc.errors import SettingError
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """What a file has to be."""
+    """Expected hash and size of a file."""
 
     sha256: str
     size_bytes: int
@@ -26,7 +27,7 @@ class Pin:
 
 @dataclass(frozen=True, slots=True)
 class Wheel:
-    """A wheel that carries the files as data under `prefix`; its code is never imported."""
+    """A wheel that holds the files as data under `prefix`; its code is never imported."""
 
     name: str
     version: str
@@ -35,23 +36,23 @@ class Wheel:
 
 @dataclass(frozen=True, slots=True)
 class Repository:
-    """A hub repository that holds the same files at `revision`, a commit."""
+    """A hub repository that holds the same files; `revision` is a commit."""
 
     name: str
     revision: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Asset:
     """A folder of pinned files.
 
     Attributes:
-        name: Its folder under `HOME/assets`.
-        purpose: What it is for, in words.
+        name: Name of the folder under `HOME/assets`.
+        purpose: Purpose in words.
         licence: SPDX identifier.
-        files: Relative path to what the file has to be; a Mapping so that a path occurs once.
-        wheel: Where the files can be had without a hub.
-        repository: Where else; None when no hub is known to hold exactly these files.
+        files: Pin of each file by its relative path.
+        wheel: Wheel that holds the files.
+        repository: Hub repository with exactly these files; None if none is known.
         preparation: Name of the step between verification and publication; empty: none.
     """
 
@@ -71,12 +72,12 @@ class Asset:
 
     @property
     def size_bytes(self) -> int:
-        """Of the files as they are fetched."""
+        """Total size of the pinned files, before any preparation."""
         return sum(pin.size_bytes for pin in self.files.values())
 
     @property
     def sha256(self) -> str:
-        """The file's own where there is one file, else of the lines `sha256sum` prints, sorted by path."""
+        """Hash of the only file, or of the output of `sha256sum` for several files, sorted by path."""
         if len(self.files) == 1:
             return next(iter(self.files.values())).sha256
         lines = (f"{pin.sha256}  {member}\n" for member, pin in sorted(self.files.items()))
@@ -104,11 +105,11 @@ ASSETS = _read_registry()
 """Every asset by name."""
 
 
-def named(name: str, registry: Mapping[str, Asset] = ASSETS) -> Asset:
-    """The asset of that name.
+def find_asset(name: str, registry: Mapping[str, Asset] = ASSETS) -> Asset:
+    """Look up an asset by name.
 
     Raises:
-        SettingError: there is none.
+        SettingError: the name is unknown.
     """
     try:
         return registry[name]

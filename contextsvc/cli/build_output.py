@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from contextsvc.cli.output import out, print_fields, print_table
-from contextsvc.indexing.build import Built, Progress
+from contextsvc.indexing.build import BuildResult, Progress
 from contextsvc.records.json import Json
 from contextsvc.storage.corpus.aliases import Alias
 
@@ -17,7 +17,7 @@ def progress_line(done: Progress, remaining: str) -> str:
     return f"{so_far}, {rate:.1f} documents/s{remaining}"
 
 
-def built_view(built: Built) -> Json:
+def built_view(built: BuildResult) -> Json:
     """A build as JSON."""
     done, manifest = built.progress, built.manifest
     return {
@@ -42,7 +42,7 @@ def built_view(built: Built) -> Json:
     }
 
 
-def print_built(built: Built, updated: bool = False) -> None:
+def print_built(built: BuildResult, updated: bool = False) -> None:
     """Print a build as a few lines; `updated` adds the counts of changed documents."""
     view = built_view(built)
     what = "published" if built.changed else "unchanged: it was already current"

@@ -54,9 +54,9 @@ def build(
         )
     if as_json:
         duplicates = duplicates_view(result.duplicates)
-        print_json({**built_view(result.built), "skipped": read.skipped, "duplicates": duplicates})
+        print_json({**built_view(result.made), "skipped": read.skipped, "duplicates": duplicates})
     else:
-        print_built(result.built)
+        print_built(result.made)
         print_duplicates(result.duplicates, dedupe)
         if read.skipped:
             out.print(f"{len(read.skipped)} skipped; the reason of each is above")
@@ -98,7 +98,7 @@ def show(
     """
     from contextsvc.cli.build_output import duplicates_view, print_aliases
     from contextsvc.cli.output import print_fields, print_json, size
-    from contextsvc.service.engine import index_view
+    from contextsvc.service.views import index_view
     from contextsvc.storage.corpus import Corpus
     from contextsvc.storage.generation import open_manifest
 

@@ -121,7 +121,7 @@ def grid(chunks: list[int], budgets: list[int], orderings: list[str]) -> "list[C
     """Every combination once, the widest first: most tokens, then most chunks.
 
     Raises:
-        UserError: an ordering is unknown.
+        UnknownChoice: an unknown ordering.
     """
     from contextsvc.measuring.comparison import Configuration
     from contextsvc.packing.ordering import ordering_named

@@ -9,7 +9,6 @@ from contextsvc.cli.options import JsonFlag, RootOption, settings_with
 
 if TYPE_CHECKING:
     from contextsvc.records.json import Json
-    from contextsvc.service.engine import Ask
     from contextsvc.settings import Settings
 
 TrimFlag = typer.Option(help="Trim chunks that do not fit to the sentences relevant to the query.")
@@ -39,37 +38,36 @@ def pack(
 ) -> None:
     """Print the best chunks for a query that fit a token budget."""
     settings = settings_with(root=root)
-    from contextsvc.service.engine import Ask
-
-    ask = Ask(
-        index=index,
-        query=query,
-        budget_tokens=budget,
-        max_chunks=max_chunks,
-        tokenizer=tokenizer,
-        ordering=ordering,
-        filters=_parsed(filters),
-        measure=measure or sentences or response is not None,
-        response=response,
-        sentences=sentences,
-        explain=explain,
-        exact=exact,
-        trim=trim,
-        answerable_only=answerable_only,
-    )
+    chosen = {
+        "max_chunks": max_chunks,
+        "tokenizer": tokenizer,
+        "ordering": ordering,
+        "filters": _parsed(filters),
+        "exact": exact or None,
+        "trim": trim,
+        "answerable_only": answerable_only or None,
+        "response": response,
+        "measure": measure or sentences or response is not None or None,
+        "sentences": sentences or None,
+        "explain": explain or None,
+    }
+    ask: Json = {"index": index, "query": query, "budget_tokens": budget}
+    ask |= {name: value for name, value in chosen.items() if value is not None}
     _answer(ask, settings, as_json)
 
 
-def _answer(ask: "Ask", settings: "Settings", as_json: bool) -> None:
+def _answer(ask: "Json", settings: "Settings", as_json: bool) -> None:
+    """Print the pack of a request, which is a body of `POST /v1/context`."""
     from contextsvc import open_index
     from contextsvc.cli.output import print_json, progress
     from contextsvc.cli.pack_output import print_pack
 
     with progress("pack") as tell:
-        if ask.measure:
+        if "measure" in ask:
             tell("loading models, packing, measuring")
-        with open_index(ask.index, settings=settings, tokenizer_file=ask.tokenizer) as opened:
-            view = opened.context(ask)
+        tokenizer = ask.get("tokenizer")
+        with open_index(ask["index"], settings=settings, tokenizer_file=tokenizer) as opened:
+            view = opened.context(**{name: value for name, value in ask.items() if name != "index"})
     if as_json:
         print_json(view)
     else:

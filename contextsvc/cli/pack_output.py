@@ -6,12 +6,11 @@ import shlex
 from contextsvc.cli.output import out, print_fields, print_table, print_text
 from contextsvc.records.json import Json
 from contextsvc.records.spans import offset_in
-from contextsvc.service.engine import Ask
 from contextsvc.service.views import spans_text
 
 
-def print_pack(view: Json, address: str, ask: Ask) -> None:
-    """Print a pack and the request that asks a running service for the same."""
+def print_pack(view: Json, address: str, ask: Json) -> None:
+    """Print a pack, and the same request to a running service; `ask` is the body of the request."""
     print_fields(
         {
             "query": view["query"],
@@ -69,8 +68,8 @@ def _answering(view: Json) -> dict[str, str]:
     return {"answer": f"nothing in the index seems to answer the query: {_shortfall(view)}"}
 
 
-def _why_empty(view: Json, ask: Ask) -> str:
-    if ask.answerable_only and not view["answerable"] and view["answer_score"] > 0:
+def _why_empty(view: Json, ask: Json) -> str:
+    if ask.get("answerable_only") and not view["answerable"] and view["answer_score"] > 0:
         return "Nothing in the index seems to answer the query, and --answerable-only is set"
     return "Nothing in the index passed the score floor"
 
@@ -149,20 +148,6 @@ def _where(drop: Json) -> str:
     return f"{drop['doc_id']} {drop['start']}-{drop['end']}"
 
 
-def _curl(address: str, ask: Ask) -> str:
-    body = {"index": ask.index, "query": ask.query, "budget_tokens": ask.budget_tokens}
-    chosen = {
-        "max_chunks": ask.max_chunks,
-        "tokenizer": ask.tokenizer,
-        "ordering": ask.ordering,
-        "filters": ask.filters,
-        "exact": ask.exact or None,
-        "trim": ask.trim,
-        "answerable_only": ask.answerable_only or None,
-        "response": ask.response,
-        "measure": ask.measure or None,
-        "explain": ask.explain or None,
-    }
-    body.update({name: value for name, value in chosen.items() if value is not None})
-    data = shlex.quote(json.dumps(body, ensure_ascii=False))
+def _curl(address: str, ask: Json) -> str:
+    data = shlex.quote(json.dumps(ask, ensure_ascii=False))
     return f"curl -s {address}/v1/context -H 'content-type: application/json' -d {data}"

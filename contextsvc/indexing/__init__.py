@@ -1,1 +1,1 @@
-"""Documents become an index."""
+"""Indexing: documents become an index."""

@@ -1,4 +1,9 @@
-"""Documents -> a published generation: anew from sources, or from the current generation and what changed."""
+"""Builds and updates: documents become a published generation.
+
+A build reads all documents anew; an update starts from the current generation. Then both do the same:
+documents are read in batches, and each batch is cut into sentences, embedded, chunked and written as a
+segment. At the end the segments are merged, search structures are written, and the generation is published.
+"""
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -8,11 +13,19 @@ from functools import partial
 from pathlib import Path
 
 from contextsvc.errors import ContextError, IndexMismatch, InvalidRequest, SettingError, SourceError
-from contextsvc.indexing.changes import Built, Progress, Update
-from contextsvc.indexing.deduplication import DEDUPE, DuplicateWatch, UpdateWatch
-from contextsvc.indexing.overlap import ahead, behind
+from contextsvc.indexing.changes import BuildResult, Progress, Update
+from contextsvc.indexing.deduplication import DEDUPE, Deduplicator, UpdateDeduplicator
+from contextsvc.indexing.overlap import prefetch, worker_thread
 from contextsvc.indexing.plan import Plan
-from contextsvc.indexing.segments import Cut, Former, IndexParts, Seen, cut, embed, write_part
+from contextsvc.indexing.segments import (
+    BuildMemo,
+    CutDocuments,
+    IndexParts,
+    PreviousGeneration,
+    cut_documents,
+    embed_sentences,
+    write_segment,
+)
 from contextsvc.records.documents import Document
 from contextsvc.storage.corpus import Corpus, CorpusWriter, KnownSentences, Merger, Vectors
 from contextsvc.storage.corpus.aliases import write_aliases
@@ -24,19 +37,27 @@ from contextsvc.storage.generation import (
     applied,
     claimed_manifest,
     current,
+    disk_writes,
     open_manifest,
     stage,
 )
 from contextsvc.storage.generation.segments import drop_parts, finish_part, finished_parts, part_folder
 from contextsvc.storage.probes import record_probes
 
-__all__ = ["Built", "Former", "IndexParts", "Progress", "Update", "build_index", "update_index"]
+__all__ = [
+    "BuildResult",
+    "IndexParts",
+    "PreviousGeneration",
+    "Progress",
+    "Update",
+    "build_index",
+    "update_index",
+]
 
 BATCH_CHARS = 500_000
-"""Documents are worked on in batches of about so much text: enough to sort by length, little to hold."""
+"""Characters of the texts in a batch, about: enough to sort sentences by length, few enough for memory."""
 
-
-Report = Callable[[Progress], None]
+OnProgress = Callable[[Progress], None]
 
 
 def build_index(
@@ -44,33 +65,33 @@ def build_index(
     name: str,
     documents: Iterable[Document],
     parts: IndexParts,
-    report: Report = lambda _: None,
+    on_progress: OnProgress = lambda _: None,
     keep: int = KEEP,
     resume: bool = False,
-    watch: DuplicateWatch | None = None,
-) -> Built:
+    deduplicator: Deduplicator | None = None,
+) -> BuildResult:
     """Build an index and publish it as the current generation.
 
-    Until the publish nothing is visible; on any error the former generation stays current. Parts that
-    were finished by then stay beside it, for `resume`.
+    Nothing is visible before the publish; on any error the previous generation stays current. Segments that
+    were finished by then are kept for `resume`.
 
     Args:
         root: Folder of the indexes.
         name: The index; made if it does not exist.
         documents: Read once, in order; ids unique.
-        parts: What it is built with.
-        report: Told of progress after every batch.
-        keep: Generations to keep, the new one included.
-        resume: Take what an interrupted build of this index has finished; else it is removed.
-        watch: Looks for copies among the documents; None: nobody does.
+        parts: Parts and limits to build with.
+        on_progress: Called after every batch and at every new phase.
+        keep: Number of generations to keep, the new one included.
+        resume: Reuse the segments that an interrupted build of this index finished; else they are removed.
+        deduplicator: Finds copies among the documents; None: copies are not searched for.
 
     Raises:
         SourceError: there is no document, or none has text.
     """
     with stage(root, name, keep) as staged:
-        work = _Work(staged, parts, report, resume, watch=watch)
-        work.take(watch.read(documents) if watch else documents)
-        return work.publish(_applied(root, name), empty=False)
+        build = _Build(staged, parts, on_progress, resume, deduplicator=deduplicator)
+        build.add(deduplicator.read(documents) if deduplicator else documents)
+        return build.publish(_journal_position(root, name), empty=False)
 
 
 def update_index(
@@ -78,148 +99,142 @@ def update_index(
     name: str,
     changes: Callable[[Manifest], Update],
     parts: IndexParts,
-    report: Report = lambda _: None,
+    on_progress: OnProgress = lambda _: None,
     keep: int = KEEP,
     resume: bool = False,
-) -> Built:
-    """Publish the current generation with some documents added, replaced and left out.
+) -> BuildResult:
+    """Publish the current generation with some documents added, replaced and deleted.
 
-    What did not change is copied, after every byte of it was verified. Where nothing changes there is
-    no new generation.
+    Unchanged documents are copied, after every byte of the current generation is verified. If nothing
+    changes, no generation is published.
 
     Args:
         root: Folder of the indexes.
         name: The index.
-        changes: Given the current generation's manifest, what is to change; asked while no other
-            writer can publish.
-        parts: As those the index was built with.
-        report: Told of progress after every batch.
-        keep: Generations to keep, the new one included.
+        changes: Returns the update for the current generation's manifest; called while no other writer can
+            publish.
+        parts: Parts and limits, equal to those that the index was built with.
+        on_progress: Called after every batch and at every new phase.
+        keep: Number of generations to keep, the new one included.
         resume: As for `build_index`.
 
     Raises:
         UnknownIndex: there is no such index.
-        CorruptIndex: the current generation is damaged: nothing is built upon it.
-        IndexMismatch: another embedder made it.
-        SettingError: chunks were cut by other settings.
-        InvalidRequest: a document to delete is not there.
+        CorruptIndex: the current generation is damaged.
+        IndexMismatch: the index was built with another embedder.
+        SettingError: the index was built with other chunk settings.
+        InvalidRequest: a document to delete is not in the index.
     """
     current(root, name)  # before the lock makes a folder
     with stage(root, name, keep) as staged:
         folder, manifest = open_manifest(root, name)
-        _check_fit(manifest, parts)
+        _check_compatible(manifest, parts)
         update = changes(manifest)
         base = Corpus.open(folder, manifest)
-        watch = _update_watch(manifest, base, parts, update)
-        work = _Work(staged, parts, report, resume, (folder, base), watch)
-        work.take(watch.read(update.documents) if watch else update.documents)
-        _leave_out(name, work.plan, update, watch)
-        if watch:
-            work.take(watch.orphans(work.plan.holds))
-        reached = applied(manifest) if update.applied is None else update.applied
-        changed = work.plan.changes or (watch is not None and watch.changes)
-        built = work.publish(reached, empty=True) if changed else work.unchanged(manifest)
-        return replace(built, lost=tuple(watch.lost)) if watch else built
+        deduplicator = _update_deduplicator(manifest, base, parts, update)
+        build = _Build(staged, parts, on_progress, resume, (folder, base), deduplicator)
+        build.add(deduplicator.read(update.documents) if deduplicator else update.documents)
+        _delete(name, build.plan, update, deduplicator)
+        if deduplicator:
+            build.add(deduplicator.orphans(build.plan.holds))
+        if not (build.plan.changes or (deduplicator and deduplicator.changes)):
+            result = build.discard(manifest)
+        else:
+            position = applied(manifest) if update.applied is None else update.applied
+            result = build.publish(position, empty=True)
+        return replace(result, lost=tuple(deduplicator.lost)) if deduplicator else result
 
 
-class _Work:
-    """A generation in the making: parts, one a batch, and in the end one corpus from all of them."""
+class _Build:
+    """A generation in the making: one segment a batch, merged into one corpus at the end.
+
+    Args:
+        staged: Folder of the new generation.
+        parts: Parts and limits to build with.
+        on_progress: Called after every batch and at every new phase.
+        resume: Reuse the segments that an interrupted build finished.
+        base: Folder and corpus of the generation that is updated; None: documents are built anew.
+        deduplicator: Deduplication of the documents; None: copies stay.
+    """
 
     def __init__(
         self,
         staged: Stage,
         parts: IndexParts,
-        report: Report,
+        on_progress: OnProgress,
         resume: bool,
         base: tuple[Path, Corpus] | None = None,
-        watch: DuplicateWatch | None = None,
+        deduplicator: Deduplicator | None = None,
     ) -> None:
-        self.plan, self.progress, self._seen = Plan(), Progress(), Seen()
-        self._staged, self._parts, self._report, self._base = staged, parts, report, base
-        self._watch = watch or DuplicateWatch(1.0, None, keep_one=False)
+        self.plan, self.progress, self._memo = Plan(), Progress(), BuildMemo()
+        self._staged, self._parts, self._on_progress, self._base = staged, parts, on_progress, base
+        self._deduplicator = deduplicator or Deduplicator(1.0, None, keep_one=False)
         self._known, self._corpora = KnownSentences(), list[Corpus]()
         self._made_with = {"embedder": str(parts.embedder.fingerprint), **parts.settings}
         if base is not None:
-            self._add(base[1])
+            self._add_corpus(base[1])
             self.plan.start_from(base[1])
         if not resume:
             drop_parts(staged.index)
-        self._num_parts = 0
+        self._num_segments = 0
         for folder in finished_parts(staged.index, self._made_with):
-            self._num_parts = int(folder.name)
-            self.plan.add_finished(len(self._corpora), self._add(Corpus.open(folder)))
+            self._num_segments = int(folder.name)
+            self.plan.offer_segment(len(self._corpora), self._add_corpus(Corpus.open(folder)))
 
-    def take(self, documents: Iterable[Document]) -> None:
-        """Make parts of the documents that are not there already."""
-        cuts = (cut(batch, self._parts, self._seen) for batch in _batches(filter(self._is_new, documents)))
-        with closing(ahead(cuts)) as made, behind() as after:
-            for batch in made:
-                started = time.perf_counter()
-                found, num_embedded = embed(batch, self._known, self._parts)
-                self.progress.encoder_seconds += time.perf_counter() - started
-                self.progress.num_documents += len(batch.documents)
-                self.progress.num_chars += sum(len(document.text) for document in batch.documents)
-                self.progress.num_sentences += batch.num_sentences
-                self.progress.num_vectors += num_embedded
-                number = self._known.add(found)
-                self.plan.put(batch.documents, number)
-                after(partial(self._finish, batch, found, number))
-                self._report(self.progress)
+    def add(self, documents: Iterable[Document]) -> None:
+        """Add documents; those without a reusable copy are written as segments, one a batch.
 
-    def publish(self, reached: int, empty: bool) -> Built:
-        """Merge, write the search structures, seal and publish."""
+        The next batch is cut in one thread and the previous one written in another, while this thread embeds.
+        """
+        batches = _batches(filter(self._is_new, documents))
+        cuts = (cut_documents(batch, self._parts, self._memo) for batch in batches)
+        with closing(prefetch(cuts)) as prefetched, worker_thread() as submit:
+            for cut in prefetched:
+                embedded = self._embed(cut)
+                number = self._known.add(embedded)
+                self.plan.set_places(cut.documents, number)
+                submit(partial(self._write_segment, cut, embedded, number))
+                self._on_progress(self.progress)
+
+    def publish(self, position: int, empty: bool) -> BuildResult:
+        """Merge the segments, write the search structures, seal and publish.
+
+        Args:
+            position: Position of the last journal record in this generation.
+            empty: Whether a generation without chunks may be published.
+
+        Raises:
+            SourceError: there are no chunks, and `empty` is False.
+        """
         folder = self._staged.folder
-        self._enter("merging")
+        self._start_phase("merging")
         with CorpusWriter(folder, self._parts.embedder.dim) as writer:
             merger = Merger(writer, self._corpora, self._known)
             merger.add(self.plan.places)
-        write_aliases(folder, self._watch.aliases)
+        write_aliases(folder, self._deduplicator.aliases)
         corpus = Corpus.open(folder)
         if corpus.num_chunks == 0 and not empty:
             raise SourceError("found no text to index; expected at least one document with words in it")
-        former = Former(self._base[0], merger.chunks_from(0)) if self._base else None
-        self._enter("writing the searches")
-        searched = self._parts.write_search(folder, corpus, former)
+        previous = PreviousGeneration(self._base[0], merger.chunks_from(0)) if self._base else None
+        self._start_phase("writing the searches")
+        with disk_writes():
+            search_settings = self._parts.write_search(folder, corpus, previous)
         record_probes(folder, corpus, *self._parts.open_search(self._staged.index.name, folder, corpus))
         self.progress.num_chunks = corpus.num_chunks
         self.progress.num_tokens = int(corpus.chunk_tokens.sum())
-        self._enter("publishing")
-        self._staged.seal(self._description(corpus, reached, searched))
+        self._start_phase("publishing")
+        self._staged.seal(self._description(corpus, position, search_settings))
         published = self._staged.publish()
         drop_parts(self._staged.index)
-        return self._built(published.manifest, published.changed)
+        return self._result(published.manifest, published.changed)
 
-    def unchanged(self, manifest: Manifest) -> Built:
-        """There is nothing to publish."""
+    def discard(self, manifest: Manifest) -> BuildResult:
+        """End without a publish: the generation of this manifest stays current."""
         drop_parts(self._staged.index)
-        return self._built(manifest, changed=False)
-
-    def _enter(self, phase: str) -> None:
-        self.progress.phase = phase
-        self._report(self.progress)
-
-    def _built(self, manifest: Manifest, changed: bool) -> Built:
-        plan = self.plan
-        return Built(
-            manifest, changed, self.progress, self.progress.seconds,
-            plan.num_added, plan.num_changed, plan.num_unchanged, plan.num_deleted,
-        )  # fmt: skip
-
-    def _description(self, corpus: Corpus, reached: int, searched: Mapping[str, object]) -> dict[str, object]:
-        settings = {**self._parts.settings, "num_tokens": self.progress.num_tokens, **searched}
-        settings |= self._watch.said
-        return {
-            "embedder": str(self._parts.embedder.fingerprint),
-            "dim": self._parts.embedder.dim,
-            "num_documents": corpus.num_documents,
-            "num_chunks": corpus.num_chunks,
-            "num_sentences": len(corpus.sentence_table),
-            "num_vectors": len(corpus.sentence_vectors),
-            "settings": {**settings, APPLIED: reached} if reached else settings,
-        }
+        return self._result(manifest, changed=False)
 
     def _is_new(self, document: Document) -> bool:
-        if not self.plan.has(document):
+        if not self.plan.add(document):
             return True
         self.progress.num_documents += 1
         self.progress.num_reused += 1
@@ -227,22 +242,63 @@ class _Work:
         self.progress.num_chars += len(document.text)
         return False
 
-    def _finish(self, batch: Cut, found: Vectors, number: int) -> None:
-        self._num_parts += 1
-        folder = part_folder(self._staged.index, self._num_parts)
-        write_part(folder, batch, found, self._parts, self._seen)
+    def _embed(self, cut: CutDocuments) -> Vectors:
+        started = time.perf_counter()
+        embedded, num_embedded = embed_sentences(cut, self._known, self._parts)
+        self.progress.encoder_seconds += time.perf_counter() - started
+        self.progress.num_documents += len(cut.documents)
+        self.progress.num_chars += sum(len(document.text) for document in cut.documents)
+        self.progress.num_sentences += cut.num_sentences
+        self.progress.num_vectors += num_embedded
+        return embedded
+
+    def _write_segment(self, cut: CutDocuments, embedded: Vectors, number: int) -> None:
+        self._num_segments += 1
+        folder = part_folder(self._staged.index, self._num_segments)
+        write_segment(folder, cut, embedded, self._parts, self._memo)
         finish_part(folder, self._made_with)
         corpus = Corpus.open(folder)
         self._corpora.append(corpus)
-        # From here on mapped; until here the vectors were only in memory.
+        # Replaces the vectors in memory by the mapped file.
         self._known.sources[number] = Vectors(corpus.sentence_keys, corpus.sentence_vectors)
         self.progress.num_chunks += corpus.num_chunks
         self.progress.num_tokens += int(corpus.chunk_tokens.sum())
 
-    def _add(self, corpus: Corpus) -> Corpus:
+    def _add_corpus(self, corpus: Corpus) -> Corpus:
         self._known.add(Vectors(corpus.sentence_keys, corpus.sentence_vectors))
         self._corpora.append(corpus)
         return corpus
+
+    def _start_phase(self, phase: str) -> None:
+        self.progress.phase = phase
+        self._on_progress(self.progress)
+
+    def _description(
+        self, corpus: Corpus, position: int, search_settings: Mapping[str, object]
+    ) -> dict[str, object]:
+        settings = {**self._parts.settings, "num_tokens": self.progress.num_tokens, **search_settings}
+        settings |= self._deduplicator.manifest_settings
+        return {
+            "embedder": str(self._parts.embedder.fingerprint),
+            "dim": self._parts.embedder.dim,
+            "num_documents": corpus.num_documents,
+            "num_chunks": corpus.num_chunks,
+            "num_sentences": len(corpus.sentence_table),
+            "num_vectors": len(corpus.sentence_vectors),
+            "settings": {**settings, APPLIED: position} if position else settings,
+        }
+
+    def _result(self, manifest: Manifest, changed: bool) -> BuildResult:
+        return BuildResult(
+            manifest=manifest,
+            changed=changed,
+            progress=self.progress,
+            seconds=self.progress.seconds,
+            num_added=self.plan.num_added,
+            num_changed=self.plan.num_changed,
+            num_unchanged=self.plan.num_unchanged,
+            num_deleted=self.plan.num_deleted,
+        )
 
 
 def _batches(documents: Iterable[Document]) -> Iterator[list[Document]]:
@@ -258,27 +314,32 @@ def _batches(documents: Iterable[Document]) -> Iterator[list[Document]]:
         yield batch
 
 
-def _update_watch(manifest: Manifest, base: Corpus, parts: IndexParts, update: Update) -> UpdateWatch | None:
-    """What keeps the copies of an index in order that was told to keep one of each; None for another."""
+def _update_deduplicator(
+    manifest: Manifest, base: Corpus, parts: IndexParts, update: Update
+) -> UpdateDeduplicator | None:
+    """The deduplicator of an index that was built to keep one of its copies; None for another index."""
     least = manifest.settings.get(DEDUPE)
     if least is None:
         return None
-    return UpdateWatch(base, least, parts.make_likeness(least), update.delete, update.gone is not None)
+    near_duplicates = parts.make_near_duplicate_index(least)
+    return UpdateDeduplicator(base, least, near_duplicates, update.delete, update.is_gone is not None)
 
 
-def _leave_out(name: str, plan: Plan, update: Update, watch: UpdateWatch | None) -> None:
+def _delete(name: str, plan: Plan, update: Update, deduplicator: UpdateDeduplicator | None) -> None:
     missing = [
-        doc_id for doc_id in update.delete if not (plan.delete(doc_id) or (watch and watch.forget(doc_id)))
+        doc_id
+        for doc_id in update.delete
+        if not (plan.delete(doc_id) or (deduplicator and deduplicator.delete(doc_id)))
     ]
-    if missing and not update.lenient:
+    if missing and not update.ignore_missing:
         raise InvalidRequest(f"index {name!r} has no document {', '.join(map(repr, missing))}")
-    if update.gone is not None:
-        plan.delete_unseen(update.gone)
-        if watch:
-            watch.forget_unseen(update.gone)
+    if update.is_gone is not None:
+        plan.prune(update.is_gone)
+        if deduplicator:
+            deduplicator.prune(update.is_gone)
 
 
-def _check_fit(manifest: Manifest, parts: IndexParts) -> None:
+def _check_compatible(manifest: Manifest, parts: IndexParts) -> None:
     if manifest.embedder != str(parts.embedder.fingerprint):
         raise IndexMismatch(manifest.name, manifest.embedder, str(parts.embedder.fingerprint))
     for setting, value in parts.settings.items():
@@ -290,8 +351,8 @@ def _check_fit(manifest: Manifest, parts: IndexParts) -> None:
             )
 
 
-def _applied(root: Path, name: str) -> int:
-    """How far into the journal the current generation goes; 0 where there is none to ask."""
+def _journal_position(root: Path, name: str) -> int:
+    """Position of the last journal record in the current generation; 0 without a readable generation."""
     try:
         manifest = claimed_manifest(root, name, current(root, name))
     except ContextError:

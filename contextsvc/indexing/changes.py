@@ -1,4 +1,4 @@
-"""What is to change in an index, how far it is, and what came of it."""
+"""Records of a change: the update that is asked for, the progress of the build, and the result."""
 
 import time
 from collections.abc import Callable, Collection, Iterable
@@ -10,22 +10,23 @@ from contextsvc.storage.corpus.files import Entry
 from contextsvc.storage.generation import Manifest
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Progress:
-    """What a build has done so far; `report` is called with it after every batch.
+    """Progress of a build; it grows while the build runs.
 
     Attributes:
-        phase: What is being done: "embedding" until all documents are read, then "merging", "writing the
-            searches", "publishing".
-        num_documents: Taken so far; those that were there already included.
-        num_chars: Of their texts.
-        num_reused: Documents that were there already: in the base, or in a part finished before.
-        num_reused_chars: Of their texts.
-        num_sentences: Of the other documents.
+        phase: "embedding" until all documents are read, then "merging", "writing the searches", "publishing".
+        num_documents: Documents read so far, reused ones included.
+        num_chars: Characters of these documents.
+        num_reused: Documents whose chunks and vectors exist already: in the current generation, or in a
+            segment that an interrupted build finished.
+        num_reused_chars: Characters of the reused documents.
+        num_sentences: Sentences of the other documents.
         num_vectors: Distinct sentences that were embedded.
-        num_chunks: Of the finished parts; at the end, of all.
-        num_tokens: Tokens of all these chunks.
+        num_chunks: Chunks of the finished segments; at the end, of the generation.
+        num_tokens: Tokens of these chunks.
         encoder_seconds: Time inside the embedder.
+        started: Start of the build, by `time.perf_counter`.
     """
 
     phase: str = "embedding"
@@ -42,36 +43,45 @@ class Progress:
 
     @property
     def seconds(self) -> float:
-        """Since the build began."""
+        """Seconds since the start of the build."""
         return time.perf_counter() - self.started
 
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """What is to change.
+    """Changes to an index.
 
     Attributes:
-        documents: To be added or, under an id that is there, to take its place; ids unique.
-        delete: Ids to be left out; one that is not there is refused, unless `lenient`.
-        gone: Asked, once `documents` has ended, of every document and alias of the index that did not
-            come; what it says True of is left out.
-        lenient: Deleting what is not there is no error.
-        applied: How far into the journal this goes; None: as far as before.
+        documents: Documents to add, or to replace the document of the same id with; ids unique.
+        delete: Ids of documents to delete.
+        is_gone: Called, after the last of `documents`, with every document and alias of the index that is not
+            among them; those for which it returns True are deleted. None: none of them is.
+        ignore_missing: An id in `delete` that the index does not have is no error.
+        applied: Position of the last journal record among these changes; None: the position stays.
     """
 
     documents: Iterable[Document] = ()
     delete: Collection[str] = ()
-    gone: Callable[[Entry | Alias], bool] | None = None
-    lenient: bool = False
+    is_gone: Callable[[Entry | Alias], bool] | None = None
+    ignore_missing: bool = False
     applied: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Built:
-    """The generation that is now current; `changed` is False when it already was.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildResult:
+    """Result of a build or an update.
 
     Attributes:
-        lost: Ids of near-duplicates that went with the document that stood for them; to be read again.
+        manifest: Manifest of the generation that is current now.
+        changed: Whether this build published it; False if it was current before.
+        progress: Final progress of the build.
+        seconds: Time that the build took.
+        num_added: Documents that the current generation did not have.
+        num_changed: Documents that it had with other content.
+        num_unchanged: Documents that it had with the same content.
+        num_deleted: Documents that were deleted from it.
+        lost: Ids of near-duplicates whose kept document was deleted or changed, so that neither is indexed
+            now; read their source again.
     """
 
     manifest: Manifest

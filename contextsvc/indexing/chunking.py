@@ -1,11 +1,10 @@
-"""Sentences and their vectors -> chunk bounds, by dynamic programming.
+"""Semantic chunking: sentences and their vectors become chunk bounds, by dynamic programming.
 
-A chunk's worth is how much more alike its sentences are than sentences of this document usually
-are: the sum over its sentence pairs of (cosine - mean cosine of near pairs). Pairs above the mean
-pull a chunk together, pairs below push it apart, so no percentile has to be chosen. The best
-segmentation under a minimum and a maximum of tokens is a shortest path over the gaps between
-sentences, found exactly. Rejected: cutting greedily where neighbouring similarity falls under a
-percentile, which looks at one gap at a time and bounds neither side.
+The cohesion of a chunk is the sum over its sentence pairs of (cosine - mean cosine of near pairs in the
+document). Pairs above the mean hold a chunk together, pairs below it split it, so no percentile has to be
+chosen. The segmentation of greatest cohesion under a minimum and a maximum of tokens is a best path over
+the gaps between sentences, found exactly. Rejected: greedy cuts where neighbouring similarity falls below a
+percentile, because that looks at one gap at a time and bounds neither side.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,9 +17,10 @@ from contextsvc.records.arrays import Float32Array, Float64Array, Int64Array
 from contextsvc.records.documents import Sentence
 
 Bounds = tuple[int, int]
+"""Number of the first sentence and one past the last."""
 
 NEAR = 8
-"""How many sentences apart a pair may stand to count for the document's mean similarity."""
+"""Greatest distance, in sentences, of the pairs whose mean similarity is taken."""
 
 
 def chunk_bounds(
@@ -30,25 +30,25 @@ def chunk_bounds(
     max_tokens: int,
     count: Callable[[int, int], int] | None = None,
 ) -> list[Bounds]:
-    """Segment a document into runs of sentences.
+    """Segment a document into chunks, which are runs of sentences.
 
-    Sections are segmented apart; sections below the minimum are joined with what follows. A
-    heading stays with the sentence after it. Chunks below the minimum occur only where the
-    maximum leaves no other way, or where the document itself is smaller.
+    Each section is segmented by itself; a section below the minimum is joined with the next one. A heading
+    stays with the sentence after it. A chunk is below the minimum only if the maximum allows no other
+    segmentation, or if the document itself is smaller.
 
     Args:
         sentences: In document order.
         vectors: (num_sentences, dim) unit rows.
         min_tokens: At least 1.
-        max_tokens: At least `min_tokens`; every single sentence fits it.
-        count: True tokens of the text from sentence i up to and without sentence j; chunks are
-            halved until it says at most `max_tokens`. Without it the sentences' sums are trusted.
+        max_tokens: At least `min_tokens`; no single sentence has more.
+        count: Counts the tokens of the text from sentence i up to and without sentence j. Chunks are halved
+            until it returns at most `max_tokens`. None: the sum of the sentences' tokens is taken instead.
 
     Returns:
-        (first, end) sentence numbers, in order, covering all; [] for no sentences.
+        Bounds of the chunks, in order, that cover all sentences; [] for no sentences.
 
     Raises:
-        ShapeError: numbers of sentences and vectors differ, or the limits are not as said.
+        ShapeError: numbers of sentences and vectors differ, or not 1 <= min_tokens <= max_tokens.
     """
     if len(sentences) != len(vectors):
         raise ShapeError(f"{len(sentences)} sentences but {len(vectors)} vectors")
@@ -56,14 +56,14 @@ def chunk_bounds(
         raise ShapeError(f"expected 1 <= min_tokens <= max_tokens, found {min_tokens}, {max_tokens}")
     if not sentences:
         return []
-    usual = mean_near_similarity(vectors)
+    mean = mean_near_similarity(vectors)
     atoms = _atoms(sentences, max_tokens)
     bounds: list[Bounds] = []
     starts = np.array([first for first, _ in atoms], dtype=np.int64)
     for first, end in _sections(sentences, atoms, min_tokens):
         inside = slice(*np.searchsorted(starts, [first, end]))
         edges = np.append(starts[inside], end)
-        bounds.extend(_best_path(sentences, vectors, edges, usual, min_tokens, max_tokens))
+        bounds.extend(_best_path(sentences, vectors, edges, mean, min_tokens, max_tokens))
     return _within_maximum(bounds, max_tokens, count) if count else bounds
 
 
@@ -77,6 +77,7 @@ def mean_near_similarity(vectors: Float32Array) -> float:
 
 
 def _atoms(sentences: Sequence[Sentence], max_tokens: int) -> list[Bounds]:
+    """Runs that are never split: each heading with the sentence after it, where both fit a chunk."""
     atoms: list[Bounds] = []
     start, tokens = 0, 0
     for number, sentence in enumerate(sentences):
@@ -91,6 +92,7 @@ def _atoms(sentences: Sequence[Sentence], max_tokens: int) -> list[Bounds]:
 
 
 def _sections(sentences: Sequence[Sentence], atoms: Sequence[Bounds], min_tokens: int) -> list[Bounds]:
+    """Sections of at least `min_tokens`: a smaller one joins the next, the last one the previous."""
     sections: list[Bounds] = []
     tokens = [sentence.num_tokens for sentence in sentences]
     for first, end in atoms:
@@ -109,11 +111,14 @@ def _best_path(
     sentences: Sequence[Sentence],
     vectors: Float32Array,
     edges: Int64Array,
-    usual: float,
+    mean: float,
     min_tokens: int,
     max_tokens: int,
 ) -> list[Bounds]:
-    """Fewest chunks below the minimum first, then the greatest worth; ties to the longer last chunk."""
+    """Chunks of a section: first as few below the minimum as possible, then the greatest cohesion.
+
+    Of equal segmentations the one with the longer last chunk is taken.
+    """
     first, end = int(edges[0]), int(edges[-1])
     if len(edges) == 2:
         return [(first, end)]
@@ -122,19 +127,19 @@ def _best_path(
     tokens = np.concatenate([[0], np.cumsum([s.num_tokens for s in sentences[first:end]])])[edges - first]
     sums = sums[edges - first]
     num_gaps = len(edges)
-    small = np.zeros(num_gaps, dtype=np.int64)
-    worth = np.zeros(num_gaps)
+    num_small = np.zeros(num_gaps, dtype=np.int64)
+    cohesion = np.zeros(num_gaps)
     back = np.zeros(num_gaps, dtype=np.int64)
     lows = np.searchsorted(tokens, tokens - max_tokens, side="left").tolist()
-    expected = _expected(end - first, usual)
+    expected = _expected_sums(end - first, mean)
     for j in range(1, num_gaps):
         low = min(lows[j], j - 1)
         run = slice(low, j)
-        below = small[run] + (tokens[j] - tokens[run] < min_tokens)
-        value = worth[run] + _worth(sums[j] - sums[run], edges[j] - edges[run], expected)
+        below = num_small[run] + (tokens[j] - tokens[run] < min_tokens)
+        value = cohesion[run] + _cohesion(sums[j] - sums[run], edges[j] - edges[run], expected)
         value[below > below.min()] = -np.inf
         best = int(np.argmax(value))
-        small[j], worth[j], back[j] = below[best], value[best], low + best
+        num_small[j], cohesion[j], back[j] = below[best], value[best], low + best
     path = [num_gaps - 1]
     while path[-1] > 0:
         path.append(int(back[path[-1]]))
@@ -142,14 +147,14 @@ def _best_path(
     return list(pairwise(marks))
 
 
-def _expected(most: int, usual: float) -> Float64Array:
-    """Of 0 to `most` sentences the sum that their pairs' cosines usually have."""
+def _expected_sums(most: int, mean: float) -> Float64Array:
+    """Expected sum of the cosines of all pairs, for 0 to `most` sentences."""
     sizes = np.arange(most + 1)
-    expected: Float64Array = usual * (sizes * (sizes - 1) / 2)
+    expected: Float64Array = mean * (sizes * (sizes - 1) / 2)
     return expected
 
 
-def _worth(sums: Float64Array, sizes: Int64Array, expected: Float64Array) -> Float64Array:
+def _cohesion(sums: Float64Array, sizes: Int64Array, expected: Float64Array) -> Float64Array:
     # |sum of unit vectors|^2 = size + 2 * (sum over pairs of their cosine)
     result: Float64Array = (np.einsum("ij,ij->i", sums, sums) - sizes) / 2 - expected[sizes]
     return result
@@ -158,7 +163,7 @@ def _worth(sums: Float64Array, sizes: Int64Array, expected: Float64Array) -> Flo
 def _within_maximum(
     bounds: Sequence[Bounds], max_tokens: int, count: Callable[[int, int], int]
 ) -> list[Bounds]:
-    # Tokens of a run are not exactly the sum of its sentences' tokens; the maximum is a promise.
+    # The tokens of a run are not exactly the sum of its sentences' tokens, and the maximum is guaranteed.
     kept: list[Bounds] = []
     waiting = list(reversed(bounds))
     while waiting:
@@ -172,11 +177,11 @@ def _within_maximum(
 
 
 def pooled_vectors(vectors: Float32Array, bounds: Sequence[Bounds]) -> Float32Array:
-    """A chunk's vector: the mean of its sentences' vectors, scaled to unit length.
+    """Chunk vectors: the mean of the sentences' vectors of each chunk, scaled to unit length.
 
     Args:
         vectors: (num_sentences, dim) unit rows.
-        bounds: (first, end) of each chunk, none empty.
+        bounds: Bounds of each chunk, none empty.
 
     Returns:
         (num_chunks, dim) float32; a mean of zero stays zero.

@@ -1,41 +1,41 @@
-"""Documents that say the same as one read before: found while they are read, before anything is embedded."""
+"""Deduplication: copies among documents are found while the documents are read, before embedding."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 
-from contextsvc.ports import LikenessIndex
+from contextsvc.ports import NearDuplicateIndex
 from contextsvc.records.documents import Document
 from contextsvc.records.fingerprints import digest
 from contextsvc.storage.corpus import Corpus
 from contextsvc.storage.corpus.aliases import Alias
 
 DEDUPE = "dedupe"
-"""Setting of a generation: it keeps one of its copies; how alike near ones are."""
+"""Setting in the manifest of an index that keeps one of its copies: least similarity of near-duplicates."""
 
 
-class DuplicateWatch:
-    """Tells which documents are copies of others, and leaves them out if it is told to.
+class Deduplicator:
+    """Finds documents that are copies of earlier ones, and leaves them out if it is told to.
 
-    The first one read is the one that is kept. Two are the same if their texts are equal, character for
-    character, and near-duplicates if `likeness` says so. What stands for a copy is always a kept document,
-    so that being alike is never handed on from one copy to the next.
+    The first document of several copies is kept. Two documents are equal if their texts are equal, character
+    for character; they are near-duplicates if the near-duplicate index says so. The original of a copy is
+    always a kept document, so similarity is never passed on from copy to copy.
 
     Args:
-        least: How alike near-duplicates are, 0 to 1; what `likeness` was made with.
-        likeness: Finds them; None: none are looked for.
-        keep_one: Leave copies out. Else they are reported alone.
+        least: Least similarity of near-duplicates, 0 to 1, with which `near_duplicates` was made.
+        near_duplicates: Finds near-duplicates; None: only equal texts are copies.
+        keep_one: Leave copies out; else they are only reported.
 
     Attributes:
         found: The copies read so far, in order.
     """
 
-    def __init__(self, least: float, likeness: LikenessIndex | None, keep_one: bool) -> None:
+    def __init__(self, least: float, near_duplicates: NearDuplicateIndex | None, keep_one: bool) -> None:
         self.found: list[Alias] = []
-        self.keep_one, self._least, self._likeness = keep_one, least, likeness
-        self._same: dict[bytes, str] = {}
+        self.keep_one, self._least, self._near_duplicates = keep_one, least, near_duplicates
+        self._kept_by_text: dict[bytes, str] = {}
         self._kept: list[str] = []
 
     def read(self, documents: Iterable[Document]) -> Iterator[Document]:
-        """The documents, one in memory at a time, without copies if that is what is wanted."""
+        """The documents one by one, without copies if `keep_one` is set."""
         for document in documents:
             alias = self._alias(document)
             if alias is not None:
@@ -45,152 +45,168 @@ class DuplicateWatch:
 
     @property
     def aliases(self) -> list[Alias]:
-        """What a generation keeps of the copies; to be asked when all was read."""
+        """Aliases that the generation stores; complete when all documents are read."""
         return list(self.found) if self.keep_one else []
 
     @property
-    def said(self) -> dict[str, object]:
-        """What the manifest says of it."""
+    def manifest_settings(self) -> dict[str, object]:
+        """Settings that the manifest stores; complete when all documents are read."""
         return {DEDUPE: self._least, "num_aliases": len(self.aliases)} if self.keep_one else {}
 
     def _alias(self, document: Document) -> Alias | None:
-        if not document.text.strip():  # nothing is said twice
+        """The alias that a document becomes; None for the first of its copies, which is kept."""
+        if not document.text.strip():  # empty documents are not copies of each other
             return None
-        key = bytes.fromhex(digest(document.text))
-        kept = self._same.get(key)
+        key = _text_key(document)
+        kept = self._kept_by_text.get(key)
         if kept is not None:
             return Alias.of(document, kept, 1.0, exact=True)
-        match = self._likeness.match(document.text) if self._likeness else None
+        match = self._near_duplicates.match(document.text) if self._near_duplicates else None
         if match is not None:
-            number, likeness = match
-            return Alias.of(document, self._kept[number], round(likeness, 4), exact=False)
+            number, similarity = match
+            return Alias.of(document, self._kept[number], round(similarity, 4), exact=False)
         self._keep(key, document.doc_id)
         return None
 
     def _keep(self, key: bytes, doc_id: str) -> None:
-        self._same[key] = doc_id
+        self._kept_by_text[key] = doc_id
         self._kept.append(doc_id)
 
 
-class UpdateWatch(DuplicateWatch):
-    """The same for an update of an index that keeps one of its copies.
+class UpdateDeduplicator(Deduplicator):
+    """Deduplication for an update of an index that keeps one of its copies.
 
-    A document that is there stays one, whatever it now says. A copy stays an alias as long as neither it nor
-    what stands for it changes. One that loses what stood for it becomes a document again: from the source
-    if it was read, from the text it shared if that was equal; a near-duplicate that was not read is lost.
+    - A document of the index stays a document, even if its new text is a copy.
+    - An alias stays an alias until it or its original changes.
+    - An alias that loses its original becomes a document again: from its source if that was read, else from
+      the original's text if the texts were equal. Else the near-duplicate is lost.
 
     Args:
         base: The generation that is updated.
-        least: As `DuplicateWatch`.
-        likeness: As `DuplicateWatch`, empty.
-        deleted: Documents that the update leaves out.
-        prunes: Whether it leaves out further ones once all is read.
+        least: As for `Deduplicator`.
+        near_duplicates: As for `Deduplicator`; empty.
+        deleted: Ids of documents that the update deletes.
+        prunes: Whether the update deletes more documents after all are read.
 
     Attributes:
-        lost: Ids of near-duplicates that are gone with what stood for them.
-        changes: Whether an alias came, went or became a document.
+        lost: Ids of near-duplicates that were lost with their original.
     """
 
     def __init__(
         self,
         base: Corpus,
         least: float,
-        likeness: LikenessIndex | None,
+        near_duplicates: NearDuplicateIndex | None,
         deleted: Collection[str],
         prunes: bool,
     ) -> None:
-        super().__init__(least, likeness, keep_one=True)
+        super().__init__(least, near_duplicates, keep_one=True)
         self.lost: list[str] = []
         self._base, self._prunes = base, prunes
         self._hashes = {entry.doc_id: entry.content_hash for entry in base.entries}
-        self._known = {alias.doc_id: alias for alias in base.aliases}
-        self._num_known = len(self._known)
-        self._gone = set(deleted)
-        self._came: set[str] = set()
-        self._held: dict[str, Document] = {}
-        self._filled = False
+        self._old_aliases = {alias.doc_id: alias for alias in base.aliases}
+        self._num_old_aliases = len(self._old_aliases)
+        self._changed_or_deleted = set(deleted)
+        self._read: set[str] = set()
+        self._read_aliases: dict[str, Document] = {}
+        self._base_is_indexed = False
 
     @property
     def aliases(self) -> list[Alias]:
-        """Those that stay, then those that came."""
-        return [*self._known.values(), *self.found]
+        """Aliases that stay, then new ones."""
+        return [*self._old_aliases.values(), *self.found]
 
     @property
     def changes(self) -> bool:
-        """As the class says."""
-        return bool(self.found) or len(self._known) != self._num_known
+        """Whether an alias was added, was deleted or became a document."""
+        return bool(self.found) or len(self._old_aliases) != self._num_old_aliases
 
     def read(self, documents: Iterable[Document]) -> Iterator[Document]:
-        """The documents that are no copies."""
+        """The documents one by one, without copies."""
         for document in documents:
-            before, alias = self._hashes.get(document.doc_id), self._known.get(document.doc_id)
-            self._came.add(document.doc_id)
-            if before is not None:
-                if before != document.content_hash:
-                    self._gone.add(document.doc_id)
+            old_hash, alias = self._hashes.get(document.doc_id), self._old_aliases.get(document.doc_id)
+            self._read.add(document.doc_id)
+            if old_hash is not None:
+                if old_hash != document.content_hash:
+                    self._changed_or_deleted.add(document.doc_id)
                 yield document
-            elif alias and alias.content_hash == document.content_hash and alias.kept not in self._gone:
-                if not alias.exact and alias.kept not in self._came:
-                    self._held[document.doc_id] = document  # what stands for it may yet be found changed
+            elif (
+                alias
+                and alias.content_hash == document.content_hash
+                and alias.kept not in self._changed_or_deleted
+            ):
+                if not alias.exact and alias.kept not in self._read:
+                    self._read_aliases[document.doc_id] = document  # its original may still turn out changed
             else:
-                self._known.pop(document.doc_id, None)
-                yield from self._fresh(document)
+                self._old_aliases.pop(document.doc_id, None)
+                yield from self._read_new(document)
 
-    def forget(self, doc_id: str) -> bool:
-        """Leave an alias out; False when there is none of that id."""
-        return self._known.pop(doc_id, None) is not None
+    def delete(self, doc_id: str) -> bool:
+        """Delete an alias; False if there is no alias of that id."""
+        return self._old_aliases.pop(doc_id, None) is not None
 
-    def forget_unseen(self, gone: Callable[[Alias], bool]) -> None:
-        """Leave out every alias that did not come and of which `gone` says so."""
-        for alias in list(self._known.values()):
-            if alias.doc_id not in self._came and gone(alias):
-                self.forget(alias.doc_id)
+    def prune(self, is_gone: Callable[[Alias], bool]) -> None:
+        """Delete every alias that was not read and for which `is_gone` returns True."""
+        for alias in list(self._old_aliases.values()):
+            if alias.doc_id not in self._read and is_gone(alias):
+                self.delete(alias.doc_id)
 
     def orphans(self, holds: Callable[[str], bool]) -> Iterator[Document]:
-        """What becomes a document again; to be asked last.
+        """Documents that were aliases and have lost their original; call it after everything else.
 
         Args:
-            holds: Whether the new generation has a document of that id.
+            holds: Whether the new generation has a document of an id.
         """
-        left = DuplicateWatch(self._least, None, keep_one=True)
-        yield from left.read(self._orphaned(holds))
-        self.found += left.found
+        among_orphans = Deduplicator(self._least, None, keep_one=True)
+        yield from among_orphans.read(self._orphaned(holds))
+        self.found += among_orphans.found
 
     def _orphaned(self, holds: Callable[[str], bool]) -> Iterator[Document]:
         numbers = {doc_id: number for number, doc_id in enumerate(self._hashes)}
-        for alias in list(self._known.values()):
-            if holds(alias.kept) and alias.kept not in self._gone:
+        for alias in list(self._old_aliases.values()):
+            if holds(alias.kept) and alias.kept not in self._changed_or_deleted:
                 continue
-            self.forget(alias.doc_id)
-            if alias.doc_id in self._held:
-                yield self._held[alias.doc_id]
+            self.delete(alias.doc_id)
+            if alias.doc_id in self._read_aliases:
+                yield self._read_aliases[alias.doc_id]
             elif alias.exact:
-                kept = self._base.document(numbers[alias.kept])
+                original = self._base.document(numbers[alias.kept])
                 yield Document(
-                    alias.doc_id, kept.text, alias.title, alias.source, kept.format, alias.metadata
+                    alias.doc_id,
+                    original.text,
+                    title=alias.title,
+                    source=alias.source,
+                    format=original.format,
+                    metadata=alias.metadata,
                 )
             else:
                 self.lost.append(alias.doc_id)
 
-    def _fresh(self, document: Document) -> Iterator[Document]:
-        self._fill()
+    def _read_new(self, document: Document) -> Iterator[Document]:
+        self._index_base()
         alias = self._alias(document)
-        # What stands for it must be certain to stay: not changed, not deleted, not to be pruned.
-        unsure = alias is not None and (
-            alias.kept in self._gone
-            or (self._prunes and alias.kept in self._hashes and alias.kept not in self._came)
+        # The original must be certain to stay: not changed, not deleted, not to be pruned.
+        uncertain = alias is not None and (
+            alias.kept in self._changed_or_deleted
+            or (self._prunes and alias.kept in self._hashes and alias.kept not in self._read)
         )
-        if alias is None or unsure:
+        if alias is None or uncertain:
             yield document
         else:
             self.found.append(alias)
 
-    def _fill(self) -> None:
-        # Not before there is something to compare: it reads every text of the base.
-        if self._filled:
+    def _index_base(self) -> None:
+        # Only when there is a document to compare: it reads every text of the base.
+        if self._base_is_indexed:
             return
-        self._filled = True
+        self._base_is_indexed = True
         for document in self._base.documents():
-            key = bytes.fromhex(digest(document.text))
-            if key not in self._same and not (self._likeness and self._likeness.match(document.text)):
+            key = _text_key(document)
+            if key in self._kept_by_text:
+                continue
+            if not (self._near_duplicates and self._near_duplicates.match(document.text)):
                 self._keep(key, document.doc_id)
+
+
+def _text_key(document: Document) -> bytes:
+    return bytes.fromhex(digest(document.text))

@@ -1,4 +1,4 @@
-"""Work that overlaps: what comes next is prepared and what came before is finished, each in a thread."""
+"""Overlapping work: threads that prepare the next item and finish the previous one."""
 
 import queue
 import threading
@@ -10,19 +10,19 @@ from typing import TypeVar
 _POLL_SECONDS = 0.1
 
 Made = TypeVar("Made")
-Offer = TypeVar("Offer")
+Item = TypeVar("Item")
 
 
-def ahead(items: Iterable[Made], depth: int = 1) -> Generator[Made, None, None]:
-    """The same items, each made in another thread while the caller works on those before it.
+def prefetch(items: Iterable[Made], depth: int = 1) -> Generator[Made, None, None]:
+    """The same items in the same order, made in another thread while the caller works on earlier ones.
 
-    At most `depth` made items wait. An exception of `items` is raised here, after what came before it.
+    At most `depth` finished items wait. An exception of `items` is raised here, after the items before it.
     Close the iterator to stop early: the thread then ends after the item it is making.
     """
     made: queue.Queue[tuple[Made | None, BaseException | None]] = queue.Queue(depth)
     stopping = threading.Event()
     thread = threading.Thread(
-        target=_make, args=(items, made, stopping), name="contextsvc-ahead", daemon=True
+        target=_make, args=(items, made, stopping), name="contextsvc-prefetch", daemon=True
     )
     thread.start()
     try:
@@ -48,14 +48,15 @@ def _make(
             if not _offer(made, (item, None), stopping):
                 return
         _offer(made, (None, StopIteration()), stopping)
-    except BaseException as error:  # noqa: BLE001  # it is raised where the items are used
+    except BaseException as error:  # noqa: BLE001  # `prefetch` raises it
         _offer(made, (None, error), stopping)
 
 
-def _offer(made: "queue.Queue[Offer]", offer: Offer, stopping: threading.Event) -> bool:
+def _offer(made: "queue.Queue[Item]", item: Item, stopping: threading.Event) -> bool:
+    """Put an item into the queue; False if the consumer stopped first."""
     while not stopping.is_set():
         try:
-            made.put(offer, timeout=_POLL_SECONDS)
+            made.put(item, timeout=_POLL_SECONDS)
         except queue.Full:
             continue
         return True
@@ -63,19 +64,20 @@ def _offer(made: "queue.Queue[Offer]", offer: Offer, stopping: threading.Event) 
 
 
 @contextmanager
-def behind() -> Iterator[Callable[[Callable[[], None]], None]]:
-    """A function that runs another in a thread, once the one before has ended; all have at the end.
+def worker_thread() -> Iterator[Callable[[Callable[[], None]], None]]:
+    """A thread for work that must stay in order; the context gives the function that submits work.
 
-    What one of them raises is raised by the next call, or at the end.
+    `submit` waits until the work submitted before has ended; leaving the context waits for the last one.
+    An exception of the work is raised by the next `submit`, or when the context is left.
     """
-    with ThreadPoolExecutor(1, "contextsvc-behind") as pool:
+    with ThreadPoolExecutor(1, "contextsvc-worker") as pool:
         last: list[Future[None]] = []
 
-        def after(work: Callable[[], None]) -> None:
+        def submit(work: Callable[[], None]) -> None:
             while last:
                 last.pop().result()
             last.append(pool.submit(work))
 
-        yield after
+        yield submit
         while last:
             last.pop().result()

@@ -1,4 +1,4 @@
-"""Which documents the next generation holds, in which order, and where each of them lies."""
+"""Plan of the next generation: its documents, their order, and the place of each."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -9,16 +9,16 @@ from contextsvc.storage.corpus.files import Entry
 
 
 class Plan:
-    """Documents keep the order of the base; a changed one takes its former place, a new one the end.
+    """Documents of the next generation, in the order of the base; new ones follow at the end.
 
-    Of each document it holds id, content hash and place, of their texts nothing. One thread may ask
-    `has` while another calls `put`.
+    The plan holds id, content hash and place of each document, but no text. One thread may call `add` while
+    another calls `set_places`.
 
     Attributes:
-        num_added: Documents that the base does not hold.
-        num_changed: Those it holds with another content.
-        num_unchanged: Those it holds as they are.
-        num_deleted: Those that are gone from it.
+        num_added: Documents that the base does not have.
+        num_changed: Documents that the base has with other content.
+        num_unchanged: Documents that the base has with the same content.
+        num_deleted: Documents that were deleted from the base.
     """
 
     def __init__(self) -> None:
@@ -27,7 +27,7 @@ class Plan:
         self._positions: dict[str, int] = {}
         self._hashes: list[bytes] = []
         self._places: list[Place | None] = []
-        self._seen: set[str] = set()
+        self._added: set[str] = set()
         self._finished: dict[bytes, Place] = {}
 
     @property
@@ -37,17 +37,17 @@ class Plan:
 
     @property
     def places(self) -> list[Place]:
-        """Where the documents lie, in order.
+        """Places of the documents, in order.
 
         Raises:
-            ShapeError: one that was asked for was never put (a defect of the caller's code).
+            ShapeError: a document was added, but its place was never set (a defect of the caller's code).
         """
         if None in self._places:
             raise ShapeError("a document was planned and never written")
         return [place for place in self._places if place is not None and place[0] >= 0]
 
     def start_from(self, base: Corpus) -> None:
-        """Keep all documents of a corpus, which is number 0, unless they are changed or deleted."""
+        """Start with all documents of the base, which is corpus number 0."""
         self._base = base
         # By line, not by entry: an update of one document reads the lines of all.
         for number, line in enumerate(map(base.entries.line, range(base.num_documents))):
@@ -55,15 +55,20 @@ class Plan:
             self._hashes.append(bytes.fromhex(line["content_hash"]))
             self._places.append((0, number))
 
-    def add_finished(self, number: int, corpus: Corpus) -> None:
-        """Documents that an interrupted build has finished, in corpus `number`."""
+    def offer_segment(self, number: int, corpus: Corpus) -> None:
+        """Offer the documents of a finished segment, which is corpus `number`, for reuse by `add`."""
         for doc, entry in enumerate(corpus.entries):
             self._finished[bytes.fromhex(entry.content_hash)] = (number, doc)
 
-    def has(self, document: Document) -> bool:
-        """Whether a document is there already, as it is; else it must be `put`. Ask once for each id."""
+    def add(self, document: Document) -> bool:
+        """Add a document, or replace the one of the same id; call it once for each id.
+
+        Returns:
+            True if a corpus has this document with the same content, which is reused. False if the document
+            must be written and its place set.
+        """
         content_hash = bytes.fromhex(document.content_hash)
-        self._seen.add(document.doc_id)
+        self._added.add(document.doc_id)
         position = self._positions.get(document.doc_id)
         if position is not None and self._hashes[position] == content_hash:
             self.num_unchanged += 1
@@ -80,16 +85,16 @@ class Plan:
         return content_hash in self._finished
 
     def holds(self, doc_id: str) -> bool:
-        """Whether the next generation has a document of that id, as far as is known by now."""
+        """Whether the plan has a document of that id now."""
         return doc_id in self._positions
 
-    def put(self, documents: Sequence[Document], number: int) -> None:
-        """Documents that were written as corpus `number`, in this order."""
+    def set_places(self, documents: Sequence[Document], number: int) -> None:
+        """Set the places of documents that are written as corpus `number`, in this order."""
         for doc, document in enumerate(documents):
             self._places[self._positions[document.doc_id]] = (number, doc)
 
     def delete(self, doc_id: str) -> bool:
-        """Leave a document out; False when there is none of that id."""
+        """Delete a document; False if there is none of that id."""
         position = self._positions.pop(doc_id, None)
         if position is None:
             return False
@@ -97,12 +102,12 @@ class Plan:
         self.num_deleted += 1
         return True
 
-    def delete_unseen(self, gone: Callable[[Entry], bool]) -> None:
-        """Leave out every document of the base that was not asked for and of which `gone` says so."""
-        for entry in self._unseen():
-            if gone(entry):
+    def prune(self, is_gone: Callable[[Entry], bool]) -> None:
+        """Delete every document of the base that was not added and for which `is_gone` returns True."""
+        for entry in self._unread():
+            if is_gone(entry):
                 self.delete(entry.doc_id)
 
-    def _unseen(self) -> Iterator[Entry]:
+    def _unread(self) -> Iterator[Entry]:
         if self._base is not None:
-            yield from (entry for entry in self._base.entries if entry.doc_id not in self._seen)
+            yield from (entry for entry in self._base.entries if entry.doc_id not in self._added)

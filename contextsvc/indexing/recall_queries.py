@@ -1,4 +1,4 @@
-"""Sentences to ask a vector index with, that no chunk was made to match."""
+"""Queries that measure the recall of a vector index."""
 
 import numpy as np
 
@@ -6,13 +6,14 @@ from contextsvc.records.arrays import Float32Array
 from contextsvc.storage.corpus.view import Corpus
 
 NUM_HELD_OUT = 200
+"""Number of queries, if there are so many."""
 
 
 def held_out_sentences(corpus: Corpus, num_sentences: int = NUM_HELD_OUT) -> Float32Array:
     """Vectors of sentences spread evenly over the corpus: (n, dim) float32, n <= num_sentences, distinct.
 
-    They are in no index: an index holds chunk vectors. A sentence that is a chunk alone is left out, for its
-    chunk has the very same vector; so are copies. From each chunk that is drawn it is the middle one.
+    The index does not hold them: it holds chunk vectors. Each is the middle sentence of a chunk. Chunks of
+    one sentence are left out, because chunk and sentence have the same vector.
     """
     lengths = corpus.chunk_table["end_sentence"] - corpus.chunk_table["first_sentence"]
     chunks = np.flatnonzero(lengths > 1)

@@ -1,65 +1,77 @@
-"""Documents -> a finished part: parse, split, embed each sentence not yet known, chunk, write.
+"""Segments of a build: documents are parsed, split, embedded, chunked and written as small corpora.
 
-A part is a small corpus in a folder of its own. A build makes one after the other and merges them at the
-end: what was finished survives an interruption, and an update is a build whose first part is there already.
+A segment is a corpus in a folder of its own. A build makes one after the other and merges them at the end:
+finished segments survive an interruption, and an update is a build whose first segment is the current
+generation.
 """
 
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import numpy as np
 
 from contextsvc.indexing.chunking import Bounds, chunk_bounds, pooled_vectors
-from contextsvc.indexing.memo import Repeats
 from contextsvc.indexing.sentences import cut_sentences
-from contextsvc.ports import BlockParser, Embedder, LikenessIndex, SentenceSplitter, TokenCounter
+from contextsvc.ports import BlockParser, Embedder, NearDuplicateIndex, SentenceSplitter, TokenCounter
 from contextsvc.records.arrays import Float32Array, Int64Array
 from contextsvc.records.documents import Chunk, Document, Format, Sentence
+from contextsvc.records.fingerprints import digest
+from contextsvc.records.spans import Span
 from contextsvc.storage.corpus import NOWHERE, Corpus, CorpusWriter, KnownSentences, Vectors, sentence_key
 from contextsvc.storage.corpus.smoothing import context_norms
 from contextsvc.storage.library import OpenSearch
 
+MAX_CHARS = 4_000_000
+"""Characters of the texts whose results a `Memo` keeps: several versions of a manual."""
+
+Made = TypeVar("Made")
+
 
 @dataclass(frozen=True, slots=True)
-class Former:
-    """What search structures may be made from instead of from nothing.
+class PreviousGeneration:
+    """The generation that an update starts from; its search structures are updated instead of built anew.
 
     Attributes:
-        folder: A generation whose files were verified.
-        chunks: For each chunk of the new corpus its number in that generation, -1 for a new one.
+        folder: Its folder; all its files were verified.
+        chunks: (num_chunks,) number in this generation of each chunk of the new corpus, -1 for a new one.
     """
 
     folder: Path
     chunks: Int64Array
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IndexParts:
-    """What an index is built with.
+    """Parts and limits that an index is built with.
 
     Attributes:
-        write_search: Writes the search structures of a corpus into its folder and tells what the
-            manifest is to say of them; what it makes of a former generation must answer as what it
-            makes from nothing, an approximate index as well as that.
-        open_search: Opens them.
-        make_likeness: Finds near-duplicates that are at least so much alike; None: none are looked for.
+        parsers: Parser of each document format.
+        write_search: Writes the search structures of a corpus into its folder and returns settings for the
+            manifest. With a previous generation the structures must answer as well as without.
+        open_search: Opens these search structures.
+        min_tokens: Smallest chunk, where avoidable.
+        max_tokens: Largest chunk, always.
+        make_near_duplicate_index: Makes an empty index of near-duplicates for a least similarity; None as its
+            result: near-duplicates are not searched for.
     """
 
     parsers: Mapping[Format, BlockParser]
     splitter: SentenceSplitter
     counter: TokenCounter
     embedder: Embedder
-    write_search: Callable[[Path, Corpus, Former | None], Mapping[str, object]]
+    write_search: Callable[[Path, Corpus, PreviousGeneration | None], Mapping[str, object]]
     open_search: OpenSearch
     min_tokens: int
     max_tokens: int
-    make_likeness: Callable[[float], LikenessIndex | None] = lambda _: None
+    make_near_duplicate_index: Callable[[float], NearDuplicateIndex | None] = lambda _: None
 
     @property
     def settings(self) -> dict[str, object]:
-        """What shapes chunks: parts and generations made with other settings do not mix."""
+        """Settings that shape chunks; an index holds only chunks of equal settings."""
         return {
             "chunk_min_tokens": self.min_tokens,
             "chunk_max_tokens": self.max_tokens,
@@ -67,15 +79,17 @@ class IndexParts:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Cut:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CutDocuments:
     """Documents cut into sentences.
 
     Attributes:
-        numbers: For each document and sentence its place among the distinct ones.
-        titles: For each document that of its title, -1 where it has none.
-        keys: Of the distinct sentences, in order of first occurrence.
-        texts: Of the distinct sentences.
+        documents: The documents.
+        sentences: Sentences of each document, in order.
+        numbers: For each document the numbers of its sentences among the distinct ones.
+        titles: Number of each document's title among the distinct sentences, -1 for no title.
+        keys: Key of each distinct sentence, in order of first occurrence.
+        texts: Text of each distinct sentence.
     """
 
     documents: Sequence[Document]
@@ -87,19 +101,19 @@ class Cut:
 
     @property
     def num_sentences(self) -> int:
-        """Of all documents, each occurrence counted."""
+        """Sentences of all documents, each occurrence counted."""
         return sum(map(len, self.sentences))
 
 
 @dataclass(frozen=True, slots=True)
-class Chunked:
-    """What a document's text and its sentences' vectors give.
+class DocumentChunks:
+    """Chunks of a document.
 
     Attributes:
-        bounds: Of the chunks, in sentences.
-        num_tokens: Of each chunk.
-        vectors: (num_chunks, dim) pooled.
-        norms: (num_sentences,) of the sentences in context.
+        bounds: First sentence of each chunk, and one past its last.
+        num_tokens: Tokens of each chunk.
+        vectors: (num_chunks, dim) mean vectors of the chunks' sentences, unit rows.
+        norms: (num_sentences,) norms of the sentences' vectors in context.
     """
 
     bounds: Sequence[Bounds]
@@ -108,23 +122,69 @@ class Chunked:
     norms: Float32Array
 
 
-class Seen:
-    """What a build remembers of the documents before: what is equal is cut, counted and chunked once.
+class Memo(Generic[Made]):
+    """Results by text, for work that depends on the text only: versions of a manual share most sentences.
 
-    Equal texts have equal sentences, and in one build these have equal vectors, so that their chunks are
-    equal, too.
+    The results used longest ago are removed first, so memory is bounded. Not safe for several threads.
+
+    Args:
+        max_chars: Characters of the texts whose results are kept; 0 keeps nothing.
+    """
+
+    def __init__(self, max_chars: int = MAX_CHARS) -> None:
+        self._max_chars, self._num_chars = max_chars, 0
+        self._results: OrderedDict[str, tuple[Made, int]] = OrderedDict()
+
+    def for_document(self, document: Document, make: Callable[[], Made], *also: str) -> Made:
+        """The result for an equal text of the same format, else the result of `make`; do not change it.
+
+        `also` names everything else that `make` depends on.
+        """
+        key = digest(document.format, document.text, *also)
+        kept = self._results.get(key)
+        if kept is not None:
+            self._results.move_to_end(key)
+            return kept[0]
+        made = make()
+        self._keep(key, made, len(document.text))
+        return made
+
+    def for_texts(self, texts: Sequence[str], make: Callable[[list[str]], Sequence[Made]]) -> list[Made]:
+        """The result for each text; `make` is called once with the distinct texts that have no result yet."""
+        results = {text: self._results[text][0] for text in texts if text in self._results}
+        missing = list(dict.fromkeys(text for text in texts if text not in results))
+        for text in results:
+            self._results.move_to_end(text)
+        for text, made in zip(missing, make(missing) if missing else [], strict=True):
+            results[text] = made
+            self._keep(text, made, len(text))
+        return [results[text] for text in texts]
+
+    def _keep(self, key: str, made: Made, num_chars: int) -> None:
+        self._results[key] = (made, num_chars)
+        self._num_chars += num_chars
+        while self._num_chars > self._max_chars:
+            _, (_, removed_chars) = self._results.popitem(last=False)
+            self._num_chars -= removed_chars
+
+
+class BuildMemo:
+    """Results of a build: equal texts are cut, counted and chunked once.
+
+    Equal texts have equal sentences. In one build these have equal vectors, so their chunks are equal, too.
     """
 
     def __init__(self) -> None:
-        # Apart, for they are filled in two threads.
-        self.sentences = Repeats[list[Sentence]]()
-        self.fits, self.counts = Repeats[bool](), Repeats[int]()
-        self.splits = Repeats[list[tuple[int, int]]]()
-        self.chunks = Repeats[Chunked]()
+        # `cut_documents` fills these in one thread ...
+        self.sentences = Memo[list[Sentence]]()
+        self.fits, self.counts = Memo[bool](), Memo[int]()
+        self.splits = Memo[list[Span]]()
+        # ... and `write_segment` this one in another.
+        self.chunks = Memo[DocumentChunks]()
 
 
-def cut(documents: Sequence[Document], parts: IndexParts, seen: Seen) -> Cut:
-    """Parse and split."""
+def cut_documents(documents: Sequence[Document], parts: IndexParts, memo: BuildMemo) -> CutDocuments:
+    """Parse documents and split them into sentences."""
     distinct: dict[bytes, tuple[int, str]] = {}
     sentences, numbers, titles = [], [], []
 
@@ -132,17 +192,23 @@ def cut(documents: Sequence[Document], parts: IndexParts, seen: Seen) -> Cut:
         return distinct.setdefault(sentence_key(text), (len(distinct), text))[0]
 
     for document in documents:
-        found = seen.sentences.of(document, partial(_sentences_of, document, parts, seen))
+        found = memo.sentences.for_document(document, partial(_cut, document, parts, memo))
         texts = [document.text[sentence.start : sentence.end] for sentence in found]
         sentences.append(found)
         numbers.append(np.array([number_of(text) for text in texts], dtype=np.int64))
         titles.append(number_of(document.title) if document.title.strip() else -1)
-    texts = [text for _, text in distinct.values()]
-    return Cut(documents, sentences, numbers, titles, list(distinct), texts)
+    return CutDocuments(
+        documents=documents,
+        sentences=sentences,
+        numbers=numbers,
+        titles=titles,
+        keys=list(distinct),
+        texts=[text for _, text in distinct.values()],
+    )
 
 
-def embed(cut: Cut, known: KnownSentences, parts: IndexParts) -> tuple[Vectors, int]:
-    """Vectors of the distinct sentences, as they are stored, and how many had to be embedded."""
+def embed_sentences(cut: CutDocuments, known: KnownSentences, parts: IndexParts) -> tuple[Vectors, int]:
+    """Vectors of the distinct sentences, as the index stores them, and the number of newly embedded ones."""
     keys = np.array(cut.keys, dtype="S16")
     places = known.places(keys)
     missing = np.flatnonzero(places == NOWHERE)
@@ -153,53 +219,59 @@ def embed(cut: Cut, known: KnownSentences, parts: IndexParts) -> tuple[Vectors, 
     return Vectors(keys, vectors), len(missing)
 
 
-def write_part(folder: Path, cut: Cut, found: Vectors, parts: IndexParts, seen: Seen) -> None:
+def write_segment(
+    folder: Path, cut: CutDocuments, embedded: Vectors, parts: IndexParts, memo: BuildMemo
+) -> None:
     """Chunk the documents and write them as a corpus."""
     with CorpusWriter(folder, parts.embedder.dim) as writer:
-        writer.add_vectors(found.vectors, found.keys)
+        writer.add_vectors(embedded.vectors, embedded.keys)
         of_each = zip(cut.documents, cut.sentences, cut.numbers, cut.titles, strict=True)
         for document, sentences, numbers, title in of_each:
-            # As stored: what is made of vectors must follow from what the generation holds.
-            vectors = found.vectors[numbers].astype(np.float32)
-            title_vector = found.vectors[title].astype(np.float32) if title >= 0 else None
-            make = partial(_chunked, document, sentences, vectors, title_vector, parts)
-            chunked = seen.chunks.of(document, make, document.title)
+            # In the stored precision: chunks must follow from the vectors that the generation holds.
+            vectors = embedded.vectors[numbers].astype(np.float32)
+            title_vector = embedded.vectors[title].astype(np.float32) if title >= 0 else None
+            make = partial(_chunk, document, sentences, vectors, title_vector, parts)
+            chunked = memo.chunks.for_document(document, make, document.title)
             _add_document(document, sentences, numbers, title, chunked, writer)
 
 
-def _sentences_of(document: Document, parts: IndexParts, seen: Seen) -> list[Sentence]:
-    def fit(texts: Sequence[str]) -> list[bool]:
-        # A token is at least one byte: most texts need not be tokenised to know that they fit.
-        sizes = np.array([len(text.encode("utf-8", "surrogatepass")) for text in texts])
-        verdicts = np.ones(len(texts), dtype=bool)
-        counts = (
-            (parts.counter.count, parts.max_tokens),
-            (parts.embedder.count_tokens, parts.embedder.max_tokens),
-        )
-        for count, limit in counts:
-            long = np.flatnonzero(verdicts & (sizes > limit))
-            verdicts[long] = (
-                np.array(count([texts[number] for number in long.tolist()]), dtype=np.int64) <= limit
-            )
-        return verdicts.tolist()
+def _cut(document: Document, parts: IndexParts, memo: BuildMemo) -> list[Sentence]:
+    def split(text: str) -> list[Span]:
+        return memo.splits.for_texts([text], lambda texts: list(map(parts.splitter.split, texts)))[0]
 
-    def split(texts: Sequence[str]) -> list[list[tuple[int, int]]]:
-        return [parts.splitter.split(text) for text in texts]
+    def fit(texts: Sequence[str]) -> list[bool]:
+        return memo.fits.for_texts(texts, partial(_fit, parts))
+
+    def count(texts: Sequence[str]) -> list[int]:
+        return memo.counts.for_texts(texts, parts.counter.count)
 
     blocks = parts.parsers[document.format].parse(document.text)
-    return cut_sentences(
-        document.text, blocks, lambda text: seen.splits.each([text], split)[0],
-        lambda texts: seen.fits.each(texts, fit), lambda texts: seen.counts.each(texts, parts.counter.count),
-    )  # fmt: skip
+    return cut_sentences(document.text, blocks, split, fit, count)
 
 
-def _chunked(
+def _fit(parts: IndexParts, texts: Sequence[str]) -> list[bool]:
+    """Whether each text fits a chunk and the embedder."""
+    # A token is at least one byte: most texts need not be tokenised to know that they fit.
+    sizes = np.array([len(text.encode("utf-8", "surrogatepass")) for text in texts])
+    fits = np.ones(len(texts), dtype=bool)
+    limits = (
+        (parts.counter.count, parts.max_tokens),
+        (parts.embedder.count_tokens, parts.embedder.max_tokens),
+    )
+    for count, limit in limits:
+        long = np.flatnonzero(fits & (sizes > limit))
+        counts = count([texts[number] for number in long.tolist()])
+        fits[long] = np.array(counts, dtype=np.int64) <= limit
+    return fits.tolist()
+
+
+def _chunk(
     document: Document,
     sentences: Sequence[Sentence],
     vectors: Float32Array,
     title: Float32Array | None,
     parts: IndexParts,
-) -> Chunked:
+) -> DocumentChunks:
     counted: dict[Bounds, int] = {}
 
     def count(first: int, end: int) -> int:
@@ -209,7 +281,7 @@ def _chunked(
 
     bounds = chunk_bounds(sentences, vectors, parts.min_tokens, parts.max_tokens, count)
     num_tokens = [counted.get(of) or count(*of) for of in bounds]
-    return Chunked(bounds, num_tokens, pooled_vectors(vectors, bounds), context_norms(vectors, title))
+    return DocumentChunks(bounds, num_tokens, pooled_vectors(vectors, bounds), context_norms(vectors, title))
 
 
 def _add_document(
@@ -217,12 +289,14 @@ def _add_document(
     sentences: Sequence[Sentence],
     numbers: Int64Array,
     title: int,
-    found: Chunked,
+    chunked: DocumentChunks,
     writer: CorpusWriter,
 ) -> None:
     content_hash = document.content_hash
     chunks = []
-    for (first, end), num_tokens in zip(found.bounds, found.num_tokens, strict=True):
+    for (first, end), num_tokens in zip(chunked.bounds, chunked.num_tokens, strict=True):
         start, stop, section = sentences[first].start, sentences[end - 1].end, sentences[first].section
         chunks.append(Chunk.cut(document, start, stop, num_tokens, section, content_hash))
-    writer.add_document(document, sentences, numbers, found.norms, chunks, found.bounds, found.vectors, title)
+    writer.add_document(
+        document, sentences, numbers, chunked.norms, chunks, chunked.bounds, chunked.vectors, title
+    )

@@ -1,14 +1,24 @@
-"""A document's blocks -> the sentences that are embedded: structure first, then language, then limits."""
+"""Sentences of a document: its blocks are split by structure, then by language, then by limits."""
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
 
 from contextsvc.records.documents import Block, Sentence
+from contextsvc.records.spans import Span
 
-Span = tuple[int, int]
 Split = Callable[[str], list[Span]]
 Fits = Callable[[Sequence[str]], list[bool]]
 Count = Callable[[Sequence[str]], list[int]]
+
+
+class _Piece(NamedTuple):
+    """A sentence before its tokens are counted."""
+
+    span: Span
+    section: tuple[str, ...]
+    is_heading: bool
+
 
 _BREAKS = (re.compile(r"\n+"), re.compile(r"(?<=[.!?;:,])\s+"), re.compile(r"\s+"))
 
@@ -16,36 +26,36 @@ _BREAKS = (re.compile(r"\n+"), re.compile(r"(?<=[.!?;:,])\s+"), re.compile(r"\s+
 def cut_sentences(
     text: str, blocks: Sequence[Block], split: Split, fits: Fits, count: Count
 ) -> list[Sentence]:
-    """Cut a document into sentences that each fit.
+    """CutDocuments a document into sentences that each fit.
 
     A paragraph is split into sentences; a heading, list item, code fence or table is one sentence.
-    Whatever does not fit is cut again: at a line end, else after punctuation, else at a space,
+    A sentence that does not fit is cut again: at a line end, else after punctuation, else at a space,
     else between two characters.
 
     Args:
         text: The document.
-        blocks: Its structure, in order (`ports.BlockParser`).
-        split: Sentence spans of a paragraph (`ports.SentenceSplitter`).
-        fits: For each text, whether it is short enough to be embedded whole and to be a chunk.
-        count: Tokens of each text.
+        blocks: Blocks of the document, in order (`ports.BlockParser`).
+        split: Returns the sentence spans of a paragraph (`ports.SentenceSplitter`).
+        fits: Returns for each text whether it fits the embedder and a chunk.
+        count: Counts the tokens of each text.
 
     Returns:
-        Sentences in order that cover every non-space character; [] for a document of spaces.
-        A heading's own section includes the heading.
+        Sentences in order that cover every non-space character; [] for a document of spaces. The section
+        of a heading includes the heading itself.
     """
-    spans: list[tuple[Span, tuple[str, ...], bool]] = []
+    pieces: list[_Piece] = []
     headings: list[tuple[int, str]] = []
     for block in blocks:
         if block.kind == "heading":
             headings = [h for h in headings if h[0] < block.level]
             headings.append((block.level, heading_title(text[block.start : block.end])))
         section = tuple(title for _, title in headings if title)
-        pieces = [(block.start, block.end)]
+        spans = [(block.start, block.end)]
         if block.kind == "paragraph":
             inside = split(text[block.start : block.end])
-            pieces = [(block.start + start, block.start + end) for start, end in inside]
-        spans.extend((piece, section, block.kind == "heading") for piece in pieces)
-    return _with_counts(text, _within_limits(text, spans, fits), count)
+            spans = [(block.start + start, block.start + end) for start, end in inside]
+        pieces.extend(_Piece(span, section, block.kind == "heading") for span in spans)
+    return _with_counts(text, _within_limits(text, pieces, fits), count)
 
 
 def heading_title(text: str) -> str:
@@ -63,8 +73,8 @@ def heading_title(text: str) -> str:
 def cut_to_fit(text: str, span: Span, fits: Fits) -> list[Span]:
     """Halve a span, at the best break near its middle, until every part fits.
 
-    Halves rather than filling up to the limit: no part is left tiny, and a span of n characters
-    takes about log2(n / limit) rounds of counting.
+    A span of n characters takes about log2(n / limit) rounds of counting. Rejected: filling each part up to
+    the limit, which leaves a tiny last part.
     """
     done: list[Span] = []
     waiting = [span]
@@ -97,26 +107,22 @@ def _trimmed(text: str, start: int, end: int) -> Span:
     return start + len(piece) - len(piece.lstrip()), end - (len(piece) - len(piece.rstrip()))
 
 
-def _within_limits(
-    text: str, spans: Sequence[tuple[Span, tuple[str, ...], bool]], fits: Fits
-) -> list[tuple[Span, tuple[str, ...], bool]]:
-    verdicts = fits([text[start:end] for (start, end), _, _ in spans])
-    found: list[tuple[Span, tuple[str, ...], bool]] = []
-    for (span, section, is_heading), fit in zip(spans, verdicts, strict=True):
+def _within_limits(text: str, pieces: Sequence[_Piece], fits: Fits) -> list[_Piece]:
+    verdicts = fits([text[slice(*piece.span)] for piece in pieces])
+    found: list[_Piece] = []
+    for (span, section, is_heading), fit in zip(pieces, verdicts, strict=True):
         parts = [span] if fit else cut_to_fit(text, span, fits)
-        found.extend((part, section, is_heading and i == 0) for i, part in enumerate(parts))
+        found.extend(_Piece(part, section, is_heading and i == 0) for i, part in enumerate(parts))
     return found
 
 
-def _with_counts(
-    text: str, spans: Sequence[tuple[Span, tuple[str, ...], bool]], count: Count
-) -> list[Sentence]:
+def _with_counts(text: str, pieces: Sequence[_Piece], count: Count) -> list[Sentence]:
     # The gap to the next sentence is counted with the sentence before it, so that sums over a
     # run of sentences come close to the tokens of the run's text.
-    starts = [span[0] for span, _, _ in spans]
-    reaches = [*starts[1:], spans[-1][0][1]] if spans else []
-    counts = count([text[start:reach] for start, reach in zip(starts, reaches, strict=True)])
+    starts = [piece.span[0] for piece in pieces]
+    ends = [*starts[1:], pieces[-1].span[1]] if pieces else []
+    counts = count([text[start:end] for start, end in zip(starts, ends, strict=True)])
     return [
         Sentence(span[0], span[1], num_tokens, section, is_heading)
-        for (span, section, is_heading), num_tokens in zip(spans, counts, strict=True)
+        for (span, section, is_heading), num_tokens in zip(pieces, counts, strict=True)
     ]

@@ -1,7 +1,6 @@
-"""Placebo effects, stored beside the generation they were drawn in, and those that ship with the package."""
+"""Calibrations: stored placebo effects of a generation, those of the package, and thresholds from them."""
 
 import json
-import os
 from collections.abc import Sequence
 from functools import lru_cache
 from importlib import resources
@@ -12,24 +11,29 @@ from contextsvc.measuring.records import Calibration, TargetKind, Threshold
 from contextsvc.measuring.verdicts import threshold_from
 from contextsvc.records.fingerprints import Fingerprint, digest
 from contextsvc.records.json import decode, encode
-from contextsvc.storage.generation import write_synced
+from contextsvc.storage.generation import CALIBRATIONS, companions_of, write_companion
 
 PACKAGED = "calibrations"
 
 
 def store_calibration(folder: Path, generation: str, calibration: Calibration) -> Path:
-    """Keep it for this generation, replacing one of the same reader, method and kind at once or not at all.
+    """Store a calibration of a generation; it atomically replaces one of the same reader, method and kind.
+
+    Threads and processes may store at the same time: the last one wins, and readers find a whole file.
 
     Args:
-        folder: The generation's own, ROOT/NAME/generations/ID.
-        generation: Its id.
-        calibration: What was drawn in it.
+        folder: Folder of the generation, ROOT/NAME/generations/ID.
+        generation: Id of the generation.
+        calibration: Placebo effects that were drawn in it.
+
+    Returns:
+        The file, outside the folder of the generation, which is never changed.
+
+    Raises:
+        WriteError: the file could not be written; nothing is left behind.
     """
     path = _path(folder, generation, calibration.reader, calibration.method, calibration.target_kind)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(f".{os.getpid()}.tmp")
-    write_synced(partial, encode(calibration))
-    partial.replace(path)
+    write_companion(path, encode(calibration))
     return path
 
 
@@ -41,10 +45,19 @@ def thresholds_for(
     packaged: Sequence[Calibration],
     seed: int,
 ) -> dict[TargetKind, Threshold]:
-    """The threshold of each kind of target: drawn in this generation, else the one that ships, else none.
+    """Threshold of each kind of target: from the calibration of this generation, else from a packaged one.
 
-    A reader borrows nothing: name, weights, way of scoring and prompt layout are those of the
-    calibration. Precision and answer length may be others: they are the machine's and the caller's.
+    A kind without either is missing. A packaged calibration must have the name, weights, way of scoring and
+    prompt layout of the reader. Precision and answer length may differ: they depend on the machine and on
+    the caller.
+
+    Args:
+        folder: Folder of the generation, ROOT/NAME/generations/ID.
+        generation: Id of the generation.
+        reader: Fingerprint of the reader.
+        method: `Measurer.method`.
+        packaged: Calibrations that ship with the package.
+        seed: Seed of the bootstrap.
     """
     kinds: tuple[TargetKind, ...] = ("response", "answer")
     found: dict[TargetKind, Threshold] = {}
@@ -60,7 +73,7 @@ def thresholds_for(
 
 
 def packaged_calibrations() -> tuple[Calibration, ...]:
-    """Those that ship with the package, by file name."""
+    """Calibrations that ship with the package, sorted by file name."""
     folder = resources.files("contextsvc.measuring").joinpath(PACKAGED)
     files = sorted((f for f in folder.iterdir() if f.name.endswith(".json")), key=lambda f: f.name)
     return tuple(decode(Calibration, json.dumps(json.loads(f.read_text("utf-8"))).encode()) for f in files)
@@ -85,4 +98,4 @@ def _stored(path: Path) -> Calibration | None:
 
 def _path(folder: Path, generation: str, reader: Fingerprint, method: str, kind: TargetKind) -> Path:
     name = f"{kind}-{digest(str(reader), method)[:16]}.json"
-    return folder.parent.parent / "calibrations" / generation / name
+    return companions_of(folder, CALIBRATIONS) / generation / name

@@ -1,8 +1,11 @@
-"""Configurations of the same index side by side, on the same queries: frozen records."""
+"""Compare configurations of one index on the same queries, and recommend one.
+
+The records come first, then `compare`, then the parts of it in the order in which it calls them.
+"""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import get_args
 
 import numpy as np
@@ -15,15 +18,15 @@ from contextsvc.ports.reading import Cost, Outcome
 from contextsvc.records.arrays import Float64Array
 
 VERDICTS: tuple[VerdictName, ...] = get_args(VerdictName)
-"""Every verdict, from the most to the least use."""
+"""All verdicts, from the most to the least useful."""
 
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """How packs are made.
+    """Settings that packs are made with.
 
     Attributes:
-        name: What a person calls it; unique in a comparison.
+        name: Name for a person; unique in a comparison.
         max_chunks: Most chunks of a pack.
         budget_tokens: Most tokens of a pack.
         ordering: A name of `packing.ordering.ORDERINGS`.
@@ -37,13 +40,16 @@ class Configuration:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """One query under one configuration.
+    """Measurement of one query under one configuration.
 
     Attributes:
-        quality: Mean log-probability a token, in nats, of a target that is the same text under
-            every configuration; likeness of the answer to it, in [0, 1], for readers without
-            log-probabilities. Finite; higher is better.
+        quality: Outcome of the target with the whole pack: mean log-probability a token, in nats, or
+            likeness of the answer in [0, 1] for readers without log-probabilities. Finite; higher is
+            better. The target is the same text under every configuration.
         num_tokens: Tokens of the rendered pack.
+
+    Raises:
+        ShapeError: the quality is not finite.
     """
 
     query: str
@@ -56,17 +62,18 @@ class Observation:
             raise ShapeError(f"the quality of {self.query!r} is {self.quality}, expected a finite number")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UsedThreshold:
-    """The thresholds that verdicts rest on, for one kind of target and one origin.
+    """Thresholds of one kind of target and one origin that the verdicts of a comparison rest on.
 
     Attributes:
-        lowest_eps: Smallest used, in units of the outcome; `highest_eps` the largest. They differ
-            where the reader is not calibrated and every pack draws its own.
-        num_thresholds: Distinct ones.
-        num_placebos: Placebos all of them rest on.
+        lowest_eps: Smallest threshold, in the unit of the outcome.
+        highest_eps: Largest threshold. They differ if the reader is not calibrated, because then each pack
+            has placebos and a threshold of its own.
+        num_thresholds: Number of different thresholds.
+        num_placebos: Placebos of all these thresholds together.
         origin: Where the placebos were drawn, in words.
-        calibrated: They were drawn in the generation that is measured.
+        calibrated: Whether they were drawn in the generation that is measured.
     """
 
     target_kind: TargetKind
@@ -78,25 +85,25 @@ class UsedThreshold:
     calibrated: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigurationResult:
-    """One configuration over all queries. Intervals are 95 % bootstraps over queries.
+    """Result of one configuration over all queries. Intervals are 95 % bootstrap intervals over queries.
 
     Attributes:
-        num_queries: Queries, at least one.
-        num_unscored: Those whose measurement stayed partial: they are missing from `score`.
-        score: Mean utilization, in [0, 1]; None, with its interval, where no query has one.
+        num_queries: Number of queries, at least one.
+        num_unscored: Queries whose measurement stayed partial; they have no part in `score`.
+        score: Mean utilization, in [0, 1]; None, as its interval, if no query has one.
         tokens: Mean tokens of a pack.
-        quality: Mean quality, as `Observation` says.
-        verdict_shares: Share of all sent tokens by verdict, every name of `VERDICTS` in that
-            order; they add up to 1, or are all 0 where nothing was sent.
-        placebo_rate: Share of placebos called live; None without placebos.
-        share_dependent: Share of queries whose target depends on its context, of those where a
-            limit did not come first; None without any.
-        share_sufficient: Share, of those with live chunks, where these alone hold the quality;
-            None as above.
-        cost: Of measuring utilization, all queries together.
-        against_widest: Paired by query with the widest configuration.
+        quality: Mean quality of an observation.
+        verdict_shares: Share of all tokens sent by verdict, in the order of `VERDICTS`. They add up to 1, or
+            are all 0 if no token was sent.
+        placebo_rate: Share of placebos whose verdict is live; None without placebos.
+        share_dependent: Share of queries whose target depends on its context, of those where no limit was
+            reached before this was known; None if there is none.
+        share_sufficient: Share of queries whose live chunks alone hold the quality, of those with live
+            chunks; None if no query has one.
+        cost: Cost of all measurements together.
+        against_widest: Comparison with the widest configuration, paired by query.
     """
 
     configuration: Configuration
@@ -116,20 +123,22 @@ class ConfigurationResult:
     against_widest: NonInferiority
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """Configurations over the same queries, and which of them to use.
+    """Results of all configurations on the same queries, and the recommendation.
 
     Attributes:
-        reader: Fingerprint of the reader: another reader may compare otherwise.
-        outcome: What `quality` and effects are.
-        margin: What a query may lose before it counts as a loss, in units of the outcome.
-        largest_share: The share of losing queries that is tolerable.
-        thresholds: By kind of target, then origin.
-        results: The widest first, then by mean tokens, most first; ties in the order given.
-        widest: Name of the configuration that sends the most tokens: the yardstick.
-        recommended: Name of the cheapest one that is not inferior to it; None where there is none.
-        reason: Why, in one sentence.
+        reader: Fingerprint of the reader; with another reader the results may differ.
+        method: How effects are found, in words; several, joined by a slash, if measurements differ.
+        outcome: The unit of quality and effects.
+        margin: Quality that a query may lose before it counts as a loss, in the unit of the outcome.
+        largest_share: Tolerable share of losing queries.
+        thresholds: Sorted by kind of target, then by origin.
+        results: Sorted by mean tokens, most first; ties in the order given.
+        widest: Name of the configuration that sends the most tokens; the others are compared with it.
+        recommended: Name of the configuration that sends the fewest tokens and is not inferior to the
+            widest; None if there is none.
+        reason: Why it is recommended, or why none is, in one sentence.
     """
 
     index: str
@@ -146,19 +155,19 @@ class Comparison:
     reason: str
 
     def result(self, name: str) -> ConfigurationResult:
-        """The result of the configuration of that name.
+        """Result of the configuration of that name.
 
         Raises:
-            ShapeError: there is none.
+            ShapeError: no configuration has that name.
         """
-        for found in self.results:
-            if found.configuration.name == name:
-                return found
+        for result in self.results:
+            if result.configuration.name == name:
+                return result
         raise ShapeError(f"no configuration {name!r} was compared")
 
     @property
     def shown(self) -> ConfigurationResult:
-        """The recommended configuration, else the widest: the one to look at first."""
+        """Result to show first: that of the recommended configuration, else of the widest."""
         return self.result(self.widest if self.recommended is None else self.recommended)
 
 
@@ -170,21 +179,23 @@ def compare(
     largest_share: float = LARGEST_SHARE,
     seed: int = 0,
 ) -> Comparison:
-    """Means with intervals, verdicts against the widest configuration, and a recommendation.
+    """Compare each configuration with the widest one, and recommend the cheapest that is not inferior.
 
-    The widest is the one that sends the most tokens, the first given of equals. Rejected: the
-    first given whatever it sends, because "cheaper than the widest" must hold of every other.
+    The widest is the configuration that sends the most tokens, the first given of equals. Rejected: always
+    the first given, because every other one must be cheaper than the widest.
 
     Args:
+        index: Name of the index.
+        generation: Id of the generation that was measured.
         observations: One configuration or more; each with the same queries in the same order.
-        margin: What a query may lose before it counts as a loss, in the unit of quality.
-        largest_share: The share of losing queries that is tolerable, between 0 and 1.
-        seed: Of the bootstraps.
+        margin: Quality that a query may lose before it counts as a loss, in the unit of quality.
+        largest_share: Tolerable share of losing queries, between 0 and 1, both exclusive.
+        seed: Seed of the bootstraps.
 
     Raises:
-        ShapeError: there is nothing to compare, two configurations share a name, queries differ,
-            or more than one reader or outcome is among the measurements.
-        SettingError: the margin or `largest_share` is out of range.
+        ShapeError: there is no configuration or no query, two configurations share a name, queries differ,
+            or measurements have different readers or outcomes.
+        SettingError: `margin` or `largest_share` is out of range.
     """
     _require_pairs(observations)
     found = [o.utilization for row in observations.values() for o in row]
@@ -195,18 +206,28 @@ def compare(
         )
     by_tokens = sorted(observations.items(), key=lambda item: -sum(o.num_tokens for o in item[1]))
     widest, widest_row = by_tokens[0]
-    wide = [o.quality for o in widest_row]
+    widest_quality = [o.quality for o in widest_row]
     results = []
     for configuration, row in by_tokens:
-        pairs = non_inferiority([o.quality for o in row], wide, margin, largest_share)
-        if configuration is widest:
-            pairs = NonInferiority(len(row), 0, 0.0, largest_share, "not inferior", None)
-        results.append(_result(configuration, row, pairs, seed))
+        against_widest = non_inferiority([o.quality for o in row], widest_quality, margin, largest_share)
+        if configuration is widest:  # It is equal to itself: no evidence is needed.
+            against_widest = replace(against_widest, loss_bound=0.0, verdict="not inferior", num_needed=None)
+        results.append(_result(configuration, row, against_widest, seed))
     recommended, reason = _recommendation(results)
     return Comparison(
-        index, generation, readers.pop(), " / ".join(sorted({u.method for u in found})), outcomes.pop(),
-        margin, largest_share, _thresholds(found), tuple(results), widest.name, recommended, reason,
-    )  # fmt: skip
+        index=index,
+        generation=generation,
+        reader=readers.pop(),
+        method=" / ".join(sorted({u.method for u in found})),
+        outcome=outcomes.pop(),
+        margin=margin,
+        largest_share=largest_share,
+        thresholds=_used_thresholds(found),
+        results=tuple(results),
+        widest=widest.name,
+        recommended=recommended,
+        reason=reason,
+    )
 
 
 def _require_pairs(observations: Mapping[Configuration, Sequence[Observation]]) -> None:
@@ -226,30 +247,31 @@ def _require_pairs(observations: Mapping[Configuration, Sequence[Observation]]) 
 
 
 def _result(
-    configuration: Configuration, row: Sequence[Observation], pairs: NonInferiority, seed: int
+    configuration: Configuration, row: Sequence[Observation], against_widest: NonInferiority, seed: int
 ) -> ConfigurationResult:
     found = [o.utilization for o in row]
     scores = [u.score for u in found if u.score is not None]
     score, score_interval = _mean(scores, seed) if scores else (None, None)
-    tokens = dict.fromkeys(VERDICTS, 0)
-    for verdict in (v for u in found for v in u.verdicts):
-        tokens[verdict.verdict] += verdict.num_tokens
-    sent = sum(tokens.values())
+    tokens, tokens_interval = _mean([o.num_tokens for o in row], seed)
+    quality, quality_interval = _mean([o.quality for o in row], seed)
     num_placebos = sum(len(u.controls.placebo_effects) for u in found)
+    num_live = sum(u.controls.num_placebos_live for u in found)
     return ConfigurationResult(
-        configuration,
-        len(row),
-        len(row) - len(scores),
-        score,
-        score_interval,
-        *_mean([o.num_tokens for o in row], seed),
-        *_mean([o.quality for o in row], seed),
-        {name: num / sent if sent else 0.0 for name, num in tokens.items()},
-        sum(u.controls.num_placebos_live for u in found) / num_placebos if num_placebos else None,
-        _share(u.controls.depends_on_context for u in found),
-        _share(u.controls.sufficient for u in found),
-        sum((u.cost for u in found), Cost()),
-        pairs,
+        configuration=configuration,
+        num_queries=len(row),
+        num_unscored=len(row) - len(scores),
+        score=score,
+        score_interval=score_interval,
+        tokens=tokens,
+        tokens_interval=tokens_interval,
+        quality=quality,
+        quality_interval=quality_interval,
+        verdict_shares=_verdict_shares(found),
+        placebo_rate=num_live / num_placebos if num_placebos else None,
+        share_dependent=_share(u.controls.depends_on_context for u in found),
+        share_sufficient=_share(u.controls.sufficient for u in found),
+        cost=sum((u.cost for u in found), Cost()),
+        against_widest=against_widest,
     )
 
 
@@ -258,28 +280,22 @@ def _mean(values: Sequence[float], seed: int) -> tuple[float, tuple[float, float
     return float(numbers.mean()), mean_interval(numbers, seed)
 
 
+def _verdict_shares(found: Sequence[Utilization]) -> dict[str, float]:
+    tokens = dict.fromkeys(VERDICTS, 0)
+    for verdict in (v for u in found for v in u.verdicts):
+        tokens[verdict.verdict] += verdict.num_tokens
+    sent = sum(tokens.values())
+    return {name: num / sent if sent else 0.0 for name, num in tokens.items()}
+
+
 def _share(answers: Iterable[bool | None]) -> float | None:
-    """Of those that are known; None where none is."""
+    """Share of true among the known answers; None if none is known."""
     known = [answer for answer in answers if answer is not None]
     return sum(known) / len(known) if known else None
 
 
-def _thresholds(found: Sequence[Utilization]) -> tuple[UsedThreshold, ...]:
-    groups: dict[tuple[TargetKind, str, bool], set[Threshold]] = {}
-    for u in found:
-        key = (u.target_kind, u.threshold.origin, u.threshold.calibrated)
-        groups.setdefault(key, set()).add(u.threshold)
-    return tuple(
-        UsedThreshold(
-            kind, min(t.eps for t in used), max(t.eps for t in used),
-            len(used), sum(t.num_placebos for t in used), origin, calibrated,
-        )
-        for (kind, origin, calibrated), used in sorted(groups.items())
-    )  # fmt: skip
-
-
 def _recommendation(results: Sequence[ConfigurationResult]) -> tuple[str | None, str]:
-    """A name or None, and why; `results` have the widest first."""
+    """Name of the recommended configuration or None, and the reason; `results` begin with the widest."""
     widest = results[0]
     if len(results) == 1:
         return None, "only one configuration was measured: there is nothing to compare it with"
@@ -301,7 +317,7 @@ def _recommendation(results: Sequence[ConfigurationResult]) -> tuple[str | None,
 
 
 def _why_none(cheaper: Sequence[ConfigurationResult]) -> str:
-    """`cheaper` has the cheapest first; none of them is shown to be not inferior."""
+    """Reason if no configuration is shown to be not inferior; `cheaper` begins with the cheapest."""
     undecided = [r for r in cheaper if r.against_widest.verdict == "not enough evidence"]
     if not undecided:
         share = _percent(cheaper[0].against_widest.largest_share)
@@ -310,14 +326,33 @@ def _why_none(cheaper: Sequence[ConfigurationResult]) -> str:
         ((r.against_widest, r.configuration.name) for r in undecided),
         key=lambda pair: (pair[0].num_needed or math.inf, pair[0].num_losses),
     )
-    seen = f"losses of {name!r} go on as seen ({pairs.num_losses} of {pairs.num_pairs})"
+    rate = f"{name!r} keeps losing quality at the same rate ({pairs.num_losses} of {pairs.num_pairs})"
     if pairs.num_needed is None:
         return (
-            f"not enough evidence: {pairs.num_pairs} queries, and more would not help while the {seen}: "
+            f"not enough evidence: {pairs.num_pairs} queries, and more would not help while {rate}: "
             f"{_percent(pairs.largest_share)} are tolerable"
         )
-    return f"not enough evidence: {pairs.num_pairs} queries, {pairs.num_needed} are needed if the {seen}"
+    return f"not enough evidence: {pairs.num_pairs} queries, {pairs.num_needed} are needed if {rate}"
 
 
 def _percent(share: float) -> str:
     return f"{100 * share:.3g} %"
+
+
+def _used_thresholds(found: Sequence[Utilization]) -> tuple[UsedThreshold, ...]:
+    groups: dict[tuple[TargetKind, str, bool], set[Threshold]] = {}
+    for u in found:
+        key = (u.target_kind, u.threshold.origin, u.threshold.calibrated)
+        groups.setdefault(key, set()).add(u.threshold)
+    return tuple(
+        UsedThreshold(
+            target_kind=kind,
+            lowest_eps=min(t.eps for t in used),
+            highest_eps=max(t.eps for t in used),
+            num_thresholds=len(used),
+            num_placebos=sum(t.num_placebos for t in used),
+            origin=origin,
+            calibrated=calibrated,
+        )
+        for (kind, origin, calibrated), used in sorted(groups.items())
+    )

@@ -1,7 +1,7 @@
-"""Pack (+ response) -> Utilization, by ablation through a Reader."""
+"""Measure the utilization of a pack: remove its chunks and score the target with a reader."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,6 +9,7 @@ import numpy as np
 from contextsvc.measuring.calibration import thresholds_for
 from contextsvc.measuring.masks import Fit, duplicate_groups
 from contextsvc.measuring.placebos import draw_placebos
+from contextsvc.measuring.prompts import prompt_seed, read_units
 from contextsvc.measuring.records import (
     FEWEST_PLACEBOS,
     Calibration,
@@ -22,34 +23,40 @@ from contextsvc.measuring.records import (
 )
 from contextsvc.measuring.sentences import measure_sentences
 from contextsvc.measuring.trials import Effects, Trial, effects_of, plan_trial
-from contextsvc.measuring.verdicts import counted, threshold_from, verdict_of, verdicts_of
+from contextsvc.measuring.verdicts import threshold_from, used_units, verdict_of, verdicts_of
 from contextsvc.ports import Limits, Prompt, Reader
 from contextsvc.ports.reading import Cost
 from contextsvc.records.fingerprints import digest
 from contextsvc.records.packs import ContextPack
-from contextsvc.records.rendering import read_unit
+from contextsvc.records.rendering import reader_unit
 from contextsvc.storage.library import LoadedIndex
 
-INDEPENDENT = "The target is as likely from nothing, or from an unrelated chunk: no token counts as used."
-PARTIAL = "A limit was reached: {scored} of {wanted} masks were scored; raise CONTEXTSVC_MEASURE_MAX_*."
-
+INDEPENDENT = "The target is as likely without context, or with an unrelated chunk: no token counts as used."
+PARTIAL = "A limit was reached: {scored} of {required} masks were scored; raise CONTEXTSVC_MEASURE_MAX_*."
 NO_CONTROL = "A limit was reached before the live chunks were read alone; raise CONTEXTSVC_MEASURE_MAX_*."
 
+Thresholds = Mapping[TargetKind, Threshold]
+"""Threshold of each kind of target that has one."""
 
-@dataclass(frozen=True, slots=True)
+DRAWS = "2"
+"""Version of the random draws: placebos, their places, subsets. Raised when they change, so that a cached
+measurement of other draws is not used again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Measurer:
-    """Measures packs.
+    """Measures packs with one reader.
 
     Attributes:
-        reader: Whose use of the context is measured.
-        fit: Contributions from masks and outcomes.
-        packaged: Calibrations for generations that have none of their own; a reader without any
-            draws its own placebos in every pack.
-        num_placebos: Unrelated chunks put into each pack as a control.
-        num_subsets: Random masks besides those that remove or keep one chunk.
-        near_duplicate_similarity: Chunks at least this alike are ablated together.
+        reader: The language model whose use of the context is measured.
+        fit: Computes contributions from masks and outcomes.
+        packaged: Calibrations for generations without one of their own. Where none fits the reader, each
+            measurement draws placebos for a threshold of its own.
+        num_placebos: Placebos put into each pack as a control.
+        num_subsets: Random masks besides the required ones.
+        near_duplicate_similarity: Chunks at least this similar are removed together.
         limits: Most that one measurement may spend.
-        seed: Of masks, placebo draws and bootstraps.
+        seed: Seed of subsets, placebos and bootstraps.
     """
 
     reader: Reader
@@ -63,14 +70,18 @@ class Measurer:
 
     @property
     def method(self) -> str:
-        """How effects are found, in words."""
+        """How effects are found, in words; a calibration of another method is not used."""
+        # Part of stored calibrations: another text makes them all unusable.
         subsets = f", {self.num_subsets} subsets" if self.num_subsets else ""
-        tried = f"one removed, one alone{subsets}, {self.num_placebos} placebos"
-        return f"{self.fit.__name__.replace('_', ' ')} of {tried}"
+        masks = f"one removed, one alone{subsets}, {self.num_placebos} placebos"
+        return f"{self.fit.__name__.replace('_', ' ')} of {masks}"
 
-    def configuration(self, index: LoadedIndex) -> str:
-        """A digest of all that shapes a measurement besides pack and response."""
-        known = repr(sorted(self._thresholds(index).items()))
+    def configuration(self, index: LoadedIndex, thresholds: Thresholds | None = None) -> str:
+        """Digest of everything besides pack and target that a measurement depends on.
+
+        Thresholds as in `measure`.
+        """
+        known = repr(sorted((self.thresholds(index) if thresholds is None else thresholds).items()))
         settings = (
             self.num_placebos,
             self.num_subsets,
@@ -78,44 +89,58 @@ class Measurer:
             self.limits,
             self.seed,
         )
-        return digest(self.method, str(self.reader.fingerprint), known, repr(settings))
+        return digest(self.method, str(self.reader.fingerprint), known, repr(settings), DRAWS)
 
     def measure(
-        self, index: LoadedIndex, pack: ContextPack, target: Target | None, sentences: bool = False
+        self,
+        index: LoadedIndex,
+        pack: ContextPack,
+        target: Target | None,
+        sentences: bool = False,
+        *,
+        thresholds: Thresholds | None = None,
+        stop: Callable[[], bool] | None = None,
     ) -> Utilization:
-        """Remove chunks, one at a time and in random subsets, and watch the likelihood of the target.
+        """Score the target with chunks of the pack removed, and judge each chunk by its effect.
+
+        The same texts of a pack, query, target, reader and seed give the same verdicts, effects and controls
+        if no limit is reached, whatever budget or ordering the pack was made with.
 
         Args:
-            index: The generation the pack was made from; placebos are drawn there.
-            pack: What is measured.
-            target: What is watched; None lets the reader write an answer and watches that.
-            sentences: Measure the sentences of live chunks, too.
+            index: The generation that the pack was made from; placebos are drawn from it.
+            pack: The pack to measure.
+            target: The text whose likelihood is measured; None: the reader writes an answer, and that is it.
+            sentences: Whether to measure the sentences of live and redundant chunks, too.
+            thresholds: Thresholds that `thresholds` returned for the index; None: those stored now.
+            stop: As in `Limits`: once it returns true, the measurement ends and is partial.
 
         Raises:
             InvalidRequest: the prompt does not fit the reader's window, or the target is empty.
         """
         started = time.perf_counter()
+        limits = replace(self.limits, stop=stop)
+        # Read before anything is measured: a calibration may be stored meanwhile.
+        by_kind = self.thresholds(index) if thresholds is None else thresholds
         target, cost = self._target(pack, target)
-        fixed = self._thresholds(index).get(target.kind)
-        num_own = 0 if fixed else FEWEST_PLACEBOS
-        trial, distinct = self._trial(index, pack, num_own + self.num_placebos)
-        limits = self.limits.less(cost)
-        scores = self.reader.score(trial.prompt(pack.query), trial.masks, target.text, limits)
+        known = by_kind.get(target.kind)
+        num_own = 0 if known else FEWEST_PLACEBOS
+        trial, num_distinct = self._trial(index, pack, num_own + self.num_placebos)
+        scores = self.reader.score(trial.prompt(pack.query), trial.masks, target.text, limits.less(cost))
         cost = cost + scores.cost
         effects = effects_of(trial, scores, self.fit)
-        # The control is not judged by a threshold that was made from it.
+        # Placebos of the control are not those that the threshold is made from.
         own = [placebo.effect for placebo in effects.placebos[:num_own]]
-        threshold = fixed or _own_threshold(own, min(distinct, num_own), self.seed)
+        threshold = known or _own_threshold(own, min(num_distinct, num_own), self.seed)
         effects = replace(effects, placebos=effects.placebos[num_own:])
         found = self._judged(pack, trial, effects, threshold, target)
-        found, live_cost = self._with_live_only(pack, found, self.limits.less(cost))
-        cost = cost + live_cost
+        found, control_cost = self._with_sufficiency(pack, found, limits.less(cost))
+        cost = cost + control_cost
         if sentences:
             verdicts, sentence_cost = measure_sentences(
-                self.reader, self.fit, index, pack, found, self.num_subsets, self.seed, self.limits.less(cost)
+                self.reader, self.fit, index, pack, found, self.num_subsets, self.seed, limits.less(cost)
             )
-            cut = verdicts is None
-            found = replace(found, sentences=verdicts or (), partial=found.partial or cut)
+            unscored = verdicts is None
+            found = replace(found, sentences=verdicts or (), partial=found.partial or unscored)
             cost = cost + sentence_cost
         seconds = round(time.perf_counter() - started, 3)
         return replace(found, cost=Cost(cost.reader_calls, cost.reader_tokens, seconds))
@@ -123,7 +148,7 @@ class Measurer:
     def placebo_effects(
         self, index: LoadedIndex, pack: ContextPack, target: Target | None
     ) -> tuple[tuple[float, ...], TargetKind]:
-        """Effects of `num_placebos` unrelated chunks put into a pack: what a calibration collects.
+        """Effects of `num_placebos` placebos in a pack, and the kind of target: a calibration collects them.
 
         Raises:
             InvalidRequest: as `measure`.
@@ -134,7 +159,8 @@ class Measurer:
         placebos = effects_of(trial, scores, self.fit).placebos
         return tuple(placebo.effect for placebo in placebos), target.kind
 
-    def _thresholds(self, index: LoadedIndex) -> dict[TargetKind, Threshold]:
+    def thresholds(self, index: LoadedIndex) -> Thresholds:
+        """Threshold of each kind of target that has one, as stored at this moment."""
         reader = self.reader.fingerprint
         return thresholds_for(index.folder, index.generation, reader, self.method, self.packaged, self.seed)
 
@@ -145,89 +171,91 @@ class Measurer:
         return Target(answer.text, "answer"), answer.cost
 
     def _trial(self, index: LoadedIndex, pack: ContextPack, num_placebos: int) -> tuple[Trial, int]:
+        """A trial of the pack, and how many different placebos are in it."""
         numbers = draw_placebos(index, pack, num_placebos, self.seed)
-        placebos = [read_unit(index.corpus.chunk(number)) for number in numbers]
+        placebos = [reader_unit(index.corpus.chunk(number)) for number in numbers]
         rows = [packed.candidate.number for packed in pack.chunks]
         vectors = index.corpus.chunk_vectors[rows].astype(np.float64)
         groups = duplicate_groups(vectors @ vectors.T, self.near_duplicate_similarity)
-        seed = [self.seed, int(pack.pack_id[8:16], 16)]
-        return plan_trial(read_units(pack), groups, placebos, self.num_subsets, seed), len(set(numbers))
+        units = read_units(pack)
+        seed = prompt_seed(self.seed, "trial", pack.query, units)
+        return plan_trial(units, groups, placebos, self.num_subsets, seed), len(set(numbers))
 
     def _judged(
         self, pack: ContextPack, trial: Trial, effects: Effects, threshold: Threshold, target: Target
     ) -> Utilization:
+        """The measurement without its sufficiency control, sentences and cost."""
         num_tokens = [packed.num_tokens for packed in pack.chunks]
-        cut = effects.num_scored < len(trial.masks)
-        # A reader without a threshold has none before its own placebos are scored.
-        unknown = effects.gain is None or (cut and not threshold.num_placebos)
+        partial = effects.num_scored < len(trial.masks)
+        # Without a calibration there is no threshold until the placebos of this pack are scored.
+        unknown = effects.gain is None or (partial and not threshold.num_placebos)
         depends = None if effects.gain is None or unknown else effects.gain > threshold.eps
-        used = [
+        at_eps, at_high, at_low = (
             _scores(trial, effects, num_tokens, eps) for eps in (threshold.eps, threshold.high, threshold.low)
-        ]
+        )
         note = INDEPENDENT if depends is False else ""
-        if cut:
-            note = PARTIAL.format(scored=effects.num_scored, wanted=len(trial.masks))
-        score, strict, interval = used[0][0], used[0][1], (0.0, 1.0)
-        if score is not None:
-            interval = (
-                min(low for low, _ in used if low is not None),
-                max(high for high, _ in used if high is not None),
-            )
-        passed = [verdict_of(placebo.effect, placebo.target, threshold.eps) for placebo in effects.placebos]
-        controls = Controls(
-            effects.full, effects.nothing, effects.unrelated, depends, None, None,
-            tuple(placebo.effect for placebo in effects.placebos), passed.count("live"),
-        )  # fmt: skip
+        if partial:
+            note = PARTIAL.format(scored=effects.num_scored, required=len(trial.masks))
+        known = [scores[0] for scores in (at_eps, at_high, at_low) if scores is not None]
         return Utilization(
-            pack.pack_id, score, strict, interval, _verdicts(pack, trial, effects, threshold.eps), (),
-            threshold, controls, target.text, target.kind, self.reader.outcome, str(self.reader.fingerprint),
-            self.method, Cost(), note, cut,
-        )  # fmt: skip
+            pack_id=pack.pack_id,
+            score=None if at_eps is None else at_eps[0],
+            strict_score=None if at_eps is None else at_eps[1],
+            interval=(min(known), max(known)) if known else (0.0, 1.0),
+            verdicts=_verdicts(pack, trial, effects, threshold.eps),
+            sentences=(),
+            threshold=threshold,
+            controls=_controls(effects, threshold.eps, depends),
+            target=target.text,
+            target_kind=target.kind,
+            outcome=self.reader.outcome,
+            reader=str(self.reader.fingerprint),
+            method=self.method,
+            cost=Cost(),
+            note=note,
+            partial=partial,
+        )
 
-    def _with_live_only(
+    def _with_sufficiency(
         self, pack: ContextPack, found: Utilization, limits: Limits
     ) -> tuple[Utilization, Cost]:
-        """The sufficiency control: what counts as used, read as a prompt of its own."""
-        kept = counted_chunks(found.verdicts)
+        """Add the sufficiency control: the chunks that count as used, read as a prompt of their own."""
+        used = used_chunks(found.verdicts)
         full = found.controls.full
-        if not any(kept) or full is None:
+        if not any(used) or full is None:
             return found, Cost()
-        value, cost = full, Cost()
-        if not all(kept):
-            units = tuple(unit for unit, keep in zip(read_units(pack), kept, strict=True) if keep)
-            everything = np.ones((1, len(units)), dtype=np.bool_)
-            scores = self.reader.score(Prompt(units, pack.query), everything, found.target, limits)
-            value, cost = float(scores.values[0]), scores.cost
-        if np.isnan(value):
+        live_only, cost = full, Cost()
+        if not all(used):
+            units = tuple(unit for unit, keep in zip(read_units(pack), used, strict=True) if keep)
+            keep_all = np.ones((1, len(units)), dtype=np.bool_)
+            scores = self.reader.score(Prompt(units, pack.query), keep_all, found.target, limits)
+            live_only, cost = float(scores.values[0]), scores.cost
+        if np.isnan(live_only):
             return replace(found, partial=True, note=found.note or NO_CONTROL), cost
-        enough = full - value <= found.threshold.eps
-        return replace(found, controls=replace(found.controls, live_only=value, sufficient=enough)), cost
+        sufficient = full - live_only <= found.threshold.eps
+        controls = replace(found.controls, live_only=live_only, sufficient=sufficient)
+        return replace(found, controls=controls), cost
 
 
-def read_units(pack: ContextPack) -> tuple[str, ...]:
-    """The pack's chunks as a reader reads them."""
-    return tuple(read_unit(packed.candidate.chunk) for packed in pack.chunks)
-
-
-def counted_chunks(verdicts: Sequence[Verdict]) -> list[bool]:
-    """Which chunks count as used, from their verdicts; a chunk without a group is a group."""
+def used_chunks(verdicts: Sequence[Verdict]) -> list[bool]:
+    """Whether each chunk counts as used; a chunk without a group is a group of its own."""
     groups = [-1 - number if v.group is None else v.group for number, v in enumerate(verdicts)]
-    return counted([v.verdict for v in verdicts], groups)
+    return used_units([v.verdict for v in verdicts], groups)
 
 
 def _scores(
     trial: Trial, effects: Effects, num_tokens: Sequence[int], eps: float
-) -> tuple[float | None, float | None]:
-    """Score and strict score at a threshold; 0 where the whole pack gains no more than it."""
-    verdicts = _names(trial, effects, eps)
-    if verdicts is None or effects.gain is None:
-        return None, None
+) -> tuple[float, float] | None:
+    """Score and strict score at a threshold, both 0 if the pack gains at most eps; None if partial."""
+    names = _names(trial, effects, eps)
+    if names is None or effects.gain is None:
+        return None
     if effects.gain <= eps:
         return 0.0, 0.0
-    kept = counted(verdicts, trial.groups)
-    used = sum(n for n, keep in zip(num_tokens, kept, strict=True) if keep)
-    strict = sum(n for n, verdict in zip(num_tokens, verdicts, strict=True) if verdict == "live")
-    return used / sum(num_tokens), strict / sum(num_tokens)
+    used = used_units(names, trial.groups)
+    num_used = sum(n for n, counts in zip(num_tokens, used, strict=True) if counts)
+    num_live = sum(n for n, name in zip(num_tokens, names, strict=True) if name == "live")
+    return num_used / sum(num_tokens), num_live / sum(num_tokens)
 
 
 def _names(trial: Trial, effects: Effects, eps: float) -> list[VerdictName] | None:
@@ -241,12 +269,12 @@ def _verdicts(pack: ContextPack, trial: Trial, effects: Effects, eps: float) -> 
     names = _names(trial, effects, eps)
     return tuple(
         Verdict(
-            packed.candidate.chunk.chunk_id,
-            effects.groups[group].effect if effects.groups is not None else None,
-            necessity,
-            names[unit] if names else "unmeasured",
-            packed.num_tokens,
-            group if trial.groups.count(group) > 1 else None,
+            chunk_id=packed.candidate.chunk.chunk_id,
+            effect=effects.groups[group].effect if effects.groups is not None else None,
+            necessity=necessity,
+            verdict=names[unit] if names else "unmeasured",
+            num_tokens=packed.num_tokens,
+            group=group if trial.groups.count(group) > 1 else None,
         )
         for unit, (packed, group, necessity) in enumerate(
             zip(pack.chunks, trial.groups, effects.necessities, strict=True)
@@ -254,10 +282,25 @@ def _verdicts(pack: ContextPack, trial: Trial, effects: Effects, eps: float) -> 
     )
 
 
+def _controls(effects: Effects, eps: float, depends_on_context: bool | None) -> Controls:
+    """All controls but sufficiency."""
+    of_placebos = [verdict_of(placebo.effect, placebo.target, eps) for placebo in effects.placebos]
+    return Controls(
+        full=effects.full,
+        no_context=effects.no_context,
+        unrelated=effects.unrelated,
+        depends_on_context=depends_on_context,
+        live_only=None,
+        sufficient=None,
+        placebo_effects=tuple(placebo.effect for placebo in effects.placebos),
+        num_placebos_live=of_placebos.count("live"),
+    )
+
+
 def _own_threshold(effects: Sequence[float], num_distinct: int, seed: int) -> Threshold:
+    """Threshold from placebos of the measured pack; 0 if there is none."""
     if not effects:
-        return Threshold(
-            0.0, 0.0, 0.0, 0, "no placebo: the index holds nothing but this pack, or a limit came first"
-        )
+        origin = "no placebo: the index has no other chunks, or a limit was reached first"
+        return Threshold(eps=0.0, low=0.0, high=0.0, num_placebos=0, origin=origin)
     found = threshold_from(effects, "drawn in this pack: the reader is not calibrated", seed)
     return replace(found, num_placebos=num_distinct)

@@ -1,4 +1,4 @@
-"""Measured pack -> the smallest pack found that holds its quality."""
+"""Find the smallest pack that holds the quality of a measured one."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -6,37 +6,38 @@ from dataclasses import replace
 import numpy as np
 
 from contextsvc.errors import InvalidRequest
-from contextsvc.measuring.measurer import counted_chunks, read_units
+from contextsvc.measuring.measurer import used_chunks
+from contextsvc.measuring.prompts import read_units
 from contextsvc.measuring.records import MinimalPack, Utilization, Verdict
 from contextsvc.ports import NO_LIMITS, Limits, Prompt, Reader
 from contextsvc.ports.reading import Cost
 from contextsvc.records.packs import ContextPack, Drop, PackedChunk
 from contextsvc.records.rendering import render_units, unit_tokens
 
+Count = Callable[[Sequence[str]], list[int]]
+"""Counts the tokens of each text."""
+
 
 def minimal_pack(
-    reader: Reader,
-    pack: ContextPack,
-    found: Utilization,
-    count: Callable[[Sequence[str]], list[int]],
-    limits: Limits = NO_LIMITS,
+    reader: Reader, pack: ContextPack, found: Utilization, count: Count, limits: Limits = NO_LIMITS
 ) -> tuple[MinimalPack, ContextPack]:
-    """Backward elimination of what does not count as used, then a check that the rest holds.
+    """Remove the chunks that do not count as used, as many as the quality allows (backward elimination).
 
-    Chunks that do not count go in order of their effects, least first; a further one of a redundant
-    group by what it alone is missed for. The longest such elimination whose remainder, read as a
-    prompt of its own, loses no more than the threshold is taken; live chunks are never given up.
-    Where the target does not depend on its context, as little as holds is kept.
+    Chunks that do not count go in order of their effects, the smallest first; a chunk of a redundant group
+    goes by its necessity, because the effect is that of the whole group. The search tries to remove all of
+    them, then all but the last, and so on; the first remainder that loses at most the threshold, as a prompt
+    of its own, is the result. Chunks that count are kept. If the target does not depend on its context, no
+    chunk counts.
 
     Args:
-        reader: The one that measured.
-        pack: What was measured.
-        found: Its measurement, complete.
-        count: Counts tokens in the pack's encoding.
-        limits: Most that the search may spend; past it the whole pack is kept.
+        reader: The reader that measured the pack.
+        pack: The measured pack.
+        found: Its measurement; not partial.
+        count: Counts tokens in the pack's tokenizer.
+        limits: Most that the search may spend; if it is reached, the whole pack is the result.
 
     Returns:
-        What was found, and the smaller pack itself: rendered and counted anew.
+        The result, and the smaller pack, rendered and counted anew.
 
     Raises:
         InvalidRequest: the measurement is partial.
@@ -44,56 +45,67 @@ def minimal_pack(
     full = found.controls.full
     if found.score is None or full is None:
         raise InvalidRequest(
-            "the measurement is partial: nothing can be left out on its word; raise its limits"
+            "the measurement is partial, expected a complete one to find the smallest pack; raise "
+            "CONTEXTSVC_MEASURE_MAX_*"
         )
     margin = found.threshold.eps
-    used = counted_chunks(found.verdicts) if found.controls.depends_on_context else [False] * len(pack.chunks)
-    spare = sorted(
-        (number for number, keep in enumerate(used) if not keep),
-        key=lambda number: (_worth(found.verdicts[number]), number),
-    )
+    removable = _removable(found)
     units = read_units(pack)
     cost = Cost()
-    for num_gone in range(len(spare), -1, -1):
-        kept = [number for number in range(len(units)) if number not in spare[:num_gone]]
+    for num_removed in range(len(removable), -1, -1):
+        kept = [number for number in range(len(units)) if number not in removable[:num_removed]]
         quality, spent = full, Cost()
-        if num_gone:
+        if num_removed:
             left = limits.less(cost)
             quality, spent = _quality(reader, [units[n] for n in kept], pack.query, found.target, left)
         cost = cost + spent
         if full - quality <= margin:
             break
     smaller = _keep(pack, kept, count)
-    saved = pack.num_tokens - smaller.num_tokens
-    ids = tuple(packed.candidate.chunk.chunk_id for packed in smaller.chunks)
     result = MinimalPack(
-        smaller.pack_id, ids, smaller.text, quality, full, margin, smaller.num_tokens, saved, cost
+        pack_id=smaller.pack_id,
+        chunk_ids=tuple(packed.candidate.chunk.chunk_id for packed in smaller.chunks),
+        text=smaller.text,
+        quality=quality,
+        full=full,
+        margin=margin,
+        num_tokens=smaller.num_tokens,
+        num_tokens_saved=pack.num_tokens - smaller.num_tokens,
+        cost=cost,
     )
     return result, smaller
 
 
-def _worth(verdict: Verdict) -> float:
-    # The effect of a redundant chunk is its group's, and one of the group stays.
+def _removable(found: Utilization) -> list[int]:
+    """Numbers of the chunks that do not count as used, the least useful first."""
+    used = used_chunks(found.verdicts) if found.controls.depends_on_context else [False] * len(found.verdicts)
+    numbers = [number for number, counts in enumerate(used) if not counts]
+    return sorted(numbers, key=lambda number: (_usefulness(found.verdicts[number]), number))
+
+
+def _usefulness(verdict: Verdict) -> float:
+    # The effect of a redundant chunk is that of its group, and one chunk of the group is kept.
     return (verdict.necessity if verdict.verdict == "redundant" else verdict.effect) or 0.0
 
 
 def _quality(
     reader: Reader, units: Sequence[str], query: str, target: str, limits: Limits
 ) -> tuple[float, Cost]:
-    """The outcome with these alone, NaN past a limit, which no comparison calls good enough."""
-    everything = np.ones((1, len(units)), dtype=np.bool_)
-    scores = reader.score(Prompt(tuple(units), query), everything, target, limits)
+    """Outcome of the target with these units alone; NaN past a limit, which no comparison accepts."""
+    keep_all = np.ones((1, len(units)), dtype=np.bool_)
+    scores = reader.score(Prompt(tuple(units), query), keep_all, target, limits)
     return float(scores.values[0]), scores.cost
 
 
-def _keep(pack: ContextPack, kept: Sequence[int], count: Callable[[Sequence[str]], list[int]]) -> ContextPack:
+def _keep(pack: ContextPack, kept: Sequence[int], count: Count) -> ContextPack:
+    """The pack with these chunks alone; the others become drops."""
     chunks = [pack.chunks[number] for number in kept]
-    gone = [packed for number, packed in enumerate(pack.chunks) if number not in kept]
+    removed = [packed for number, packed in enumerate(pack.chunks) if number not in kept]
     units = render_units([packed.candidate.chunk for packed in chunks])
     text = "".join(units)
     (num_tokens,) = count([text])
     tokens = unit_tokens(units, num_tokens, count)
-    drops = tuple(Drop.of(packed.candidate, "no_gain", "measured: not needed") for packed in gone)
+    drops = tuple(Drop.of(packed.candidate, "no_gain", "measured: not needed") for packed in removed)
     return replace(
         pack,
         chunks=tuple(PackedChunk(p.candidate, n) for p, n in zip(chunks, tokens, strict=True)),

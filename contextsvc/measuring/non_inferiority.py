@@ -1,9 +1,9 @@
-"""Whether one way of making packs is as good as another, query by query.
+"""Non-inferiority of one configuration to another, query by query.
 
-A query *loses* when its quality is more than a margin below the other's. A way is not inferior
-when, with 95 % confidence, fewer than a tolerable share of queries lose. Rejected: a test of the
-mean, which one lucky query can carry; and "no difference was found", which holds for any two at
-n = 1.
+A query *loses* if its quality is more than a margin below that under the other configuration. A
+configuration is not inferior if, with 95 % confidence, less than a tolerable share of queries lose.
+Rejected: a test of the mean, which one lucky query can decide; and "no difference was found", which is
+true of any two configurations at n = 1.
 
 Source of the bounds: Clopper and Pearson, Biometrika 1934. https://doi.org/10.1093/biomet/26.4.404
 """
@@ -18,28 +18,28 @@ from contextsvc.errors import SettingError, ShapeError
 NonInferiorityVerdict = Literal["not inferior", "inferior", "not enough evidence"]
 
 LARGEST_SHARE = 0.05
-"""Losing queries that are tolerable: 59 queries without a loss are enough to show fewer."""
+"""Tolerable share of losing queries; 59 queries without a loss are enough to show that fewer lose."""
 
 CONFIDENCE = 0.95
 _MOST_QUERIES = 1_000_000
 _ROUNDING = 1e-9
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NonInferiority:
-    """Whether a configuration holds the quality of the widest one, query by query.
+    """Result of comparing a configuration with the widest one, query by query.
 
     Attributes:
         num_pairs: Queries that were compared.
-        num_losses: Those that lose more than the margin.
-        loss_bound: One-sided 95 % upper bound of the share of queries that lose; 1 without pairs,
-            0 for the widest itself, which loses nothing against itself.
-        largest_share: The share of losing queries that is tolerable.
-        verdict: `not inferior`: the bound is below `largest_share`; `inferior`: the one-sided
-            95 % lower bound is above it; else `not enough evidence`.
-        num_needed: Queries in all, not on top, at which the bound would fall below
-            `largest_share` if losses went on at the rate seen; None where a verdict was reached,
-            and where no number would do because the rate seen is itself too high.
+        num_losses: Queries that lose more than the margin.
+        loss_bound: One-sided 95 % upper bound of the share of queries that lose; 1 without pairs, 0 for
+            the widest configuration itself.
+        largest_share: Tolerable share of losing queries.
+        verdict: `not inferior`: `loss_bound` is below `largest_share`; `inferior`: the one-sided 95 % lower
+            bound is above it; else `not enough evidence`.
+        num_needed: Total number of queries at which `loss_bound` would fall below `largest_share` if
+            queries kept losing at the same rate. None if the verdict is another, or if no number is enough
+            because the rate itself is too high.
     """
 
     num_pairs: int
@@ -53,8 +53,8 @@ class NonInferiority:
 def loss_bound(num_losses: int, num_pairs: int) -> float:
     """One-sided 95 % Clopper-Pearson upper bound of the share of queries that lose.
 
-    The share at which so few losses, or fewer, have a probability of 5 %; 1 when all lose, and
-    when there are no pairs. Without losses it is 1 - 0.05 ** (1 / num_pairs).
+    At this share, so few losses or fewer have a probability of 5 %. The bound is 1 if all pairs lose, and if
+    there are no pairs. Without losses it is 1 - 0.05 ** (1 / num_pairs).
 
     Raises:
         ShapeError: `num_losses` is not in [0, num_pairs].
@@ -76,10 +76,13 @@ def loss_bound(num_losses: int, num_pairs: int) -> float:
 
 
 def num_needed(loss_share: float, largest_share: float) -> int | None:
-    """The fewest queries at which the bound falls below `largest_share`, losses going on at that rate.
+    """Fewest queries at which the bound falls below `largest_share`, if `loss_share` of them lose.
 
-    Losses are whole: a started one counts. None where the rate is not below `largest_share`, or
-    so near below that a million queries would not do.
+    The number of losses is rounded up.
+
+    Returns:
+        None if `loss_share` is not below `largest_share`, or so close to it that a million queries are not
+        enough.
 
     Raises:
         ShapeError: `loss_share` is not in [0, 1].
@@ -96,8 +99,8 @@ def num_needed(loss_share: float, largest_share: float) -> int | None:
     if loss_share >= largest_share:
         return None
     odds = largest_share / (1 - largest_share)
-    # P(exactly `losses`) and P(at most `losses`) in n queries that lose with probability
-    # largest_share, carried from n to n + 1: a binomial sum at every n would be quadratic.
+    # P(exactly `losses`) and P(at most `losses`) in n queries that lose with probability largest_share,
+    # updated from n to n + 1: a binomial sum at every n would be quadratic.
     losses, exactly, at_most = 0, 1.0, 1.0
     for n in range(1, _MOST_QUERIES + 1):
         at_most -= largest_share * exactly
@@ -117,16 +120,16 @@ def non_inferiority(
     margin: float,
     largest_share: float = LARGEST_SHARE,
 ) -> NonInferiority:
-    """Whether a configuration loses more than the margin on fewer than `largest_share` of queries.
+    """Compare a configuration with the widest one: do less than `largest_share` of queries lose?
 
     Args:
-        quality: One number a query, higher is better.
-        widest_quality: The widest configuration's, same queries, same order.
-        margin: In the unit of quality; a difference equal to it, to 1e-9, is no loss.
-        largest_share: Between 0 and 1.
+        quality: Quality of each query, higher is better.
+        widest_quality: Quality of the same queries, in the same order, under the widest configuration.
+        margin: Largest difference that is no loss, in the unit of quality, at least 0; compared to 1e-9.
+        largest_share: Tolerable share of losing queries, between 0 and 1, both exclusive.
 
     Returns:
-        Without queries: not enough evidence, with what is needed if none loses.
+        Without queries the verdict is `not enough evidence`, and `num_needed` assumes no losses.
 
     Raises:
         ShapeError: the numbers of queries differ.
@@ -147,7 +150,14 @@ def non_inferiority(
         verdict = "inferior"
     undecided = verdict == "not enough evidence"
     needed = num_needed(losses / n if n else 0.0, largest_share) if undecided else None
-    return NonInferiority(n, losses, upper, largest_share, verdict, needed)
+    return NonInferiority(
+        num_pairs=n,
+        num_losses=losses,
+        loss_bound=upper,
+        largest_share=largest_share,
+        verdict=verdict,
+        num_needed=needed,
+    )
 
 
 def _require_share(largest_share: float) -> None:
@@ -156,7 +166,7 @@ def _require_share(largest_share: float) -> None:
 
 
 def _probability_of_at_most(num_losses: int, num_pairs: int, share: float) -> float:
-    """Of a binomial; 0 < share < 1. Through logarithms, so that no factor overflows."""
+    """Binomial P(at most `num_losses`), 0 < share < 1; by logarithms, so that no factor overflows."""
     chosen, win, loss = math.lgamma(num_pairs + 1), math.log1p(-share), math.log(share)
     return math.fsum(
         math.exp(

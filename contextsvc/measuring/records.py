@@ -1,4 +1,4 @@
-"""What ablation found: frozen records, measured and never estimated."""
+"""Records of a measurement: frozen, and measured by ablation, never estimated."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -12,29 +12,34 @@ VerdictName = Literal["live", "redundant", "dead", "harmful", "unmeasured"]
 TargetKind = Literal["response", "answer"]
 
 FEWEST_PLACEBOS = 20
-"""That a threshold rests on: fewer have no 95th percentile but their maximum."""
+"""Fewest placebos that a threshold may rest on; of fewer, the 95th percentile is just the largest."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A text whose likelihood is watched, and whose it is: the caller's response or the reader's answer."""
+    """The text whose likelihood is measured.
+
+    Attributes:
+        text: The text.
+        kind: `response`: the caller sent it; `answer`: the reader wrote it.
+    """
 
     text: str
     kind: TargetKind
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What ablation said of one chunk.
+    """Result of the ablation for one chunk.
 
     Attributes:
-        effect: What the chunk adds to question and target, in nats a token of each (in likeness of
-            the target for readers without log-probabilities); negative: they are likelier without
-            it. Of a chunk with near-duplicates in the pack: what all of them add together. None: a
-            limit was reached before it was measured.
-        necessity: What question and target lose when this chunk alone is removed from the whole pack.
-        num_tokens: The chunk's tokens in the rendered pack.
-        group: Number of its group of near-duplicates, from 0; None for a chunk that has none.
+        effect: Contribution of the chunk to question and target together, in nats a token (in likeness of
+            the target, for a reader without log-probabilities). Negative: both are likelier without the
+            chunk. Near-duplicates in the pack share one effect, that of their group. None if a limit was
+            reached before the chunk was measured.
+        necessity: Loss of question and target when this chunk alone is removed from the pack, same unit.
+        num_tokens: Tokens of the chunk in the rendered pack.
+        group: Number of its group of near-duplicates, from 0; None if it has none.
     """
 
     chunk_id: str
@@ -47,7 +52,12 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class SentenceVerdict:
-    """What ablation said of one sentence of a live chunk; the span is the document's, in characters."""
+    """Result of the ablation for one sentence of a live or redundant chunk.
+
+    Attributes:
+        start: First character of the sentence in its document; `end` is exclusive.
+        effect: Contribution to question and target together, in the unit of `Verdict.effect`.
+    """
 
     chunk_id: str
     start: int
@@ -56,17 +66,18 @@ class SentenceVerdict:
     verdict: VerdictName
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Threshold:
-    """When an effect counts, and how it was obtained.
+    """The effect above which a unit is live, and the placebos that it was computed from.
 
     Attributes:
-        eps: Nats a token: what 95 % of placebos stay under, with 95 % confidence.
-        low: 2.5th percentile of the placebos' 95th percentile under the bootstrap; at most eps.
-        high: Its 97.5th percentile; at least eps.
-        num_placebos: How many placebos it rests on.
+        eps: Upper tolerance limit of placebo effects: 95 % of placebos stay below it, with 95 % confidence.
+            In the unit of effects, at least 0.
+        low: 2.5th percentile of the bootstrapped 95th percentile of the placebos; at most eps.
+        high: 97.5th percentile of the same; at least eps.
+        num_placebos: Number of placebos; 0 if there was none.
         origin: Where the placebos were drawn, in words.
-        calibrated: They were drawn in the generation that is measured (`contextsvc calibrate`).
+        calibrated: Whether they were drawn in the generation that is measured (`contextsvc calibrate`).
     """
 
     eps: float
@@ -77,12 +88,13 @@ class Threshold:
     calibrated: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
-    """Placebo effects of one reader, method and kind of target, from which its threshold is computed.
+    """Placebo effects of one reader, one method and one kind of target; a threshold is computed from them.
 
     Attributes:
-        reader: Whose effects they are.
+        reader: The reader that they belong to.
+        method: `Measurer.method` of the measurer that drew them.
         origin: Where the placebos were drawn, in words.
         placebo_effects: At least 20.
     """
@@ -96,25 +108,27 @@ class Calibration:
     def __post_init__(self) -> None:
         if len(self.placebo_effects) < FEWEST_PLACEBOS:
             raise ShapeError(
-                f"a calibration needs {FEWEST_PLACEBOS} placebos, found {len(self.placebo_effects)}"
+                f"found {len(self.placebo_effects)} placebos, expected at least {FEWEST_PLACEBOS} in a "
+                "calibration"
             )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Controls:
-    """Whether the measurement itself can be believed.
+    """Checks that say whether a measurement can be believed.
 
     Attributes:
-        full: The outcome with the whole pack; None, as the next three, if a limit came first.
-        no_context: The same with no chunk.
-        unrelated: The same with one unrelated chunk instead of the pack, the best of the placebos;
-            None without placebos, too.
-        depends_on_context: `full` exceeds both of them by more than the threshold.
-        live_only: The same with the live chunks and one of each redundant group, read as a prompt
-            of its own; None when no chunk is live, or if a limit came first.
-        sufficient: The live chunks alone hold the quality within the threshold; None as above.
-        placebo_effects: Effects of unrelated chunks put into this pack, found as a chunk's is.
-        num_placebos_live: How many of them passed for live; should be rare.
+        full: Outcome of the target with the whole pack; None if a limit was reached first.
+        no_context: Outcome without any chunk; None likewise.
+        unrelated: Outcome with one placebo instead of the pack, the best of them; None likewise, and
+            without placebos.
+        depends_on_context: Whether `full` exceeds `no_context` and `unrelated` by more than the threshold;
+            None likewise.
+        live_only: Outcome with the chunks that count as used, as a prompt of their own; None likewise, and
+            if no chunk counts.
+        sufficient: Whether `full` exceeds `live_only` by at most the threshold; None where `live_only` is.
+        placebo_effects: Effects of the placebos in this pack, found as the effect of a chunk is.
+        num_placebos_live: Placebos whose verdict is live; at most one in twenty is expected.
     """
 
     full: float | None
@@ -127,22 +141,25 @@ class Controls:
     num_placebos_live: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Utilization:
-    """The share of a pack's tokens that materially influenced the target, by ablation.
+    """Share of a pack's tokens that materially influenced the target, measured by ablation.
 
     Attributes:
-        score: Tokens of live chunks and of one chunk a redundant group over tokens of the rendered
-            pack, in [0, 1]; None where a limit left a chunk unmeasured.
-        strict_score: The same with live chunks alone.
-        interval: 95 % interval of the score under the bootstrap of the threshold; of a partial
-            measurement the scores that the unmeasured chunks still allow.
-        sentences: Of the live chunks, where sentences were asked for; in order of the pack.
-        target: The text whose likelihood was watched.
-        target_kind: `response`: the caller's own; `answer`: the reader's.
-        reader: Fingerprint of the reader: what it measures is this reader's use of the context.
-        note: A sentence for a person when the score needs one.
-        partial: A limit left masks unscored: the next measurement may say more.
+        score: Tokens of the live chunks, and of one chunk a redundant group, divided by the tokens of the
+            rendered pack; in [0, 1]. None if a limit left a chunk unmeasured.
+        strict_score: The same, with live chunks alone.
+        interval: 95 % interval of the score by bootstrap of the threshold; (0, 1) if the score is None.
+        verdicts: One a chunk, in the order of the pack.
+        sentences: One a sentence of the live and redundant chunks, in the order of the pack; empty if
+            sentences were not asked for.
+        target: The text whose likelihood was measured.
+        target_kind: `response`: the caller sent it; `answer`: the reader wrote it.
+        outcome: The unit of effects and controls.
+        reader: Fingerprint of the reader; the measurement says how this reader uses the context.
+        method: How effects are found, in words.
+        note: What a person must know to read the score; may be empty.
+        partial: Whether a limit left a mask unscored; a measurement with higher limits may say more.
     """
 
     pack_id: str
@@ -163,18 +180,18 @@ class Utilization:
     partial: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MinimalPack:
-    """The smallest pack found that holds the quality of a measured one.
+    """The smallest pack found that holds the quality of a measured pack.
 
     Attributes:
-        chunk_ids: What it keeps, in order of the pack.
-        quality: The outcome with these alone, read as a prompt of its own.
-        full: The outcome with the whole pack.
-        margin: The most that `full - quality` may be: the threshold of the measurement.
-        num_tokens: Of its rendered text.
-        num_tokens_saved: Against the whole pack.
-        cost: Of finding it, the measurement not counted.
+        chunk_ids: Chunks that it keeps, in the order of the pack.
+        quality: Outcome of the target with these chunks alone, as a prompt of their own.
+        full: Outcome of the target with the whole pack.
+        margin: Most that `quality` may be below `full`: the threshold of the measurement.
+        num_tokens: Tokens of `text`.
+        num_tokens_saved: Tokens of the whole pack less these.
+        cost: Cost of the search, without that of the measurement.
     """
 
     pack_id: str
@@ -188,19 +205,22 @@ class MinimalPack:
     cost: Cost
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UtilizationSummary:
-    """The last `measure` run over a generation: what an unmeasured pack of it can expect.
+    """Summary of the last `measure` run over a generation: the score to expect of its other packs.
 
     Attributes:
-        score: Mean of the queries' scores.
-        interval: 95 % bootstrap interval over queries.
-        strict_score: Mean of the strict scores.
-        num_queries: How many were measured to the end.
-        share_dependent: Share of queries whose target depends on its context at all.
-        share_sufficient: Share, of those with live chunks, where these alone hold the quality.
-        placebo_rate: Share of placebos called live; None without placebos.
-        thresholds: The thresholds used, by kind of target.
+        score: Mean score of the queries, in [0, 1].
+        strict_score: Mean strict score of the queries, in [0, 1].
+        interval: 95 % bootstrap interval of `score` over queries.
+        num_queries: Queries that were measured to the end; the means are over these.
+        share_dependent: Share of queries whose target depends on its context.
+        share_sufficient: Share of queries whose live chunks alone hold the quality, of those with live
+            chunks; None if no query has one.
+        num_placebos: Placebos of all queries.
+        placebo_rate: Share of placebos whose verdict is live; None without placebos.
+        thresholds: The threshold of each kind of target; the mean of eps where queries had different ones.
+        cost: Cost of all measurements, partial ones included.
     """
 
     generation: str

@@ -1,4 +1,4 @@
-"""Which sentences of the live chunks carried the target: ablation once more, one level down."""
+"""Measure the sentences of the live chunks: the same ablation, with sentences as units."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from contextsvc.measuring.masks import Fit, subset_masks, telling_masks
+from contextsvc.measuring.masks import Fit, required_masks, subset_masks
+from contextsvc.measuring.prompts import prompt_seed
 from contextsvc.measuring.records import SentenceVerdict, Utilization
 from contextsvc.measuring.verdicts import verdict_of
 from contextsvc.ports import Limits, Prompt, Reader
@@ -21,13 +22,13 @@ from contextsvc.storage.library import LoadedIndex
 
 @dataclass(frozen=True, slots=True)
 class _Pieces:
-    """Live chunks cut into heading lines and sentences.
+    """Chunks cut into heading lines and sentences.
 
     Attributes:
-        texts: In order of the prompt; together they are the chunks as a reader reads them.
-        blocks: The chunk of each text, numbered from 0.
-        sentences: The sentence of each text, numbered over all chunks; -1 for a heading line.
-        spans: (chunk, start, end) of each sentence.
+        texts: Pieces in the order of the prompt; joined, they are the chunks as a reader reads them.
+        blocks: Number of the chunk of each piece, from 0.
+        sentences: Number of the sentence of each piece, over all chunks, from 0; -1 for a heading line.
+        spans: (chunk, start, end) of each sentence; start and end in characters of the document.
     """
 
     texts: tuple[str, ...]
@@ -46,10 +47,23 @@ def measure_sentences(
     seed: int,
     limits: Limits,
 ) -> tuple[tuple[SentenceVerdict, ...] | None, Cost]:
-    """A verdict for each sentence of each live or redundant chunk, in order of the pack.
+    """Verdict of each sentence of each live or redundant chunk, in the order of the pack.
 
-    Only these chunks are read, so a sentence's effect is within what carried the target. The
-    threshold is that of the chunks. Nothing where no chunk is live; None if a limit was reached.
+    Only these chunks are in the prompt, so that the effect of a sentence is what it adds to the others. The
+    threshold is that of the chunks.
+
+    Args:
+        reader: The reader that measured the chunks.
+        fit: Computes contributions from masks and outcomes.
+        index: The generation that the pack was made from.
+        pack: The measured pack.
+        found: The measurement of its chunks.
+        num_subsets: Random masks besides the required ones.
+        seed: The seed of the settings.
+        limits: Most that this measurement may spend.
+
+    Returns:
+        The verdicts, empty if no chunk is live or redundant, None if a limit was reached; and the cost.
     """
     used = [
         packed
@@ -60,20 +74,23 @@ def measure_sentences(
     if not pieces.spans:
         return (), Cost()
     count = len(pieces.spans)
-    subsets = subset_masks(count, num_subsets, [seed, int(pack.pack_id[16:24], 16)])
-    design = np.concatenate([telling_masks(count, 0), subsets])
+    subsets = subset_masks(count, num_subsets, prompt_seed(seed, "sentences", pack.query, pieces.texts))
+    design = np.concatenate([required_masks(count, 0), subsets])
     prompt = Prompt(pieces.texts, pack.query, pieces.blocks)
-    scores = reader.score(prompt, _over_pieces(design, pieces), found.target, limits)
+    scores = reader.score(prompt, _piece_masks(design, pieces), found.target, limits)
     if np.isnan(scores.values).any():
         return None, scores.cost
     effects, targets = fit(design, scores.exchange), fit(design, scores.values)
     verdicts = tuple(
         SentenceVerdict(
-            used[chunk].candidate.chunk.chunk_id, start, end, round(float(effect), 6),
+            used[chunk].candidate.chunk.chunk_id,
+            start,
+            end,
+            round(float(effect), 6),
             verdict_of(float(effect), float(target), found.threshold.eps),
         )
         for (chunk, start, end), effect, target in zip(pieces.spans, effects, targets, strict=True)
-    )  # fmt: skip
+    )
     return verdicts, scores.cost
 
 
@@ -88,7 +105,7 @@ def _pieces(index: LoadedIndex, used: Sequence[PackedChunk]) -> _Pieces:
         blocks.append(number)
         sentences.append(-1)
         inside = _sentences_in(chunk, index.corpus.sentence_spans(packed.candidate.number))
-        # What stands between two sentences goes with the first, be it spaces or the mark of an omission.
+        # Text between two sentences, spaces or the mark of an omission, belongs to the first.
         offsets = [*(chunk.offset(start) for start, _ in inside), len(chunk.text)]
         for (start, end), (at, following) in zip(inside, pairwise(offsets), strict=True):
             texts.append(chunk.text[at:following])
@@ -100,13 +117,13 @@ def _pieces(index: LoadedIndex, used: Sequence[PackedChunk]) -> _Pieces:
 
 
 def _sentences_in(chunk: Chunk, spans: Iterable[Span]) -> list[Span]:
-    """Of the sentences of the index's chunk those that are in the pack's, clipped to it."""
+    """Sentences of the index's chunk that are in the pack's chunk, clipped to it."""
     clipped = [(max(start, chunk.start), min(end, chunk.end)) for start, end in spans]
     return [(a, b) for a, b in clipped if a < b and offset_in(chunk.spans, a) is not None]
 
 
-def _over_pieces(design: BoolArray, pieces: _Pieces) -> BoolArray:
-    """Masks over sentences -> masks over texts: a heading line stays while a sentence of its chunk does."""
+def _piece_masks(design: BoolArray, pieces: _Pieces) -> BoolArray:
+    """Turn masks over sentences into masks over pieces: any sentence keeps the heading of its chunk."""
     chunk_of = np.array([chunk for chunk, _, _ in pieces.spans])
     columns = [
         design[:, sentence] if sentence >= 0 else design[:, chunk_of == block].any(axis=1)

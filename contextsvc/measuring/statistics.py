@@ -1,4 +1,4 @@
-"""How sure a number is."""
+"""Bootstrap intervals."""
 
 from collections.abc import Callable
 
@@ -8,6 +8,7 @@ from contextsvc.errors import ShapeError
 from contextsvc.records.arrays import Float64Array
 
 ROUNDS = 2_000
+"""Resamples of a bootstrap."""
 
 
 def bootstrap(
@@ -17,11 +18,11 @@ def bootstrap(
 
     Args:
         values: (n,), n >= 1.
-        statistic: (rounds, n) samples -> (rounds,) values.
+        statistic: (ROUNDS, n) samples -> (ROUNDS,) values.
         seed: The same seed gives the same interval.
 
     Raises:
-        ShapeError: no values.
+        ShapeError: there are no values.
 
     Source: Efron and Tibshirani, An Introduction to the Bootstrap, 1993, section 13.3.
     """
@@ -33,5 +34,5 @@ def bootstrap(
 
 
 def mean_interval(values: Float64Array, seed: int) -> tuple[float, float]:
-    """95 % bootstrap interval of the mean."""
+    """95 % bootstrap interval of the mean of (n,) values, n >= 1."""
     return bootstrap(values, lambda samples: samples.mean(axis=1), seed)

@@ -1,4 +1,4 @@
-"""A trial: a pack's units with placebos among them, the masks that try all of them, and what they show."""
+"""A trial: a pack's units with placebos among them, the masks to score, and the effects under these masks."""
 
 import math
 from collections.abc import Sequence
@@ -6,42 +6,43 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from contextsvc.measuring.masks import Fit, joined_masks, subset_masks, telling_masks
+from contextsvc.measuring.masks import Fit, expand_masks, required_masks, subset_masks
 from contextsvc.ports import Prompt, Scores
 from contextsvc.records.arrays import BoolArray, Float64Array
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """What a reader is asked.
+    """The prompt and the masks that a reader scores.
 
     Attributes:
         units: Units and placebos in the order of the prompt.
-        asides: Which of them are placebos.
-        masks: (num_masks, len(units)): the rows of `design`, with the rows of lone members between
-            its telling rows and its subsets.
-        design: (num_masks less members, num_groups + num_placebos), over groups and placebos.
+        is_placebo: Whether each of `units` is a placebo.
+        masks: (num_masks, len(units)), True keeps. First the required rows of `design`, then one
+            leave-one-out mask for each of `duplicates`, then the subsets of `design`.
+        design: (num_masks - len(duplicates), num_groups + num_placebos): the same masks over groups and
+            placebos, without those of `duplicates`.
         groups: The group of each unit, placebos not counted.
-        members: Units that share a group, each removed by itself.
-        num_telling: Rows of the design that a finished measurement has to have.
+        duplicates: Units that share a group with another, each left out by itself.
+        num_required: Rows at the start of `design` without which a measurement is partial.
     """
 
     units: tuple[str, ...]
-    asides: tuple[bool, ...]
+    is_placebo: tuple[bool, ...]
     masks: BoolArray
     design: BoolArray
     groups: tuple[int, ...]
-    members: tuple[int, ...]
-    num_telling: int
+    duplicates: tuple[int, ...]
+    num_required: int
 
     def prompt(self, query: str) -> Prompt:
-        """All of it in one prompt."""
-        return Prompt(self.units, query, asides=self.asides)
+        """One prompt of units and placebos. A reader that can hides the placebos from the units."""
+        return Prompt(self.units, query, isolated=self.is_placebo)
 
 
 @dataclass(frozen=True, slots=True)
 class Contribution:
-    """What a group of units or a placebo adds.
+    """Contribution of a group of units, or of a placebo.
 
     Attributes:
         effect: To question and target together (`Scores.exchange`).
@@ -52,22 +53,22 @@ class Contribution:
     target: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Effects:
-    """What a trial shows; None where a limit cut it short.
+    """Effects that a trial shows; None where a limit was reached first.
 
     Attributes:
-        full: Outcome of the target with the pack as it is.
-        nothing: The same without any unit.
-        unrelated: The same with one placebo instead of the pack, the best of them; None without placebos.
+        full: Outcome of the target with the full pack.
+        no_context: Outcome of the target without any unit.
+        unrelated: Outcome of the target with one placebo alone, the best of them; None without placebos.
         groups: Contribution of each group.
         placebos: Contribution of each placebo; empty where `groups` is None.
-        necessities: What question and target lose when each unit alone is removed.
+        necessities: Loss of question and target when each unit alone is left out.
         num_scored: Masks that were scored.
     """
 
     full: float | None
-    nothing: float | None
+    no_context: float | None
     unrelated: float | None
     groups: tuple[Contribution, ...] | None
     placebos: tuple[Contribution, ...]
@@ -76,15 +77,15 @@ class Effects:
 
     @property
     def complete(self) -> bool:
-        """Every unit has all that its verdict needs."""
+        """Whether every unit has what its verdict needs."""
         return self.groups is not None and None not in self.necessities
 
     @property
     def gain(self) -> float | None:
-        """What the pack adds to the target over nothing, and over an unrelated chunk."""
-        if self.full is None or self.nothing is None:
+        """Outcome of the full pack less the better of no context and an unrelated chunk."""
+        if self.full is None or self.no_context is None:
             return None
-        return self.full - max(self.nothing, self.nothing if self.unrelated is None else self.unrelated)
+        return self.full - max(self.no_context, self.no_context if self.unrelated is None else self.unrelated)
 
 
 def plan_trial(
@@ -94,65 +95,84 @@ def plan_trial(
     num_subsets: int,
     seed: Sequence[int],
 ) -> Trial:
-    """Placebos at random places, others for each seed: next to the question one weighs more."""
+    """Put placebos at random places among the units, and list the masks to score.
+
+    Places are random because a unit next to the question weighs more.
+
+    Args:
+        units: Texts of the pack, in order.
+        groups: The group of near-duplicates of each unit, numbered from 0.
+        placebos: Their texts; the same text may come more than once.
+        num_subsets: Random masks over groups and placebos, besides the required ones.
+        seed: Seed of places and subsets; the same seed gives the same trial.
+    """
     rng = np.random.default_rng(seed)
     num_groups = max(groups, default=-1) + 1
-    telling = telling_masks(num_groups, len(placebos))
+    required = required_masks(num_groups, len(placebos))
     subsets = subset_masks(num_groups + len(placebos), num_subsets, seed)
-    members = tuple(unit for unit, group in enumerate(groups) if list(groups).count(group) > 1)
+    duplicates = tuple(unit for unit, group in enumerate(groups) if list(groups).count(group) > 1)
     columns = [*groups, *range(num_groups, num_groups + len(placebos))]
-    lone = np.zeros((len(members), len(columns)), dtype=np.bool_)
-    for row, unit in enumerate(members):
-        lone[row, : len(units)] = True
-        lone[row, unit] = False
-    masks = np.concatenate([joined_masks(telling, columns), lone, joined_masks(subsets, columns)])
+    leave_one_out = np.zeros((len(duplicates), len(columns)), dtype=np.bool_)
+    for row, unit in enumerate(duplicates):
+        leave_one_out[row, : len(units)] = True
+        leave_one_out[row, unit] = False
+    masks = np.concatenate([expand_masks(required, columns), leave_one_out, expand_masks(subsets, columns)])
     gaps = rng.integers(0, len(units) + 1, size=len(placebos))
     places = [*map(float, range(len(units))), *(gap - 0.5 for gap in gaps)]
     order = sorted(range(len(places)), key=lambda column: (places[column], column))
     texts = [*units, *placebos]
     return Trial(
-        tuple(texts[column] for column in order), tuple(column >= len(units) for column in order),
-        masks[:, order], np.concatenate([telling, subsets]),
-        tuple(groups), members, len(telling),
-    )  # fmt: skip
+        units=tuple(texts[column] for column in order),
+        is_placebo=tuple(column >= len(units) for column in order),
+        masks=masks[:, order],
+        design=np.concatenate([required, subsets]),
+        groups=tuple(groups),
+        duplicates=duplicates,
+        num_required=len(required),
+    )
 
 
 def effects_of(trial: Trial, scores: Scores, fit: Fit) -> Effects:
-    """What the outcomes of a trial's masks show.
+    """Compute the effects from the outcomes of a trial's masks.
 
     Args:
-        trial: As planned.
-        scores: Of its masks, in order.
-        fit: Contributions from masks and outcomes.
+        trial: A trial of `plan_trial`.
+        scores: Outcomes of its masks, in order; NaN where a limit was reached.
+        fit: Computes contributions from masks and outcomes.
     """
     values, exchange = scores.values, scores.exchange
     num_groups = max(trial.groups, default=-1) + 1
-    effects, targets = (_fitted(trial, outcomes, fit) for outcomes in (exchange, values))
-    found = tuple(map(Contribution, effects or (), targets or ()))
-    without = {unit: _known(exchange[2 + group]) for unit, group in enumerate(trial.groups)}
-    for row, unit in enumerate(trial.members, start=trial.num_telling):
-        without[unit] = _known(exchange[row])
-    full = _known(exchange[0])
-    lost = tuple(
-        None if full is None or value is None else round(full - value, 6) for value in without.values()
-    )
-    strangers = [_known(value) for value in values[3 + 2 * num_groups : trial.num_telling : 2]]
+    effects, targets = (_contributions(trial, outcomes, fit) for outcomes in (exchange, values))
+    contributions = tuple(map(Contribution, effects or (), targets or ()))
+    placebo_alone = [_known(value) for value in values[3 + 2 * num_groups : trial.num_required : 2]]
     return Effects(
-        _known(values[0]), _known(values[1]),
-        max((value for value in strangers if value is not None), default=None),
-        None if effects is None else found[:num_groups], found[num_groups:],
-        lost, int((~np.isnan(values)).sum()),
-    )  # fmt: skip
+        full=_known(values[0]),
+        no_context=_known(values[1]),
+        unrelated=max((value for value in placebo_alone if value is not None), default=None),
+        groups=None if effects is None else contributions[:num_groups],
+        placebos=contributions[num_groups:],
+        necessities=_necessities(trial, exchange),
+        num_scored=int((~np.isnan(values)).sum()),
+    )
 
 
-def _fitted(trial: Trial, outcomes: Float64Array, fit: Fit) -> list[float] | None:
-    """One contribution a column of the design, without the rows of lone members."""
-    end = trial.num_telling + len(trial.members)
-    told = np.concatenate([outcomes[: trial.num_telling], outcomes[end:]])
-    usable = ~np.isnan(told)
-    if not usable[: trial.num_telling].all():
+def _contributions(trial: Trial, outcomes: Float64Array, fit: Fit) -> list[float] | None:
+    """Contribution of each column of the design; None if a required mask was not scored."""
+    end = trial.num_required + len(trial.duplicates)
+    of_design = np.concatenate([outcomes[: trial.num_required], outcomes[end:]])
+    scored = ~np.isnan(of_design)
+    if not scored[: trial.num_required].all():
         return None
-    return [round(float(weight), 6) for weight in fit(trial.design[usable], told[usable])]
+    return [round(float(weight), 6) for weight in fit(trial.design[scored], of_design[scored])]
+
+
+def _necessities(trial: Trial, outcomes: Float64Array) -> tuple[float | None, ...]:
+    """Loss without each unit, from its leave-one-out mask: that of its group if it is alone there."""
+    full = _known(outcomes[0])
+    without = [_known(outcomes[2 + group]) for group in trial.groups]
+    for row, unit in enumerate(trial.duplicates, start=trial.num_required):
+        without[unit] = _known(outcomes[row])
+    return tuple(None if full is None or value is None else round(full - value, 6) for value in without)
 
 
 def _known(value: float) -> float | None:

@@ -1,8 +1,7 @@
-"""Effects, verdicts, the tokens that count, and the threshold.
+"""Verdicts from effects, the units that count as used, and the threshold of an effect.
 
-The share of a pack's tokens that materially influenced a text, found by taking chunks away:
-a chunk that adds more to question and answer than chance would is live. Chance is
-measured too, with placebos: chunks of the same index that have nothing to do with the question.
+A unit is live if its effect exceeds what chance does. Chance is measured with placebos: chunks of the same
+index that have nothing to do with the query.
 """
 
 import math
@@ -17,18 +16,21 @@ from contextsvc.measuring.trials import Contribution
 from contextsvc.records.arrays import Float64Array
 
 PERCENTILE = 95
-"""A placebo passes for live in one case of twenty."""
+"""Percentage of placebos that stay below the threshold: one in twenty passes for live."""
 
 CONFIDENCE = 0.95
 
 
 def verdict_of(effect: float, target: float, eps: float) -> VerdictName:
-    """`live` above eps, `harmful` below -eps, else `dead`; the target itself must move the same way.
+    """Verdict from an effect: `live` above eps, `harmful` below -eps, else `dead`.
+
+    The contribution to the target alone must have the same sign: a unit that makes the question likelier
+    but not the target did not lead to it.
 
     Args:
-        effect: On question and target together.
-        target: On the target alone: what makes a question likelier but not its answer did not lead to it.
-        eps: Threshold of an effect.
+        effect: Contribution to question and target together.
+        target: Contribution to the target alone.
+        eps: Threshold of an effect, at least 0.
 
     >>> [verdict_of(effect, effect, 0.2) for effect in (0.21, 0.2, -0.2, -0.21)]
     ['live', 'dead', 'dead', 'harmful']
@@ -41,66 +43,67 @@ def verdict_of(effect: float, target: float, eps: float) -> VerdictName:
 
 
 def verdicts_of(
-    found: Sequence[Contribution], necessities: Sequence[float], groups: Sequence[int], eps: float
+    contributions: Sequence[Contribution], necessities: Sequence[float], groups: Sequence[int], eps: float
 ) -> list[VerdictName]:
-    """One verdict a unit.
+    """Verdict of each unit; near-duplicates are judged as a group.
 
-    A unit of a live group of near-duplicates is redundant if the others stand in for it: without it
-    no more is lost than eps, or than half the group's effect. The half, because saying a thing twice
-    makes it likelier, so that a copy is missed a little.
+    A unit of a live group is redundant if the others of the group can take its place: if its necessity is at
+    most eps, or at most half the effect of the group. Half, because saying a thing twice makes it likelier,
+    so that removing a copy always loses a little.
 
     Args:
-        found: What each group adds, by number of group; a lone unit is a group.
-        necessities: What is lost when each unit alone goes.
+        contributions: One a group, by number of group; a unit without near-duplicates is a group.
+        necessities: Loss when each unit alone is left out.
         groups: The group of each unit.
-        eps: Threshold of an effect.
+        eps: Threshold of an effect, at least 0.
 
     >>> verdicts_of([Contribution(2.0, 2.0), Contribution(0.0, 0.0)], [0.9, 0.1, 0.0], [0, 0, 1], eps=0.2)
     ['redundant', 'redundant', 'dead']
     """
-    names = [verdict_of(found[group].effect, found[group].target, eps) for group in groups]
+    names = [verdict_of(contributions[group].effect, contributions[group].target, eps) for group in groups]
     return [
         "redundant"
-        if name == "live" and groups.count(group) > 1 and necessity <= max(eps, found[group].effect / 2)
+        if name == "live"
+        and groups.count(group) > 1
+        and necessity <= max(eps, contributions[group].effect / 2)
         else name
         for name, group, necessity in zip(names, groups, necessities, strict=True)
     ]
 
 
-def counted(verdicts: Sequence[VerdictName], groups: Sequence[int]) -> list[bool]:
-    """Which units count as used: the live ones, and the first of each group that is redundant throughout.
+def used_units(verdicts: Sequence[VerdictName], groups: Sequence[int]) -> list[bool]:
+    """Whether each unit counts as used: live units, and the first unit of a group with redundant units alone.
 
-    >>> counted(["redundant", "redundant", "live", "dead"], [0, 0, 1, 2])
+    >>> used_units(["redundant", "redundant", "live", "dead"], [0, 0, 1, 2])
     [True, False, True, False]
     """
-    stood_for = {group for group, verdict in zip(groups, verdicts, strict=True) if verdict == "live"}
-    found = []
+    represented = {group for group, verdict in zip(groups, verdicts, strict=True) if verdict == "live"}
+    used = []
     for group, verdict in zip(groups, verdicts, strict=True):
-        first = verdict == "redundant" and group not in stood_for
-        if first:
-            stood_for.add(group)
-        found.append(first or verdict == "live")
-    return found
+        represents = verdict == "redundant" and group not in represented
+        if represents:
+            represented.add(group)
+        used.append(represents or verdict == "live")
+    return used
 
 
 def threshold_from(
     placebo_effects: Sequence[float], origin: str, seed: int, calibrated: bool = False
 ) -> Threshold:
-    """The effect that 95 of 100 placebos stay under, with 95 % confidence; never negative.
+    """Threshold from placebo effects: 95 % of placebos stay below it, with 95 % confidence; at least 0.
 
-    The percentile of the placebos that were drawn is too low as often as too high, and then more than
-    one fresh placebo in twenty passes for live; the upper tolerance limit is too low in one case of
-    twenty. Of fewer than 59 placebos it is the largest. The interval is the percentile's, by
-    bootstrap, and holds the threshold.
+    It is the upper tolerance limit, a rank of the sorted effects; the largest effect if there are fewer than
+    59. Rejected: the 95th percentile itself. It is too low as often as too high, and then more than one new
+    placebo in twenty passes for live; the tolerance limit is too low in one case of twenty.
 
     Args:
-        placebo_effects: Nats a token, one a placebo; at least 20.
-        origin: Where they were drawn, in words.
-        seed: Of the bootstrap.
-        calibrated: They were drawn in the generation that is measured.
+        placebo_effects: One a placebo, at least 20; nats a token, or likeness.
+        origin: Where the placebos were drawn, in words.
+        seed: Seed of the bootstrap of the 95th percentile, from which `low` and `high` come.
+        calibrated: Whether the placebos were drawn in the generation that is measured.
 
     Raises:
-        ShapeError: fewer than 20 placebos.
+        ShapeError: there are fewer than 20 placebos.
 
     Source: Wilks, Annals of Mathematical Statistics 12(1), 1941 (distribution-free tolerance limits).
     """
@@ -109,18 +112,25 @@ def threshold_from(
         raise ShapeError(f"a threshold needs at least {FEWEST_PLACEBOS} placebos, found {len(effects)}")
     low, high = bootstrap(effects, _percentile, seed)
     eps = float(np.sort(effects)[_tolerance_rank(len(effects)) - 1])
-    eps, low, high = (max(0.0, end) for end in (eps, min(low, eps), max(high, eps)))
-    return Threshold(eps, low, high, len(effects), origin, calibrated)
+    return Threshold(
+        eps=max(0.0, eps),
+        low=max(0.0, min(low, eps)),
+        high=max(0.0, high, eps),
+        num_placebos=len(effects),
+        origin=origin,
+        calibrated=calibrated,
+    )
 
 
-def _tolerance_rank(num: int) -> int:
-    """The smallest rank whose effect at least 95 % stay under with 95 % confidence, else the last."""
+def _tolerance_rank(num_placebos: int) -> int:
+    """Smallest rank, from 1, that 95 % of placebos stay below with 95 % confidence; the last if none does."""
     share, below = PERCENTILE / 100, 0.0
-    for rank in range(1, num):
-        below += math.comb(num, rank - 1) * share ** (rank - 1) * (1 - share) ** (num - rank + 1)
+    for rank in range(1, num_placebos):
+        chosen = math.comb(num_placebos, rank - 1)
+        below += chosen * share ** (rank - 1) * (1 - share) ** (num_placebos - rank + 1)
         if below >= CONFIDENCE:
             return rank
-    return num
+    return num_placebos
 
 
 def _percentile(samples: Float64Array) -> Float64Array:

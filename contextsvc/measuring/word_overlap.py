@@ -1,4 +1,4 @@
-"""How like two answers are, by the words they share."""
+"""Likeness of two answers: the words that they share."""
 
 import string
 import unicodedata
@@ -8,14 +8,13 @@ _ARTICLES = frozenset({"a", "an", "the"})
 
 
 def likeness(answer: str, target: str) -> float:
-    """Word-level F1 of two texts, in [0, 1]; 1 for equal texts, the same both ways round.
+    """Word-level F1 of two texts, in [0, 1]; symmetric, and 1 for equal texts.
 
-    Case, punctuation (Unicode's too) and English articles do not count, nor does the order of words;
-    a word counts as often as it occurs. F1 = 2 |shared| / (|answer| + |target|).
+    F1 = 2 |shared| / (|answer| + |target|), where a word counts as often as it occurs. Case, punctuation
+    (all of Unicode), English articles and the order of words are ignored.
 
-    Where nothing is left of a text ("The.", "?!", spaces), there are no words to share: 1 if both
-    texts are the same but for case and spaces, else 0. Text without spaces between words, such as
-    Chinese, is one word a clause.
+    If a text has no word left ("The.", "?!", spaces), the result is 1 if both texts are equal but for case
+    and spaces, else 0. In text without spaces between words, such as Chinese, each clause is one word.
 
     Source: Rajpurkar et al., EMNLP 2016, section 6.1. https://arxiv.org/abs/1606.05250
 
@@ -34,11 +33,11 @@ def likeness(answer: str, target: str) -> float:
 
 
 def _words(text: str) -> list[str]:
-    # Punctuation is taken out, not made a space, as in the published script: "etcd's" is one word.
+    # Punctuation is removed, not replaced by a space, as in the published script: "etcd's" is one word.
     kept = "".join(letter for letter in text.lower() if not _is_punctuation(letter))
     return [word for word in kept.split() if word not in _ARTICLES]
 
 
 def _is_punctuation(letter: str) -> bool:
-    # The published script knows ASCII alone; models write curly quotes and dashes, too.
+    # The published script handles ASCII alone; models also write curly quotes and dashes.
     return letter in string.punctuation or unicodedata.category(letter).startswith("P")

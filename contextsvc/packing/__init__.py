@@ -1,1 +1,1 @@
-"""A query becomes a pack."""
+"""Packing: a query becomes a context pack."""

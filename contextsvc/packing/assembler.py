@@ -1,26 +1,27 @@
-"""Query -> ContextPack. `assemble` is the story of a request."""
+"""Assembly of a context pack for a query. `Assembler.assemble` tells the story of a request."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
-from contextsvc.errors import SettingError
-from contextsvc.packing.answerability import LEXICAL, answer_score, knows_cosines_of
-from contextsvc.packing.filters import matching
+from contextsvc.errors import UnknownChoice
+from contextsvc.packing.answerability import COVERAGE_WEIGHT, answer_score, knows_cosines_of
+from contextsvc.packing.filters import matching_rows
 from contextsvc.packing.fusion import best_first, convex_fusion, pool_candidates, share_of_best
-from contextsvc.packing.links import DEPTH, linked
-from contextsvc.packing.ordering import ordering_named
-from contextsvc.packing.selection import Limits, Packed, first_wanted, pack_greedily
+from contextsvc.packing.links import DEPTH, link_scores
+from contextsvc.packing.ordering import Ordering, ordering_named
+from contextsvc.packing.selection import PackLimits, Selection, pack_greedily, select_ignoring_budget
 from contextsvc.packing.signals import (
     SentenceScores,
-    best_sentences,
+    best_sentence_scores,
     chunk_similarity,
     sentence_scores,
-    terms_in_context,
+    term_scores_in_context,
 )
-from contextsvc.packing.trimming import ROOM_FOR, RULE, Scored, trim_to_fit, with_terms
+from contextsvc.packing.trimming import MAX_FITTED_CHUNKS, RULE, ScoredSentences, add_term_scores, trim_to_fit
 from contextsvc.ports import Embedder, Reranker, TokenCounter
 from contextsvc.records.arrays import BoolArray, Float32Array, Float64Array, Int64Array
 from contextsvc.records.documents import Chunk
@@ -28,18 +29,20 @@ from contextsvc.records.fingerprints import Fingerprint, digest
 from contextsvc.records.packs import Answerability, Candidate, ContextPack, Drop, PackedChunk
 from contextsvc.records.rendering import render, unit_tokens
 from contextsvc.records.requests import PackRequest
-from contextsvc.storage.corpus import Corpus
 from contextsvc.storage.corpus.smoothing import SHARE, SIGMA, TERMS_SHARE, TERMS_SIGMA, TITLE_SHARE
 from contextsvc.storage.library import LoadedIndex
 
 _SENTENCES = f"sentences in context:{SHARE}:{SIGMA}:{TITLE_SHARE}"
 _TERMS = f"terms in context:{TERMS_SHARE}:{TERMS_SIGMA}, links:{DEPTH}"
-_ANSWER = f"answer:{LEXICAL}"
+_ANSWER = f"answer:{COVERAGE_WEIGHT}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RetrievalSettings:
-    """How candidates are found and scored; the meaning of each is in `settings.Settings`."""
+    """Settings of search and scoring; `settings.Settings` explains each.
+
+    Ids of packs depend on the text of this record (`Assembler.configuration`).
+    """
 
     num_candidates: int
     rerank_depth: int
@@ -52,14 +55,22 @@ class RetrievalSettings:
     answerable: float
 
 
+class _Query(NamedTuple):
+    """A query and its vector, (dim,)."""
+
+    text: str
+    vector: Float32Array
+
+
 @dataclass(frozen=True, slots=True)
 class Assembler:
-    """Makes packs.
+    """Makes context packs.
 
     Attributes:
-        counters: Token counters by the name that requests use.
-        reranker: Second stage; None: the similarity of the best sentence in its context.
-        index_counter: Fingerprint of the counter that indexes are built with; other sizes are counted anew.
+        counters: Token counters by the names that requests use.
+        reranker: Second stage of scoring; None: the similarity of the best sentence in its context.
+        index_counter: Fingerprint of the counter that indexes are built with. For another counter the tokens
+            of chunks are counted again.
     """
 
     embedder: Embedder
@@ -69,166 +80,176 @@ class Assembler:
     index_counter: Fingerprint
 
     def configuration(self, request: PackRequest) -> str:
-        """A digest of all that shapes a pack besides request and generation.
+        """A digest of everything that shapes a pack, apart from request and generation.
 
-        How chunks are trimmed is in it where they are: another rule leaves ids of whole packs as they are.
+        The trimming rule is part of it only if the request allows trimming: another rule leaves the ids of
+        whole packs as they are.
         """
         reranker = str(self.reranker.fingerprint) if self.reranker else _SENTENCES
         encodings = sorted(str(counter.fingerprint) for counter in self.counters.values())
         trimming = [RULE] if request.trim else []
-        return digest(str(self.embedder.fingerprint), reranker, _TERMS, _ANSWER, repr(self.settings),
-                      *encodings, *trimming)  # fmt: skip
+        scoring = [str(self.embedder.fingerprint), reranker, _TERMS, _ANSWER, repr(self.settings)]
+        return digest(*scoring, *encodings, *trimming)
 
     def count(self, tokenizer: str) -> Callable[[Sequence[str]], list[int]]:
-        """Counts tokens in a named encoding.
+        """The function that counts tokens in a named encoding.
 
         Raises:
-            SettingError: unknown tokenizer.
+            UnknownChoice: unknown tokenizer.
         """
         return counter_named(self.counters, tokenizer).count
 
     def assemble(
         self, index: LoadedIndex, request: PackRequest, mark: Callable[[str], None] = lambda _: None
     ) -> ContextPack:
-        """The best chunks for the query that fit the budget, rendered.
+        """Find the best chunks for a query, trim them if they must be, and render those that fit the budget.
 
-        `mark` is called with a stage's name when the stage is done, for whoever keeps time.
+        `mark` is called with the name of each stage when the stage ends, for callers that measure time.
 
         Raises:
             BudgetTooSmall: there are candidates, but not one fits.
-            SettingError: unknown tokenizer or ordering.
+            UnknownChoice: unknown tokenizer or ordering.
             InvalidRequest: the filter is malformed.
         """
         counter = counter_named(self.counters, request.tokenizer)
         order = ordering_named(request.ordering)
-        allowed = _allowed(index, request.filters)
-        query = self.embedder.embed_queries([request.query])
+        allowed = _allowed_chunks(index, request.filters)
+        query = _Query(request.query, self.embedder.embed_queries([request.query])[0])
         mark("embed")
-        found, sentences = self._retrieve(index, request, query, allowed)
+        found, sentences = self._retrieve(index, query, allowed, request.exact)
         mark("retrieve")
-        answer = self._answer(index, request.query, query[0], found, sentences)
+        answer = self._answerability(index, query, found, sentences)
         floor = self.settings.score_floor * found[0].score if found else 0.0
-        candidates, left_out = _keep_strong(found, floor)
+        candidates, drops = _drop_weak(found, floor)
         if request.answerable_only and not answer.answerable:
-            candidates, left_out = [], [*_unanswering(candidates, answer), *left_out]
+            candidates, drops = [], [*_not_answerable(candidates, answer), *drops]
         vectors = index.corpus.chunk_vectors[_numbers(candidates)].astype(np.float32)
-        count, limits = counter.count, self._limits(request, floor)
-        wanted = order(first_wanted(candidates, vectors, _with_room(limits))) if request.trim else ()
-        if wanted and count([render([c.chunk for c in wanted])])[0] > limits.budget_tokens:
-            scores = sentences or sentence_scores(index.corpus, _numbers(candidates), query[0])
-            scored = with_terms(request.query, _sentences(index.corpus, candidates, scores))
-            candidates = trim_to_fit(scored, wanted, limits.budget_tokens, count)
-            mark("trim")
+        limits = self._limits(request, floor)
+        if request.trim:
+            preferred = _preferred(candidates, vectors, limits, order)
+            if _num_tokens(preferred, counter) > limits.budget_tokens:
+                scored = _scored_sentences(index, query, candidates, sentences)
+                candidates = trim_to_fit(scored, preferred, limits.budget_tokens, counter.count)
+                mark("trim")
         sizes = self._sizes(candidates, counter)
-        packed = pack_greedily(candidates, vectors, sizes, limits, order, lambda text: count([text])[0])
-        shares = unit_tokens(packed.units, packed.num_tokens, count)
-        pack = self._pack(index, request, packed, shares, left_out, answer)
+        selection = pack_greedily(
+            candidates, vectors, sizes, limits, order, lambda text: counter.count([text])[0]
+        )
+        pack = self._pack(index, request, selection, counter, drops, answer)
         mark("pack")
         return pack
 
     def _retrieve(
-        self, index: LoadedIndex, request: PackRequest, query: Float32Array, allowed: BoolArray | None
+        self, index: LoadedIndex, query: _Query, allowed: BoolArray | None, exact: bool
     ) -> tuple[list[Candidate], SentenceScores]:
-        """Both searches, fused; the best of them scored again by the second stage, then by their links.
+        """Candidates of both searches, fused, then scored again by the second stage and by links; best first.
 
-        With the scores of their sentences, where these were the second stage.
+        Returns:
+            The candidates, and the scores of their sentences if these were the second stage; else no scores.
         """
-        s, text = self.settings, request.query
-        dense = index.vectors.search(query, s.num_candidates, allowed, request.exact)[0]
-        lexical = index.lexical.search([text], s.num_candidates, allowed)[0]
-        ids = pool_candidates([dense, lexical])
-        terms = share_of_best(terms_in_context(index, ids, text))
+        s = self.settings
         weights = [s.lexical_weight, s.semantic_weight]
-        first = convex_fusion([terms, chunk_similarity(index.corpus, ids, query[0])], weights)
+        dense = index.vectors.search(query.vector[None], s.num_candidates, allowed, exact)[0]
+        lexical = index.lexical.search([query.text], s.num_candidates, allowed)[0]
+        ids = pool_candidates([dense, lexical])
+        terms = share_of_best(term_scores_in_context(index, ids, query.text))
+        first = convex_fusion([terms, chunk_similarity(index.corpus, ids, query.vector)], weights)
         rows = best_first(first, ids)[: s.rerank_depth]
         ids, terms = ids[rows], terms[rows]
         chunks = [index.corpus.chunk(number) for number in ids.tolist()]
-        second, sentences = self._second_stage(index, text, query[0], ids, chunks)
-        links = linked(
-            convex_fusion([terms, second], weights), index.corpus.document_of(ids),
-            [chunk.title for chunk in chunks], [chunk.text for chunk in chunks],
-        )  # fmt: skip
-        signals = {"lexical": terms, "semantic": second, "links": links}
+        semantic, sentences = self._second_stage(index, query, ids, chunks)
+        links = link_scores(
+            scores=convex_fusion([terms, semantic], weights),
+            documents=index.corpus.document_of(ids),
+            titles=[chunk.title for chunk in chunks],
+            texts=[chunk.text for chunk in chunks],
+        )
+        signals = {"lexical": terms, "semantic": semantic, "links": links}
         scores = convex_fusion(list(signals.values()), [*weights, s.link_weight])
         return _ranked(ids, chunks, scores, signals), sentences
 
     def _second_stage(
-        self, index: LoadedIndex, text: str, query: Float32Array, ids: Int64Array, chunks: Sequence[Chunk]
+        self, index: LoadedIndex, query: _Query, ids: Int64Array, chunks: Sequence[Chunk]
     ) -> tuple[Float64Array, SentenceScores]:
+        """Scores of the chunks by the reranker, or by their best sentences; these sentences' scores."""
         if self.reranker is not None:
-            return self.reranker.score(text, [chunk.text for chunk in chunks]).astype(np.float64), {}
-        sentences = sentence_scores(index.corpus, ids, query)
-        return best_sentences(sentences, ids), sentences
+            texts = [chunk.text for chunk in chunks]
+            return self.reranker.score(query.text, texts).astype(np.float64), {}
+        sentences = sentence_scores(index.corpus, ids, query.vector)
+        return best_sentence_scores(sentences, ids), sentences
 
-    def _answer(
-        self,
-        index: LoadedIndex,
-        text: str,
-        query: Float32Array,
-        found: list[Candidate],
-        known: SentenceScores,
+    def _answerability(
+        self, index: LoadedIndex, query: _Query, found: Sequence[Candidate], sentences: SentenceScores
     ) -> Answerability:
         ids, similarity = _numbers(found), None
         if knows_cosines_of(self.embedder.fingerprint):
-            similarity = best_sentences(known or sentence_scores(index.corpus, ids, query), ids)
-        score = answer_score(index.lexical.coverage(text, ids), similarity)
+            sentences = sentences or sentence_scores(index.corpus, ids, query.vector)
+            similarity = best_sentence_scores(sentences, ids)
+        score = answer_score(index.lexical.coverage(query.text, ids), similarity)
         return Answerability(score, self.settings.answerable)
 
+    def _limits(self, request: PackRequest, floor: float) -> PackLimits:
+        return PackLimits(
+            budget_tokens=request.budget_tokens,
+            max_chunks=request.max_chunks,
+            near_duplicate_similarity=self.settings.near_duplicate_similarity,
+            diversity_weight=self.settings.diversity_weight,
+            least_gain=floor,
+        )
+
     def _sizes(self, candidates: Sequence[Candidate], counter: TokenCounter) -> list[int]:
-        # A chunk knows its tokens: as the index counts, or, of a trimmed one, as this counter does.
+        # `num_tokens` of a whole chunk is by the index's counter, that of a trimmed chunk by this one.
         if counter.fingerprint == self.index_counter:
             return [candidate.chunk.num_tokens for candidate in candidates]
         return counter.count([candidate.chunk.text for candidate in candidates])
-
-    def _limits(self, request: PackRequest, floor: float) -> Limits:
-        s = self.settings
-        return Limits(
-            request.budget_tokens, request.max_chunks, s.near_duplicate_similarity, s.diversity_weight, floor
-        )
 
     def _pack(
         self,
         index: LoadedIndex,
         request: PackRequest,
-        packed: Packed,
-        shares: list[int],
-        left_out: list[Drop],
+        selection: Selection,
+        counter: TokenCounter,
+        drops: Sequence[Drop],
         answer: Answerability,
     ) -> ContextPack:
-        chunks = tuple(PackedChunk(c, n) for c, n in zip(packed.kept, shares, strict=True))
+        shares = unit_tokens(selection.units, selection.num_tokens, counter.count)
         return ContextPack(
-            request.query, index.name, index.generation, self.configuration(request), chunks,
-            (*packed.drops, *left_out), packed.text, packed.num_tokens, request.budget_tokens,
-            request.tokenizer, request.ordering, request.exact, request.trim, answer,
-        )  # fmt: skip
+            query=request.query,
+            index=index.name,
+            generation=index.generation,
+            configuration=self.configuration(request),
+            chunks=tuple(PackedChunk(c, n) for c, n in zip(selection.kept, shares, strict=True)),
+            drops=(*selection.drops, *drops),
+            text=selection.text,
+            num_tokens=selection.num_tokens,
+            budget_tokens=request.budget_tokens,
+            tokenizer=request.tokenizer,
+            ordering=request.ordering,
+            exact=request.exact,
+            trim=request.trim,
+            answer=answer,
+        )
 
 
 def counter_named(counters: Mapping[str, TokenCounter], name: str) -> TokenCounter:
     """The counter of that name.
 
     Raises:
-        SettingError: there is none; the message lists those there are.
+        UnknownChoice: there is no such counter; the message lists all.
     """
     try:
         return counters[name]
     except KeyError:
-        known = ", ".join(sorted(counters))
-        raise SettingError(f"unknown tokenizer {name!r}; choose from {known}") from None
+        raise UnknownChoice("tokenizer", name, counters) from None
 
 
-def _keep_strong(found: list[Candidate], floor: float) -> tuple[list[Candidate], list[Drop]]:
-    # A best candidate of 0 shares nothing with the query: a share of it would let everything pass.
-    strong = [c for c in found if c.score >= floor and c.score > 0]
-    weak = [Drop.of(c, "low_score", f"below {floor:.3f}") for c in found[len(strong) :]]
-    return strong, weak
-
-
-def _allowed(index: LoadedIndex, filters: str) -> BoolArray | None:
+def _allowed_chunks(index: LoadedIndex, filters: str) -> BoolArray | None:
+    """(num_chunks,) chunks of the documents that the filter holds for, or for one of their aliases."""
     if not filters:
         return None
     columns = index.corpus.columns
     documents = np.zeros(index.corpus.num_documents, dtype=np.bool_)
-    documents[columns.owners[matching(json.loads(filters), columns)]] = True
+    documents[columns.owners[matching_rows(json.loads(filters), columns)]] = True
     allowed: BoolArray = documents[index.corpus.documents_of_chunks]
     return allowed
 
@@ -238,26 +259,51 @@ def _ranked(
 ) -> list[Candidate]:
     return [
         Candidate(
-            int(ids[row]), chunks[row], float(scores[row]), rank,
-            {name: float(signal[row]) for name, signal in signals.items()},
+            number=int(ids[row]),
+            chunk=chunks[row],
+            score=float(scores[row]),
+            rank=rank,
+            signals={name: float(signal[row]) for name, signal in signals.items()},
         )
         for rank, row in enumerate(best_first(scores, ids), start=1)
-    ]  # fmt: skip
+    ]
 
 
-def _sentences(corpus: Corpus, candidates: list[Candidate], scores: SentenceScores) -> list[Scored]:
-    return [Scored(c, corpus.sentence_spans(c.number), scores[c.number]) for c in candidates]
+def _drop_weak(found: Sequence[Candidate], floor: float) -> tuple[list[Candidate], list[Drop]]:
+    """Candidates whose score reaches the floor, and a receipt for each other one."""
+    # A best score of 0 means that nothing is in common with the query: every score would reach its floor, 0.
+    strong = [c for c in found if c.score >= floor and c.score > 0]
+    weak = [Drop.of(c, "low_score", f"below {floor:.3f}") for c in found[len(strong) :]]
+    return strong, weak
 
 
-def _unanswering(candidates: list[Candidate], answer: Answerability) -> list[Drop]:
-    said = f"answer score {answer.score:.3f}, {answer.threshold:g} asked"
-    return [Drop.of(candidate, "not_answerable", said) for candidate in candidates]
+def _not_answerable(candidates: Sequence[Candidate], answer: Answerability) -> list[Drop]:
+    detail = f"answer score {answer.score:.3f}, {answer.threshold:g} asked"
+    return [Drop.of(candidate, "not_answerable", detail) for candidate in candidates]
 
 
-def _with_room(limits: Limits) -> Limits:
-    """For what trimming is to make room for."""
-    return replace(limits, max_chunks=min(limits.max_chunks, ROOM_FOR))
+def _preferred(
+    candidates: Sequence[Candidate], vectors: Float32Array, limits: PackLimits, order: Ordering
+) -> list[Candidate]:
+    """The best candidates, which trimming makes fit together, in the order of the pack."""
+    fitted = replace(limits, max_chunks=min(limits.max_chunks, MAX_FITTED_CHUNKS))
+    return order(select_ignoring_budget(candidates, vectors, fitted))
 
 
-def _numbers(candidates: list[Candidate]) -> Int64Array:
+def _num_tokens(candidates: Sequence[Candidate], counter: TokenCounter) -> int:
+    """Tokens of a pack of these candidates."""
+    (num_tokens,) = counter.count([render([candidate.chunk for candidate in candidates])])
+    return num_tokens
+
+
+def _scored_sentences(
+    index: LoadedIndex, query: _Query, candidates: Sequence[Candidate], sentences: SentenceScores
+) -> list[ScoredSentences]:
+    """The candidates with scores of their sentences by similarity and by the query's words."""
+    scores = sentences or sentence_scores(index.corpus, _numbers(candidates), query.vector)
+    found = [ScoredSentences(c, index.corpus.sentence_spans(c.number), scores[c.number]) for c in candidates]
+    return add_term_scores(query.text, found)
+
+
+def _numbers(candidates: Sequence[Candidate]) -> Int64Array:
     return np.array([candidate.number for candidate in candidates], dtype=np.int64)

@@ -1,7 +1,7 @@
-"""Which documents a request may see, by their metadata.
+"""Filters: selection of documents by their metadata.
 
-A filter is `{"field": F, OP: VALUE}`, `{"and": [..]}`, `{"or": [..]}` or `{"not": {..}}`; F is a
-metadata key or one of `doc_id`, `title`, `source`.
+A filter is `{"field": FIELD, OPERATOR: VALUE}`, `{"and": [..]}`, `{"or": [..]}` or `{"not": {..}}`. FIELD is
+a metadata key or one of `doc_id`, `title`, `source`.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,28 +14,30 @@ from contextsvc.records.arrays import BoolArray, Int64Array
 from contextsvc.storage.corpus.columns import Column, Columns
 
 OPERATORS: Mapping[str, Callable[[Column, Any], Int64Array]] = {
-    "eq": lambda column, wanted: column.equal(wanted),
-    "in": lambda column, wanted: np.concatenate([*map(column.equal, wanted), np.zeros(0, dtype=np.int64)]),
-    "gt": lambda column, wanted: column.ordered("gt", wanted),
-    "lt": lambda column, wanted: column.ordered("lt", wanted),
-    "exists": lambda column, wanted: column.present(),  # noqa: ARG005 - false is turned round below
+    "eq": lambda column, value: column.equal(value),
+    "in": lambda column, value: np.concatenate([*map(column.equal, value), np.zeros(0, dtype=np.int64)]),
+    "gt": lambda column, value: column.ordered("gt", value),
+    "lt": lambda column, value: column.ordered("lt", value),
+    "exists": lambda column, value: column.present(),  # noqa: ARG005 - `_comparison` negates false
 }
 
 MAX_DEPTH = 16
+"""Deepest nesting of a filter."""
 
 
-def matching(spec: object, columns: Columns) -> BoolArray:
-    """Which rows a filter holds for: (num_rows,).
+def matching_rows(spec: object, columns: Columns) -> BoolArray:
+    """Rows that a filter holds for: (num_rows,).
 
     A row without the field fails every operator but `exists: false`. Values of different kinds are
-    never equal nor ordered. An empty `and` holds for all, an empty `or` for none.
+    neither equal nor ordered. An empty `and` holds for all rows, an empty `or` for none.
 
     >>> rows = Columns([{"v": 4}, {"v": 4, "lang": "de"}, {"lang": "en"}])
-    >>> matching({"and": [{"field": "v", "gt": 3}, {"not": {"field": "lang", "eq": "de"}}]}, rows).tolist()
+    >>> spec = {"and": [{"field": "v", "gt": 3}, {"not": {"field": "lang", "eq": "de"}}]}
+    >>> matching_rows(spec, rows).tolist()
     [True, False, False]
 
     Raises:
-        InvalidRequest: the filter is not of this form.
+        InvalidRequest: the filter does not have this form, or nests deeper than `MAX_DEPTH`.
     """
     return _matching(spec, columns, 0)
 
@@ -68,25 +70,25 @@ def _comparison(spec: Mapping[str, Any], columns: Columns) -> BoolArray:
             f'or an "and", "or" or "not" of such; found {repr(spec)[:200]}'
         )
     (operator,) = operators
-    wanted = spec[operator]
-    _check_value(operator, wanted)
+    value = spec[operator]
+    _check_value(operator, value)
     holds = np.zeros(len(columns.owners), dtype=np.bool_)
-    holds[OPERATORS[operator](columns.column(field), wanted)] = True
-    return ~holds if operator == "exists" and not wanted else holds
+    holds[OPERATORS[operator](columns.column(field), value)] = True
+    return ~holds if operator == "exists" and not value else holds
 
 
-def _check_value(operator: str, wanted: object) -> None:
-    scalar = isinstance(wanted, (str, int, float))
+def _check_value(operator: str, value: object) -> None:
+    scalar = isinstance(value, (str, int, float))
     expected = {
         "eq": ("a text, number or boolean", scalar),
         "in": (
             "a list of texts, numbers or booleans",
-            isinstance(wanted, list) and all(isinstance(value, (str, int, float)) for value in wanted),
+            isinstance(value, list) and all(isinstance(item, (str, int, float)) for item in value),
         ),
-        "gt": ("a text or number", scalar and not isinstance(wanted, bool)),
-        "lt": ("a text or number", scalar and not isinstance(wanted, bool)),
-        "exists": ("true or false", isinstance(wanted, bool)),
+        "gt": ("a text or number", scalar and not isinstance(value, bool)),
+        "lt": ("a text or number", scalar and not isinstance(value, bool)),
+        "exists": ("true or false", isinstance(value, bool)),
     }
-    what, right = expected[operator]
-    if not right:
-        raise InvalidRequest(f"{operator!r} in a filter takes {what}, found {repr(wanted)[:200]}")
+    what, fits = expected[operator]
+    if not fits:
+        raise InvalidRequest(f"{operator!r} in a filter takes {what}, found {repr(value)[:200]}")

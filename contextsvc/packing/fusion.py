@@ -1,4 +1,4 @@
-"""Several signals about the same chunks -> one score."""
+"""Fusion: several signals of the same chunks become one score."""
 
 from collections.abc import Sequence
 
@@ -10,13 +10,15 @@ from contextsvc.records.packs import Ranking
 
 
 def pool_candidates(rankings: Sequence[Ranking]) -> Int64Array:
-    """The ids that any ranking found, ascending."""
+    """Ids in any of the rankings, ascending, each once."""
     found = [ranking.ids for ranking in rankings]
     return np.unique(np.concatenate(found)) if found else np.empty(0, dtype=np.int64)
 
 
 def share_of_best(scores: Float64Array) -> Float64Array:
-    """Scores divided by the greatest, for scores that are not negative and have no known bound.
+    """Scores divided by the greatest one, for scores that are not negative and have no known bound.
+
+    All are 0 if the greatest is 0.
 
     Rejected on Cranfield and CACM: min-max over the candidates, and dividing by the greatest BM25 any
     chunk could reach; both ranked worse beside plain cosines (docs/decisions/0003-scores.md).
@@ -28,25 +30,25 @@ def share_of_best(scores: Float64Array) -> Float64Array:
     return scores / best if best > 0 else np.zeros_like(scores)
 
 
-def as_share(similarity: Float64Array) -> Float64Array:
-    """Cosines as signals in [0, 1]: what points away counts as nothing."""
+def clip_similarity(similarity: Float64Array) -> Float64Array:
+    """Cosines as signals in [0, 1]: negative ones count as 0."""
     return np.clip(similarity, 0.0, 1.0)
 
 
 def convex_fusion(signals: Sequence[Float64Array], weights: Sequence[float]) -> Float64Array:
     """Weighted mean of signals that each lie in [0, 1], rounded to 1e-6 so that ties are ties.
 
-    Beats fusing ranks, which throws the distances between scores away.
+    Rejected: fusion of ranks, which loses the distances between scores.
 
     Args:
-        signals: One a retriever, each (num_chunks,), over the same chunks.
-        weights: One a signal, not negative, at least one positive.
+        signals: One per source of evidence, each (num_chunks,), of the same chunks.
+        weights: One per signal, not negative, at least one positive.
 
     Returns:
         (num_chunks,) in [0, 1].
 
     Raises:
-        ShapeError: lengths differ, or the weights are not as said.
+        ShapeError: lengths differ, a weight is negative, or all are 0.
 
     Source: Bruch, Gai, Ingber, TOIS 2023, section 3. https://arxiv.org/abs/2210.11934
 
@@ -56,7 +58,7 @@ def convex_fusion(signals: Sequence[Float64Array], weights: Sequence[float]) -> 
     if len(signals) != len(weights) or len({signal.shape for signal in signals}) > 1:
         raise ShapeError(f"{len(weights)} weights for signals of shapes {[s.shape for s in signals]}")
     if not weights or min(weights) < 0 or sum(weights) <= 0:
-        raise ShapeError(f"weights are not negative and not all zero, found {list(weights)}")
+        raise ShapeError(f"expected weights that are not negative and not all zero, found {list(weights)}")
     total = sum(weights)
     fused = np.zeros_like(signals[0])
     for signal, weight in zip(signals, weights, strict=True):
@@ -66,5 +68,5 @@ def convex_fusion(signals: Sequence[Float64Array], weights: Sequence[float]) -> 
 
 
 def best_first(scores: Float64Array, ids: Int64Array) -> Int64Array:
-    """Rows by score, best first, ties by id."""
+    """Row numbers by score, best first; of equal scores the lower id first."""
     return np.lexsort((ids, -scores)).astype(np.int64)

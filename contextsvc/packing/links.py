@@ -1,9 +1,9 @@
-"""Documents that name each other: what the evidence of one leads to, found without a second search.
+"""Links between documents that name each other: the second document of a question, without a second search.
 
-A question is often answered by two documents of which it names but one; that one names the other by its
-title. Among the candidates such a pair is linked, and each lends the other of its score. Titles are names
-where people give them so, in encyclopedias, manuals and catalogues; where no text holds another's title,
-nothing changes.
+A question is often answered by two documents of which it names only one; that one names the other by its
+title. Such a pair among the candidates is linked, and each of the two lends its score to the other. Titles
+are names in encyclopedias, manuals and catalogues; where no text holds another document's title, nothing
+changes.
 """
 
 import re
@@ -15,59 +15,34 @@ from contextsvc.errors import ShapeError
 from contextsvc.records.arrays import Float64Array, Int64Array
 
 DEPTH = 10
-"""Best candidates that lend. Chosen with the weight of links (docs/decisions/0010)."""
+"""Number of best candidates that lend their scores. Chosen with the weight of links (docs/decisions/0010)."""
 
-MOST_NAMING = 5
-"""Candidates of other documents that may name a title: one that more of them name is their common subject,
-or a word like others, and links nothing."""
+MAX_NAMING = 5
+"""Most candidates of other documents that may name a title. A title that more of them name is their common
+subject or an ordinary word, and links nothing."""
 
-SHORTEST_NAME = 4
-"""In characters: shorter titles are words like others."""
+MIN_NAME_CHARS = 4
+"""Length of the shortest title that counts as a name; shorter ones are ordinary words."""
 
 _QUALIFIER = re.compile(r"\s*\([^()]*\)\s*$")
 
 
-def name_of(title: str) -> str:
-    """What other texts would call it: the title without a qualifier in brackets; empty if that is too short.
-
-    >>> name_of("Mercury (planet)"), name_of(" The Republic "), name_of("FAQ")
-    ('Mercury', 'The Republic', '')
-    """
-    name = _QUALIFIER.sub("", title).strip()
-    return name if len(name) >= SHORTEST_NAME else ""
-
-
-def names(text: str, name: str) -> bool:
-    """Whether a text holds a name as words of its own, in the same case; an empty name is in none.
-
-    >>> names("She led the Hall of Mirrors.", "Mirrors"), names("Mirrorside", "Mirror"), names("Any", "")
-    (True, False, False)
-    """
-    start = text.find(name) if name else -1
-    while start >= 0:
-        before, after = text[start - 1 : start], text[start + len(name) : start + len(name) + 1]
-        if not (_of_a_word(before) or _of_a_word(after)):
-            return True
-        start = text.find(name, start + 1)
-    return False
-
-
-def linked(
+def link_scores(
     scores: Float64Array, documents: Int64Array, titles: Sequence[str], texts: Sequence[str]
 ) -> Float64Array:
-    """For each candidate the best score among those linked to it that belong to the `DEPTH` best of all.
+    """For each candidate the best score that a candidate linked to it lends.
 
-    A candidate that names the title of another document is linked with the best candidate of that one, unless
-    more than `MOST_NAMING` name it.
+    A candidate that names the title of another document is linked with the best candidate of that document,
+    unless more than `MAX_NAMING` candidates name the title. The `DEPTH` best candidates of all lend.
 
     Args:
         scores: (n,) in [0, 1].
         documents: (n,) number of each candidate's document.
-        titles: Of each candidate's document.
-        texts: Of the candidates.
+        titles: Title of each candidate's document.
+        texts: Text of each candidate.
 
     Returns:
-        (n,) in [0, 1], 0 where nothing is linked. Of equal scores the first candidates lend.
+        (n,) in [0, 1], 0 for a candidate without a link. Of equal scores the first candidates lend.
 
     Raises:
         ShapeError: lengths differ.
@@ -81,20 +56,45 @@ def linked(
     lenders = frozenset(order[:DEPTH])
     # Most names are in no text at all: one look at all texts tells.
     everything = "\n".join(texts)
-    found = np.zeros(len(scores))
+    lent = np.zeros(len(scores))
     for document, named in best.items():
-        name = name_of(titles[named])
+        name = name_in_title(titles[named])
         if not name or name not in everything:
             continue
         naming = [n for n in order if documents[n] != document and names(texts[n], name)]
-        if len(naming) > MOST_NAMING:
+        if len(naming) > MAX_NAMING:
             continue
-        for one in naming:
-            for lender, borrower in ((one, named), (named, one)):
+        for other in naming:
+            for lender, borrower in ((other, named), (named, other)):
                 if lender in lenders:
-                    found[borrower] = max(found[borrower], scores[lender])
-    return found
+                    lent[borrower] = max(lent[borrower], scores[lender])
+    return lent
 
 
-def _of_a_word(character: str) -> bool:
+def name_in_title(title: str) -> str:
+    """The name that other texts use: the title without a qualifier in brackets; empty if that is too short.
+
+    >>> name_in_title("Mercury (planet)"), name_in_title(" The Republic "), name_in_title("FAQ")
+    ('Mercury', 'The Republic', '')
+    """
+    name = _QUALIFIER.sub("", title).strip()
+    return name if len(name) >= MIN_NAME_CHARS else ""
+
+
+def names(text: str, name: str) -> bool:
+    """Whether a text holds a name as words of its own, in the same case; an empty name is in no text.
+
+    >>> names("She led the Hall of Mirrors.", "Mirrors"), names("Mirrorside", "Mirror"), names("Any", "")
+    (True, False, False)
+    """
+    start = text.find(name) if name else -1
+    while start >= 0:
+        before, after = text[start - 1 : start], text[start + len(name) : start + len(name) + 1]
+        if not (_in_word(before) or _in_word(after)):
+            return True
+        start = text.find(name, start + 1)
+    return False
+
+
+def _in_word(character: str) -> bool:
     return character.isalnum() or character == "_"

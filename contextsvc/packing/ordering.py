@@ -1,8 +1,8 @@
-"""How chunks lie in the pack."""
+"""Orderings of the chunks in a pack."""
 
 from collections.abc import Callable, Mapping, Sequence
 
-from contextsvc.errors import SettingError
+from contextsvc.errors import UnknownChoice
 from contextsvc.records.packs import Candidate
 
 Ordering = Callable[[Sequence[Candidate]], list[Candidate]]
@@ -14,12 +14,12 @@ def by_relevance(candidates: Sequence[Candidate]) -> list[Candidate]:
 
 
 def by_document(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """By document id, then position: stable, so that packs which share chunks share a prefix."""
+    """By document id, then position: packs with the same chunks have the same text, whatever the ranks."""
     return sorted(candidates, key=lambda c: (c.chunk.doc_id, c.chunk.start, c.chunk.end))
 
 
 def by_edges(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """Best first and last, weakest in the middle: ranks 1, 3, 5, ... 6, 4, 2.
+    """Best chunks first and last, weakest in the middle: ranks 1, 3, 5, ... 6, 4, 2.
 
     Models read the edges of a long context better than its middle (Liu et al., TACL 2024,
     https://arxiv.org/abs/2307.03172).
@@ -39,10 +39,9 @@ def ordering_named(name: str) -> Ordering:
     """The ordering of that name.
 
     Raises:
-        SettingError: there is none; the message lists those there are.
+        UnknownChoice: there is no such ordering; the message lists all.
     """
     try:
         return ORDERINGS[name]
     except KeyError:
-        known = ", ".join(sorted(ORDERINGS))
-        raise SettingError(f"unknown ordering {name!r}; choose from {known}") from None
+        raise UnknownChoice("ordering", name, ORDERINGS) from None

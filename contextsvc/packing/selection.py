@@ -1,4 +1,4 @@
-"""What goes into the pack: greedy by marginal gain, the budget proved on the rendered text."""
+"""Selection of a pack's chunks: greedy by marginal gain, the budget checked on the rendered text."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,20 +12,20 @@ from contextsvc.records.packs import Candidate, Drop, DropReason
 from contextsvc.records.rendering import render, render_units
 
 SEAM_TOKENS = 4
-"""Tokens of a text by itself exceed those it adds to a pack by less, for a tokenizer merges only where they
-meet. What would lie further past the budget is refused without counting the whole pack again."""
+"""Most tokens that a text is expected to lose when it joins a pack: tokens merge only where two texts meet.
+A text that exceeds the room left by more is refused without counting the whole pack again."""
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """What a pack may hold.
+class PackLimits:
+    """Limits of a pack.
 
     Attributes:
         budget_tokens: Most tokens of the rendered text.
         max_chunks: Most chunks.
-        near_duplicate_similarity: A candidate at least this alike to a packed chunk is left out.
-        diversity_weight: How much likeness to the pack lowers a candidate's gain.
-        least_gain: A candidate joins a pack only if its gain is at least this; 0: if it is positive.
+        near_duplicate_similarity: A candidate with at least this cosine to a packed chunk is left out.
+        diversity_weight: Share of the similarity to the pack that is subtracted from a candidate's score.
+        least_gain: Smallest gain with which a candidate joins a pack; 0: any positive gain.
     """
 
     budget_tokens: int
@@ -36,8 +36,15 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Packed:
-    """Candidates in the order of the text, that text in units, its tokens, and what was left out."""
+class Selection:
+    """The chunks selected for a pack, with its text.
+
+    Attributes:
+        kept: Candidates in the order of the text.
+        units: The text of each, as rendered; together they are the text.
+        num_tokens: Tokens of the text.
+        drops: A receipt for each other candidate, by rank.
+    """
 
     kept: tuple[Candidate, ...]
     units: tuple[str, ...]
@@ -50,37 +57,37 @@ class Packed:
         return "".join(self.units)
 
 
-_Refused = tuple[Candidate, DropReason, str]
-"""A candidate that was left out, why, and that for a person."""
+_Refusal = tuple[Candidate, DropReason, str]
+"""A candidate that was left out, the reason, and the reason in words."""
 
 
 def pack_greedily(
     candidates: Sequence[Candidate],
     vectors: Float32Array,
     sizes: Sequence[int],
-    limits: Limits,
+    limits: PackLimits,
     order: Ordering,
     count: Callable[[str], int],
-) -> Packed:
-    """Take the candidate of greatest marginal gain until nothing is left to take.
+) -> Selection:
+    """Keep the candidate of greatest marginal gain, again and again, until all are kept or dropped.
 
     The gain is `score - diversity_weight * (greatest similarity to a packed chunk)`, which is
     maximal marginal relevance up to a factor (Carbonell and Goldstein, SIGIR 1998,
     https://doi.org/10.1145/290941.291025). Ties go to the better rank. A candidate joins only if
-    the whole pack, rendered in its final order, still fits the budget; one whose text takes
-    `SEAM_TOKENS` more than is left is not tried.
+    the whole pack, rendered in its final order, still fits the budget.
 
     Args:
         candidates: Best first.
         vectors: (num_candidates, dim) unit rows, for similarity between chunks.
-        sizes: Tokens of each candidate's text by itself.
-        limits: What the pack may hold.
-        order: How the kept chunks will lie.
-        count: Tokens of a text.
+        sizes: Tokens of each candidate's text by itself. A text that exceeds the room left by more than
+            `SEAM_TOKENS` is not tried.
+        limits: Limits of the pack.
+        order: Ordering of the kept chunks in the text.
+        count: Counts the tokens of a text.
 
     Returns:
-        The pack, empty for no candidates. Every candidate is kept or dropped: `near_duplicate`,
-        `over_budget`, `no_gain` or `max_chunks`.
+        The selection, empty for no candidates. Reasons of its drops: `near_duplicate`, `over_budget`,
+        `no_gain` or `max_chunks`.
 
     Raises:
         BudgetTooSmall: there are candidates and not one fits alone.
@@ -88,68 +95,90 @@ def pack_greedily(
     """
     if not len(candidates) == len(vectors) == len(sizes):
         raise ShapeError(f"{len(candidates)} candidates but {len(vectors)} vectors and {len(sizes)} sizes")
-    units: list[str] = []
-    num_tokens = 0
+    draft = _Draft(limits.budget_tokens, order, count)
 
-    def misfit(kept: Sequence[Candidate], taken: int) -> str:
-        nonlocal units, num_tokens  # of what fitted last, which is then kept
-        left = limits.budget_tokens - num_tokens
-        if sizes[taken] > left + SEAM_TOKENS:
-            return f"its text takes {sizes[taken]} tokens, {left} are left"
-        trial = render_units([c.chunk for c in order([*kept, candidates[taken]])])
-        added = count("".join(trial)) - num_tokens
-        if added > left:
-            return f"it adds {added} tokens, {left} are left"
-        units, num_tokens = trial, num_tokens + added
-        return ""
+    def add(kept: Sequence[Candidate], number: int) -> str:
+        return draft.add([*kept, candidates[number]], sizes[number])
 
-    kept, refused = _greedily(candidates, vectors, limits, misfit)
+    kept, refused = _select(candidates, vectors, limits, add)
     if refused and not kept:
         smallest = min(count(render([c.chunk])) for c in candidates)
         raise BudgetTooSmall(limits.budget_tokens, smallest)
-    drops = [Drop.of(*one) for one in sorted(refused, key=lambda one: one[0].rank)]
-    return Packed(tuple(order(kept)), tuple(units), num_tokens, tuple(drops))
+    drops = [Drop.of(*refusal) for refusal in sorted(refused, key=lambda refusal: refusal[0].rank)]
+    return Selection(tuple(order(kept)), tuple(draft.units), draft.num_tokens, tuple(drops))
 
 
-def first_wanted(
-    candidates: Sequence[Candidate], vectors: Float32Array, limits: Limits
+def select_ignoring_budget(
+    candidates: Sequence[Candidate], vectors: Float32Array, limits: PackLimits
 ) -> tuple[Candidate, ...]:
-    """What `pack_greedily` takes if the budget allows, in the order in which it is taken."""
-    return tuple(_greedily(candidates, vectors, limits, lambda _kept, _taken: "")[0])
+    """Candidates that `pack_greedily` keeps if all of them fit the budget, in the order of selection."""
+    return tuple(_select(candidates, vectors, limits, lambda _kept, _number: "")[0])
 
 
-def _greedily(
+class _Draft:
+    """The rendered text of the candidates kept so far.
+
+    Attributes:
+        units: The text of each, in the order of the pack.
+        num_tokens: Tokens of the whole text.
+    """
+
+    def __init__(self, budget_tokens: int, order: Ordering, count: Callable[[str], int]) -> None:
+        self.units: list[str] = []
+        self.num_tokens = 0
+        self._budget_tokens, self._order, self._count = budget_tokens, order, count
+
+    def add(self, kept: Sequence[Candidate], size: int) -> str:
+        """Render `kept`, whose last candidate is new, if its text of `size` tokens fits; else say why not.
+
+        Returns:
+            Why the new candidate does not fit; empty if it does.
+        """
+        left = self._budget_tokens - self.num_tokens
+        if size > left + SEAM_TOKENS:
+            return f"its text takes {size} tokens, {left} are left"
+        units = render_units([candidate.chunk for candidate in self._order(kept)])
+        added = self._count("".join(units)) - self.num_tokens
+        if added > left:
+            return f"it adds {added} tokens, {left} are left"
+        self.units, self.num_tokens = units, self.num_tokens + added
+        return ""
+
+
+def _select(
     candidates: Sequence[Candidate],
     vectors: Float32Array,
-    limits: Limits,
-    misfit: Callable[[Sequence[Candidate], int], str],
-) -> tuple[list[Candidate], list[_Refused]]:
-    """Kept and refused candidates, in the order they were looked at.
+    limits: PackLimits,
+    add: Callable[[Sequence[Candidate], int], str],
+) -> tuple[list[Candidate], list[_Refusal]]:
+    """Kept and refused candidates, in the order of selection.
 
-    `misfit` is asked last: why a candidate does not go with those kept, empty if it does and is kept.
+    `add` is called last, with the candidates kept so far and the number of a new one. It says why the new
+    one does not fit; if it says nothing, the new one is kept.
     """
     scores = np.array([candidate.score for candidate in candidates])
-    likeness, twin = np.zeros(len(candidates)), np.full(len(candidates), -1)
+    # Of each candidate: greatest similarity to a kept one, and the number of that one.
+    similarity, nearest = np.zeros(len(candidates)), np.full(len(candidates), -1)
     kept: list[Candidate] = []
-    refused: list[_Refused] = []
+    refused: list[_Refusal] = []
     # Gains change only when something joins: until then, those waiting stay in order.
     gains, waiting = scores.tolist(), list(range(len(candidates)))
     while waiting:
-        taken = waiting.pop(0)
-        candidate = candidates[taken]
-        like = candidates[twin[taken]] if twin[taken] >= 0 else None
-        refusal = _refusal(candidate, kept, gains[taken], float(likeness[taken]), like, limits)
-        if refusal is None and (said := misfit(kept, taken)):
-            refusal = "over_budget", said
+        number = waiting.pop(0)
+        candidate = candidates[number]
+        neighbour = candidates[nearest[number]] if nearest[number] >= 0 else None
+        refusal = _refusal(candidate, kept, gains[number], float(similarity[number]), neighbour, limits)
+        if refusal is None and (why := add(kept, number)):
+            refusal = "over_budget", why
         if refusal is not None:
             refused.append((candidate, *refusal))
             continue
         kept.append(candidate)
         # Not a matrix product: its order of sums depends on the number of rows; equal rows could differ.
-        similarity = (vectors * vectors[taken]).sum(axis=1)
-        twin = np.where(similarity > likeness, taken, twin)
-        likeness = np.maximum(similarity, likeness)
-        gains = (scores - limits.diversity_weight * likeness).tolist()
+        to_new = (vectors * vectors[number]).sum(axis=1)
+        nearest = np.where(to_new > similarity, number, nearest)
+        similarity = np.maximum(to_new, similarity)
+        gains = (scores - limits.diversity_weight * similarity).tolist()
         waiting.sort(key=lambda i: (-gains[i], candidates[i].rank))
     return kept, refused
 
@@ -158,13 +187,14 @@ def _refusal(
     candidate: Candidate,
     kept: Sequence[Candidate],
     gain: float,
-    likeness: float,
-    twin: Candidate | None,
-    limits: Limits,
+    similarity: float,
+    neighbour: Candidate | None,
+    limits: PackLimits,
 ) -> tuple[DropReason, str] | None:
+    """Why a candidate is left out whatever the budget; None if it may join."""
     same_text = next((c for c in kept if c.chunk.text == candidate.chunk.text), None)
-    if same_text or likeness >= limits.near_duplicate_similarity:
-        other = same_text or twin
+    if same_text or similarity >= limits.near_duplicate_similarity:
+        other = same_text or neighbour
         return "near_duplicate", f"of {other.chunk.chunk_id}" if other else ""
     if len(kept) >= limits.max_chunks:
         return "max_chunks", f"the pack holds {limits.max_chunks}"

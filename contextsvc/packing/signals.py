@@ -1,35 +1,35 @@
-"""What a query and some chunks of an index have in common, each in context: the signals of a score."""
+"""Signals of a score: similarity of chunks and sentences to a query, and terms in common, in context."""
 
 from collections.abc import Mapping
 
 import numpy as np
 
-from contextsvc.packing.fusion import as_share
+from contextsvc.packing.fusion import clip_similarity
 from contextsvc.records.arrays import Float32Array, Float64Array, Int64Array
 from contextsvc.storage.corpus import Corpus, chunks_around, windows_of
 from contextsvc.storage.corpus.smoothing import REACH, TERMS_REACH, context_similarity, context_terms
 from contextsvc.storage.library import LoadedIndex
 
 SentenceScores = Mapping[int, Float64Array]
-"""By number of a chunk: of each of its sentences, in order."""
+"""Scores of a chunk's sentences, in their order, by the number of the chunk."""
 
 DECIMALS = 6
-"""What is equal but for the order of a sum is equal."""
+"""Decimals of similarities; rounded, they do not depend on the order of a sum."""
 
 
 def chunk_similarity(corpus: Corpus, ids: Int64Array, query: Float32Array) -> Float64Array:
-    """Of the chunks' own vectors, in [0, 1]: (len(ids),).
+    """Similarity of the chunks' vectors to the query, in [0, 1]: (len(ids),).
 
-    Also for chunks that only the lexical search found: a true value beats an assumed minimum.
+    It is computed for chunks that only the lexical search found, too. Rejected: an assumed minimum for these.
     """
     vectors = corpus.chunk_vectors[ids].astype(np.float64)
-    return as_share(np.round(vectors @ query.astype(np.float64), DECIMALS))
+    return clip_similarity(np.round(vectors @ query.astype(np.float64), DECIMALS))
 
 
-def terms_in_context(index: LoadedIndex, ids: Int64Array, query: str) -> Float64Array:
-    """Scores by terms, with the chunks beside (`storage.corpus.smoothing`), not negative: (len(ids),).
+def term_scores_in_context(index: LoadedIndex, ids: Int64Array, query: str) -> Float64Array:
+    """BM25 scores smoothed with those of neighbouring chunks (`storage.corpus.smoothing`): (len(ids),), >= 0.
 
-    Also for chunks that only the dense search found. Each neighbour is scored once.
+    They are computed for chunks that only the dense search found, too. Each neighbour is scored once.
     """
     around = chunks_around(index.corpus, ids, TERMS_REACH)
     numbers, places = np.unique(around, return_inverse=True)
@@ -37,7 +37,13 @@ def terms_in_context(index: LoadedIndex, ids: Int64Array, query: str) -> Float64
 
 
 def sentence_scores(corpus: Corpus, ids: Int64Array, query: Float32Array) -> SentenceScores:
-    """Similarity of the chunks' sentences in their contexts, in [0, 1]; all are read at once, being few."""
+    """Similarity of each sentence of the chunks, in its context, to the query, in [0, 1].
+
+    Args:
+        corpus: The chunks and their sentence vectors.
+        ids: Numbers of some chunks; few, because all their vectors are read at once.
+        query: (dim,) unit vector.
+    """
     if not len(ids):
         return {}
     windows = windows_of(corpus, ids, REACH)
@@ -46,13 +52,13 @@ def sentence_scores(corpus: Corpus, ids: Int64Array, query: Float32Array) -> Sen
     rows, places = np.unique(named, return_inverse=True)
     # Not a matrix product: its order of sums depends on the number of rows; equal sentences could differ.
     products = (corpus.sentence_vectors[rows].astype(np.float32) * query).sum(axis=1)
-    found = products.astype(np.float64)[places.reshape(named.shape)]
-    titles = np.where(windows.titles >= 0, found[:, -1], np.nan)
-    similarity = context_similarity(found[:, :-1], titles, windows.norms)
-    scores = np.split(as_share(np.round(similarity, DECIMALS)), windows.firsts[1:])
+    similarities = products.astype(np.float64)[places.reshape(named.shape)]
+    titles = np.where(windows.titles >= 0, similarities[:, -1], np.nan)
+    similarity = context_similarity(similarities[:, :-1], titles, windows.norms)
+    scores = np.split(clip_similarity(np.round(similarity, DECIMALS)), windows.firsts[1:])
     return dict(zip(ids.tolist(), scores, strict=True))
 
 
-def best_sentences(scores: SentenceScores, ids: Int64Array) -> Float64Array:
-    """Of each of the chunks named the score of its best sentence, in their order: (len(ids),)."""
+def best_sentence_scores(scores: SentenceScores, ids: Int64Array) -> Float64Array:
+    """Score of the best sentence of each chunk, in the order of `ids`: (len(ids),)."""
     return np.array([scores[number].max() for number in ids.tolist()], dtype=np.float64)

@@ -1,9 +1,9 @@
-"""Which sentences of a chunk bear on the query: the others are left out, and a mark says where.
+"""Trimming: sentences of a chunk that do not bear on the query are left out, and a mark stands for them.
 
-A chunk is found as a whole, but a pack pays for every sentence in it. Chunks are trimmed where the first of
-them do not fit the budget whole, and only as hard as it takes until they do. A sentence stays if it scores
-at least a share of the best sentence of the request; so does what makes it readable: the heading it stands
-under, the line that announces it. Between two kept ones nothing is left out that costs no more than the mark.
+Search finds whole chunks, but a pack pays for every sentence in them. Chunks are trimmed only if the best of
+them do not fit the budget whole, and only as much as is needed to make them fit. A sentence stays if its
+score is at least a share of the best sentence's score. The heading above a kept sentence stays, too, and so
+does a line that announces it. A gap between two kept sentences stays if it has no more tokens than the mark.
 """
 
 import re
@@ -22,17 +22,17 @@ from contextsvc.records.rendering import render
 from contextsvc.records.spans import OMISSION, Span
 
 TERMS_WEIGHT = 0.3
-"""Of the query's words in a sentence's score; the rest is its similarity. This and what follows was chosen on
-the halves of questions that are there to tune on (docs/decisions/0011-trimming.md)."""
+"""Weight of the query's words in a sentence's score; the rest is the weight of its similarity. The numbers
+below were chosen on the tune halves of the question sets (docs/decisions/0011-trimming.md)."""
 
-ROOM_FOR = 4
-"""Chunks that room is made for, if the request takes so many."""
+MAX_FITTED_CHUNKS = 4
+"""Number of best chunks that trimming makes fit, or `max_chunks` of the request if that is less."""
 
 SHARES = tuple(number / 40 for number in range(39))
-"""Of the best sentence's score: what a sentence needs to stay, from 0, where all do, to the hardest."""
+"""Shares of the best sentence's score that a sentence may need to stay, ascending; with 0 all stay."""
 
-RULE = f"trimmed to fit:{TERMS_WEIGHT}:{ROOM_FOR}:{len(SHARES)}:{SHARES[-1]}:{OMISSION}"
-"""Changes when the same candidates may be trimmed otherwise, so far as numbers say it."""
+RULE = f"trimmed to fit:{TERMS_WEIGHT}:{MAX_FITTED_CHUNKS}:{len(SHARES)}:{SHARES[-1]}:{OMISSION}"
+"""Fingerprint of the rule: changes when one of its numbers changes. Part of the ids of packs."""
 
 _WORD = re.compile(r"\w+")
 _ATX = re.compile(r"#{1,6}[ \t]+[^\n]*")
@@ -42,12 +42,16 @@ Count = Callable[[Sequence[str]], list[int]]
 
 
 @dataclass(frozen=True, slots=True)
-class Scored:
-    """A candidate and the sentences of its chunk, which is whole.
+class ScoredSentences:
+    """A candidate whose chunk is whole, with the scores of the chunk's sentences.
 
     Attributes:
-        spans: Of each sentence in the document, in order, inside the chunk; at least one.
-        scores: (num sentences,) in [0, 1], higher is better.
+        candidate: The candidate.
+        spans: Span of each sentence in the document, in order, inside the chunk; at least one.
+        scores: (num_sentences,) in [0, 1], higher is better.
+
+    Raises:
+        ShapeError: there is no sentence, or numbers of spans and scores differ.
     """
 
     candidate: Candidate
@@ -59,13 +63,13 @@ class Scored:
             raise ShapeError(f"{len(self.spans)} sentences with scores of shape {self.scores.shape}")
 
     def text(self, start: int, end: int) -> str:
-        """A span of the document inside the chunk."""
+        """Text of a span of the document, which must lie in the chunk."""
         chunk = self.candidate.chunk
         return chunk.text[start - chunk.start : end - chunk.start]
 
 
-def with_terms(query: str, found: Sequence[Scored]) -> list[Scored]:
-    """The same sentences, in whose scores the words of the query count, too."""
+def add_term_scores(query: str, found: Sequence[ScoredSentences]) -> list[ScoredSentences]:
+    """The same sentences; in their new scores the query's words have the weight `TERMS_WEIGHT`."""
     texts = [one.text(*span) for one in found for span in one.spans]
     shares = term_shares(query, texts)
     edges = np.cumsum([len(one.spans) for one in found])[:-1]
@@ -79,14 +83,15 @@ def with_terms(query: str, found: Sequence[Scored]) -> list[Scored]:
 def term_shares(query: str, texts: Sequence[str]) -> Float64Array:
     """Share of the query's words that each text holds, in [0, 1].
 
-    A word that df of n texts hold weighs log((n + 1) / (df + 1/2)), so that one in nearly all of them, as an
-    article is, weighs next to nothing in any language; one that none holds does not count. Case is ignored.
+    A word that df of n texts hold has the weight log((n + 1) / (df + 1/2)). So a word in nearly all texts,
+    such as an article, has almost no weight in any language. A word in no text does not count. Case does not
+    matter.
 
     >>> term_shares("Red apples", ["red apples", "Red.", "the red", "red pears"]).round(2).tolist()
     [1.0, 0.08, 0.08, 0.08]
     """
-    wanted = set(_WORD.findall(query.lower()))
-    held = [wanted.intersection(_WORD.findall(text.lower())) for text in texts]
+    query_words = set(_WORD.findall(query.lower()))
+    held = [query_words.intersection(_WORD.findall(text.lower())) for text in texts]
     holding = Counter(word for words in held for word in words)
     # Sorted: a sum must not depend on the order of a set, which differs from process to process.
     weights = {word: float(np.log((len(texts) + 1) / (holding[word] + 0.5))) for word in sorted(holding)}
@@ -97,66 +102,73 @@ def term_shares(query: str, texts: Sequence[str]) -> Float64Array:
 
 
 def trim_to_fit(
-    found: Sequence[Scored], wanted: Sequence[Candidate], budget_tokens: int, count: Count
+    found: Sequence[ScoredSentences], preferred: Sequence[Candidate], budget_tokens: int, count: Count
 ) -> list[Candidate]:
-    """Trim only as hard as it takes for the wanted candidates to fit the budget together.
+    """Trim as little as makes the preferred candidates fit the budget together.
 
-    Where they fit whole, nothing is left out of any candidate. How many tokens sentences take is estimated by
-    their characters; whoever packs will count. Where not one candidate fits by itself, all are trimmed as
-    hard as it goes: a budget is not refused for want of trimming.
+    If they fit whole, nothing is left out. Tokens of sentences are estimated by their characters; the packer
+    counts exactly. If then not one candidate fits by itself, all are trimmed by the largest share, so that
+    a budget is refused only if no trimming helps.
 
     Args:
         found: Candidates whose chunks are whole.
-        wanted: Those that room is made for, of the same.
+        preferred: Those of them that must fit together.
         budget_tokens: At least 1.
-        count: Tokens of each text.
+        count: Counts the tokens of each text.
 
     Returns:
-        As `trim`.
+        Candidates as `trim` returns them.
     """
-    share = _share_that_fits(found, wanted, budget_tokens, count)
-    made = trim(found, share, count)
-    if share == SHARES[-1] or any(count([render([c.chunk])])[0] <= budget_tokens for c in made):
-        return made
+    share = _smallest_share_that_fits(found, preferred, budget_tokens, count)
+    trimmed = trim(found, share, count)
+    if share == SHARES[-1] or any(count([render([c.chunk])])[0] <= budget_tokens for c in trimmed):
+        return trimmed
     return trim(found, SHARES[-1], count)
 
 
-def _share_that_fits(found: Sequence[Scored], wanted: Sequence[Candidate], room: int, count: Count) -> float:
+def _smallest_share_that_fits(
+    found: Sequence[ScoredSentences], preferred: Sequence[Candidate], budget_tokens: int, count: Count
+) -> float:
     best = max((float(one.scores.max()) for one in found), default=0.0)
-    text = render([candidate.chunk for candidate in wanted])
+    text = render([candidate.chunk for candidate in preferred])
     (size,) = count([text])
-    numbers = {candidate.number for candidate in wanted}
+    numbers = {candidate.number for candidate in preferred}
     lengths = [
         (one, np.array([end - start for start, end in one.spans]))
         for one in found
         if one.candidate.number in numbers
     ]
     for share in SHARES:
-        gone = sum(int(chars[one.scores < _least(one, share * best)].sum()) for one, chars in lengths)
-        if size * (len(text) - gone) <= room * len(text):
+        left_out = sum(int(chars[one.scores < _threshold(one, share * best)].sum()) for one, chars in lengths)
+        if size * (len(text) - left_out) <= budget_tokens * len(text):
             return share
     return SHARES[-1]
 
 
-def trim(found: Sequence[Scored], share: float, count: Count) -> list[Candidate]:
-    """Leave out the sentences that score less than `share` of the best one of all candidates.
+def trim(found: Sequence[ScoredSentences], share: float, count: Count) -> list[Candidate]:
+    """Leave out the sentences that score less than `share` of the best sentence of all candidates.
 
-    Kept besides: the best sentence of each chunk; the last heading above a kept sentence, unless it begins
-    the chunk and does not stand directly above, for then the chunk's label says it; a sentence that ends in
-    a colon, directly above a kept one; whatever lies between two kept ones and has no more tokens than
-    `OMISSION`. A code fence or table is one sentence, which stays or goes whole.
+    These stay in any case:
+
+    - the best sentence of each chunk;
+    - the last heading above a kept sentence, unless the heading begins the chunk and does not stand directly
+      above: then the label of the chunk holds it;
+    - a sentence that ends in a colon, directly above a kept one;
+    - text between two kept sentences that has no more tokens than `OMISSION`.
+
+    A code fence or a table is one sentence, which stays or goes whole.
 
     Args:
         found: Candidates whose chunks are whole.
         share: From 0, which leaves nothing out, to 1.
-        count: Tokens of each text.
+        count: Counts the tokens of each text.
 
     Returns:
-        The candidates in the same order, equal but for their chunks; one from which nothing was left out
-        has the chunk it had.
+        The candidates in the same order, with trimmed chunks; a chunk that keeps all its sentences is the
+        same object.
     """
     best = max((float(one.scores.max()) for one in found), default=0.0)
-    kept = [_readable(one, one.scores >= _least(one, share * best)) for one in found]
+    kept = [_with_context(one, one.scores >= _threshold(one, share * best)) for one in found]
     gaps = [(one, keep, *gap) for one, keep in zip(found, kept, strict=True) for gap in _gaps(keep)]
     texts = [one.text(one.spans[before][1], one.spans[after][0]) for one, _, before, after in gaps]
     mark, *sizes = count([OMISSION, *texts])
@@ -166,13 +178,13 @@ def trim(found: Sequence[Scored], share: float, count: Count) -> list[Candidate]
     return _cut(found, kept, count)
 
 
-def _least(one: Scored, bar: float) -> float:
-    """What a sentence of a chunk needs: the bar, or to be the chunk's best."""
-    return min(bar, float(one.scores.max()))
+def _threshold(one: ScoredSentences, threshold: float) -> float:
+    """Least score with which a sentence of this chunk stays: at most the score of the chunk's best."""
+    return min(threshold, float(one.scores.max()))
 
 
-def _readable(one: Scored, keep: BoolArray) -> BoolArray:
-    """What is kept, and what it cannot be read without."""
+def _with_context(one: ScoredSentences, keep: BoolArray) -> BoolArray:
+    """The kept sentences, with the headings and announcements that a reader needs to understand them."""
     keep = keep.copy()
     texts = [one.text(*span) for span in one.spans]
     headings = [number for number, text in enumerate(texts) if _is_heading(text)]
@@ -188,7 +200,7 @@ def _readable(one: Scored, keep: BoolArray) -> BoolArray:
 
 
 def _is_heading(text: str) -> bool:
-    """By its look, for an index does not keep what kind of block a sentence was."""
+    """Whether a sentence looks like a heading; an index does not store the kinds of blocks."""
     if text.startswith("#"):
         return bool(_ATX.fullmatch(text))
     *above, last = text.split("\n")
@@ -197,14 +209,14 @@ def _is_heading(text: str) -> bool:
 
 
 def _gaps(keep: BoolArray) -> list[tuple[int, int]]:
-    """Kept sentences between which others are left out: the one before and the one after."""
+    """Pairs of kept sentences between which others are left out."""
     pairs = pairwise(np.flatnonzero(keep).tolist())
     return [(before, after) for before, after in pairs if after - before > 1]
 
 
-def _cut(found: Sequence[Scored], kept: Sequence[BoolArray], count: Count) -> list[Candidate]:
-    chunks = {n: _trimmed(one, keep) for n, (one, keep) in enumerate(zip(found, kept, strict=True))
-              if not keep.all()}  # fmt: skip
+def _cut(found: Sequence[ScoredSentences], kept: Sequence[BoolArray], count: Count) -> list[Candidate]:
+    numbered = enumerate(zip(found, kept, strict=True))
+    chunks = {number: _trimmed(one, keep) for number, (one, keep) in numbered if not keep.all()}
     sizes = count([chunk.text for chunk in chunks.values()]) if chunks else []
     candidates = [one.candidate for one in found]
     for (number, chunk), size in zip(chunks.items(), sizes, strict=True):
@@ -212,8 +224,8 @@ def _cut(found: Sequence[Scored], kept: Sequence[BoolArray], count: Count) -> li
     return candidates
 
 
-def _trimmed(one: Scored, keep: BoolArray) -> Chunk:
-    """The chunk with what is kept; its tokens are not yet counted."""
+def _trimmed(one: ScoredSentences, keep: BoolArray) -> Chunk:
+    """The chunk with its kept sentences; its tokens are not yet counted."""
     numbers = np.flatnonzero(keep).tolist()
     gaps = _gaps(keep)
     firsts, lasts = [numbers[0], *(b for _, b in gaps)], [*(a for a, _ in gaps), numbers[-1]]

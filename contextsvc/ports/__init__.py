@@ -1,12 +1,13 @@
-"""What the package needs from the world, as Protocols: batch in, arrays out, contract in the docstring.
+"""Ports: Protocols of everything that adapters provide. Each docstring is a contract.
 
-Every adapter and every fake passes the port's suite in tests/contracts/.
+Calls take batches and return arrays. Every adapter and every fake passes the suite of its port in
+tests/contracts/.
 """
 
 from contextsvc.ports.reading import NO_LIMITS, Answer, Limits, Prompt, Reader, Scores
 from contextsvc.ports.search import Embedder, LexicalIndex, Reranker, VectorIndex
 from contextsvc.ports.storage import Cache, Job, JobQueue, JobState
-from contextsvc.ports.text import BlockParser, LikenessIndex, SentenceSplitter, TokenCounter
+from contextsvc.ports.text import BlockParser, NearDuplicateIndex, SentenceSplitter, TokenCounter
 
 __all__ = [
     "NO_LIMITS",
@@ -18,8 +19,8 @@ __all__ = [
     "JobQueue",
     "JobState",
     "LexicalIndex",
-    "LikenessIndex",
     "Limits",
+    "NearDuplicateIndex",
     "Prompt",
     "Reader",
     "Reranker",

@@ -1,4 +1,4 @@
-"""Finding chunks: vectors, neighbours, terms, a second look."""
+"""Search ports: embedding, vector search, lexical search, reranking."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -13,43 +13,49 @@ class Embedder(Protocol):
 
     @property
     def fingerprint(self) -> Fingerprint:
-        """Name, weights hash, precision, pooling and prompts: changes when vectors may change."""
+        """Name, hash of the weights, precision, pooling and prompts; changes when vectors may change."""
         ...
 
     @property
     def dim(self) -> int:
-        """Length of a vector."""
+        """Dimension of a vector."""
         ...
 
     @property
     def max_tokens(self) -> int:
-        """Longest passage, in the model's own tokens, that is not cut silently."""
+        """Longest passage, in the model's own tokens, that the model reads whole."""
         ...
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """The model's own tokens of each text, special tokens not counted, nothing cut."""
+        """Number of the model's own tokens of each text, without special tokens and without truncation."""
         ...
 
     def embed_queries(self, texts: Sequence[str]) -> Float32Array:
-        """(n, dim) float32, unit rows, order kept; n = 0 gives (0, dim)."""
+        """Vectors in the order of the texts: (n, dim) float32, unit rows; (0, dim) for no texts."""
         ...
 
     def embed_passages(self, texts: Sequence[str]) -> Float32Array:
-        """(n, dim) float32, unit rows, order kept; n = 0 gives (0, dim)."""
+        """Vectors in the order of the texts: (n, dim) float32, unit rows; (0, dim) for no texts."""
         ...
 
 
 class VectorIndex(Protocol):
-    """Nearest chunks by inner product."""
+    """Search for the nearest chunks by inner product."""
 
     def search(
         self, queries: Float32Array, k: int, allowed: BoolArray | None = None, exact: bool = False
     ) -> list[Ranking]:
-        """One ranking a query: min(k, number allowed) ids with inner products.
+        """Rank the nearest chunks of each query.
 
-        Scores are the stored vectors', rounded to 1e-6; best first, ties by id. `allowed` is
-        (num_chunks,) and is applied before the search. An approximate index may miss a better chunk,
-        never with `exact`.
+        Args:
+            queries: (n, dim) unit rows.
+            k: Length of a ranking, or the number of allowed chunks if that is less.
+            allowed: (num_chunks,) chunks that may be found; None: all. Applied before the search.
+            exact: Compare with every vector. Otherwise an approximate index may miss a better chunk.
+
+        Returns:
+            One ranking per query: best first, of equal scores the lower id first. Scores are inner products
+            with the stored vectors, rounded to 1e-6.
 
         Raises:
             ShapeError: queries are not (n, dim), k < 1, or `allowed` has another length.
@@ -58,17 +64,22 @@ class VectorIndex(Protocol):
 
 
 class LexicalIndex(Protocol):
-    """Chunks that share terms with a query, by BM25 whose weights the generation froze.
+    """Search for chunks that share terms with a query, by BM25 with weights fixed when the index was built.
 
-    It takes text, not terms: the analyser belongs to the index, as it does in the engines that
-    may stand here one day.
+    It takes text instead of terms: each search engine has an analyser of its own.
     """
 
     def search(self, queries: Sequence[str], k: int, allowed: BoolArray | None = None) -> list[Ranking]:
-        """One ranking a query: at most k ids with positive scores, rounded to 1e-6.
+        """Rank the best chunks of each query.
 
-        Best first, ties by id; a query without a known term gives an empty ranking. `allowed` as
-        in `VectorIndex`.
+        Args:
+            queries: Texts.
+            k: Length of a ranking, or the number of allowed chunks with a positive score if that is less.
+            allowed: (num_chunks,) chunks that may be found; None: all. Applied before the search.
+
+        Returns:
+            One ranking per query: best first, of equal scores the lower id first. Scores are rounded to 1e-6.
+            A query without a known term has an empty ranking.
 
         Raises:
             ShapeError: k < 1 or `allowed` has another length.
@@ -76,36 +87,33 @@ class LexicalIndex(Protocol):
         ...
 
     def scores(self, query: str, ids: Int64Array) -> Float64Array:
-        """Of the chunks that are named, in their order, what `search` would give: (len(ids),).
-
-        0 where no term is shared.
+        """Score of each chunk in `ids`, as `search` returns it: (len(ids),); 0 if no term is shared.
 
         Raises:
-            ShapeError: there is no such chunk.
+            ShapeError: an id is not that of a chunk.
         """
         ...
 
     def coverage(self, query: str, ids: Int64Array) -> Float64Array:
-        """The share of the query's terms that each of the chunks named holds, in [0, 1]: (len(ids),).
+        """Share of the query's terms that each chunk in `ids` holds, in [0, 1]: (len(ids),).
 
-        A term weighs its idf, however often it occurs in query or chunk; one that no chunk of the index
-        holds weighs the idf of that, so that it counts as missing. Rounded to 1e-6; 0 for a query without
-        terms.
+        The weight of a term is its idf, however often it occurs in query or chunk. A term in no chunk of the
+        index has the idf of 0 chunks, so it counts as missing. Rounded to 1e-6; 0 for a query without terms.
 
         Raises:
-            ShapeError: there is no such chunk.
+            ShapeError: an id is not that of a chunk.
         """
         ...
 
 
 class Reranker(Protocol):
-    """Scores texts against a query by reading both at once."""
+    """A model that scores a text for a query by reading both at once."""
 
     @property
     def fingerprint(self) -> Fingerprint:
-        """Changes when scores may change."""
+        """Identity of model and settings; changes when scores may change."""
         ...
 
     def score(self, query: str, texts: Sequence[str]) -> Float32Array:
-        """(n,) float32 in [0, 1], higher is better, order kept: sorting is ours; n = 0 gives (0,)."""
+        """Scores in the order of the texts: (n,) float32 in [0, 1], higher is better; (0,) for no texts."""
         ...

@@ -1,4 +1,4 @@
-"""Keeping work and results: a queue of jobs, and a cache."""
+"""Storage ports: a job queue and a cache."""
 
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -6,7 +6,13 @@ from typing import Literal, Protocol
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Work that waits; `num_tries` counts how often it was taken, this time included."""
+    """Work from a queue.
+
+    Attributes:
+        key: Unique in the queue.
+        payload: The work, as bytes that the queue does not read.
+        num_tries: How often it was taken, this time included.
+    """
 
     key: str
     payload: bytes
@@ -17,51 +23,55 @@ JobState = Literal["waiting", "running", "failed"]
 
 
 class JobQueue(Protocol):
-    """Work to be done later, oldest first, kept over a restart; it never raises."""
+    """A queue of work, oldest first, that survives a restart. Its methods never raise."""
 
     def put(self, key: str, payload: bytes) -> bool:
-        """Keep a job; True if it is kept now, False if the queue is full.
+        """Add a job; True if the queue holds it now, False if the queue is full.
 
-        A key that waits or runs is kept once, with its first payload; a failed one is tried anew.
+        If a job of that key waits or runs, it stays as it is. If one failed, the new one replaces it.
         """
         ...
 
     def take(self) -> Job | None:
-        """The oldest waiting job, now leased to this process, or None."""
+        """Take the oldest waiting job, which is leased to this process; None if no job waits."""
         ...
 
     def done(self, key: str) -> None:
-        """Forget a job; unknown keys are fine."""
+        """Remove a finished job; an unknown key is no error."""
         ...
 
     def give_back(self, key: str) -> None:
-        """Put a running job back at its old place."""
+        """Return a running job to its old place in the queue."""
         ...
 
     def fail(self, key: str, reason: str) -> None:
-        """Keep the reason; the job is not taken again until it is put again."""
+        """Mark a running job as failed and keep the reason; it is not taken again until it is put again."""
         ...
 
     def state(self, key: str) -> tuple[JobState, str] | None:
-        """State and, of a failed job, the reason; None if unknown."""
+        """State of a job, and the reason if it failed; None for an unknown key."""
         ...
 
     def num_waiting(self) -> int:
-        """Jobs that wait."""
+        """Number of waiting jobs."""
         ...
 
     def close(self) -> None:
-        """Let go of the files and of the jobs that were taken; a later call opens it again."""
+        """Release the files and the taken jobs; a later call opens the queue again."""
         ...
 
 
 class Cache(Protocol):
-    """Bytes by key. A slow or broken cache is a miss, never an error."""
+    """A cache of bytes by key. A slow or broken cache counts as a miss, never as an error."""
 
     def get(self, key: str) -> bytes | None:
-        """The value last put under the key, or None."""
+        """The value that was put last under the key; None if there is none."""
         ...
 
-    def put(self, key: str, value: bytes) -> None:
-        """Keep the value if possible; it may be evicted at any time."""
+    def put(self, key: str, value: bytes, tag: str = "") -> None:
+        """Store the value if possible; it may be evicted at any time. `drop` removes all values of a tag."""
+        ...
+
+    def drop(self, tag: str) -> bool:
+        """Remove every value of a tag; False if the cache is slow or broken and some may still be there."""
         ...

@@ -1,4 +1,4 @@
-"""Reading text: structure, sentences, tokens, likeness."""
+"""Text ports: structure, sentences, tokens, near-duplicates."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -8,56 +8,57 @@ from contextsvc.records.fingerprints import Fingerprint
 
 
 class BlockParser(Protocol):
-    """Reads the structure of a document."""
+    """Parser of the structure of documents."""
 
     def parse(self, text: str) -> list[Block]:
-        """Blocks in order, none overlapping, that together cover every non-space character.
+        """Blocks of a text in order, without overlaps, that together cover every non-space character.
 
-        A block starts and ends on a non-space character. Text without structure is paragraphs;
-        text of spaces alone gives []. Never raises on any string.
+        A block starts and ends with a non-space character. Text without structure is paragraphs. A text of
+        spaces only has no blocks. No string raises an error.
         """
         ...
 
 
 class SentenceSplitter(Protocol):
-    """Splits running text into sentences."""
+    """Splitter of running text into sentences."""
 
     def split(self, text: str) -> list[tuple[int, int]]:
-        """Spans in order, none overlapping, that together cover every non-space character.
+        """Spans of sentences in order, without overlaps, that together cover every non-space character.
 
-        A span starts and ends on a non-space character. Text of spaces alone gives [].
+        A span starts and ends with a non-space character. A text of spaces only has no sentences.
         """
         ...
 
 
 class TokenCounter(Protocol):
-    """Counts tokens as a named encoding would."""
+    """Counter of tokens in a named encoding."""
 
     @property
     def name(self) -> str:
-        """What `tokenizer` says in requests and answers."""
+        """Name of the encoding, as `tokenizer` in requests and answers."""
         ...
 
     @property
     def fingerprint(self) -> Fingerprint:
-        """Name and content of the encoding: changes when counts may change."""
+        """Name and content of the encoding; changes when counts may change."""
         ...
 
     def count(self, texts: Sequence[str]) -> list[int]:
-        """One exact count a text, order kept, special tokens never added; "" counts 0.
+        """Exact number of tokens of each text, without special tokens; 0 for an empty text.
 
         Text that looks like a special token is counted as ordinary text.
         """
         ...
 
 
-class LikenessIndex(Protocol):
-    """Finds a text that is much like one given before."""
+class NearDuplicateIndex(Protocol):
+    """Index of texts that finds near-duplicates; their least similarity is chosen when it is made."""
 
     def match(self, text: str) -> tuple[int, float] | None:
-        """The kept text most like this one and how much, 0 to 1; None where none is enough alike.
+        """Find the most similar text of the index, or add this one.
 
-        On None, and only then, the text itself is kept; kept texts are numbered from 0. Ties go to the
-        lower number. What is enough alike is chosen when the index is made.
+        Returns:
+            Number of the most similar text and its similarity, 0 to 1; of equal ones the lower number. None
+            if no text is a near-duplicate: then this text is added. Added texts are numbered from 0.
         """
         ...

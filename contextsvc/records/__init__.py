@@ -1,1 +1,1 @@
-"""What flows through the package: frozen records, their JSON, and the text they are rendered to."""
+"""Records of the package: frozen data classes, their JSON, and the text they are rendered to."""

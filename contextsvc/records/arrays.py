@@ -1,4 +1,4 @@
-"""Array types by element."""
+"""Array types by the type of their elements."""
 
 import numpy as np
 from numpy.typing import NDArray

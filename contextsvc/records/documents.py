@@ -1,36 +1,39 @@
-"""What flows through the package: frozen records whose promises are checked at birth.
+"""Documents and their parts: blocks, sentences and chunks.
 
-Spans count characters (Python string indices), end exclusive. Ids are derived, never random.
+Spans count characters (Python string indices), end exclusive. Ids are derived from content, never random. A
+record that breaks its contract is refused when it is made.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Literal
 
 from contextsvc.errors import SpanError
 from contextsvc.records.fingerprints import digest
-from contextsvc.records.spans import Span, explain, offset_in
+from contextsvc.records.spans import Span, offset_in, spans_match_text
 
 Format = Literal["markdown", "plain"]
+"""How the structure of a text is read."""
 
 BlockKind = Literal["heading", "paragraph", "list_item", "code", "table"]
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One text with where it came from.
+    """A text and its origin.
 
     Attributes:
         doc_id: Unique in an index.
-        text: What spans refer to; for HTML the extracted Markdown.
+        text: The text that spans refer to; for HTML the extracted Markdown.
         title: May be empty.
-        source: Path, URL or name a person can follow.
-        format: How structure is read from the text.
-        metadata: Flat; what filters see. Values are str, int, float, bool or a list of those.
+        source: Path, URL or name that a person can follow.
+        format: How the structure of the text is read.
+        metadata: Fields for filters. Values are str, int, float, bool or a list of those; nothing is nested.
     """
 
     doc_id: str
     text: str
+    _: KW_ONLY
     title: str = ""
     source: str = ""
     format: Format = "plain"
@@ -38,14 +41,21 @@ class Document:
 
     @property
     def content_hash(self) -> str:
-        """Changes whenever anything that an index stores of this document changes."""
+        """A digest of everything that an index stores of this document."""
         meta = repr(sorted(self.metadata.items()))
         return digest(self.doc_id, self.title, self.source, self.format, meta, self.text)
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A structural unit of a document: `level` is 1 to 6 for a heading, 0 otherwise."""
+    """A structural unit of a document.
+
+    Attributes:
+        kind: Kind of the unit.
+        start: First character in the document.
+        end: One past the last character.
+        level: 1 to 6 for a heading, 0 otherwise.
+    """
 
     kind: BlockKind
     start: int
@@ -55,14 +65,14 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """The smallest unit that is embedded: a sentence, a list item, a code fence, a table or a part of one.
+    """The smallest unit that is embedded: a sentence, list item, code fence or table, or a piece of one.
 
     Attributes:
         start: First character in the document.
-        end: One past the last.
+        end: One past the last character.
         num_tokens: Tokens of the text from `start` to the start of the next sentence.
-        section: Headings above it, outermost first; empty at the top.
-        starts_section: A heading; a chunk is not continued across it where that can be avoided.
+        section: Headings above the sentence, outermost first; empty at the top.
+        starts_section: Whether it is a heading; a chunk does not continue across it where avoidable.
     """
 
     start: int
@@ -72,19 +82,29 @@ class Sentence:
     starts_section: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Chunk:
-    """A run of whole sentences of one document, or what trimming has left of one.
+    """A run of whole sentences of one document; trimming may have left out some of them.
 
     Always: `text == spans.OMISSION.join(document.text[a:b] for a, b in spans)`.
 
     Attributes:
-        start: Where the first span begins.
-        end: Where the last one ends.
-        num_tokens: Of the text: as the index counts; of a trimmed one, as the pack it was trimmed for.
-        also_in: Ids of documents that say the same and were left out.
-        spans: The parts of the document that the text holds, in order; one unless trimmed, which is default.
-        whole: Span of the index's chunk that this is, or is what is left of; default: the former.
+        doc_id: Id of the document.
+        start: Start of the first span.
+        end: End of the last span.
+        text: Text of the spans.
+        num_tokens: Tokens of the text, by the index's counter; for a trimmed chunk by the pack's counter.
+        title: Title of the document.
+        source: Source of the document.
+        section: Headings above the first sentence, outermost first.
+        content_hash: Content hash of the document.
+        also_in: Ids of copies of the document that deduplication left out.
+        spans: Spans of the document that the text holds, in order. Empty stands for `(start, end)`, the one
+            span of a whole chunk.
+        whole: Span of the chunk before trimming. (0, 0) stands for `(start, end)`.
+
+    Raises:
+        SpanError: the text cannot be the text of the spans.
     """
 
     doc_id: str
@@ -105,22 +125,22 @@ class Chunk:
             object.__setattr__(self, "spans", ((self.start, self.end),))
         if self.whole == (0, 0):
             object.__setattr__(self, "whole", (self.start, self.end))
-        if not explain(self.spans, self.text, (self.start, self.end), self.whole):
+        if not spans_match_text(self.spans, self.text, (self.start, self.end), self.whole):
             raise SpanError(self.doc_id, self.start, self.end, self.start + len(self.text))
 
     @property
     def chunk_id(self) -> str:
-        """Derived from document, content and whole span: the same chunk has the same id in any run.
+        """A digest of document, content and whole span: the same chunk has the same id in any run.
 
-        Trimmed for one query or another it keeps its id: `spans` say what is left of it.
+        A trimmed chunk has the id of the whole one.
         """
         return digest(self.doc_id, self.content_hash, str(self.whole[0]), str(self.whole[1]))[:16]
 
     def offset(self, at: int) -> int:
-        """Where in `text` a character of the document stands.
+        """Position in `text` of a character of the document.
 
         Raises:
-            SpanError: it is not in the text.
+            SpanError: the character is not in the text.
         """
         offset = offset_in(self.spans, at)
         if offset is None:
@@ -137,8 +157,9 @@ class Chunk:
         section: tuple[str, ...] = (),
         content_hash: str = "",
     ) -> "Chunk":
-        """Cut by characters; tokens are counted on the text, never the other way round, which drifts.
+        """Cut a chunk out of a document, by characters.
 
+        Rejected: cutting by tokens, because decoded tokens do not reproduce the text exactly.
         `content_hash` saves hashing the document again for each of its chunks.
 
         Raises:
@@ -149,6 +170,13 @@ class Chunk:
         text = document.text[start:end]
         content_hash = content_hash or document.content_hash
         return cls(
-            document.doc_id, start, end, text, num_tokens, document.title, document.source, section,
-            content_hash,
-        )  # fmt: skip
+            doc_id=document.doc_id,
+            start=start,
+            end=end,
+            text=text,
+            num_tokens=num_tokens,
+            title=document.title,
+            source=document.source,
+            section=section,
+            content_hash=content_hash,
+        )

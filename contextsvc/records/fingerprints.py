@@ -40,7 +40,7 @@ class Fingerprint:
 
 
 def digest(*parts: str) -> str:
-    """SHA-256 over the parts, each with its length in front, so that no two lists collide."""
+    """SHA-256 over the parts, each with its length in front, so that different lists differ."""
     state = hashlib.sha256()
     for part in parts:
         data = part.encode("utf-8", "surrogatepass")

@@ -1,4 +1,4 @@
-"""Records <-> JSON: `encode` and `decode` keep everything, for the cache and for what is stored."""
+"""JSON of records: `encode` and `decode` lose nothing; the cache and the stored results use them."""
 
 import json
 import types
@@ -12,18 +12,23 @@ from contextsvc.errors import ContextError, ShapeError
 Kind = TypeVar("Kind")
 
 Json = dict[str, Any]
+"""An object of JSON."""
 
 
 def encode(record: Any) -> bytes:
-    """A record of this package as canonical JSON: equal records give equal bytes."""
-    return json.dumps(plain(record), sort_keys=True, separators=(",", ":")).encode()
+    """Canonical JSON of a record: equal records give equal bytes."""
+    return json.dumps(to_json(record), sort_keys=True, separators=(",", ":")).encode()
 
 
 def decode(kind: type[Kind], data: bytes) -> Kind:
     """The record that `encode` wrote.
 
+    Args:
+        kind: Type of the record.
+        data: Bytes from `encode`.
+
     Raises:
-        ShapeError: the bytes are not such a record (another version wrote them, or they are damaged).
+        ShapeError: the bytes are not such a record: another version wrote them, or they are damaged.
     """
     try:
         made = _maker(cast("Any", kind))(json.loads(data))
@@ -34,15 +39,15 @@ def decode(kind: type[Kind], data: bytes) -> Kind:
     return made
 
 
-def plain(value: Any) -> Any:
-    """A record as dictionaries, lists and scalars that JSON can hold."""
+def to_json(value: Any) -> Any:
+    """A record as dictionaries, lists and scalars."""
     if isinstance(value, str | int | float | None):
         return value
     if is_dataclass(value):
-        return {name: plain(getattr(value, name)) for name in _names(cast("Any", type(value)))}
+        return {name: to_json(getattr(value, name)) for name in _names(cast("Any", type(value)))}
     if isinstance(value, Mapping):
-        return {key: plain(item) for key, item in value.items()}
-    return [plain(item) for item in value]
+        return {key: to_json(item) for key, item in value.items()}
+    return [to_json(item) for item in value]
 
 
 @cache
@@ -52,7 +57,7 @@ def _names(kind: type) -> tuple[str, ...]:
 
 @cache
 def _maker(kind: Any) -> Callable[[Any], Any]:
-    """What turns JSON back into a value of that type; built once a type, because hints are slow to read."""
+    """The function that turns JSON into a value of a type; cached, because reading type hints is slow."""
     origin, args = get_origin(kind), get_args(kind)
     if is_dataclass(kind) and isinstance(kind, type):
         hints = get_type_hints(kind)

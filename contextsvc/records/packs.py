@@ -1,6 +1,6 @@
-"""What flows through the package: frozen records whose promises are checked at birth.
+"""Context packs: rankings, candidates, receipts of dropped candidates, and the pack itself.
 
-Spans count characters (Python string indices), end exclusive. Ids are derived, never random.
+Ids are derived from content, never random. A record that breaks its contract is refused when it is made.
 """
 
 from collections.abc import Mapping
@@ -15,11 +15,14 @@ from contextsvc.records.fingerprints import digest
 
 @dataclass(frozen=True, slots=True)
 class Answerability:
-    """How well what was found bears on a query, and how well it must.
+    """Answer score of a query, and the threshold that it must reach.
 
     Attributes:
         score: In [0, 1] (`packing.answerability`); 0: nothing was found.
-        threshold: In [0, 1]; 0: whatever was found will do.
+        threshold: In [0, 1]; 0: any score above 0 is enough.
+
+    Raises:
+        ShapeError: a number is outside [0, 1].
     """
 
     score: float
@@ -31,7 +34,7 @@ class Answerability:
 
     @property
     def answerable(self) -> bool:
-        """The score reaches the threshold, and something was found.
+        """Whether the score reaches the threshold and is above 0.
 
         >>> [Answerability(score, 0.5).answerable for score in (0.49, 0.5)]
         [False, True]
@@ -41,15 +44,23 @@ class Answerability:
         return self.score > 0 and self.score >= self.threshold
 
 
-NOT_ASKED = Answerability(1.0, 0.0)
-"""Of a pack that was put together by hand, not found for its query."""
+ASSUMED_ANSWERABLE = Answerability(1.0, 0.0)
+"""Answerability of a pack that was put together by hand instead of found for its query."""
 
 DropReason = Literal["low_score", "near_duplicate", "over_budget", "no_gain", "max_chunks", "not_answerable"]
 
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """What a search found for one query: best first, ties by id, ids unique and never -1."""
+    """Result of a search for one query: best first, of equal scores the lower id first.
+
+    Attributes:
+        ids: (n,) numbers of chunks, unique.
+        scores: (n,) score of each, higher is better.
+
+    Raises:
+        ShapeError: shapes of ids and scores differ, or are not one-dimensional.
+    """
 
     ids: Int64Array
     scores: Float32Array
@@ -61,13 +72,14 @@ class Ranking:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A chunk that retrieval put forward.
+    """A chunk that retrieval found.
 
     Attributes:
-        number: Row of the chunk in its generation.
+        number: Number of the chunk in its generation.
+        chunk: The chunk.
         score: In [0, 1], higher is better.
-        rank: From 1.
-        signals: The scores it was made of, by name.
+        rank: From 1, best first.
+        signals: The signals that the score is made of, by name.
     """
 
     number: int
@@ -77,11 +89,22 @@ class Candidate:
     signals: Mapping[str, float] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Drop:
-    """A receipt for a candidate that was left out; `detail` is for a person.
+    """Receipt of a candidate that was left out.
 
-    Not the candidate itself: with fifty texts that nobody asked for a kept pack is ten times as large.
+    Rejected: the candidate itself, because with the texts of fifty candidates a stored pack is ten times as
+    large.
+
+    Attributes:
+        chunk_id: Id of the chunk.
+        doc_id: Id of its document.
+        start: Start of the whole chunk.
+        end: End of the whole chunk.
+        score: Score of the candidate.
+        rank: Rank of the candidate.
+        reason: Reason, for programs.
+        detail: Reason, for people.
     """
 
     chunk_id: str
@@ -95,34 +118,57 @@ class Drop:
 
     @classmethod
     def of(cls, candidate: Candidate, reason: DropReason, detail: str = "") -> "Drop":
-        """The receipt for a candidate."""
-        # What was left out is the chunk, whatever of it would have gone in.
+        """The receipt of a candidate."""
+        # The whole chunk was left out, even if trimming had left less of it.
         c, (start, end) = candidate.chunk, candidate.chunk.whole
-        return cls(c.chunk_id, c.doc_id, start, end, candidate.score, candidate.rank, reason, detail)
+        return cls(
+            chunk_id=c.chunk_id,
+            doc_id=c.doc_id,
+            start=start,
+            end=end,
+            score=candidate.score,
+            rank=candidate.rank,
+            reason=reason,
+            detail=detail,
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class PackedChunk:
-    """A chunk as it lies in a pack.
+    """A chunk in a pack.
 
     Attributes:
         candidate: The chunk with its score and retrieval rank.
-        num_tokens: Tokens its part of the rendered text takes, heading line and separator
-            included. Over a pack they add up to the pack's `num_tokens`.
+        num_tokens: Tokens of its part of the rendered text, label and separator included. Those of all chunks
+            add up to the pack's `num_tokens`.
     """
 
     candidate: Candidate
     num_tokens: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ContextPack:
-    """A rendered context that fits its budget. Chunks lie in the order of the text.
+    """A rendered context that fits its budget.
 
     Attributes:
-        exact: The query was compared with every vector: no approximate index stood between.
-        trim: Its chunks may be trimmed (`packing.trimming`).
-        answer: Whether anything in the index answers the query, by all candidates, whatever the budget.
+        query: The query.
+        index: Name of the index.
+        generation: Generation of the index.
+        configuration: Digest of everything else that shapes packs (`packing.assembler`).
+        chunks: Chunks in the order of the text.
+        drops: Receipts of the candidates that were left out.
+        text: The rendered text.
+        num_tokens: Tokens of the text.
+        budget_tokens: Most tokens that were allowed.
+        tokenizer: Name of the encoding that tokens are counted in.
+        ordering: Name of the ordering of the chunks.
+        exact: Whether the query was compared with every vector, instead of using an approximate index.
+        trim: Whether chunks could be trimmed (`packing.trimming`).
+        answer: Whether any candidate answers the query; independent of the budget.
+
+    Raises:
+        ShapeError: the text exceeds the budget, or the chunks' tokens do not add up.
     """
 
     query: str
@@ -138,7 +184,7 @@ class ContextPack:
     ordering: str
     exact: bool = False
     trim: bool = False
-    answer: Answerability = NOT_ASKED
+    answer: Answerability = ASSUMED_ANSWERABLE
 
     def __post_init__(self) -> None:
         if self.num_tokens > self.budget_tokens:
@@ -148,10 +194,17 @@ class ContextPack:
 
     @property
     def pack_id(self) -> str:
-        """A hash of everything that made the pack: the same request has the same id."""
+        """A digest of everything that shaped the pack: the same request on the same index has the same id."""
         return digest(
-            self.index, self.generation, self.configuration, self.query,
-            str(self.budget_tokens), self.tokenizer, self.ordering, str(self.exact), self.text,
+            self.index,
+            self.generation,
+            self.configuration,
+            self.query,
+            str(self.budget_tokens),
+            self.tokenizer,
+            self.ordering,
+            str(self.exact),
+            self.text,
             str(self.answer.score),
             *(packed.candidate.chunk.chunk_id for packed in self.chunks),
-        )[:32]  # fmt: skip
+        )[:32]

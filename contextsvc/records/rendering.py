@@ -1,4 +1,4 @@
-"""Chunks -> the exact text a model is sent."""
+"""Rendering: chunks become the exact text that a model reads."""
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -9,10 +9,9 @@ SEPARATOR = "\n\n"
 
 
 def render_units(chunks: Sequence[Chunk]) -> list[str]:
-    """One piece of text a chunk, whose concatenation is the pack: `[number] label`, text, blank line.
+    """Text of each chunk in a pack: `[number] label`, text, blank line; joined, they are the pack.
 
-    Numbers run from 1. The last piece has no blank line. No clock and no random id: equal chunks
-    give equal bytes.
+    Numbers run from 1. The last unit has no blank line. Equal chunks give equal bytes.
     """
     pieces = [
         f"[{number}] {label(chunk)}".rstrip() + f"\n{chunk.text}" for number, chunk in enumerate(chunks, 1)
@@ -21,23 +20,27 @@ def render_units(chunks: Sequence[Chunk]) -> list[str]:
 
 
 def render(chunks: Sequence[Chunk]) -> str:
-    """The text of a pack of these chunks: their units, one after another."""
+    """Text of a pack of these chunks."""
     return "".join(render_units(chunks))
 
 
-def read_unit(chunk: Chunk) -> str:
-    """A chunk as a reader of a measurement reads it: as in the pack, without its number.
+def reader_unit(chunk: Chunk) -> str:
+    """Text of a chunk for the reader of a measurement: as in the pack, but without its number.
 
-    A number would make the same chunk another text in every pack, and a removed one would leave a
-    gap that tells of it.
+    Rejected: numbers, because they change the text of a chunk from pack to pack, and because a missing number
+    tells the reader that a chunk was removed.
     """
     return f"{label(chunk)}\n{chunk.text}".strip() + SEPARATOR
 
 
 def label(chunk: Chunk) -> str:
-    """Title and headings above the chunk, without those that its first line says anyway.
+    """Title and headings above a chunk, without the innermost ones that its first line holds.
 
-    >>> chunk = Chunk("d", 0, 13, "## Restore\\nGo", 5, "Manual", section=("Manual", "Backup", "Restore"))
+    >>> headings = ("Manual", "Backup", "Restore")
+    >>> text = "## Restore\\nGo"
+    >>> chunk = Chunk(
+    ...     doc_id="d", start=0, end=13, text=text, num_tokens=5, title="Manual", section=headings
+    ... )
     >>> label(chunk)
     'Manual > Backup'
     """
@@ -51,15 +54,15 @@ def label(chunk: Chunk) -> str:
 def unit_tokens(
     units: Sequence[str], num_tokens: int, count: Callable[[Sequence[str]], list[int]]
 ) -> list[int]:
-    """Tokens each unit adds to the text; they add up to the tokens of the whole text, exactly.
+    """Tokens that each unit adds to the text; they add up exactly to the tokens of the whole text.
 
-    Those of the units by themselves, which add up where no token reaches across a seam; else counted on
-    growing prefixes.
+    The units are counted one by one. Where tokens reach across the end of a unit, growing prefixes of the
+    text are counted instead.
 
     Args:
-        units: As `render_units` gives them.
-        num_tokens: Of the whole text.
-        count: Tokens of each text.
+        units: Units from `render_units`.
+        num_tokens: Tokens of the whole text.
+        count: Counts the tokens of each text.
     """
     alone = count(units)
     if sum(alone) == num_tokens:

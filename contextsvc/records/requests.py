@@ -1,8 +1,9 @@
-"""What is asked for, with its ranges: the one place where they are checked."""
+"""A request for a context pack; the one place that checks its ranges."""
 
 from dataclasses import dataclass
 
 from contextsvc.errors import InvalidRequest
+from contextsvc.records.validation import require_unicode
 
 MAX_QUERY_CHARS = 8_192
 MAX_FILTER_CHARS = 16_384
@@ -10,28 +11,24 @@ MAX_BUDGET_TOKENS = 1_000_000
 MAX_CHUNKS = 64
 
 
-def require_unicode(text: str, what: str) -> str:
-    """The text, unless it holds half a surrogate pair, which JSON can escape and nothing can send.
-
-    Raises:
-        InvalidRequest: it does.
-    """
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise InvalidRequest(f"{what} has half a surrogate pair at character {error.start}") from None
-    return text
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PackRequest:
-    """What is asked for.
+    """A request for a context pack, with every choice made (`Engine.request` fills in the settings).
 
     Attributes:
-        filters: As `packing.filters` reads it, written as canonical JSON; empty: all documents.
+        index: Name of the index.
+        query: A question or some words, at most MAX_QUERY_CHARS characters.
+        budget_tokens: Most tokens of the rendered pack, 1 to MAX_BUDGET_TOKENS.
+        max_chunks: Most chunks of the pack, 1 to MAX_CHUNKS.
+        tokenizer: Name of the encoding that counts the tokens.
+        ordering: Name of the order of the chunks (`packing.ordering`).
+        filters: Filter in the language of `packing.filters`, as canonical JSON; empty: all documents.
         exact: Compare the query with every vector, however large the index.
         trim: Where chunks do not fit whole, leave out sentences that do not bear on the query.
-        answerable_only: Make an empty pack where nothing in the index answers the query.
+        answerable_only: Make an empty pack if nothing in the index answers the query.
+
+    Raises:
+        InvalidRequest: a value is out of its range.
     """
 
     index: str

@@ -1,31 +1,36 @@
-"""Spans of a document, and the text that they make together when something was left out between them."""
+"""Spans of a document, and the text of several spans with a mark between them."""
 
 from collections.abc import Sequence
 from itertools import pairwise
 
 Span = tuple[int, int]
-"""First character and one past the last."""
+"""First character and one past the last one."""
 
 OMISSION = "\n\N{HORIZONTAL ELLIPSIS}\n"
-"""Stands where sentences were left out. A line of its own, for beside a heading, a list item or a code fence
-anything else would become a part of it; two tokens of o200k_base, where `[...]` on a line takes four."""
+"""Mark in the place of sentences that were left out. It is a line of its own, because on the line of a
+heading, list item or code fence it would become part of that. It has two tokens of o200k_base; `[...]` on a
+line has four."""
 
 
-def explain(spans: Sequence[Span], text: str, hull: Span, whole: Span) -> bool:
-    """Whether a text can be what stands at some spans, joined by `OMISSION`.
+def spans_match_text(spans: Sequence[Span], text: str, hull: Span, whole: Span) -> bool:
+    """Whether a text can be the text of some spans, joined by `OMISSION`.
+
+    The document is not known: length of the text and places of its marks are compared.
 
     Args:
-        spans: In order, none empty, a character or more between any two: something was left out there.
-        text: Compared by its length and where its marks stand, for the document is not at hand.
-        hull: From the first character of the first span to the end of the last.
-        whole: What the spans lie in.
+        spans: Expected in order, none empty, with a gap between any two.
+        text: The text.
+        hull: Expected to reach from the start of the first span to the end of the last.
+        whole: Span in which all spans must lie.
 
-    >>> explain([(0, 2), (7, 9)], "ab\\n…\\ncd", (0, 9), (0, 9))
+    >>> spans_match_text([(0, 2), (7, 9)], "ab\\n…\\ncd", (0, 9), (0, 9))
     True
-    >>> explain([(0, 2), (2, 4)], "ab\\n…\\ncd", (0, 4), (0, 9)), explain([(0, 2)], "abc", (0, 2), (0, 9))
-    (False, False)
+    >>> spans_match_text([(0, 2), (2, 4)], "ab\\n…\\ncd", (0, 4), (0, 9))
+    False
+    >>> spans_match_text([(0, 2)], "abc", (0, 2), (0, 9))
+    False
     """
-    if len(spans) == 1:  # at once: a build makes all its chunks, and each is of one span
+    if len(spans) == 1:  # the fast path: all chunks of a build have one span
         start, end = spans[0]
         return 0 <= whole[0] <= start < end <= whole[1] and spans[0] == hull and end - start == len(text)
     edges = [whole[0] - 1, *(edge for span in spans for edge in span), whole[1] + 1]
@@ -40,7 +45,7 @@ def explain(spans: Sequence[Span], text: str, hull: Span, whole: Span) -> bool:
 
 
 def offset_in(spans: Sequence[Span], at: int) -> int | None:
-    """Where in the joined text a character of the document stands; None: nowhere.
+    """Position in the joined text of a character of the document; None if the text does not hold it.
 
     >>> [offset_in([(0, 2), (7, 9)], at) for at in (1, 2, 7)]
     [1, None, 5]

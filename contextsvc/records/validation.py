@@ -1,7 +1,11 @@
-"""Documents as callers send them, checked: the one place for what may come into an index over HTTP."""
+"""Checks of documents, texts and metadata: the only copy, for requests, JSONL lines and files.
+
+The limits are those of incoming data. Nothing here reads a file.
+"""
 
 import math
-from collections.abc import Mapping
+import unicodedata
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from contextsvc.errors import InvalidRequest
@@ -9,6 +13,13 @@ from contextsvc.records.documents import Document
 
 MAX_DOC_ID_CHARS = 1_024
 MAX_TITLE_CHARS = 4_096
+MAX_DOCUMENTS = 10_000
+"""Most documents in one request; the body has a limit in bytes, too (`CONTEXTSVC_MAX_BODY_BYTES`)."""
+
+CONTROL_CATEGORIES = ("Cc", "Zl", "Zp")
+"""Unicode categories that a document id may not hold: control characters (U+0000 to U+001F, U+007F to
+U+009F), line separator (U+2028) and paragraph separator (U+2029). All of them end or hide a line somewhere:
+in a URL path, in a log, on a terminal. Format characters (Cf) are allowed: some scripts need them."""
 
 
 def incoming_document(
@@ -19,49 +30,122 @@ def incoming_document(
     format: Literal["markdown", "plain"] = "plain",
     metadata: Mapping[str, object] | None = None,
 ) -> Document:
-    """A document, if it is one that an index can hold and give back as it was.
+    """Return a document that an index can hold and give back unchanged.
 
-    Metadata is flat: texts, numbers, booleans and lists of those; null counts as absent.
+    Metadata is flat: texts, finite numbers, booleans and lists of those. A value of None is left out.
 
     Raises:
-        InvalidRequest: an empty or too long id, no text, characters that UTF-8 cannot hold, nested
-            metadata, or a number that is not finite.
+        InvalidRequest: the id is not valid (`check_doc_id`), there is no text, a title or source is too
+            long, a text has a NUL character or half a surrogate pair, or metadata is nested or has a number
+            that is not finite.
     """
+    check_doc_id(doc_id)
     named = f"document {doc_id[:80]!r}"
-    if not doc_id.strip() or len(doc_id) > MAX_DOC_ID_CHARS:
-        raise InvalidRequest(
-            f"{named} has an id of {len(doc_id)} characters; expected 1 to {MAX_DOC_ID_CHARS}"
-        )
     if not text.strip():
         raise InvalidRequest(f"{named} has no text")
     if len(title) > MAX_TITLE_CHARS or len(source) > MAX_TITLE_CHARS:
         raise InvalidRequest(f"{named} has a title or source of more than {MAX_TITLE_CHARS} characters")
-    for what, written in (("id", doc_id), ("text", text), ("title", title), ("source", source)):
-        _check_text(named, what, written)
-    kept = {key: value for key, value in (metadata or {}).items() if value is not None}
+    for what, written in (("text", text), ("title", title), ("source", source)):
+        check_text(written, f"the {what} of {named}")
+    kept = checked_metadata(metadata or {}, named)
+    return Document(doc_id, text, title=title, source=source, format=format, metadata=kept)
+
+
+def check_batch(doc_ids: Sequence[str]) -> None:
+    """Check the number of documents in one request, and that each has an id of its own; in linear time.
+
+    Raises:
+        InvalidRequest: no document, more than `MAX_DOCUMENTS`, or two with the same id.
+    """
+    if len(doc_ids) > MAX_DOCUMENTS:
+        raise InvalidRequest(
+            f"{len(doc_ids)} documents were sent; expected at most {MAX_DOCUMENTS} in one request, "
+            "send the others in further requests"
+        )
+    if not doc_ids:
+        raise InvalidRequest("no document was sent; expected at least one")
+    seen: set[str] = set()
+    for doc_id in doc_ids:
+        if doc_id in seen:
+            raise InvalidRequest(f"two documents have the id {doc_id[:80]!r}; expected each id once")
+        seen.add(doc_id)
+
+
+def check_doc_id(doc_id: str) -> None:
+    """Check a document id: 1 to `MAX_DOC_ID_CHARS` characters, not only spaces, no control character.
+
+    Raises:
+        InvalidRequest: the id is not valid.
+    """
+    named = f"the document id {doc_id[:80]!r}"
+    if not 1 <= len(doc_id) <= MAX_DOC_ID_CHARS:
+        raise InvalidRequest(f"{named} has {len(doc_id)} characters; expected 1 to {MAX_DOC_ID_CHARS}")
+    check_id_characters(doc_id, named)
+    if not doc_id.strip():
+        raise InvalidRequest(f"{named} has only spaces")
+
+
+def check_id_characters(doc_id: str, what: str) -> None:
+    """Check that an id has no control character (`CONTROL_CATEGORIES`) and no half of a surrogate pair.
+
+    A file's path may be longer than `MAX_DOC_ID_CHARS`; this alone is checked of it.
+
+    Raises:
+        InvalidRequest: it has one; the message says which, and where.
+    """
+    for at, character in enumerate(doc_id):
+        if unicodedata.category(character) in CONTROL_CATEGORIES:
+            raise InvalidRequest(f"{what} has the control character U+{ord(character):04X} at character {at}")
+    require_unicode(doc_id, what)
+
+
+def require_unicode(text: str, what: str) -> str:
+    """Return the text unless it has half a surrogate pair, which JSON can escape and UTF-8 cannot hold.
+
+    Raises:
+        InvalidRequest: it has one.
+    """
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise InvalidRequest(f"{what} has half a surrogate pair at character {error.start}") from None
+    return text
+
+
+def check_text(text: str, what: str) -> None:
+    """Check that a text has no NUL character and no half of a surrogate pair.
+
+    Raises:
+        InvalidRequest: it has one.
+    """
+    require_unicode(text, what)
+    if (at := text.find("\0")) >= 0:
+        raise InvalidRequest(f"{what} has a NUL character at character {at}")
+
+
+def checked_metadata(metadata: Mapping[str, object], named: str) -> dict[str, object]:
+    """Return flat metadata without values of None.
+
+    Args:
+        metadata: Texts, finite numbers, booleans and lists of those.
+        named: The document, for the message.
+
+    Raises:
+        InvalidRequest: another value, or a text with a character that cannot be kept.
+    """
+    kept = {key: value for key, value in metadata.items() if value is not None}
     for key, value in kept.items():
-        _check_text(named, "metadata", key)
+        check_text(key, f"a metadata key of {named}")
         for item in value if isinstance(value, list) else [value]:
             _check_scalar(named, key, item)
-    return Document(doc_id, text, title, source, format, kept)
+    return kept
 
 
 def _check_scalar(named: str, key: str, item: object) -> None:
     if isinstance(item, str):
-        _check_text(named, f"metadata {key!r}", item)
+        check_text(item, f"the metadata {key!r} of {named}")
     elif not isinstance(item, int | float) or not math.isfinite(item):
         raise InvalidRequest(
             f"{named} has metadata {key!r} of {str(item)[:80]!r}; expected texts, finite numbers, booleans "
             "or a list of those"
         )
-
-
-def _check_text(named: str, what: str, text: str) -> None:
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise InvalidRequest(
-            f"the {what} of {named} has half a surrogate pair at character {error.start}"
-        ) from None
-    if (at := text.find("\0")) >= 0:
-        raise InvalidRequest(f"the {what} of {named} has a NUL character at character {at}")

@@ -1,4 +1,4 @@
-"""Work off the queue in a thread of the lowest priority: only while no request waits or runs."""
+"""Measuring in the background: one thread works off a queue while no request waits or runs."""
 
 import json
 import logging
@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from contextsvc.errors import ContextError, Overloaded, UserError
 from contextsvc.ports import Job, JobQueue
+from contextsvc.service.slots import GaveWay
 
 MOST_TRIES = 3
 PAUSE_SECONDS = 5.0
@@ -16,19 +17,26 @@ log = logging.getLogger("contextsvc.background")
 
 
 class BackgroundMeasuring:
-    """One worker that takes jobs in order; nothing that goes wrong with a job ends it.
+    """One worker that takes jobs in order. No error of a job ends the worker.
 
-    What `work` raises decides: `Overloaded` gives the job back and waits as long as it says; `UserError`
-    fails the job at once, for it will not get better; anything else is tried again after a pause,
-    MOST_TRIES times in all. Every failure is one line of JSON in the log.
+    The exception of `work` decides what happens to the job:
+
+    - `GaveWay`: the job goes back to its place and counts no failure. A request needs the slot.
+    - `Overloaded`: the same, after the pause that the exception names.
+    - `UserError`: the job fails at once, because another try would end in the same way.
+    - anything else: the job is tried again after a pause, MOST_TRIES times in all.
+
+    Every failure is one line of JSON in the log.
 
     Args:
-        queue: Where jobs come from; closed by `stop`.
-        work: Does one job. Doing it twice must be harmless: a process may die before it has said "done".
-        may_run: Whether no request waits or runs. Asked before each try; a job that runs is not stopped.
-        poll_seconds: How often `may_run` and the queue are asked while nothing calls `wake`: jobs of
-            other processes, and of those that died, are found only so.
-        pause_seconds: Between tries of a job that went wrong.
+        queue: The jobs; `stop` closes it.
+        work: Does one job. It must be harmless to do a job twice: a process may die before it has said
+            "done".
+        may_run: True while no request waits or runs. It is asked before each try; a job that runs has to
+            notice itself that it is to give way.
+        poll_seconds: Time between two looks at `may_run` and the queue while nobody calls `wake`. Jobs of
+            other processes, and of processes that died, are found only in this way.
+        pause_seconds: Pause between two tries of a job that went wrong.
     """
 
     def __init__(
@@ -43,19 +51,19 @@ class BackgroundMeasuring:
         self._poll_seconds, self._pause_seconds = poll_seconds, pause_seconds
         self._news = threading.Condition()
         self._stopping = False
-        # How often somebody asked for a look into the queue, and how many of these asked before a look
-        # that found it empty.
+        # Number of calls of `wake` and `drain`, and how many of them came before a look that found the queue
+        # empty.
         self._num_asked = self._num_answered = 0
-        # Faults of the job that gave way last, which is the next unless another process takes it.
+        # Failures so far of the job that went back last. It comes next unless another process takes it.
         self._gave_way: dict[str, int] = {}
         # A daemon: a measurement that hangs must not keep the process from ending.
         self._thread = threading.Thread(target=self._run, name="contextsvc-background", daemon=True)
 
     def start(self) -> None:
-        """Begin; once.
+        """Start the worker; once.
 
         Raises:
-            RuntimeError: it was begun before (a defect of the caller's code).
+            RuntimeError: it was started before (a defect of the caller's code).
         """
         self._thread.start()
 
@@ -63,8 +71,8 @@ class BackgroundMeasuring:
         """Take no further job, wait for the one that runs, and close the queue.
 
         Returns:
-            Whether the worker has ended. If not, the queue stays open and its job leased: the worker
-            still finishes it if the process lives that long, else it is taken again after a restart.
+            True if the worker has ended. If not, the queue stays open and the job stays leased. The worker
+            finishes it if the process lives long enough, else the job is taken again after a restart.
         """
         with self._news:
             self._stopping = True
@@ -77,16 +85,16 @@ class BackgroundMeasuring:
         return True
 
     def wake(self) -> None:
-        """Look now instead of at the next poll: a job was put, or requests have ended."""
+        """Look at the queue now instead of at the next poll."""
         with self._news:
             self._num_asked += 1
             self._news.notify_all()
 
     def drain(self, timeout_seconds: float) -> bool:
-        """Wait until the worker, having finished what it had, finds that nothing waits.
+        """Wait until the worker has finished its job and finds the queue empty.
 
         Returns:
-            False when that took too long, or the worker stops meanwhile or was never started.
+            False if that took too long, or the worker stopped meanwhile or was never started.
         """
         with self._news:
             self._num_asked += 1
@@ -100,7 +108,7 @@ class BackgroundMeasuring:
         while not self._stopping:
             try:
                 self._look()
-            except Exception as defect:  # noqa: BLE001  # of the queue or of may_run; it is logged
+            except Exception as defect:  # noqa: BLE001  # the queue's or may_run's; it is logged
                 _record("worker_trouble", defect)
                 self._pause(self._pause_seconds)
 
@@ -119,19 +127,19 @@ class BackgroundMeasuring:
 
     def _do(self, job: Job) -> None:
         num_faults = self._gave_way.pop(job.key, 0)
-        # Tried again here, not given back between tries: the next take would give the same job, and
-        # each of several processes would count its own tries.
+        # The job is not given back between tries: the next take would give the same job, and each of
+        # several processes would count its own tries.
         while self._has_turn():
             try:
                 self._work(job.payload)
+            except GaveWay:
+                break
             except Overloaded as busy:
-                # Its count stays: else a job that fails whenever it gets its turn might never end.
-                self._gave_way = {job.key: num_faults}
-                self._queue.give_back(job.key)
+                self._give_back(job, num_faults)
                 self._pause(max(busy.retry_after_seconds, self._poll_seconds))
                 return
             except UserError as refusal:
-                self._fail(job, refusal, str(refusal))
+                self._fail(job, refusal, refusal.public_text)
                 return
             except BaseException as error:  # noqa: BLE001  # SystemExit too: nothing ends the thread
                 num_faults += 1
@@ -143,6 +151,11 @@ class BackgroundMeasuring:
             else:
                 self._queue.done(job.key)
                 return
+        self._give_back(job, num_faults)
+
+    def _give_back(self, job: Job, num_faults: int) -> None:
+        # The count stays: else a job that fails at each of its turns might never end.
+        self._gave_way = {job.key: num_faults}
         self._queue.give_back(job.key)
 
     def _fail(self, job: Job, error: BaseException, reason: str) -> None:
@@ -150,7 +163,7 @@ class BackgroundMeasuring:
         self._queue.fail(job.key, reason)
 
     def _has_turn(self) -> bool:
-        """Wait until it may run; False when it is to stop."""
+        """Wait until a job may run; False if the worker is to stop."""
         while not self._stopping:
             ticket = self._num_asked
             if self._may_run():
@@ -159,19 +172,21 @@ class BackgroundMeasuring:
         return False
 
     def _wait_for_news(self, ticket: int) -> None:
-        """Until somebody asks for more than that ticket, or the next poll."""
+        """Wait for a call of `wake` or `drain` after that ticket, or for the next poll."""
         with self._news:
             self._news.wait_for(lambda: self._stopping or self._num_asked > ticket, self._poll_seconds)
 
     def _pause(self, seconds: float) -> None:
-        # News do not end it: a job that was put mends nothing.
+        # A call of `wake` does not end the pause: a new job does not mend what went wrong.
         with self._news:
             self._news.wait_for(lambda: self._stopping, seconds)
 
 
 def _reason(error: BaseException) -> str:
-    # As with requests: what an unforeseen exception says is for the log, not for callers.
-    last = str(error) if isinstance(error, ContextError) else "an unforeseen error; see the service's log"
+    # As with requests: the text of an unforeseen exception is for the log, not for callers.
+    last = "an unforeseen error; see the service's log"
+    if isinstance(error, ContextError):
+        last = error.public_text
     return f"it failed {MOST_TRIES} times, the last time: {last}"
 
 

@@ -1,8 +1,10 @@
-"""Repeated look-ups answered from a cache, by wrappers: neither model nor assembler knows of it.
+"""Wrappers that answer repeated requests from a cache. Model, assembler and measurer do not know of it.
 
-A key is a digest over everything the value depends on: kind, fingerprints, generation, settings,
-request. A changed model, index or setting is a new key, so nothing stale can be served and nothing
-has to be invalidated.
+A key is a digest of everything that its value depends on: kind, fingerprints, generation, settings, request.
+A changed model, index or setting makes another key, so nothing stale can be served and nothing has to be
+invalidated. A key is computed once, before the value is made, from the very inputs that make it.
+
+Whatever belongs to a pack is kept under a tag, the pack's id, and goes when the pack is deleted.
 """
 
 import threading
@@ -11,7 +13,8 @@ from typing import Generic, Literal, Protocol, TypeVar
 
 import numpy as np
 
-from contextsvc.errors import ShapeError, UnknownPack
+from contextsvc.errors import Fault, ShapeError, UnknownPack
+from contextsvc.measuring.measurer import Thresholds
 from contextsvc.measuring.records import Target, Utilization
 from contextsvc.ports import Cache, Embedder
 from contextsvc.records.arrays import Float32Array
@@ -19,6 +22,7 @@ from contextsvc.records.fingerprints import Fingerprint, digest
 from contextsvc.records.json import decode, encode
 from contextsvc.records.packs import ContextPack
 from contextsvc.records.requests import PackRequest
+from contextsvc.service.slots import GaveWay
 from contextsvc.storage.library import LoadedIndex
 
 CacheState = Literal["hit", "miss", "off"]
@@ -27,49 +31,49 @@ Record = TypeVar("Record")
 
 Mark = Callable[[str], None]
 
-FORMAT = "5"
-"""Raised when the shape of a stored record changes."""
+FORMAT = "6"
+"""Part of every key. Raise it when the shape of a stored record, or how it is tagged, changes."""
 
 
 def cache_key(kind: str, *parts: str) -> str:
-    """One key a kind and parts; parts can hold anything without colliding."""
+    """Key of a kind of value and what it depends on. Different parts never give the same key."""
     return f"{kind}:{digest(FORMAT, *parts)}"
 
 
 class CachedEmbedder:
-    """An `Embedder` that embeds each query once. Passages are not cached: an index keeps them."""
+    """An `Embedder` that embeds each query once. Passages are not cached: an index keeps their vectors."""
 
     def __init__(self, embedder: Embedder, cache: Cache) -> None:
         self._embedder, self._cache = embedder, cache
 
     @property
     def fingerprint(self) -> Fingerprint:
-        """The wrapped embedder's."""
+        """As the wrapped embedder."""
         return self._embedder.fingerprint
 
     @property
     def dim(self) -> int:
-        """The wrapped embedder's."""
+        """As the wrapped embedder."""
         return self._embedder.dim
 
     @property
     def max_tokens(self) -> int:
-        """The wrapped embedder's."""
+        """As the wrapped embedder."""
         return self._embedder.max_tokens
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """The wrapped embedder's."""
+        """As the wrapped embedder."""
         return self._embedder.count_tokens(texts)
 
     def embed_passages(self, texts: Sequence[str]) -> Float32Array:
-        """The wrapped embedder's."""
+        """As the wrapped embedder."""
         return self._embedder.embed_passages(texts)
 
     def embed_queries(self, texts: Sequence[str]) -> Float32Array:
-        """As `Embedder`; only queries not seen before reach the model, one at a time.
+        """As `Embedder`. Only new queries reach the model, one at a time.
 
-        One at a time because a vector's last bits depend on what else is in the batch, and a pack
-        must not.
+        One at a time because the last bits of a vector depend on the other texts of its batch, and a pack
+        must not depend on them.
         """
         vectors = np.zeros((len(texts), self.dim), dtype=np.float32)
         for row, text in enumerate(texts):
@@ -83,23 +87,28 @@ class CachedEmbedder:
 
 
 class Assembles(Protocol):
-    """What `CachedAssembler` wraps."""
+    """The part of `packing.assembler.Assembler` that `CachedAssembler` needs."""
 
     def configuration(self, request: PackRequest) -> str:
-        """Changes when the same request may give another pack."""
+        """Digest that changes when the same request may give another pack."""
         ...
 
     def assemble(self, index: LoadedIndex, request: PackRequest, mark: Mark) -> ContextPack:
-        """A pack for the request."""
+        """Make the pack of a request."""
         ...
 
     def count(self, tokenizer: str) -> Callable[[Sequence[str]], list[int]]:
-        """Counts tokens in a named encoding."""
+        """Return a function that counts tokens in a named encoding."""
         ...
 
 
 class CachedAssembler:
-    """Packs by request, and again by id."""
+    """Packs by request and by id.
+
+    How long the text of a pack can be read: until the pack is evicted or dropped. A document that is deleted
+    stays in the packs that were made with it before; `Engine.delete_pack` and the setting `drop_packs` remove
+    them.
+    """
 
     def __init__(self, assembler: Assembles, cache: Cache | None) -> None:
         self._assembler, self._cache = assembler, cache
@@ -107,55 +116,80 @@ class CachedAssembler:
     def assemble(
         self, index: LoadedIndex, request: PackRequest, mark: Mark = lambda _: None
     ) -> tuple[ContextPack, CacheState]:
-        """The pack and whether it was known; `mark` as in `Assembler.assemble`."""
-        key = cache_key("pack", index.name, index.generation, self._assembler.configuration(request),
-                        encode(request).decode())  # fmt: skip
+        """The pack of a request, and whether it was known; `mark` as in `Assembler.assemble`."""
+        configuration = self._assembler.configuration(request)
+        key = cache_key("pack", index.name, index.generation, configuration, encode(request).decode())
         known = _known(self._cache, key, ContextPack)
         if known is not None:
             return known, "hit"
         pack = self._assembler.assemble(index, request, mark)
         if self._cache is None:
             return pack, "off"
-        self._cache.put(key, encode(pack))
+        self._cache.put(key, encode(pack), pack.pack_id)
         self.keep(pack)
         return pack, "miss"
 
     def keep(self, pack: ContextPack) -> None:
-        """Let a pack be asked for by its id."""
+        """Keep a pack so that it can be read by its id."""
         if self._cache is not None:
-            self._cache.put(cache_key("pack-by-id", pack.pack_id), encode(pack))
+            self._cache.put(_id_key(pack.pack_id), encode(pack), pack.pack_id)
 
     def count(self, tokenizer: str) -> Callable[[Sequence[str]], list[int]]:
-        """Counts tokens as packs of that tokenizer are counted.
+        """Return the function that counts tokens of packs in that encoding.
 
         Raises:
-            SettingError: unknown tokenizer.
+            UnknownChoice: unknown tokenizer.
         """
         return self._assembler.count(tokenizer)
 
     def pack(self, pack_id: str) -> ContextPack:
-        """The pack of that id.
+        """Read a pack by its id.
 
         Raises:
-            UnknownPack: it was never made here, was evicted, or the cache is off.
+            UnknownPack: it was never made here, was deleted or evicted, or the cache is off.
         """
-        pack = _known(self._cache, cache_key("pack-by-id", pack_id), ContextPack)
+        pack = _known(self._cache, _id_key(pack_id), ContextPack)
         if pack is None:
             raise UnknownPack(pack_id)
         return pack
 
+    def drop(self, pack_id: str) -> None:
+        """Remove a pack and its measurements.
+
+        Raises:
+            Fault: the cache is slow or broken, and something may still be there.
+        """
+        if self._cache is not None and not self._cache.drop(pack_id):
+            raise Fault(f"pack {pack_id!r} could not be removed from the cache, which is busy or damaged")
+
+    def sweep(self, pack_id: str) -> None:
+        """Remove what was stored for a pack after the pack itself was deleted or evicted."""
+        if self._cache is not None and self._cache.get(_id_key(pack_id)) is None:
+            self._cache.drop(pack_id)
+
 
 class Measures(Protocol):
-    """What `CachedMeasurer` wraps."""
+    """The part of `measuring.measurer.Measurer` that `CachedMeasurer` needs."""
 
-    def configuration(self, index: LoadedIndex) -> str:
-        """Changes when the same pack may get another score."""
+    def thresholds(self, index: LoadedIndex) -> Thresholds:
+        """Thresholds as stored at this moment."""
+        ...
+
+    def configuration(self, index: LoadedIndex, thresholds: Thresholds | None = None) -> str:
+        """Digest that changes when the same pack may get another score."""
         ...
 
     def measure(
-        self, index: LoadedIndex, pack: ContextPack, target: Target | None, sentences: bool = False
+        self,
+        index: LoadedIndex,
+        pack: ContextPack,
+        target: Target | None,
+        sentences: bool = False,
+        *,
+        thresholds: Thresholds | None = None,
+        stop: Callable[[], bool] | None = None,
     ) -> Utilization:
-        """The pack's utilization."""
+        """Measure a pack's utilization."""
         ...
 
 
@@ -163,13 +197,14 @@ Kind = TypeVar("Kind", bound=Measures)
 
 
 class CachedMeasurer(Generic[Kind]):
-    """Measurements by pack, response, reader and calibration: whatever changes is another key.
+    """Measurements by pack, response, reader and thresholds: each change makes another key.
 
-    A partial measurement is not kept: the next one may have more room.
+    A partial measurement is not used again: the next one may have more room.
 
     Args:
-        build: Makes the measurer; called once, at the first measurement, because its model is as
-            large as everything else together and many services never measure.
+        build: Makes the measurer. It is called once, at the first measurement, because the reader's model
+            is as large as everything else together and many services never measure.
+        cache: Where measurements are kept; None: nowhere.
     """
 
     def __init__(self, build: Callable[[], Kind], cache: Cache | None) -> None:
@@ -179,7 +214,7 @@ class CachedMeasurer(Generic[Kind]):
 
     @property
     def measurer(self) -> Kind:
-        """The wrapped measurer."""
+        """The wrapped measurer; the first call loads its model."""
         with self._lock:
             if self._measurer is None:
                 self._measurer = self._build()
@@ -188,33 +223,67 @@ class CachedMeasurer(Generic[Kind]):
     def known(
         self, index: LoadedIndex, pack: ContextPack, target: Target | None, sentences: bool = False
     ) -> Utilization | None:
-        """The utilization if it was measured before; costs a look-up."""
-        return _known(self._cache, self._key(index, pack, target, sentences), Utilization)
+        """Look up a measurement. None if there is none, or while the model is not loaded.
+
+        It never loads the model: a caller may hold a slot that is not meant for measuring.
+        """
+        measurer = self._measurer
+        if measurer is None or self._cache is None:
+            return None
+        key = _measurement_key(measurer.configuration(index), pack, target, sentences)
+        return _known(self._cache, key, Utilization)
 
     def measure(
-        self, index: LoadedIndex, pack: ContextPack, target: Target | None, sentences: bool = False
+        self,
+        index: LoadedIndex,
+        pack: ContextPack,
+        target: Target | None,
+        sentences: bool = False,
+        stop: Callable[[], bool] | None = None,
     ) -> tuple[Utilization, CacheState]:
-        """The utilization and whether it was known. The cost is what it took when it was measured."""
-        known = self.known(index, pack, target, sentences)
+        """The utilization, and whether it was known. Its cost is that of the measurement, not of the look-up.
+
+        Args:
+            index: As in `Measurer.measure`, like the other arguments.
+            pack: The pack.
+            target: The text to watch.
+            sentences: Measure sentences, too.
+            stop: Asked between the reader's calls; True ends the measurement.
+
+        Raises:
+            GaveWay: `stop` ended the measurement; nothing of it is kept.
+        """
+        measurer = self.measurer
+        # Key and thresholds come from one moment. A calibration that is stored while this measures belongs
+        # to the next measurement.
+        thresholds = measurer.thresholds(index)
+        key = _measurement_key(measurer.configuration(index, thresholds), pack, target, sentences)
+        known = _known(self._cache, key, Utilization)
         if known is not None:
             return known, "hit"
-        found = self.measurer.measure(index, pack, target, sentences)
+        found = measurer.measure(index, pack, target, sentences, thresholds=thresholds, stop=stop)
+        if found.partial and stop is not None and stop():
+            raise GaveWay
         if self._cache is None:
             return found, "off"
         data = encode(found)
         if not found.partial:
-            self._cache.put(self._key(index, pack, target, sentences), data)
-        self._cache.put(cache_key("utilization-of-pack", pack.pack_id), data)
+            self._cache.put(key, data, pack.pack_id)
+        self._cache.put(cache_key("utilization-of-pack", pack.pack_id), data, pack.pack_id)
         return found, "miss"
 
     def last(self, pack_id: str) -> Utilization | None:
-        """What was last measured of a pack, by whichever reader; None if nothing is kept."""
+        """The last measurement of a pack, with any reader; None if nothing is kept."""
         return _known(self._cache, cache_key("utilization-of-pack", pack_id), Utilization)
 
-    def _key(self, index: LoadedIndex, pack: ContextPack, target: Target | None, sentences: bool) -> str:
-        watched = "" if target is None else f"{target.kind}:{target.text}"
-        configuration = self.measurer.configuration(index)
-        return cache_key("utilization", configuration, pack.pack_id, watched, str(sentences))
+
+def _id_key(pack_id: str) -> str:
+    return cache_key("pack-by-id", pack_id)
+
+
+def _measurement_key(configuration: str, pack: ContextPack, target: Target | None, sentences: bool) -> str:
+    watched = "" if target is None else f"{target.kind}:{target.text}"
+    return cache_key("utilization", configuration, pack.pack_id, watched, str(sentences))
 
 
 def _known(cache: Cache | None, key: str, kind: type[Record]) -> Record | None:
@@ -224,4 +293,4 @@ def _known(cache: Cache | None, key: str, kind: type[Record]) -> Record | None:
     try:
         return decode(kind, data)
     except ShapeError:
-        return None  # written by another version or damaged: a miss
+        return None  # another version wrote it, or it is damaged: a miss

@@ -1,70 +1,56 @@
-"""One request from start to end: what the HTTP routes and the command line both call."""
+"""One request from start to end. The HTTP service and the command line both call it."""
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
-from contextsvc.errors import CorruptIndex, ShapeError, UserError
+from contextsvc.errors import ShapeError, UnknownPack, UserError
 from contextsvc.measuring.measurer import Measurer
 from contextsvc.measuring.minimal_pack import minimal_pack
 from contextsvc.measuring.records import Target, Utilization
 from contextsvc.ports import JobQueue
 from contextsvc.records.json import Json, decode, encode
 from contextsvc.records.packs import ContextPack
-from contextsvc.records.requests import PackRequest, require_unicode
+from contextsvc.records.requests import PackRequest
+from contextsvc.records.validation import require_unicode
 from contextsvc.service.background import BackgroundMeasuring
 from contextsvc.service.caching import CachedAssembler, CachedMeasurer, CacheState
 from contextsvc.service.publishing import Publisher
-from contextsvc.service.slots import Slots
+from contextsvc.service.readiness import Readiness, index_states
+from contextsvc.service.slots import Slots, Steps, run_here
 from contextsvc.service.views import (
     index_utilization,
+    index_view,
     minimal_view,
     no_utilization,
     pack_view,
     utilization_view,
 )
 from contextsvc.settings import Settings
-from contextsvc.storage.generation import Manifest
+from contextsvc.storage.generation import generations
 from contextsvc.storage.library import Library, LoadedIndex
 
 
 @dataclass(frozen=True, slots=True)
 class MeasureJob:
-    """A measurement that waits."""
+    """A measurement that waits in the background."""
 
     pack: ContextPack
     target: Target | None
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """A request for context as it comes in; None leaves the choice to the settings."""
-
-    index: str
-    query: str
-    budget_tokens: int
-    max_chunks: int | None = None
-    tokenizer: str | None = None
-    ordering: str | None = None
-    filters: Mapping[str, Any] | None = None
-    measure: bool | Literal["background"] = False
-    response: str | None = None
-    sentences: bool = False
-    explain: bool = False
-    exact: bool = False
-    trim: bool | None = None
-    answerable_only: bool = False
+Measure = bool | Literal["background"]
+"""When a pack is measured: not, before the answer, or in the background."""
 
 
 class Engine:
-    """The running whole.
+    """The running service, without its HTTP routes.
 
-    Packs and measurements have slots of their own: a measurement takes a second or more and keeps all
-    cores busy, so one runs at a time, and packs do not queue behind it. What is to be measured in the
-    background waits in `jobs` until neither packs nor measurements are at work.
+    Packs and measurements have slots of their own. A measurement takes a second or more and keeps all cores
+    busy, so one runs at a time, and packs do not queue behind it. Background measurements wait in `jobs`
+    until no pack and no measurement is at work; they give way to a measurement that a caller waits for.
     """
 
     def __init__(
@@ -80,45 +66,110 @@ class Engine:
         self.settings, self.library = settings, library
         self.publisher = publisher
         self.assembler, self.measurer = assembler, measurer
-        self.packing = Slots(settings.max_concurrent, settings.max_waiting, settings.wait_seconds)
-        self.measuring = Slots(1, settings.max_waiting, settings.wait_seconds)
+        waiting = (settings.max_waiting, settings.wait_seconds)
+        self.packing = Slots(settings.max_concurrent, *waiting, name="contextsvc-packing")
+        self.measuring = Slots(1, *waiting, name="contextsvc-measuring")
+        self.readiness = Readiness(library)
         self.jobs = jobs
         self.background: BackgroundMeasuring | None = None
         if jobs is not None:
             self.background = BackgroundMeasuring(jobs, self._measure_job, self._idle)
 
-    def context(self, ask: Ask) -> Json:
-        """A pack with its utilization, as callers see it."""
+    def request(
+        self,
+        index: str,
+        query: str,
+        budget_tokens: int,
+        *,
+        max_chunks: int | None = None,
+        tokenizer: str | None = None,
+        ordering: str | None = None,
+        filters: Mapping[str, Any] | None = None,
+        exact: bool = False,
+        trim: bool | None = None,
+        answerable_only: bool = False,
+    ) -> PackRequest:
+        """Make a request; None leaves a choice to the settings. Arguments as the attributes of `PackRequest`.
+
+        Raises:
+            InvalidRequest: a value is out of its range.
+        """
+        s = self.settings
+        return PackRequest(
+            index=index,
+            query=query,
+            budget_tokens=budget_tokens,
+            max_chunks=s.max_chunks if max_chunks is None else max_chunks,
+            tokenizer=tokenizer or s.tokenizer,
+            ordering=ordering or s.ordering,
+            filters=json.dumps(filters, sort_keys=True) if filters is not None else "",
+            exact=exact,
+            trim=s.trim if trim is None else trim,
+            answerable_only=answerable_only,
+        )
+
+    def context(self, index: str, query: str, budget_tokens: int, **chosen: Any) -> Json:
+        """Make a pack, and measure it if asked to, in this thread; arguments as `context_steps`."""
+        return run_here(self.context_steps(index, query, budget_tokens, **chosen))
+
+    def context_steps(
+        self,
+        index: str,
+        query: str,
+        budget_tokens: int,
+        *,
+        measure: Measure = False,
+        response: str | None = None,
+        sentences: bool = False,
+        explain: bool = False,
+        **chosen: Any,
+    ) -> Steps[Json]:
+        """JSON of a pack with its utilization.
+
+        Args:
+            index: Name of the index.
+            query: The question.
+            budget_tokens: Most tokens of the pack.
+            measure: Measure the pack before the answer (True) or in the background.
+            response: The caller's answer, which is watched; None: the reader writes its own.
+            sentences: Measure the sentences of live chunks, too.
+            explain: Add the candidates left out and the signals behind each score.
+            **chosen: Further arguments of `request`.
+        """
         watch = Stopwatch()
-        request = self.request(ask)
-        index = self.library.get(ask.index)
-        with self.packing.take():
-            pack, pack_state = self.assembler.assemble(index, request, watch.mark)
-        view = pack_view(pack, ask.explain)
-        cache = {"pack": pack_state}
-        if ask.measure is True:
-            utilization, cache["utilization"] = self.measured(
-                index, pack, _response(ask.response), ask.sentences
-            )
-            view["utilization"] = utilization_view(utilization)
+        request, target = self.request(index, query, budget_tokens, **chosen), _target(response)
+
+        def pack_it() -> tuple[LoadedIndex, ContextPack, Json]:
+            loaded = self.library.get(index)
+            pack, state = self.assembler.assemble(loaded, request, watch.mark)
+            view = {**pack_view(pack, explain), "utilization": None, "cache": {"pack": state}}
+            if measure is True:
+                known = self.measurer.known(loaded, pack, target, sentences)
+                if known is not None:
+                    _add_utilization(view, known, "hit")
+            elif measure == "background":
+                view["utilization"] = self._queued(pack, target)
+            else:
+                view["utilization"] = index_utilization(index, loaded.folder, loaded.generation)
+                self._sample(pack, state, target)
+            return loaded, pack, view
+
+        loaded, pack, view = yield self.packing, pack_it
+        if view["utilization"] is None:
+            found = yield self.measuring, lambda: self._measure(loaded, pack, target, sentences)
+            _add_utilization(view, *found)
+        if measure is True:
             watch.mark("measure")
-        elif ask.measure == "background":
-            view["utilization"] = self._queued(pack, ask.response)
-        else:
-            view["utilization"] = index_utilization(index.name, index.folder, index.generation)
-            self._sample(pack, pack_state, ask.response)
-        view["cache"] = cache
         num_seen = len(pack.chunks) + len(pack.drops)
-        view["trace"] = {"num_candidates": num_seen, "seconds": watch.read()}
-        return view
+        return {**view, "trace": {"num_candidates": num_seen, "seconds": watch.read()}}
 
     def pack(self, pack_id: str) -> Json:
-        """A pack made before, with its utilization if it was measured.
+        """JSON of a pack made before, with its utilization if it was measured.
 
         Raises:
             UnknownPack: it is not kept.
         """
-        pack = self.assembler.pack(pack_id)
+        pack = self._kept_pack(pack_id)
         known = self.measurer.last(pack_id)
         if known:
             return {**pack_view(pack, explain=True), "utilization": utilization_view(known)}
@@ -128,32 +179,66 @@ class Engine:
             reason = f"{state[0]} in the background" + (f": {state[1]}" if state[1] else "")
         return {**pack_view(pack, explain=True), "utilization": no_utilization("pack", reason)}
 
+    def delete_pack(self, pack_id: str) -> None:
+        """Forget a pack, its measurements and its job. A smaller pack made from it stays.
+
+        Raises:
+            UnknownPack: it is not kept.
+            Fault: the cache is slow or broken, and something may still be there.
+        """
+        self.assembler.pack(pack_id)
+        if self.jobs:
+            self.jobs.done(pack_id)
+        self.assembler.drop(pack_id)
+
     def utilization(
         self, pack_id: str, response: str | None, sentences: bool = False, minimize: bool = False
     ) -> Json:
-        """The measured utilization of a pack made before.
+        """Measure a pack made before, in this thread; arguments and errors as `utilization_steps`."""
+        return run_here(self.utilization_steps(pack_id, response, sentences, minimize))
+
+    def utilization_steps(
+        self, pack_id: str, response: str | None, sentences: bool = False, minimize: bool = False
+    ) -> Steps[Json]:
+        """JSON of the utilization of a pack made before.
+
+        Args:
+            pack_id: The pack.
+            response: The caller's answer, which is watched; None: the reader writes its own.
+            sentences: Measure the sentences of live chunks, too.
+            minimize: Add the smallest pack found that holds the quality.
 
         Raises:
             UnknownPack: it is not kept.
             UserError: its generation is no longer the current one.
         """
-        pack = self.assembler.pack(pack_id)
-        index = self._index_of(pack)
-        found, state = self.measured(index, pack, _response(response), sentences)
+        target = _target(response)
+
+        def look_up() -> tuple[LoadedIndex, ContextPack, Utilization | None]:
+            pack = self._kept_pack(pack_id)
+            index = self._index_of(pack)
+            return index, pack, self.measurer.known(index, pack, target, sentences)
+
+        def minimized() -> Json:
+            count = self.assembler.count(pack.tokenizer)
+            measurer = self.measurer.measurer
+            minimal, smaller = minimal_pack(measurer.reader, pack, found, count, measurer.limits)
+            self.assembler.keep(smaller)
+            return minimal_view(minimal)
+
+        index, pack, found = yield self.packing, look_up
+        state: CacheState = "hit"
+        if found is None:
+            found, state = yield self.measuring, lambda: self._measure(index, pack, target, sentences)
         view = {**utilization_view(found), "cache": {"utilization": state}}
         if minimize:
-            with self.measuring.take():
-                count = self.assembler.count(pack.tokenizer)
-                measurer = self.measurer.measurer
-                minimal, smaller = minimal_pack(measurer.reader, pack, found, count, measurer.limits)
-            self.assembler.keep(smaller)
-            view["minimal"] = minimal_view(minimal)
+            view["minimal"] = yield self.measuring, minimized
         return view
 
     def measured(
         self, index: LoadedIndex, pack: ContextPack, target: Target | None, sentences: bool = False
     ) -> tuple[Utilization, CacheState]:
-        """A pack's utilization, known or measured now, one at a time.
+        """Utilization of a pack, known or measured now, one at a time.
 
         Raises:
             InvalidRequest: the target cannot be measured.
@@ -163,16 +248,25 @@ class Engine:
         if known is not None:
             return known, "hit"
         with self.measuring.take():
-            return self.measurer.measure(index, pack, target, sentences)
+            return self._measure(index, pack, target, sentences)
 
     def indexes(self) -> list[Json]:
-        """Every index, briefly; a damaged one with what is wrong."""
-        return [self._brief(name) for name in self.library.names()]
+        """Every index with its state, looked at now; see `readiness.index_states`."""
+        return index_states(self.library)
 
     def index(self, name: str) -> Json:
-        """One index: its manifest and its last measured utilization."""
+        """JSON of an index: its manifest and its last measured utilization."""
         index = self.library.get(name)
         return index_view(name, index.folder, index.manifest)
+
+    def _kept_pack(self, pack_id: str) -> ContextPack:
+        pack = self.assembler.pack(pack_id)
+        if self.settings.drop_packs:
+            kept = generations(self.library.root / pack.index)
+            if pack.generation not in kept:
+                self.delete_pack(pack_id)
+                raise UnknownPack(pack_id)
+        return pack
 
     def _index_of(self, pack: ContextPack) -> LoadedIndex:
         index = self.library.get(pack.index)
@@ -183,27 +277,26 @@ class Engine:
             )
         return index
 
-    def _queued(self, pack: ContextPack, response: str | None) -> Json:
+    def _queued(self, pack: ContextPack, target: Target | None) -> Json:
         if self.background is None or self.jobs is None:
             raise UserError(
                 "measuring in the background is off; set CONTEXTSVC_BACKGROUND_JOBS, or ask for measure: true"
             )
-        payload = encode(MeasureJob(pack, _response(response)))
         url = f"GET /v1/packs/{pack.pack_id} has it when it is done"
         state = self.jobs.state(pack.pack_id)
         if state and state[0] != "failed":
             return no_utilization("pack", f"queued before, with the response it had then; {url}")
-        if not self.jobs.put(pack.pack_id, payload):
+        if not self.jobs.put(pack.pack_id, encode(MeasureJob(pack, target))):
             return no_utilization("pack", "not queued: the queue is full or cannot be written")
         self.background.wake()
         return no_utilization("pack", f"queued; {url}")
 
-    def _sample(self, pack: ContextPack, state: CacheState, response: str | None) -> None:
-        # By the pack's own hash: a share of the packs without a random number in the path. A known
-        # pack was drawn, or not, when it was made.
+    def _sample(self, pack: ContextPack, state: CacheState, target: Target | None) -> None:
+        # The pack's own hash draws: a share of the packs is measured without a random number in the path. A
+        # known pack was drawn, or not, when it was made.
         drawn = int(pack.pack_id[:8], 16) < self.settings.measure_share * 2**32
         if drawn and state != "hit" and pack.chunks:
-            self._queued(pack, response)
+            self._queued(pack, target)
 
     def _idle(self) -> bool:
         return self.packing.idle and self.measuring.idle
@@ -211,69 +304,49 @@ class Engine:
     def _measure_job(self, payload: bytes) -> None:
         try:
             job = decode(MeasureJob, payload)
-        except ShapeError as error:  # another version queued it: it will not get better
+        except ShapeError as error:  # another version queued it: another try would end in the same way
             raise UserError(f"{error}; ask for the measurement again") from None
-        self.measured(self._index_of(job.pack), job.pack, job.target)
+        index = self._index_of(job.pack)
+        # It takes a free slot or none, and stops between two reader calls once a caller waits for the slot.
+        with self.measuring.take(may_wait=False):
+            self._measure(index, job.pack, job.target, stop=lambda: self.measuring.wanted)
 
-    def request(self, ask: Ask) -> PackRequest:
-        """What is asked, with the settings where the caller left the choice."""
-        s = self.settings
-        filters = json.dumps(ask.filters, sort_keys=True) if ask.filters is not None else ""
-        max_chunks = s.max_chunks if ask.max_chunks is None else ask.max_chunks
-        trim = s.trim if ask.trim is None else ask.trim
-        return PackRequest(
-            ask.index, ask.query, ask.budget_tokens, max_chunks,
-            ask.tokenizer or s.tokenizer, ask.ordering or s.ordering, filters, ask.exact,
-            trim, ask.answerable_only,
-        )  # fmt: skip
-
-    def _brief(self, name: str) -> Json:
-        try:
-            index = self.library.get(name)
-        except (CorruptIndex, UserError) as error:
-            return {"name": name, "state": "unusable", "reason": str(error)}
-        kept = ("name", "generation", "num_documents", "num_chunks", "built_at")
-        view = {key: getattr(index.manifest, key) for key in kept}
-        if index.instead_of:
-            return {**view, "state": "degraded", "reason": index.instead_of}
-        return {**view, "state": "ready"}
+    def _measure(
+        self,
+        index: LoadedIndex,
+        pack: ContextPack,
+        target: Target | None,
+        sentences: bool = False,
+        stop: Callable[[], bool] | None = None,
+    ) -> tuple[Utilization, CacheState]:
+        found = self.measurer.measure(index, pack, target, sentences, stop)
+        # The pack may have been deleted meanwhile.
+        self.assembler.sweep(pack.pack_id)
+        return found
 
 
-def _response(text: str | None) -> Target | None:
-    return None if text is None else Target(require_unicode(text, "the response"), "response")
+def _target(response: str | None) -> Target | None:
+    return None if response is None else Target(require_unicode(response, "the response"), "response")
+
+
+def _add_utilization(view: Json, found: Utilization, state: CacheState) -> None:
+    view["utilization"] = utilization_view(found)
+    view["cache"]["utilization"] = state
 
 
 class Stopwatch:
-    """Seconds between marks."""
+    """Seconds spent in each stage of a request."""
 
     def __init__(self) -> None:
         self._start = self._last = time.perf_counter()
         self._seconds: dict[str, float] = {}
 
     def mark(self, stage: str) -> None:
-        """The time since the last mark belongs to this stage."""
+        """End a stage: the time since the last mark is its."""
         now = time.perf_counter()
         self._seconds[stage] = round(now - self._last, 6)
         self._last = now
 
     def read(self) -> dict[str, float]:
-        """Seconds a stage, and `total`."""
+        """Seconds of each stage, and `total`."""
         return {**self._seconds, "total": round(time.perf_counter() - self._start, 6)}
-
-
-def index_view(name: str, folder: Path, m: Manifest) -> Json:
-    """An index as callers see it; `folder` is its generation's."""
-    return {
-        "name": name,
-        "generation": m.generation,
-        "embedder": m.embedder,
-        "dim": m.dim,
-        "num_documents": m.num_documents,
-        "num_chunks": m.num_chunks,
-        "num_sentences": m.num_sentences,
-        "num_vectors": m.num_vectors,
-        "settings": dict(m.settings),
-        "built_at": m.built_at,
-        "num_bytes": sum(entry.num_bytes for entry in m.files.values()),
-        "utilization": index_utilization(name, folder, m.generation),
-    }

@@ -1,4 +1,4 @@
-"""Many queries through one engine: an index's score, its thresholds, configurations side by side."""
+"""Experiments with many queries: compare configurations of an index, and calibrate its threshold."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,23 +12,25 @@ from contextsvc.measuring.records import FEWEST_PLACEBOS, Calibration, Target, T
 from contextsvc.measuring.summary import store_summary, summarise
 from contextsvc.records.json import Json
 from contextsvc.records.packs import ContextPack
-from contextsvc.service.engine import Ask, Engine
+from contextsvc.service.engine import Engine
 from contextsvc.service.views import pack_view, utilization_view
 from contextsvc.settings import Settings
 from contextsvc.storage.corpus import Corpus
 from contextsvc.storage.library import LoadedIndex
 
-Report = Callable[[Json], None]
-ENOUGH_PLACEBOS = 200
-"""That a stored threshold rests on: their 95th percentile has ten beyond it."""
+TakeRow = Callable[[Json], None]
+"""Takes one row of a running experiment: a query and its result, or why it was skipped."""
 
-BUDGET = 800
-"""Tokens of a calibration's packs."""
+ENOUGH_PLACEBOS = 200
+"""Placebos of a calibration: ten of them lie above the 95th percentile."""
+
+CALIBRATION_BUDGET = 800
+"""Token budget of the packs that a calibration draws placebos in."""
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A query with the caller's answer, if there is one."""
+    """A query, and the caller's response to it if there is one."""
 
     query: str
     response: str | None = None
@@ -41,23 +43,22 @@ def compare_configurations(
     configurations: Sequence[Configuration],
     report: Callable[[str, Json], None] = lambda *_: None,
 ) -> Comparison:
-    """The same queries and targets under each configuration, against the widest.
+    """Pack and measure the same queries under each configuration, and compare the results.
 
-    The target of a query is the caller's answer, else the reader's own under the first configuration,
-    which should be the widest. What a query may lose is the threshold of its kind of target. The
-    score of the configuration that the service answers with, if it is among them, is stored with
-    the generation.
+    The target of a query is its response. Without one it is the answer that the reader writes under the first
+    configuration, which should be the widest. The margin of the comparison is the mean threshold of the
+    queries. If the configuration of the service is among them, its summary is stored with the generation.
 
     Args:
-        engine: What packs and measures.
+        engine: The engine that packs and measures.
         index_name: Name of the index.
-        questions: Each is packed and measured once a configuration.
+        questions: Each is packed and measured once for each configuration.
         configurations: At least one.
-        report: Told the configuration's name and a row: the pack with its utilization, or why the
-            query was skipped, which it then is under every configuration.
+        report: Called with the name of the configuration and a row: the pack with its utilization, or why
+            the query was skipped. A query that is skipped under one configuration is left out of all.
 
     Raises:
-        UserError: no query gave a pack under every configuration.
+        UserError: no query gave a measured pack under every configuration.
     """
     index = engine.library.get(index_name)
     found: dict[Configuration, list[Observation]] = {c: [] for c in configurations}
@@ -67,7 +68,7 @@ def compare_configurations(
             for configuration, observation in zip(configurations, rows, strict=True):
                 found[configuration].append(observation)
     if not found[configurations[0]]:
-        raise UserError("no query gave a pack to measure under every configuration")
+        raise UserError("no query gave a pack to measure under every configuration; give other queries")
     for configuration, observations in found.items():
         if serves(engine.settings, configuration):
             measured = [observation.utilization for observation in observations]
@@ -79,7 +80,7 @@ def compare_configurations(
 
 
 def serves(settings: Settings, configuration: Configuration) -> bool:
-    """Whether the service packs so where a request leaves the choice to it."""
+    """Whether the service packs like this if a request does not say otherwise."""
     return (settings.max_chunks, settings.ordering) == (configuration.max_chunks, configuration.ordering)
 
 
@@ -87,35 +88,42 @@ def calibrate(
     engine: Engine,
     index_name: str,
     questions: Sequence[Question],
-    report: Report = lambda _: None,
+    report: TakeRow = lambda _: None,
     enough: int = ENOUGH_PLACEBOS,
 ) -> list[Calibration]:
-    """Placebo effects of each kind of target the questions have, stored with the generation.
+    """Collect placebo effects for each kind of target in the questions, and store them with the generation.
 
-    Stops drawing for a kind that has `enough`.
+    Args:
+        engine: The engine that packs and measures.
+        index_name: Name of the index.
+        questions: Those with a response calibrate the kind `response`, the others the kind `answer`.
+        report: Called with a row for each query: the placebos of its kind so far, or why it was skipped.
+        enough: Number of placebos of a kind after which its other questions are not measured.
+
+    Returns:
+        The stored calibrations, sorted by kind of target.
 
     Raises:
-        UserError: the questions gave fewer than 20 placebos of a kind.
-        SettingError: measurements are set to go without placebos.
+        UserError: a kind has fewer than 20 placebos; nothing is stored.
+        SettingError: the number of placebos is set to 0.
     """
     index = engine.library.get(index_name)
     measurer = engine.measurer.measurer
     if not measurer.num_placebos:
         raise SettingError("CONTEXTSVC_NUM_PLACEBOS is 0; expected 1 or more to calibrate with")
     drawn: dict[TargetKind, list[float]] = {}
-    asks = [Ask(index_name, q.query, BUDGET, response=q.response) for q in questions]
-    for ask, pack in _packs(engine, index, asks, report):
-        kind: TargetKind = "answer" if ask.response is None else "response"
+    for question, pack in _packs(engine, index, questions, report):
+        kind: TargetKind = "answer" if question.response is None else "response"
         if len(drawn.setdefault(kind, [])) >= enough:
             continue
-        target = None if ask.response is None else Target(ask.response, "response")
+        target = None if question.response is None else Target(question.response, "response")
         try:
             found, _ = measurer.placebo_effects(index, pack, target)
-        except InvalidRequest as refusal:  # of this query, not of the run
-            report({"query": ask.query, "skipped": str(refusal)})
+        except InvalidRequest as refusal:  # Only this query is skipped.
+            report({"query": question.query, "skipped": str(refusal)})
             continue
         drawn[kind].extend(round(effect, 5) for effect in found)
-        report({"query": ask.query, "num_placebos": len(drawn[kind])})
+        report({"query": question.query, "num_placebos": len(drawn[kind])})
     for kind, effects in sorted(drawn.items()):
         if len(effects) < FEWEST_PLACEBOS:
             needed = f"at least {FEWEST_PLACEBOS} are needed: give more queries"
@@ -123,14 +131,26 @@ def calibrate(
     stored = []
     for kind, effects in sorted(drawn.items()):
         origin = f"index {index_name}, packs of at most {engine.settings.max_chunks} chunks"
-        calibration = Calibration(measurer.reader.fingerprint, measurer.method, kind, origin, tuple(effects))
+        calibration = Calibration(
+            reader=measurer.reader.fingerprint,
+            method=measurer.method,
+            target_kind=kind,
+            origin=origin,
+            placebo_effects=tuple(effects),
+        )
         store_calibration(index.folder, index.generation, calibration)
         stored.append(calibration)
     return stored
 
 
 def drawn_questions(corpus: Corpus, num_questions: int, seed: int) -> list[Question]:
-    """Questions for an index that has none: a sentence asks, the next one of its chunk answers."""
+    """Draw questions from an index: a sentence is the query, the next sentence of its chunk the response.
+
+    Args:
+        corpus: The chunks to draw from, at most one question each.
+        num_questions: Most questions; fewer if fewer chunks have two sentences.
+        seed: Seed of the draw; the same seed gives the same questions in the same order.
+    """
     rng = np.random.default_rng(seed)
     found: list[Question] = []
     for number in rng.permutation(corpus.num_chunks):
@@ -153,19 +173,21 @@ def _under_each(
     configurations: Sequence[Configuration],
     report: Callable[[str, Json], None],
 ) -> list[Observation] | None:
+    """Observations of one question, one a configuration; None if it was skipped."""
     target = None if question.response is None else Target(question.response, "response")
     rows: list[Observation] = []
-    for configuration in configurations:
-        c = configuration
-        ask = Ask(index.name, question.query, c.budget_tokens, c.max_chunks, ordering=c.ordering)
+    for c in configurations:
         try:
-            pack, _ = engine.assembler.assemble(index, engine.request(ask))
+            request = engine.request(
+                index.name, question.query, c.budget_tokens, max_chunks=c.max_chunks, ordering=c.ordering
+            )
+            pack, _ = engine.assembler.assemble(index, request)
             found, _ = engine.measured(index, pack, target)
         except (InvalidRequest, BudgetTooSmall) as refusal:
             report(c.name, {"query": question.query, "skipped": str(refusal)})
             return None
         if not pack.chunks or found.controls.full is None:
-            report(c.name, {"query": question.query, "skipped": "no pack, or not measured to the end"})
+            report(c.name, {"query": question.query, "skipped": "the pack is empty, or a limit was reached"})
             return None
         target = target or Target(found.target, found.target_kind)
         rows.append(Observation(question.query, found.controls.full, pack.num_tokens, found))
@@ -174,18 +196,20 @@ def _under_each(
 
 
 def _packs(
-    engine: Engine, index: LoadedIndex, asks: Iterable[Ask], report: Report
-) -> Iterator[tuple[Ask, ContextPack]]:
-    for ask in asks:
+    engine: Engine, index: LoadedIndex, questions: Iterable[Question], report: TakeRow
+) -> Iterator[tuple[Question, ContextPack]]:
+    """Questions with their packs; those without a pack are reported as skipped."""
+    for question in questions:
         try:
-            pack, _ = engine.assembler.assemble(index, engine.request(ask))
-        except (InvalidRequest, BudgetTooSmall) as refusal:  # of this query, not of the run
-            report({"query": ask.query, "skipped": str(refusal)})
+            request = engine.request(index.name, question.query, CALIBRATION_BUDGET)
+            pack, _ = engine.assembler.assemble(index, request)
+        except (InvalidRequest, BudgetTooSmall) as refusal:  # Only this query is skipped.
+            report({"query": question.query, "skipped": str(refusal)})
             continue
         if pack.chunks:
-            yield ask, pack
+            yield question, pack
         else:
-            report({"query": ask.query, "skipped": "nothing in the index is near it"})
+            report({"query": question.query, "skipped": "nothing in the index matches the query"})
 
 
 def _row(pack: ContextPack, found: Utilization) -> Json:

@@ -1,21 +1,27 @@
-"""Changing an index that serves: changes are kept in the journal, then published all at once."""
+"""Changing an index that serves: changes are kept in the journal and published together."""
 
 import json
+import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 
-from contextsvc.errors import InvalidRequest, ShapeError, UnknownDocument
-from contextsvc.indexing.build import Built, IndexParts, Update, update_index
+from contextsvc.errors import ShapeError, UnknownDocument
+from contextsvc.indexing.build import BuildResult, IndexParts, Update, update_index
 from contextsvc.records.documents import Document
 from contextsvc.records.json import Json
+from contextsvc.records.validation import check_batch, check_id_characters
 from contextsvc.storage.generation import (
     Manifest,
+    Mark,
     Record,
     append,
     applied,
     drop_until,
+    holds,
+    mark_at,
     read_journal,
     require_published,
 )
@@ -24,29 +30,61 @@ from contextsvc.storage.library import Library
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """What the journal comes to: of several changes of a document the last.
+    """Changes that wait for the next publish; of several changes of a document, the last one counts.
 
     Attributes:
-        records: For each document id the position of its record and whether that is a deletion.
-        position: How far into the journal this goes.
+        records: Position of the last record of each document id, and whether that record is a deletion.
+        position: End of the last journal record.
     """
 
     records: dict[str, tuple[int, bool]]
     position: int
 
 
+class PendingIds:
+    """Ids of the documents of one index that have a change in the journal. Several threads may ask.
+
+    It remembers the ids and reads only the records that were appended since the last question, so that the
+    time of a question does not depend on the length of the journal. Other processes may append and publish
+    meanwhile: after a publish the journal is a new file, which is read once.
+    """
+
+    def __init__(self, index: Path) -> None:
+        self._index = index
+        self._lock = threading.Lock()
+        self._after = 0
+        self._mark: Mark | None = None
+        self._ids: set[str] = set()
+
+    def has(self, doc_id: str, after: int) -> bool:
+        """Say whether a record after a position changes or deletes a document.
+
+        Raises:
+            CorruptIndex: the journal is damaged in its first line or in a record that was not read before.
+        """
+        with self._lock:
+            if self._mark is None or self._after != after or not holds(self._index, self._mark):
+                self._ids, self._after, self._mark = set(), after, mark_at(self._index, after)
+            last = None
+            for last in read_journal(self._index, self._mark.position if self._mark else after):
+                self._ids.add(_decoded(last)[0])
+            if self._mark is not None and last is not None:
+                self._mark = self._mark.moved_to(last)
+            return doc_id in self._ids
+
+
 def encode_upsert(documents: Sequence[Document]) -> list[bytes]:
-    """One record a document."""
+    """Return one journal record for each document."""
     return [_record({"put": asdict(document)}) for document in documents]
 
 
 def encode_deletion(doc_id: str) -> bytes:
-    """The record of a deletion."""
+    """Return the journal record of a deletion."""
     return _record({"delete": doc_id})
 
 
 def pending(index: Path, after: int) -> Pending:
-    """What waits past a position; the documents' texts are read later.
+    """Return the changes after a position, without the texts of their documents.
 
     Raises:
         CorruptIndex: the journal is damaged.
@@ -61,25 +99,26 @@ def pending(index: Path, after: int) -> Pending:
     return Pending(records, position)
 
 
-def pending_documents(index: Path, after: int, what: Pending) -> Iterator[Document]:
-    """The documents that `pending` found, one in memory at a time."""
+def pending_documents(index: Path, after: int, found: Pending) -> Iterator[Document]:
+    """Yield the documents of `pending`, with one in memory at a time."""
     for record in read_journal(index, after):
-        if record.position > what.position:
+        if record.position > found.position:
             return
         doc_id, document = _decoded(record)
-        if document is not None and what.records[doc_id][0] == record.position:
+        if document is not None and found.records[doc_id][0] == record.position:
             yield document
 
 
 def _record(content: object) -> bytes:
-    # Escaped: a document may hold any character, the journal's lines none that ends them.
+    # ASCII with escapes: a document may hold any character, a journal line no line end.
     try:
         return json.dumps(content, allow_nan=False).encode("ascii")
     except (TypeError, ValueError) as error:
-        raise ShapeError(f"a change cannot be kept as JSON: {error}") from error
+        raise ShapeError(f"a change cannot be written as JSON: {error}") from error
 
 
 def _decoded(record: Record) -> tuple[str, Document | None]:
+    """Return the id of the changed document, and the document unless the record is a deletion."""
     content = json.loads(record.data)
     if "delete" in content:
         return content["delete"], None
@@ -88,60 +127,65 @@ def _decoded(record: Record) -> tuple[str, Document | None]:
 
 
 class Publisher:
-    """What the routes for documents call. Several threads may; of two that publish one is refused.
+    """Keeps and publishes changes, for the routes of documents.
+
+    Several threads may call it. Of two that publish at the same time, one is refused.
 
     Args:
-        library: The indexes that serve; it opens what was published before a publish answers.
-        parts: Makes what indexes are built with, when it is first needed.
-        keep: Generations that a publish leaves, the new one included.
+        library: The indexes that serve. It opens a new generation before `publish` returns.
+        parts: Makes the parts that build an index; called when they are first needed.
+        keep: Number of generations that a publish leaves, the new one included.
     """
 
     def __init__(self, library: Library, parts: Callable[[], IndexParts], keep: int) -> None:
         self._library, self._make_parts, self._keep = library, parts, keep
+        self._pending: dict[str, PendingIds] = {}
 
     def put(self, name: str, documents: Sequence[Document]) -> Json:
-        """Keep documents for the next publish; it answers once they would survive a power cut.
+        """Keep documents for the next publish. When it returns, they survive a power cut.
 
         Raises:
             UnknownIndex: there is no such index.
-            InvalidRequest: no document, or two of one id.
-            Fault: they could not be written, on a full disk for one; none was kept then.
+            InvalidRequest: no document, more than `validation.MAX_DOCUMENTS`, or two with the same id.
+            Fault: they could not be written, because the disk is full for example; none was kept.
         """
         require_published(self._library.root, name)
-        ids = [document.doc_id for document in documents]
-        twice = (
-            sorted({doc_id for doc_id in ids if ids.count(doc_id) > 1}) if len(set(ids)) < len(ids) else []
-        )
-        if twice or not documents:
-            found = f"{twice[0]!r} twice" if twice else "none"
-            raise InvalidRequest(f"expected documents with ids of their own, found {found}")
+        check_batch([document.doc_id for document in documents])
         position = append(self._index(name), encode_upsert(documents))
         return {"index": name, "accepted": len(documents), "position": position}
 
     def delete(self, name: str, doc_id: str) -> Json:
-        """Keep a deletion for the next publish; as durable as `put`.
+        """Keep a deletion for the next publish. When it returns, it survives a power cut.
+
+        Its time does not depend on the number of changes that wait.
 
         Raises:
             UnknownIndex: there is no such index.
-            UnknownDocument: neither the index nor what waits has it.
-            Fault: as `put`.
+            InvalidRequest: the id is not valid.
+            UnknownDocument: neither the index nor a change that waits has the document.
+            Fault: the deletion could not be written; it was not kept.
         """
         require_published(self._library.root, name)
+        check_id_characters(doc_id, f"the document id {doc_id[:80]!r}")
         index = self._library.get(name)
-        waiting = pending(self._index(name), applied(index.manifest)).records
-        if doc_id not in waiting and not len(index.corpus.columns.column("doc_id").equal(doc_id)):
+        waiting = self._pending.setdefault(name, PendingIds(self._index(name)))
+        if not waiting.has(doc_id, applied(index.manifest)) and not len(
+            index.corpus.columns.column("doc_id").equal(doc_id)
+        ):
             raise UnknownDocument(name, doc_id)
         position = append(self._index(name), [encode_deletion(doc_id)])
         return {"index": name, "accepted": 1, "position": position}
 
     def publish(self, name: str) -> Json:
-        """Publish what waits, and serve it before the answer; without anything to change, say so.
+        """Publish all changes that wait; when it returns, the new generation serves.
+
+        If nothing changes, there is no new generation, and `changed` is False.
 
         Raises:
             UnknownIndex: there is no such index.
-            IndexBusy: another writer is at work.
-            CorruptIndex: the current generation or the journal is damaged: nothing is built upon it.
-            Fault: the disk is full, for one; what waits still waits.
+            IndexBusy: another process or thread writes the index.
+            CorruptIndex: the current generation or the journal is damaged; nothing is built from it.
+            Fault: the disk is full, for example; the changes still wait.
         """
         index = self._index(name)
         reached = 0
@@ -149,14 +193,18 @@ class Publisher:
         def changes(manifest: Manifest) -> Update:
             nonlocal reached
             after = applied(manifest)
-            what = pending(index, after)
-            reached = what.position
-            deleted = [doc_id for doc_id, (_, gone) in what.records.items() if gone]
-            return Update(pending_documents(index, after, what), deleted, lenient=True, applied=what.position)
+            found = pending(index, after)
+            reached = found.position
+            deleted = [doc_id for doc_id, (_, gone) in found.records.items() if gone]
+            return Update(
+                pending_documents(index, after, found), deleted, ignore_missing=True, applied=reached
+            )
 
         require_published(self._library.root, name)
         built = update_index(self._library.root, name, changes, self._parts, keep=self._keep)
-        drop_until(index, reached)
+        # Published records that stay in the journal cost room and nothing else; the next publish drops them.
+        with suppress(OSError):
+            drop_until(index, reached)
         self._library.refreshed(name)
         return published_view(built)
 
@@ -168,8 +216,8 @@ class Publisher:
         return self._make_parts()
 
 
-def published_view(built: Built) -> Json:
-    """What a publish did, as callers see it."""
+def published_view(built: BuildResult) -> Json:
+    """Return the result of a publish, as callers see it."""
     return {
         "index": built.manifest.name,
         "generation": built.manifest.generation,

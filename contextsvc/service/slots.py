@@ -1,61 +1,181 @@
-"""A bounded number of requests at work, a bounded number waiting, a bounded wait."""
+"""Slots: a bounded number of requests at work, a bounded queue of requests that wait, a bounded wait.
 
+A request takes its slot before it takes a worker thread. While it waits it costs an entry in a queue, so that
+probes and other requests are answered however many wait.
+"""
+
+import asyncio
 import threading
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Awaitable, Callable, Generator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import Any, TypeVar
 
 from contextsvc.errors import Overloaded
 
 RETRY_SECONDS = 1
 
+Result = TypeVar("Result")
+
+Gone = Callable[[], Awaitable[None]]
+"""Ends when the client has closed its connection."""
+
+
+class ClientGone(Exception):
+    """The client closed its connection before its request had a slot: there is nobody to answer."""
+
+
+class GaveWay(Exception):
+    """A background measurement ended early because a request needs its slot; nothing of it is kept."""
+
 
 class Slots:
-    """Slots for costly work.
+    """Slots for costly work, given in the order of asking.
 
     Args:
-        num_slots: At work at one time.
-        max_waiting: Allowed to wait for a slot; one more is refused at once.
+        num_slots: Requests at work at one time.
+        max_waiting: Requests that may wait for a slot; a further one is refused at once.
         wait_seconds: Longest wait.
+        name: Prefix of the names of the worker threads.
     """
 
-    def __init__(self, num_slots: int, max_waiting: int, wait_seconds: float) -> None:
-        self._slots = threading.BoundedSemaphore(num_slots)
+    def __init__(self, num_slots: int, max_waiting: int, wait_seconds: float, name: str = "slot") -> None:
+        self._num_slots = self._num_free = num_slots
         self._max_waiting, self._wait_seconds = max_waiting, wait_seconds
-        self._num_waiting = self._num_taken = 0
+        self._queue: deque[Future[None]] = deque()
+        self._wanted = False
         self._lock = threading.Lock()
+        # As many threads as slots, so work that has a slot never waits for a thread.
+        self._threads = ThreadPoolExecutor(num_slots, thread_name_prefix=name)
 
     @property
     def idle(self) -> bool:
-        """Nobody is at work and nobody waits."""
+        """No request is at work and none waits."""
         with self._lock:
-            return self._num_waiting == 0 and self._num_taken == 0
+            return self._num_free == self._num_slots
+
+    @property
+    def wanted(self) -> bool:
+        """A request found no free slot since the last slot was given.
+
+        It stays true when that request has left: it may come back, and should then find a slot.
+        """
+        with self._lock:
+            return self._wanted
 
     @contextmanager
-    def take(self) -> Iterator[None]:
-        """Hold a slot.
+    def take(self, may_wait: bool = True) -> Iterator[None]:
+        """Hold a slot in this thread, which waits for it if it may.
 
         Raises:
-            Overloaded: too many are waiting (429), or no slot came free in time (503).
+            Overloaded: too many wait (429), or no slot came free in time (503).
         """
-        if not self._slots.acquire(blocking=False):
-            self._wait()
-        with self._lock:
-            self._num_taken += 1
+        turn = self._enter(may_wait)
+        try:
+            turn.result(self._wait_seconds)
+        except BaseException as error:
+            self._give_up(turn)
+            if isinstance(error, TimeoutError):
+                raise Overloaded(waited=True, retry_after_seconds=RETRY_SECONDS) from None
+            raise
         try:
             yield
         finally:
-            with self._lock:
-                self._num_taken -= 1
-            self._slots.release()
+            self._release()
 
-    def _wait(self) -> None:
-        with self._lock:
-            if self._num_waiting >= self._max_waiting:
-                raise Overloaded(waited=False, retry_after_seconds=RETRY_SECONDS)
-            self._num_waiting += 1
+    async def run(self, work: Callable[[], Result], gone: Gone) -> Result:
+        """Wait for a slot on the event loop, then do the work in a worker thread.
+
+        Args:
+            work: What to do. It runs to its end even if the client leaves meanwhile.
+            gone: Ends the wait; the place in the queue is free then.
+
+        Raises:
+            Overloaded: as `take`.
+            ClientGone: the client left before the work began.
+        """
+        turn = self._enter()
         try:
-            if not self._slots.acquire(timeout=self._wait_seconds):
+            if not turn.done():
+                await self._wait(turn, gone)
+            done = self._threads.submit(work)
+        except BaseException:
+            self._give_up(turn)
+            raise
+        # The work holds the slot, not this coroutine: a cancelled one would free it too early.
+        done.add_done_callback(lambda _: self._release())
+        return await asyncio.wrap_future(done)
+
+    async def _wait(self, turn: "Future[None]", gone: Gone) -> None:
+        left = asyncio.ensure_future(gone())
+        came = asyncio.wrap_future(turn)
+        try:
+            await asyncio.wait({came, left}, timeout=self._wait_seconds, return_when=asyncio.FIRST_COMPLETED)
+            if left.done():
+                raise ClientGone
+            if not turn.done():
                 raise Overloaded(waited=True, retry_after_seconds=RETRY_SECONDS)
         finally:
-            with self._lock:
-                self._num_waiting -= 1
+            left.cancel()
+
+    def _enter(self, may_wait: bool = True) -> "Future[None]":
+        """A turn: done if it has a slot, else in the queue."""
+        turn: Future[None] = Future()
+        with self._lock:
+            if self._num_free:
+                self._num_free -= 1
+                self._wanted = False
+                turn.set_result(None)
+                return turn
+            if may_wait:
+                self._wanted = True
+            if not may_wait or len(self._queue) >= self._max_waiting:
+                raise Overloaded(waited=False, retry_after_seconds=RETRY_SECONDS)
+            self._queue.append(turn)
+        return turn
+
+    def _give_up(self, turn: "Future[None]") -> None:
+        with self._lock:
+            if turn in self._queue:
+                self._queue.remove(turn)
+                return
+        self._release()  # it was given a slot meanwhile
+
+    def _release(self) -> None:
+        with self._lock:
+            if not self._queue:
+                self._num_free += 1
+                return
+            turn = self._queue.popleft()
+            self._wanted = bool(self._queue)
+        turn.set_result(None)
+
+
+Step = tuple[Slots, Callable[[], Any]]
+
+Steps = Generator[Step, Any, Result]
+"""A request as a sequence of steps: each names the slots it needs and the work; it is sent the result."""
+
+
+def run_here(steps: Steps[Result]) -> Result:
+    """Do the steps in this thread: for the command line, which has a thread to spare."""
+    result = None
+    while True:
+        try:
+            slots, work = steps.send(result)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
+        with slots.take():
+            result = work()
+
+
+async def run_served(steps: Steps[Result], gone: Gone) -> Result:
+    """Do the steps in worker threads, waiting for slots on the event loop: for the HTTP service."""
+    result = None
+    while True:
+        try:
+            slots, work = steps.send(result)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
+        result = await slots.run(work, gone)

@@ -1,5 +1,6 @@
-"""What callers see of packs, measurements and indexes: the same over HTTP and on the command line."""
+"""Packs, measurements and indexes as JSON: the same over HTTP and on the command line."""
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -7,12 +8,15 @@ from typing import Any
 from contextsvc.errors import ShapeError
 from contextsvc.measuring.records import MinimalPack, Utilization, UtilizationSummary
 from contextsvc.measuring.summary import summary_path
-from contextsvc.records.json import Json, decode, plain
+from contextsvc.records.json import Json, decode, to_json
 from contextsvc.records.packs import ContextPack, PackedChunk
+from contextsvc.storage.generation import Manifest
+
+log = logging.getLogger("contextsvc.views")
 
 
 def pack_view(pack: ContextPack, explain: bool = False) -> Json:
-    """A pack as callers see it; `explain` adds what was left out and the signals behind each score."""
+    """JSON of a pack; `explain` adds the candidates left out and the signals behind each score."""
     view: Json = {
         "pack_id": pack.pack_id,
         "index": pack.index,
@@ -31,7 +35,7 @@ def pack_view(pack: ContextPack, explain: bool = False) -> Json:
         "chunks": [_chunk_view(packed, explain) for packed in pack.chunks],
     }
     if explain:
-        view["drops"] = plain(pack.drops)
+        view["drops"] = to_json(pack.drops)
     return view
 
 
@@ -56,28 +60,34 @@ def _chunk_view(packed: PackedChunk, explain: bool) -> Json:
 
 
 def utilization_view(found: Utilization) -> Json:
-    """A pack's measured utilization as callers see it."""
-    return {"scope": "pack", **plain(found)}
+    """JSON of a pack's measured utilization."""
+    return {"scope": "pack", **to_json(found)}
 
 
 def minimal_view(found: MinimalPack) -> Json:
-    """A minimal pack as callers see it."""
-    view: Json = plain(found)
+    """JSON of a minimal pack."""
+    view: Json = to_json(found)
     return view
 
 
 def summary_view(found: UtilizationSummary) -> Json:
-    """A generation's measured utilization as callers see it."""
-    return {"scope": "index", **plain(found)}
+    """JSON of a generation's measured utilization."""
+    return {"scope": "index", **to_json(found)}
 
 
 def no_utilization(scope: str, reason: str) -> Json:
-    """What stands in place of a score where there is none: null and why."""
+    """JSON in place of a score where there is none: null and the reason."""
     return {"scope": scope, "score": None, "reason": reason}
 
 
 def index_utilization(name: str, folder: Path, generation: str) -> Json:
-    """The stored score of a generation, or null and why."""
+    """JSON of the stored score of a generation, or null and the reason.
+
+    Args:
+        name: The index.
+        folder: The generation's own, ROOT/NAME/generations/ID.
+        generation: Its id.
+    """
     try:
         data = summary_path(folder, generation).read_bytes()
         return summary_view(decode(UtilizationSummary, data))
@@ -87,12 +97,32 @@ def index_utilization(name: str, folder: Path, generation: str) -> Json:
             f"run: contextsvc measure --index {name} --queries FILE.jsonl --out DIR"
         )
     except (OSError, ShapeError) as error:
-        reason = f"the stored score cannot be read: {error}"
+        # The error names a path, which callers over HTTP must not see.
+        log.warning("the stored score of index %s, generation %s: %s", name, generation, error)
+        reason = f"the stored score of generation {generation} cannot be read; the log has the details"
     return no_utilization("index", reason)
 
 
+def index_view(name: str, folder: Path, m: Manifest) -> Json:
+    """JSON of an index: its manifest and its last measured utilization; `folder` is its generation's."""
+    return {
+        "name": name,
+        "generation": m.generation,
+        "embedder": m.embedder,
+        "dim": m.dim,
+        "num_documents": m.num_documents,
+        "num_chunks": m.num_chunks,
+        "num_sentences": m.num_sentences,
+        "num_vectors": m.num_vectors,
+        "settings": dict(m.settings),
+        "built_at": m.built_at,
+        "num_bytes": sum(entry.num_bytes for entry in m.files.values()),
+        "utilization": index_utilization(name, folder, m.generation),
+    }
+
+
 def spans_text(chunk: Mapping[str, Any]) -> str:
-    """What of its document a chunk holds.
+    """The characters of its document that a chunk holds.
 
     >>> spans_text({"spans": [[0, 42], [97, 180]]})
     '0-42, 97-180'

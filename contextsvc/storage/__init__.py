@@ -1,1 +1,1 @@
-"""An index on disk, what its files mean, and which indexes are open."""
+"""Indexes on disk: their generations, the meaning of their files, and the indexes that are open."""

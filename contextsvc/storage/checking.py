@@ -1,4 +1,4 @@
-"""Everything that must hold of an index on disk, for `contextsvc index check`: reads all, changes nothing."""
+"""The checks of `contextsvc index check`: everything that must hold of an index on disk; changes nothing."""
 
 from pathlib import Path
 
@@ -7,33 +7,48 @@ import numpy as np
 from contextsvc.errors import CorruptIndex
 from contextsvc.storage.corpus import Corpus, broken_invariants
 from contextsvc.storage.corpus.smoothing import context_norms
-from contextsvc.storage.generation import Manifest, open_manifest, read_journal
+from contextsvc.storage.generation import Manifest, current, open_manifest, read_journal
 from contextsvc.storage.library import OpenSearch
 from contextsvc.storage.probes import changed_answers
 
 NORM_TOLERANCE = 1e-2
-"""Not 0: in a part that a resumed build took up, a vector may differ in its last bits from the one that now
-stands for it."""
+"""Not 0: a resumed build takes vectors of an earlier part, whose last bits may differ from the vector that is
+stored for the same sentence now."""
 
 
 def check_index(root: Path, name: str, open_search: OpenSearch) -> tuple[Manifest | None, list[str]]:
-    """The current generation's manifest, where it can be read, and what is wrong, one sentence each.
+    """Check the current generation and the journal; read every byte.
 
-    Checked are: CURRENT's checksum, every byte of every file against the manifest, the invariants of the
-    corpus, that the norms of sentences in context follow from their vectors, that the searches answer the
-    probe queries as they did when the generation was sealed, and every record of the journal.
+    The checks: the checksum of CURRENT, every byte of every file against the manifest, the invariants of the
+    corpus, the norms of sentences in context against their vectors, the results of the probe queries against
+    the recorded ones, and every record of the journal.
+
+    Returns:
+        The manifest, None if it cannot be read, and all problems, one sentence each.
 
     Raises:
-        InvalidRequest: the name is none.
-        UnknownIndex: nothing was published under it.
+        InvalidRequest: the name is not valid.
+        UnknownIndex: nothing was published under the name.
     """
-    manifest, found = _check_generation(root, name, open_search)
+    while True:
+        wanted = _wanted(root, name)
+        manifest, found = _check_generation(root, name, open_search)
+        # A publish meanwhile may have removed the folder: then check the new generation.
+        if not found or _wanted(root, name) == wanted:
+            break
     try:
         for _ in read_journal(root / name):
             pass
     except CorruptIndex as error:
         found += error.problems
     return manifest, found
+
+
+def _wanted(root: Path, name: str) -> str:
+    try:
+        return current(root, name)
+    except CorruptIndex as error:
+        return str(error)
 
 
 def _check_generation(root: Path, name: str, open_search: OpenSearch) -> tuple[Manifest | None, list[str]]:
@@ -63,6 +78,6 @@ def _wrong_norms(corpus: Corpus) -> list[str]:
         wrong = int((~(apart <= NORM_TOLERANCE)).sum())
         if wrong:
             found.append(
-                f"document {number}: the norms of {wrong} sentences in context are not those of their vectors"
+                f"document {number}: the norms of {wrong} sentences in context do not fit their vectors"
             )
     return found

@@ -1,4 +1,4 @@
-"""Probe queries: what the searches of a generation answered when it was sealed, to be asked again later."""
+"""Probe queries: search results that were recorded when a generation was sealed, to be compared later."""
 
 import json
 from pathlib import Path
@@ -9,6 +9,7 @@ import numpy as np
 from contextsvc.ports import LexicalIndex, VectorIndex
 from contextsvc.records.packs import Ranking
 from contextsvc.storage.corpus import Corpus
+from contextsvc.storage.generation import disk_writes
 
 PROBES = "probes.json"
 NUM_PROBES = 8
@@ -17,22 +18,30 @@ _TOLERANCE = 1e-5
 
 
 def record_probes(folder: Path, corpus: Corpus, vectors: VectorIndex, lexical: LexicalIndex) -> None:
-    """Ask for the first sentence of some chunks, spread evenly, and keep the answers."""
+    """Search for the first sentence of up to `NUM_PROBES` chunks, spread evenly, and store the results.
+
+    Raises:
+        WriteError: the operating system refused.
+    """
     answers = [
         {"chunk": number, **_ask(corpus, number, vectors, lexical)} for number in _chunks(corpus.num_chunks)
     ]
-    (folder / PROBES).write_text(json.dumps(answers), encoding="utf-8")
+    with disk_writes():
+        (folder / PROBES).write_text(json.dumps(answers), encoding="utf-8")
 
 
 def changed_answers(folder: Path, corpus: Corpus, vectors: VectorIndex, lexical: LexicalIndex) -> list[str]:
-    """Probes that are answered otherwise than recorded, one sentence each."""
+    """Return the probes whose results differ from the recorded ones, one sentence each.
+
+    Results are equal if they have the same ids in the same order and scores within 1e-5.
+    """
     try:
         recorded = json.loads((folder / PROBES).read_bytes())
         found = []
         for probe in recorded:
             now = _ask(corpus, probe["chunk"], vectors, lexical)
             found += [
-                f"{kind} search for the first sentence of chunk {probe['chunk']} answers not as recorded"
+                f"{kind} search for the first sentence of chunk {probe['chunk']} does not answer as recorded"
                 for kind in ("dense", "lexical")
                 if not _same(probe[kind], now[kind])
             ]

@@ -1,1 +1,1 @@
-"""Pages a person looks at."""
+"""HTML pages."""

@@ -1,7 +1,6 @@
-"""A comparison as one HTML page that needs nothing else: no script, no font, no address.
+"""HTML page of a comparison, self-contained: it has no script and loads nothing.
 
-Everything that came from outside (queries, answers, documents, names) is escaped, and the page
-forbids scripts besides.
+All outside text (queries, answers, documents, names) is escaped, and a policy in the page forbids scripts.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,12 +15,13 @@ _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 
 def report_page(comparison: Comparison, queries: Sequence[Json], pictures: Mapping[str, str]) -> str:
-    """The page: headline, recommendation, table, pictures, controls, how it was measured, queries.
+    """Write the page: headline, recommendation, table, charts, controls, method and queries.
 
     Args:
-        queries: Rows that `compare_configurations` reported under `comparison.shown`: the query with
-            its pack and utilization, or with why it was skipped.
-        pictures: SVG elements by name, written as they are; empty leaves the pictures out.
+        comparison: Result to show.
+        queries: Rows of `compare_configurations` under `comparison.shown`: a query with its pack and
+            utilization, or with the reason why it was skipped.
+        pictures: SVG elements by name, inserted unchanged; empty: no charts.
     """
     title = f"Context utilization of {escape(comparison.index)}"
     parts = [
@@ -45,17 +45,17 @@ def report_page(comparison: Comparison, queries: Sequence[Json], pictures: Mappi
 def _head(comparison: Comparison, title: str) -> str:
     found = comparison.shown
     number = "no score"
-    interval = "no measurement came to its end"
+    interval = "no query was measured completely"
     if found.score is not None and found.score_interval is not None:
         low, high = found.score_interval
         number, interval = f"{100 * found.score:.0f} %", f"[{100 * low:.0f}, {100 * high:.0f}]"
     over = f"mean over {_count(found.num_queries - found.num_unscored, 'query', 'queries')}"
-    left_out = f", {found.num_unscored} left out as measured in part" if found.num_unscored else ""
+    left_out = f"; {found.num_unscored} partly measured not counted" if found.num_unscored else ""
     return (
         f"<header>\n<h1>{title}</h1>\n"
         f'<p class="headline"><b>{number}</b> <span>{interval}</span></p>\n'
-        f"<p>of the sent tokens influenced the answer under <b>{_name(found)}</b>: {over} "
-        f"with a 95 % bootstrap interval{left_out}.</p>\n"
+        f"<p>of the tokens sent influenced the answer, with the configuration <b>{_name(found)}</b> ({over}, "
+        f"95 % bootstrap interval{left_out}).</p>\n"
         f'<p class="advice">{_advice(comparison)}</p>\n</header>'
     )
 
@@ -65,8 +65,8 @@ def _advice(comparison: Comparison) -> str:
         return f"<b>Use {escape(comparison.recommended)}.</b> {_sentence(comparison.reason)}"
     if len(comparison.results) == 1:
         return (
-            f"<b>No recommendation.</b> {_sentence(comparison.reason)} Measure the same queries under at "
-            f"least one configuration more, with fewer chunks or a smaller budget: see "
+            f"<b>No recommendation.</b> {_sentence(comparison.reason)} Measure the same queries with at "
+            f"least one more configuration, with fewer chunks or a smaller budget: see "
             f"<code>contextsvc measure --help</code>."
         )
     return f"<b>No recommendation: keep {escape(comparison.widest)}.</b> {_sentence(comparison.reason)}"
@@ -74,14 +74,14 @@ def _advice(comparison: Comparison) -> str:
 
 def _configurations(comparison: Comparison) -> str:
     heads = (
-        '<th class="number">#</th><th>configuration</th><th class="number">tokens a query</th>'
-        '<th class="number">utilization</th><th class="number">quality</th><th>against the widest</th>'
+        '<th class="number">#</th><th>configuration</th><th class="number">tokens per query</th>'
+        '<th class="number">utilization</th><th class="number">quality</th><th>compared with the widest</th>'
     )
     rows = [_row(comparison, number, found) for number, found in enumerate(comparison.results, start=1)]
     note = (
-        f"In brackets: 95 % bootstrap intervals over queries. Quality: {_quality_unit(comparison)} of a "
-        f"target that is the same under every configuration. A query loses when it falls more than "
-        f"{comparison.margin:g} below the widest."
+        f"Brackets: 95 % bootstrap intervals over queries. Quality: {_quality_unit(comparison)}, for a "
+        f"target that is the same in every configuration. A query loses if its quality is more than "
+        f"{comparison.margin:g} below that of the widest configuration."
     )
     return (
         f'<section>\n<h2>Configurations</h2>\n<div class="wide"><table>\n<tr>{heads}</tr>\n'
@@ -96,15 +96,15 @@ def _row(comparison: Comparison, number: int, found: ConfigurationResult) -> str
     quality = minus(f"{found.quality:.3f}")
     badge, css = "", ""
     if len(comparison.results) > 1 and made.name == comparison.widest:
-        badge, against = ' <span class="badge">widest</span>', "the yardstick"
+        badge, against = ' <span class="badge">widest</span>', "reference"
     else:
         needed = f": {pairs.num_needed:,} queries needed" if pairs.num_needed else ""
         against = (
-            f"{pairs.verdict}{needed}<br><small>loses {pairs.num_losses} of {pairs.num_pairs}, "
-            f"at most {100 * pairs.loss_bound:.1f} %</small>"
+            f"{pairs.verdict}{needed}<br><small>{pairs.num_losses} of {pairs.num_pairs} queries lose; "
+            f"upper bound {100 * pairs.loss_bound:.1f} %</small>"
         )
     if len(comparison.results) == 1:
-        against = "nothing to compare with"
+        against = "no other configuration"
     if made.name == comparison.recommended:
         badge, css = ' <span class="badge best">recommended</span>', ' class="best"'
     score = "–" if found.score is None else f"{100 * found.score:.0f} %"
@@ -122,14 +122,14 @@ def _pictures(pictures: Mapping[str, str]) -> str:
     if not pictures:
         return ""
     figures = "\n".join(f"<figure>{svg}</figure>" for svg in pictures.values())
-    return f"<section>\n<h2>Pictures</h2>\n{figures}\n</section>"
+    return f"<section>\n<h2>Charts</h2>\n{figures}\n</section>"
 
 
 def _controls(comparison: Comparison) -> str:
     rows = "\n".join(
         f'<tr><td class="number">{number}</td><td class="name">{_name(found)}</td>'
         f'<td class="number">{_share(found.placebo_rate, "no placebo", 1)}</td>'
-        f'<td class="number">{_share(found.share_dependent, "not known")}</td>'
+        f'<td class="number">{_share(found.share_dependent, "unknown")}</td>'
         f'<td class="number">{_share(found.share_sufficient, "no live chunk")}</td>'
         f'<td class="number">{found.num_queries - found.num_unscored:,} of {found.num_queries:,}</td>'
         f'<td class="number">{found.cost.reader_calls:,}</td>'
@@ -139,15 +139,14 @@ def _controls(comparison: Comparison) -> str:
     )
     return (
         '<section>\n<h2>Controls and cost</h2>\n<div class="wide"><table>\n<tr><th class="number">#</th>'
-        '<th>configuration</th><th class="number">placebos<br>called live</th>'
+        '<th>configuration</th><th class="number">placebos<br>judged live</th>'
         '<th class="number">answer depends<br>on the context</th>'
-        '<th class="number">live chunks<br>are enough</th>'
-        '<th class="number">measured<br>to the end</th><th class="number">reader<br>calls</th>'
+        '<th class="number">live chunks<br>suffice</th>'
+        '<th class="number">measured<br>completely</th><th class="number">reader<br>calls</th>'
         '<th class="number">reader<br>tokens</th><th class="number">seconds</th></tr>\n'
         f"{rows}\n</table></div>\n"
-        '<p class="quiet">Placebos are chunks that have nothing to do with the question: at most 5 % of '
-        "them should pass for live. Where the answer does not depend on its context, no token counts as "
-        "used.</p>\n"
+        '<p class="quiet">Placebos are chunks without relation to the question; at most 5 % of them should '
+        "be judged live. If an answer does not depend on the context, no token counts as used.</p>\n"
         "</section>"
     )
 
@@ -160,26 +159,26 @@ def _method(comparison: Comparison) -> str:
         ("method", escape(comparison.method)),
         ("quality and effects", _quality_unit(comparison)),
         *(_threshold(comparison, used) for used in comparison.thresholds),
-        ("margin a query", f"{comparison.margin:g}"),
-        ("losing queries tolerated", f"{100 * comparison.largest_share:.3g} %"),
+        ("margin for a query", f"{comparison.margin:g}"),
+        ("accepted share of losing queries", f"{100 * comparison.largest_share:.3g} %"),
     ]
     listed = "\n".join(f"<dt>{name}</dt><dd>{value}</dd>" for name, value in lines)
     return (
-        f"<section>\n<h2>How it was measured</h2>\n<dl>\n{listed}\n</dl>\n"
-        '<p class="quiet">A score says how this reader used the context; another model may use it otherwise. '
-        "Each verdict against the widest errs once in twenty: confirm the recommended configuration "
-        "on queries of its own where much depends on it.</p>\n</section>"
+        f"<section>\n<h2>Method</h2>\n<dl>\n{listed}\n</dl>\n"
+        '<p class="quiet">A score describes this reader; another model may use the context differently. '
+        "Each comparison with the widest configuration is wrong in at most one case of twenty. If much "
+        "depends on it, confirm the recommended configuration with other queries.</p>\n</section>"
     )
 
 
 def _threshold(comparison: Comparison, used: UsedThreshold) -> tuple[str, str]:
-    unit = "nats a token" if comparison.outcome == "log-probability" else "of likeness"
+    unit = "nats per token" if comparison.outcome == "log-probability" else "of likeness"
     eps = f"{used.lowest_eps:.3f}"
     if used.num_thresholds > 1:
         eps = f"{eps} to {used.highest_eps:.3f}"
-    where = "calibrated here" if used.calibrated else "not calibrated on this generation"
+    where = "calibrated on this generation" if used.calibrated else "not calibrated on this generation"
     return (
-        f"threshold, {escape(used.target_kind)} as target",
+        f"threshold with {escape(used.target_kind)} as target",
         f"{eps} {unit}, {_count(used.num_placebos, 'placebo', 'placebos')}: {escape(used.origin)} ({where})",
     )
 
@@ -188,7 +187,7 @@ def _queries(comparison: Comparison, queries: Sequence[Json]) -> str:
     if not queries:
         return ""
     sections = "\n".join(query_section(row, comparison.outcome) for row in queries)
-    return f"<section>\n<h2>Queries under {_name(comparison.shown)}</h2>\n{sections}\n</section>"
+    return f"<section>\n<h2>Queries with {_name(comparison.shown)}</h2>\n{sections}\n</section>"
 
 
 def _name(found: ConfigurationResult) -> str:
@@ -201,8 +200,8 @@ def _sentence(text: str) -> str:
 
 def _quality_unit(comparison: Comparison) -> str:
     if comparison.outcome == "log-probability":
-        return "mean log-probability a token, in nats (closer to 0 is better)"
-    return "likeness of the reader's own answer, 0 to 1 (higher is better)"
+        return "mean log-probability per token in nats (closer to 0 is better)"
+    return "likeness of the reader's own answer to the target, 0 to 1 (higher is better)"
 
 
 def _interval(interval: tuple[float, float] | None, form: str, scale: float = 1) -> str:

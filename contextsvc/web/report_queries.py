@@ -1,4 +1,4 @@
-"""One query on the report page: its answer, and what each chunk did for it."""
+"""Section of one query on the report page: its answer, and the verdict and text of each chunk."""
 
 from collections.abc import Sequence
 from html import escape
@@ -10,24 +10,25 @@ from contextsvc.service.views import spans_text
 
 
 def query_section(row: Json, outcome: Outcome) -> str:
-    """A folded section: the query with its score, then answer, chunks and their text.
+    """Write a collapsed section: the query with its score, then the answer, the chunks and their text.
 
     Args:
-        row: `{"query", "pack", "utilization"}` as callers see them, or `{"query", "skipped"}`.
+        row: `{"query", "pack", "utilization"}` in the form of the HTTP interface, or `{"query", "skipped"}`.
+        outcome: Outcome of the reader, which sets the unit of effects.
     """
     query = _line(row["query"])
     if "skipped" in row:
         return f'<p class="skipped">{query} <span>skipped: {_line(row["skipped"])}</span></p>'
     pack, found = row["pack"], row["utilization"]
     note = f"<p>{escape(found['note'])}</p>\n" if found["note"] else ""
-    whose = "the caller's" if found["target_kind"] == "response" else "the reader's own"
+    whose = "given by the caller" if found["target_kind"] == "response" else "written by the reader"
     rows = [
         _chunk_row(number, chunk, verdict)
         for number, (chunk, verdict) in enumerate(
             zip(pack["chunks"], found["verdicts"], strict=True), start=1
         )
     ]
-    unit = "nats a token" if outcome == "log-probability" else "likeness"
+    unit = "nats per token" if outcome == "log-probability" else "likeness"
     texts = [
         _chunk_text(
             number, chunk, [s for s in found.get("sentences", ()) if s["chunk_id"] == chunk["chunk_id"]]
@@ -36,7 +37,7 @@ def query_section(row: Json, outcome: Outcome) -> str:
     ]
     return (
         f"<details><summary>{query} <span>{_score(found)}, {pack['num_tokens']:,} tokens</span></summary>\n"
-        f'<p>Answer, {whose}:</p>\n<div class="text">{escape(found["target"])}</div>\n{note}'
+        f'<p>Answer {whose}:</p>\n<div class="text">{escape(found["target"])}</div>\n{note}'
         f'<div class="wide"><table>\n<tr><th class="number">#</th><th>chunk</th><th>verdict</th>'
         f'<th class="number">effect, {unit}</th><th class="number">tokens</th><th>source</th></tr>\n'
         + "\n".join(rows)
@@ -47,14 +48,14 @@ def query_section(row: Json, outcome: Outcome) -> str:
 
 
 def minus(number: str) -> str:
-    """The number with the sign that is as wide as a plus."""
+    """Number with a minus sign instead of a hyphen, because it is as wide as a plus sign."""
     return number.replace("-", "\N{MINUS SIGN}")
 
 
 def _score(found: Json) -> str:
     low, high = (f"{100 * end:.0f}" for end in found["interval"])
     if found["score"] is None:
-        return f"measured in part: between {low} and {high} % used"
+        return f"partly measured: {low} to {high} % used"
     return f"{100 * found['score']:.0f} % used [{low}, {high}]"
 
 
@@ -62,7 +63,7 @@ def _chunk_row(number: int, chunk: Json, verdict: Json) -> str:
     effect = "–" if verdict["effect"] is None else minus(f"{verdict['effect']:+.3f}")
     name, title = escape(verdict["verdict"]), _line(chunk["title"]) or _line(chunk["doc_id"])
     group = verdict.get("group")
-    alike = "" if group is None else f"<br><small>near-duplicates {group + 1}</small>"
+    alike = "" if group is None else f"<br><small>near-duplicate group {group + 1}</small>"
     return (
         f'<tr><td class="number">{number}</td><td class="name">{title}</td>'
         f'<td><span class="verdict {name}">{name}</span>{alike}</td>'
@@ -72,7 +73,7 @@ def _chunk_row(number: int, chunk: Json, verdict: Json) -> str:
 
 
 def _chunk_text(number: int, chunk: Json, sentences: Sequence[Json]) -> str:
-    """The chunk's text, its live sentences marked where sentences were measured."""
+    """Collapsed text of a chunk; live sentences are highlighted if sentences were measured."""
     text, done, parts = chunk["text"], 0, []
     for sentence in sorted(sentences, key=lambda s: int(s["start"])):
         start = offset_in(chunk["spans"], sentence["start"])

@@ -1,4 +1,4 @@
-"""How the report page looks: on a wide screen, a phone, paper, and in the dark."""
+"""Style sheet of the report page for wide screens, phones, paper and dark mode."""
 
 STYLE = """
 :root {

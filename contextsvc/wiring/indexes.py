@@ -6,10 +6,10 @@ from pathlib import Path
 
 from contextsvc import assets
 from contextsvc.adapters.text.plain_text import PlainBlockParser
-from contextsvc.indexing.build import Former, IndexParts
-from contextsvc.indexing.overlap import behind
+from contextsvc.indexing.build import IndexParts, PreviousGeneration
+from contextsvc.indexing.overlap import worker_thread
 from contextsvc.indexing.recall_queries import held_out_sentences
-from contextsvc.ports import Embedder, LexicalIndex, LikenessIndex, VectorIndex
+from contextsvc.ports import Embedder, LexicalIndex, NearDuplicateIndex, VectorIndex
 from contextsvc.records.documents import Document
 from contextsvc.settings import Settings
 from contextsvc.storage.corpus import Corpus
@@ -75,7 +75,7 @@ def build_index_parts(settings: Settings, embedder: Embedder | None = None) -> I
         open_search=open_search,
         min_tokens=settings.chunk_min_tokens,
         max_tokens=settings.chunk_max_tokens,
-        make_likeness=make_likeness,
+        make_near_duplicate_index=make_near_duplicate_index,
     )
 
 
@@ -98,25 +98,25 @@ def build_embedder(settings: Settings) -> Embedder:
     return SentenceTransformersEmbedder(model, settings.precision, settings.num_threads)
 
 
-def make_likeness(least: float) -> LikenessIndex | None:
-    """Search for texts of at least this likeness, 0 to 1; None at 1, where equal texts are enough."""
+def make_near_duplicate_index(least: float) -> NearDuplicateIndex | None:
+    """Search for near-duplicates of at least this similarity, 0 to 1; None at 1: equal texts are enough."""
     if least >= 1:
         return None
-    from contextsvc.adapters.text.minhash import MinHashLikeness
+    from contextsvc.adapters.text.minhash import MinHashIndex
 
-    return MinHashLikeness(least)
+    return MinHashIndex(least)
 
 
 def write_search(
-    folder: Path, corpus: Corpus, former: Former | None = None, settings: Settings | None = None
+    folder: Path, corpus: Corpus, former: PreviousGeneration | None = None, settings: Settings | None = None
 ) -> Mapping[str, object]:
     """Write the search structures of a corpus into its folder; return their description for the manifest."""
     from contextsvc.adapters.search.bm25 import Bm25sLexicalIndex
-    from contextsvc.adapters.search.faiss.build import FormerVectors, VectorPlan, write_vector_index
+    from contextsvc.adapters.search.faiss.build import PreviousVectors, VectorPlan, write_vector_index
 
     s = settings or Settings()
     plan = VectorPlan(s.exact_up_to, s.approximate_index, s.approximate_recall)
-    before = FormerVectors(former.folder, former.chunks) if former else None
+    before = PreviousVectors(former.folder, former.chunks) if former else None
 
     def text(number: int) -> str:
         chunk = corpus.chunk(number)
@@ -128,8 +128,8 @@ def write_search(
         else:
             Bm25sLexicalIndex.build(map(text, range(corpus.num_chunks))).save(folder)
 
-    with behind() as beside:
-        beside(write_lexical)
+    with worker_thread() as submit:
+        submit(write_lexical)
         return write_vector_index(folder, corpus.chunk_vectors, held_out_sentences(corpus), plan, before)
 
 

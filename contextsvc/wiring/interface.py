@@ -7,20 +7,20 @@ from pathlib import Path
 from typing import Any, Self, TypedDict, Unpack
 
 from contextsvc.errors import UserError
-from contextsvc.indexing.build import Built, Progress, build_index
-from contextsvc.indexing.deduplication import DuplicateWatch
+from contextsvc.indexing.build import BuildResult, Progress, build_index
+from contextsvc.indexing.deduplication import Deduplicator
 from contextsvc.measuring.comparison import Comparison, Configuration
 from contextsvc.measuring.records import Calibration, Target, Utilization
 from contextsvc.records.documents import Document
 from contextsvc.records.json import Json
 from contextsvc.records.packs import ContextPack
-from contextsvc.service.engine import Ask, Engine
+from contextsvc.service.engine import Engine
 from contextsvc.service.experiments import Question, calibrate, compare_configurations, drawn_questions
 from contextsvc.settings import Settings
 from contextsvc.storage.corpus.aliases import Alias
 from contextsvc.storage.generation import current
 from contextsvc.wiring.engine import build_engine
-from contextsvc.wiring.indexes import build_index_parts, make_likeness, read_sources
+from contextsvc.wiring.indexes import build_index_parts, make_near_duplicate_index, read_sources
 
 BUDGET_TOKENS = 800
 
@@ -48,15 +48,15 @@ class PackOptions(TypedDict, total=False):
 
 
 @dataclass(frozen=True, slots=True)
-class BuildResult:
+class BuiltIndex:
     """An index after a build.
 
     Attributes:
-        built: The generation that is now current, with the counts of the build.
+        made: The generation that is current now, with the counts of the build.
         duplicates: Documents that are equal or nearly equal to an earlier one, in the order they were read.
     """
 
-    built: Built
+    made: BuildResult
     duplicates: tuple[Alias, ...]
 
 
@@ -107,7 +107,7 @@ class IndexHandle:
             BudgetTooSmall: no chunk fits the budget.
         """
         engine = self._open
-        request = engine.request(Ask(self.name, query, budget_tokens, **options))
+        request = engine.request(self.name, query, budget_tokens, **options)
         pack, _ = engine.assembler.assemble(engine.library.get(self.name), request)
         return pack
 
@@ -136,9 +136,9 @@ class IndexHandle:
         found, _ = engine.measured(index, pack, target, sentences)
         return found
 
-    def context(self, ask: Ask) -> Json:
-        """A pack with its utilization as JSON, as `POST /v1/context` returns it."""
-        return self._open.context(ask)
+    def context(self, query: str, budget_tokens: int = BUDGET_TOKENS, **chosen: Any) -> Json:
+        """A pack with its utilization as JSON; arguments and result as the bodies of `POST /v1/context`."""
+        return self._open.context(self.name, query, budget_tokens, **chosen)
 
     def compare(
         self,
@@ -192,7 +192,7 @@ def build(
     resume: bool = False,
     report: Callable[[Progress], None] = lambda _: None,
     skipped: Callable[[str, str, int], None] = lambda *_: None,
-) -> BuildResult:
+) -> BuiltIndex:
     """Build an index from all documents and publish it. Until then the previous generation serves.
 
     Args:
@@ -213,8 +213,8 @@ def build(
     placed, name = _placed(index, settings)
     documents = _documents(sources, placed, skipped)
     least = placed.duplicate_likeness
-    watch = DuplicateWatch(least, make_likeness(least), dedupe)
-    built = build_index(
+    deduplicator = Deduplicator(least, make_near_duplicate_index(least), dedupe)
+    made = build_index(
         placed.root,
         name,
         documents,
@@ -222,9 +222,9 @@ def build(
         report,
         keep=placed.keep_generations,
         resume=resume,
-        watch=watch,
+        deduplicator=deduplicator,
     )
-    return BuildResult(built, tuple(watch.found))
+    return BuiltIndex(made, tuple(deduplicator.found))
 
 
 def open_index(

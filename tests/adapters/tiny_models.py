@@ -45,16 +45,26 @@ def save_word_tokenizer(folder: Path) -> None:
         special_tokens=[("[CLS]", 2), ("[SEP]", 3)],
     )
     PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, model_max_length=WINDOW_TOKENS, pad_token="[PAD]",
-        unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]",
-    ).save_pretrained(folder)  # fmt: skip
+        tokenizer_object=tokenizer,
+        model_max_length=WINDOW_TOKENS,
+        pad_token="[PAD]",
+        unk_token="[UNK]",
+        cls_token="[CLS]",
+        sep_token="[SEP]",
+    ).save_pretrained(folder)
 
 
 def bert_config() -> BertConfig:
     return BertConfig(
-        vocab_size=128, hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=64,
-        max_position_embeddings=WINDOW_TOKENS, num_labels=1, initializer_range=0.5,
-    )  # fmt: skip
+        vocab_size=128,
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        intermediate_size=64,
+        max_position_embeddings=WINDOW_TOKENS,
+        num_labels=1,
+        initializer_range=0.5,
+    )
 
 
 def save_cross_encoder(folder: Path) -> Path:
@@ -98,10 +108,17 @@ def save_reader(folder: Path, chat: bool = True, uniform: bool = False) -> Path:
     if chat:
         fast.chat_template = CHAT_TEMPLATE
     config = LlamaConfig(
-        vocab_size=VOCABULARY_SIZE, hidden_size=32, intermediate_size=64, num_hidden_layers=2,
-        num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=LLAMA_WINDOW_TOKENS,
-        bos_token_id=None, eos_token_id=0, initializer_range=0.2,
-    )  # fmt: skip
+        vocab_size=VOCABULARY_SIZE,
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=LLAMA_WINDOW_TOKENS,
+        bos_token_id=None,
+        eos_token_id=0,
+        initializer_range=0.2,
+    )
     with torch.random.fork_rng(), quiet_loading():
         torch.manual_seed(0)
         model = LlamaForCausalLM(config)

@@ -5,12 +5,14 @@ import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from fastapi.testclient import TestClient
 
 from contextsvc.api.app import create_app
 from contextsvc.indexing.build import Update, update_index
+from contextsvc.records import validation
 from contextsvc.records.documents import Document
 from contextsvc.storage.generation import current, roll_back, stage
 from tests.api.test_api import JSON, refused
@@ -156,12 +158,13 @@ def test_a_damaged_generation_gives_way_to_the_last_good_one_loudly(
         )
         (brief,) = ready.json()["indexes"]
         assert (brief["state"], brief["generation"]) == ("degraded", before)
-        assert "texts.utf8: changed" in brief["reason"]
+        assert f"{before} serves in its place" in brief["reason"]
         assert "index_fell_back" in caplog.text
         # Nothing is built upon it; a roll back or a rebuild mends it.
         put(client, ZEBRAS)
         refused(client.post("/v1/indexes/pages/publish"), 500, "corrupt_index")
         roll_back(tmp_path, "pages")
+        client.app.state.engine.readiness.refresh()  # type: ignore[attr-defined]
         assert client.get("/readyz").json()["status"] == "ok"
         assert publish(client)["added"] == 1
 
@@ -174,3 +177,22 @@ def test_or_none_serves_by_setting(build: Build, tmp_path: Path) -> None:
     with TestClient(app, raise_server_exceptions=False) as client:
         refused(client.post("/v1/context", json=ASK), 500, "corrupt_index")
         assert client.get("/readyz").status_code == 503
+
+
+@pytest.mark.parametrize("control", ["\0", "\n", "\r", "\x7f", "\x85", "\u2028"])
+def test_an_id_with_a_control_character_comes_in_nowhere(client: TestClient, control: str) -> None:
+    doc_id = f"new{control}line"
+    body = json.dumps({"documents": [{**ZEBRAS, "doc_id": doc_id}]})
+    told = f"control character U+{ord(control):04X} at character 3"
+    assert told in refused(client.put(URL, content=body, headers=JSON), 422, "invalid_request")["detail"]
+    assert told in refused(client.delete(f"{URL}/{quote(doc_id)}"), 422, "invalid_request")["detail"]
+    assert not publish(client)["changed"]
+
+
+def test_a_batch_that_is_too_long_says_how_long_it_may_be(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(validation, "MAX_DOCUMENTS", 2)
+    told = refused(put(client, *({**ZEBRAS, "doc_id": doc_id} for doc_id in "abc")), 422, "invalid_request")
+    assert "3 documents were sent; expected at most 2" in told["detail"]
+    assert put(client, *({**ZEBRAS, "doc_id": doc_id} for doc_id in "ab")).json()["accepted"] == 2

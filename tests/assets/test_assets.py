@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from contextsvc.assets import ASSETS, Asset, Pin, Wheel, locate, named, origin, pull, state
+from contextsvc.assets import ASSETS, Asset, Pin, Wheel, find_asset, locate, origin, pull, state
 from contextsvc.errors import CorruptAsset, Fault, MissingAsset, SettingError
 
 FILES = {"a.txt": b"alpha", "sub/b.txt": b"beta"}
@@ -36,7 +36,10 @@ def pins(files: Mapping[str, bytes]) -> dict[str, Pin]:
 
 
 def registry_of(files: Mapping[str, bytes], preparation: str = "") -> dict[str, Asset]:
-    return {"small": Asset("small", "tests", "MIT", pins(files), WHEEL, preparation=preparation)}
+    small = Asset(
+        name="small", purpose="tests", licence="MIT", files=pins(files), wheel=WHEEL, preparation=preparation
+    )
+    return {"small": small}
 
 
 REGISTRY = registry_of(FILES)
@@ -90,7 +93,7 @@ def test_a_cut_or_missing_file_is_noticed_without_hashing(tmp_path: Path) -> Non
     with pytest.raises(MissingAsset, match="has 3 bytes, expected 5"):
         locate(tmp_path, "small", REGISTRY)
     (folder / "a.txt").unlink()
-    with pytest.raises(MissingAsset, match="is gone"):
+    with pytest.raises(MissingAsset, match="is missing"):
         locate(tmp_path, "small", REGISTRY)
 
 
@@ -210,7 +213,7 @@ def test_the_hash_of_several_files_is_that_of_their_sha256sum_lines() -> None:
 def test_the_registry_holds_the_four_assets() -> None:
     assert list(ASSETS) == ["all-MiniLM-L6-v2", "SmolLM2-135M-Instruct", "tiktoken", "punkt_tab"]
     assert {asset.licence for asset in ASSETS.values()} == {"Apache-2.0", "MIT"}
-    weights = named("all-MiniLM-L6-v2").files["model.safetensors"]
+    weights = find_asset("all-MiniLM-L6-v2").files["model.safetensors"]
     assert weights == Pin("53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db", 90_868_376)
     with pytest.raises(SettingError, match="unknown asset 'bert'; choose from all-MiniLM-L6-v2, SmolLM2"):
-        named("bert")
+        find_asset("bert")

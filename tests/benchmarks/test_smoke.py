@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks import smoke
 from benchmarks.rows import read
-from benchmarks.smoke import ELSEWHERE, TRIALS, main, main_of, tried
+from benchmarks.smoke import ELSEWHERE, LEFT_THE_TREE, TRIALS, main, main_of, tried
 
 BENCHMARKS = Path(smoke.__file__).parent
 
@@ -23,8 +23,18 @@ def commands() -> set[str]:
 def test_every_benchmark_is_tried_or_said_why_not() -> None:
     assert commands() == TRIALS.keys() | ELSEWHERE.keys()
     assert not TRIALS.keys() & ELSEWHERE.keys()
+
+
+def test_rows_are_made_by_a_command_that_exists_or_has_left_the_tree() -> None:
     made_by = {row["command"].split()[2].removeprefix("benchmarks.") for row in read()}
-    assert made_by <= commands()
+    assert made_by - commands() == LEFT_THE_TREE.keys()
+
+
+@pytest.mark.parametrize("name", sorted(LEFT_THE_TREE))
+def test_a_decision_says_at_which_commit_a_former_benchmark_runs(name: str) -> None:
+    text = (BENCHMARKS.parent / "docs" / "decisions" / LEFT_THE_TREE[name]).read_text("utf-8")
+    assert f"`python -m benchmarks.{name}" in text
+    assert re.search(r"runs\s+at\s+commit\s+[0-9a-f]{12}\b", text)
 
 
 @pytest.mark.parametrize("name", sorted(TRIALS))

@@ -7,7 +7,7 @@ import pytest
 
 from contextsvc.cli.build_output import print_duplicates
 from contextsvc.indexing.build import build_index
-from contextsvc.indexing.deduplication import DuplicateWatch
+from contextsvc.indexing.deduplication import Deduplicator
 from contextsvc.records.documents import Document
 from tests.cli.test_cli import ran
 from tests.world import fake_parts
@@ -17,9 +17,9 @@ def documents(number: int) -> list[Document]:
     return [Document(f"v{n}", "Take a snapshot of the cluster.", source=f"v{n}.md") for n in range(number)]
 
 
-def built(root: Path, number: int, keep_one: bool = True) -> DuplicateWatch:
-    watch = DuplicateWatch(1.0, None, keep_one)
-    build_index(root, "pages", documents(number), fake_parts(), watch=watch)
+def built(root: Path, number: int, keep_one: bool = True) -> Deduplicator:
+    watch = Deduplicator(1.0, None, keep_one)
+    build_index(root, "pages", documents(number), fake_parts(), deduplicator=watch)
     return watch
 
 
@@ -60,14 +60,12 @@ def test_a_build_says_what_it_found(
 
 
 def test_check_names_an_alias_of_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    watch = DuplicateWatch(1.0, None, keep_one=True)
+    watch = Deduplicator(1.0, None, keep_one=True)
     pages = documents(2)
     list(watch.read(pages))
     # What stands for v1 never gets into the index.
-    left = DuplicateWatch(1.0, None, keep_one=True)
+    left = Deduplicator(1.0, None, keep_one=True)
     left.found = watch.found
-    build_index(tmp_path, "pages", [Document("other", "Apples ripen.")], fake_parts(), watch=left)
+    build_index(tmp_path, "pages", [Document("other", "Apples ripen.")], fake_parts(), deduplicator=left)
     assert ran("index", "check", "pages", "--root", str(tmp_path)) == 2
-    assert "alias 'v1' stands for document 'v0', which is not there" in " ".join(
-        capsys.readouterr().err.split()
-    )
+    assert "alias 'v1' names document 'v0', which does not exist" in " ".join(capsys.readouterr().err.split())

@@ -2,7 +2,6 @@
 
 import json
 import logging
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +10,17 @@ import pytest
 from contextsvc.cli.main import run
 from contextsvc.cli.measure import grid, read_queries
 from contextsvc.cli.pack_output import print_pack
-from contextsvc.errors import ContextError, UserError
-from contextsvc.service.engine import Ask
+from contextsvc.errors import UnknownChoice, UserError
 from tests.conftest import Build
 from tests.fakes.cache import MemoryCache
 from tests.world import fake_engine
 
-ASK = Ask("pages", "snapshot of the cluster", 200, max_chunks=2)
+ASK: dict[str, Any] = {
+    "index": "pages",
+    "query": "snapshot of the cluster",
+    "budget_tokens": 200,
+    "max_chunks": 2,
+}
 
 
 def ran(*arguments: str) -> int:
@@ -38,7 +41,7 @@ def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
         (["nope"], "No such command"),
         (["pack", "query"], "--index"),
         (["index", "show", "nope", "--root", "ROOT"], "no index 'nope'"),
-        (["index", "check", "../x", "--root", "ROOT"], "no index name"),
+        (["index", "check", "../x", "--root", "ROOT"], "not an index name"),
         (["index", "build", "/nowhere/at/all", "--index", "x", "--root", "ROOT"], "no such file or folder"),
         (["pack", "q", "--index", "pages", "--filters", "{"], "not JSON"),
         (["pack", "q", "--index", "pages", "--filters", "[]"], "JSON object"),
@@ -90,7 +93,7 @@ def test_a_factory_string_is_tried_before_a_model_is_loaded(
     (tmp_path / "a.txt").write_text("A text.")
     for command in (["serve"], ["index", "build", str(tmp_path / "a.txt"), "--index", "pages"]):
         assert ran(*command, "--root", str(tmp_path / "indexes")) == 2
-        assert "SQ9' is no FAISS index" in capsys.readouterr().err
+        assert "SQ9' is not a factory string of FAISS" in capsys.readouterr().err
 
 
 def test_a_port_on_the_command_line_is_the_callers(capsys: pytest.CaptureFixture[str]) -> None:
@@ -150,8 +153,8 @@ def test_an_empty_root_says_how_to_build(tmp_path: Path, capsys: pytest.CaptureF
 @pytest.fixture
 def view(build: Build, tmp_path: Path) -> dict[str, Any]:
     build()
-    ask = Ask("pages", ASK.query, 200, max_chunks=2, measure=True, response="every night", explain=True)
-    return fake_engine(tmp_path, MemoryCache()).context(ask)
+    ask = {**ASK, "measure": True, "response": "every night", "explain": True}
+    return fake_engine(tmp_path, MemoryCache()).context(**ask)
 
 
 def test_a_pack_is_printed_for_a_person(view: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
@@ -176,8 +179,9 @@ def test_a_trimmed_pack_is_printed_with_its_spans(
     build: Build, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     build()
-    ask = replace(ASK, budget_tokens=26, trim=True, measure=True, response="every night", sentences=True)
-    print_pack(fake_engine(tmp_path, MemoryCache()).context(ask), "http://127.0.0.1:8000", ask)
+    ask = {**ASK, "budget_tokens": 26, "trim": True, "response": "every night", "measure": True}
+    ask["sentences"] = True
+    print_pack(fake_engine(tmp_path, MemoryCache()).context(**ask), "http://127.0.0.1:8000", ask)
     said = capsys.readouterr().out
     assert "pages/backup.txt  0-43  " in said
     assert "    > live (+2.000)  Take a snapshot of the cluster every night.\n" in said
@@ -205,7 +209,7 @@ def test_both_spans_of_a_chunk_and_the_sentence_behind_the_mark_are_printed(
 def test_the_request_for_the_service_says_exact(
     view: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    print_pack(view, "http://127.0.0.1:8000", replace(ASK, exact=True))
+    print_pack(view, "http://127.0.0.1:8000", {**ASK, "exact": True})
     assert '"max_chunks": 2, "exact": true}' in capsys.readouterr().out
 
 
@@ -221,9 +225,9 @@ def test_what_nothing_answers_is_said_in_a_line(
     )
     empty = "Nothing in the index seems to answer the query, and --answerable-only is set: the pack is empty."
     said = []
-    asks = [ASK, replace(ASK, query="snapshot zebras")]
-    for ask in (*asks, replace(asks[1], answerable_only=True)):
-        print_pack(engine.context(ask), "http://127.0.0.1:8000", ask)
+    asks = [ASK, {**ASK, "query": "snapshot zebras"}]
+    for ask in (*asks, {**asks[1], "answerable_only": True}):
+        print_pack(engine.context(**ask), "http://127.0.0.1:8000", ask)
         said.append(" ".join(capsys.readouterr().out.split()))
     assert [line in text for text in said] == [False, True, True]
     assert [empty in text for text in said] == [False, False, True]
@@ -239,7 +243,7 @@ def test_a_grid_is_every_combination_widest_first() -> None:
         ("1 chunk, 400 tokens", 1, 400),
     ]
     assert grid([1], [400], ["edges", "relevance"])[0].name == "1 chunk, 400 tokens, edges"
-    with pytest.raises(ContextError, match="ordering"):
+    with pytest.raises(UnknownChoice, match="ordering"):
         grid([1], [400], ["nope"])
 
 

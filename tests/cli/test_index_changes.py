@@ -153,7 +153,11 @@ def test_the_time_left_follows_from_what_was_read(folder: Path) -> None:
 
 def test_what_was_read_from_a_source_lies_in_it(folder: Path) -> None:
     def entry(source: str) -> Entry:
-        return Entry("d", "", source, "plain", {}, "", 0, 0, 0, 0, 0, 0, -1)
+        return Entry(
+            doc_id="d", title="", source=source, format="plain", metadata={}, content_hash="",
+            first_byte=0, end_byte=0, first_chunk=0, end_chunk=0, first_sentence=0, end_sentence=0,
+            title_row=-1,
+        )  # fmt: skip
 
     sources = Sources(Settings(), ["docs", "docs/faq.jsonl"])
     assert folder.exists()

@@ -1,4 +1,4 @@
-"""The BlockParser port. There is no fake: both parsers are fast and load nothing."""
+"""The contract of every BlockParser. There is no fake: both parsers are fast and load nothing."""
 
 import pytest
 from hypothesis import given

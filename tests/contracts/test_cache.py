@@ -1,3 +1,5 @@
+"""The contract of every Cache."""
+
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -22,7 +24,7 @@ def build_diskcache(folder: Path) -> Cache:
 pytestmark = pytest.mark.parametrize("build", [build_memory, build_diskcache])
 
 
-def test_what_was_put_is_got(build: Build, tmp_path: Path) -> None:
+def test_get_returns_the_value_that_was_put_last(build: Build, tmp_path: Path) -> None:
     cache = build(tmp_path)
     assert cache.get("k") is None
     cache.put("k", b"one")
@@ -66,3 +68,16 @@ def test_threads_share_it(build: Build, tmp_path: Path) -> None:
     assert set(found) <= {None, *(bytes([number]) for number in range(40))}
     assert all(value in (None, bytes([number])) for number, value in enumerate(found))
     assert any(value is not None for value in found)
+
+
+def test_a_tag_is_dropped_whole_and_nothing_else(build: Build, tmp_path: Path) -> None:
+    cache = build(tmp_path)
+    for number in range(25):
+        cache.put(f"a{number}", b"x" * 2**15 if number % 2 else b"x", tag="a")
+    cache.put("b", b"other", tag="b")
+    cache.put("plain", b"untagged")
+    assert cache.drop("a")
+    assert cache.drop("never seen")
+    assert [cache.get(f"a{number}") for number in range(25)] == [None] * 25
+    assert (cache.get("b"), cache.get("plain")) == (b"other", b"untagged")
+    assert not list(tmp_path.rglob("*.val"))

@@ -1,4 +1,4 @@
-"""What every Embedder keeps: the fake, a tiny model, the real one."""
+"""The contract of every Embedder: the fake, a tiny model, the real one."""
 
 from collections.abc import Callable
 from pathlib import Path

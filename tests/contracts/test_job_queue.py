@@ -1,3 +1,5 @@
+"""The contract of every JobQueue."""
+
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,7 +19,7 @@ Build = Callable[[int], JobQueue]
 
 @pytest.fixture(params=["memory", "sqlite"])
 def build(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Build]:
-    """Makes a queue for at most so many jobs."""
+    """A function that makes a queue for a number of jobs."""
     made: list[SqliteJobQueue] = []
 
     def run(max_jobs: int) -> JobQueue:
@@ -44,7 +46,7 @@ def test_the_oldest_is_taken_first_and_once(build: Build) -> None:
     assert queue.num_waiting() == 0
 
 
-def test_what_is_done_is_forgotten(build: Build) -> None:
+def test_a_finished_job_is_removed(build: Build) -> None:
     queue = build(9)
     queue.put("a", b"1")
     queue.put("b", b"2")
@@ -97,7 +99,7 @@ def test_a_job_given_back_keeps_its_place_and_its_tries(build: Build) -> None:
     ]
 
 
-def test_a_failed_job_rests_until_it_is_put_again(build: Build) -> None:
+def test_a_failed_job_is_not_taken_until_it_is_put_again(build: Build) -> None:
     queue = build(2)
     queue.put("a", b"old")
     queue.take()
@@ -124,7 +126,7 @@ def test_a_failed_job_stays_failed_when_the_queue_is_full(build: Build) -> None:
     assert queue.state("a") == ("failed", "why")
 
 
-def test_those_that_failed_first_are_forgotten_first(build: Build) -> None:
+def test_the_oldest_failed_jobs_are_removed_first(build: Build) -> None:
     queue = build(2)
     for key in "ab":
         queue.put(key, b"")

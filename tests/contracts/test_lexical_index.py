@@ -1,3 +1,5 @@
+"""The contract of every LexicalIndex."""
+
 from collections.abc import Callable, Sequence
 from math import log
 
@@ -63,7 +65,7 @@ def test_only_the_allowed_are_found(build: Build) -> None:
     assert index.search(["pear"], 1, np.zeros(4, dtype=np.bool_))[0].ids.tolist() == []
 
 
-def test_what_is_unknown_or_a_stop_word_finds_nothing(build: Build) -> None:
+def test_unknown_words_and_stop_words_find_nothing(build: Build) -> None:
     for query in ["", "the", "zebra", "?!", "\ud800"]:
         assert rows(build(TEXTS).search([query], k=3)[0]) == []
     assert rows(build(TEXTS).search(["the zebra plum"], k=3)[0]) == [(3, round(IN_ONE / 2.5, 5))]

@@ -1,4 +1,4 @@
-"""What every Reader keeps: the fake, a tiny model in each way of scoring, the real one."""
+"""The contract of every Reader: the fake, a tiny model in each scoring mode, the real one."""
 
 import itertools
 from collections.abc import Callable
@@ -26,7 +26,7 @@ PROMPT = Prompt(
     ),
     "On which port does etcd listen?",
 )
-"""The first unit is the longer one in anybody's tokens."""
+"""The first unit is the longer one in any encoding."""
 
 TARGET = "port 2379"
 LONG_TARGET = "By default etcd listens on port 2379 of its machine."
@@ -34,7 +34,7 @@ LONG_TARGET = "By default etcd listens on port 2379 of its machine."
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A way to make a reader, and how far its number of a mask may move with what stands beside it."""
+    """A way to make a reader, and how much its score of a mask may depend on the other masks."""
 
     name: str
     build: Callable[[Path], Reader]
@@ -43,7 +43,7 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A reader whose contract is tried; closeness as in `Kind`."""
+    """A reader under test; closeness as in `Kind`."""
 
     reader: Reader
     closeness: float
@@ -81,13 +81,13 @@ ALL = [*(pytest.param(kind, id=kind.name) for kind in (FAKE, EXACT, MASKED, BLOC
 
 
 def only(*kinds: object) -> pytest.MarkDecorator:
-    """Some of the readers."""
+    """Run a test with some of the readers."""
     chosen = [pytest.param(kind, id=kind.name) if isinstance(kind, Kind) else kind for kind in kinds]
     return pytest.mark.parametrize("subject", chosen, indirect=True)
 
 
 def masks(*rows: str) -> BoolArray:
-    """One mask a word: `10` keeps the first unit and removes the second."""
+    """One mask per word: `10` keeps the first unit and removes the second."""
     return np.array([[letter == "1" for letter in row] for row in rows], dtype=np.bool_)
 
 
@@ -125,8 +125,8 @@ def test_other_masks_beside_it_do_not_move_a_number(subject: Subject) -> None:
     np.testing.assert_allclose(others[[2, 0]], values[1:], rtol=0, atol=subject.closeness)
 
 
-# Not of `masked` readers: what comes after a removed unit has read it. Of `blocks` readers where the
-# longest block stays, for the question stands where that one ends; others move it.
+# Not for `masked` readers: units after a removed one have read it. For `blocks` readers only if the longest
+# block stays: the position of the question is the end of the longest block.
 @only(FAKE, EXACT, BLOCKS, REAL_BLOCKS)
 def test_a_removed_unit_is_as_if_it_had_never_been_there(subject: Subject) -> None:
     (without,) = subject.reader.score(PROMPT, masks("10"), TARGET).values
@@ -135,7 +135,7 @@ def test_a_removed_unit_is_as_if_it_had_never_been_there(subject: Subject) -> No
 
 
 @only(FAKE, EXACT)
-def test_where_positions_close_up_any_removed_unit_is(reader: Reader) -> None:
+def test_a_removed_first_unit_is_as_if_it_had_never_been_there(reader: Reader) -> None:
     (without,) = reader.score(PROMPT, masks("01"), TARGET).values
     (alone,) = reader.score(Prompt(PROMPT.units[1:], PROMPT.query), masks("1"), TARGET).values
     assert without == alone
@@ -144,7 +144,7 @@ def test_where_positions_close_up_any_removed_unit_is(reader: Reader) -> None:
 
 
 @only(MASKED, BLOCKS, REAL_MASKED, REAL_BLOCKS)
-def test_what_a_removed_last_unit_said_does_not_matter(subject: Subject) -> None:
+def test_the_text_of_a_removed_last_unit_does_not_matter(subject: Subject) -> None:
     other = Prompt((PROMPT.units[0], "etcd listens on port 8080 by default.\n\n"), PROMPT.query)
     values = [subject.reader.score(prompt, masks("10"), TARGET).values[0] for prompt in (PROMPT, other)]
     assert values[0] == values[1]
@@ -179,8 +179,10 @@ def test_cost_adds_up_over_distinct_masks(reader: Reader) -> None:
     assert full.reader_tokens > empty.reader_tokens
 
 
-@pytest.mark.parametrize("limits", [Limits(calls=0), Limits(tokens=0), Limits(seconds=0)])
-def test_nothing_is_begun_past_a_limit(reader: Reader, limits: Limits) -> None:
+@pytest.mark.parametrize(
+    "limits", [Limits(calls=0), Limits(tokens=0), Limits(seconds=0), Limits(stop=lambda: True)]
+)
+def test_no_call_begins_past_a_limit(reader: Reader, limits: Limits) -> None:
     scores = reader.score(PROMPT, masks("11", "00"), TARGET, limits)
     assert np.isnan(scores.values).tolist() == [True, True]
     assert (scores.cost.reader_calls, scores.cost.reader_tokens) == (0, 0)
@@ -207,7 +209,7 @@ def test_a_limit_of_tokens_ends_after_the_call_that_reached_it(reader: Reader) -
 
 
 @only(FAKE, EXACT)
-def test_a_mask_that_comes_again_past_a_limit_has_its_number(reader: Reader) -> None:
+def test_a_repeated_mask_past_a_limit_has_its_score(reader: Reader) -> None:
     values = reader.score(PROMPT, masks("11", "00", "11"), TARGET, Limits(calls=1)).values
     assert values[0] == values[2]
     assert np.isnan(values).tolist() == [False, True, False]

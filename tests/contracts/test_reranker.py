@@ -1,4 +1,4 @@
-"""What every Reranker keeps."""
+"""The contract of every Reranker."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -55,5 +55,5 @@ def test_a_text_is_scored_by_itself(reranker: Reranker) -> None:
     np.testing.assert_allclose(alone, scores, atol=1e-5)
 
 
-def test_the_query_counts(reranker: Reranker) -> None:
+def test_another_query_gives_another_score(reranker: Reranker) -> None:
     assert reranker.score("cat", TEXTS[:1])[0] != reranker.score("bank", TEXTS[:1])[0]

@@ -1,4 +1,4 @@
-"""What every ports.SentenceSplitter keeps."""
+"""The contract of every SentenceSplitter."""
 
 from collections.abc import Callable
 from itertools import pairwise
@@ -33,7 +33,7 @@ def test_text_that_does_not_end_is_a_sentence(splitter: SentenceSplitter) -> Non
 
 
 @pytest.mark.parametrize("text", ["", " ", "\n\t\u3000\x1f "])
-def test_spaces_hold_no_sentence(splitter: SentenceSplitter, text: str) -> None:
+def test_a_text_of_spaces_has_no_sentence(splitter: SentenceSplitter, text: str) -> None:
     assert splitter.split(text) == []
 
 

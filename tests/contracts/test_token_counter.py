@@ -1,4 +1,4 @@
-"""What every ports.TokenCounter keeps."""
+"""The contract of every TokenCounter."""
 
 from collections.abc import Callable
 
@@ -36,7 +36,7 @@ def counter(request: pytest.FixtureRequest) -> TokenCounter:
     return COUNTERS[request.param]()
 
 
-def test_it_is_named(counter: TokenCounter, request: pytest.FixtureRequest) -> None:
+def test_the_counter_has_its_name(counter: TokenCounter, request: pytest.FixtureRequest) -> None:
     assert f"[{counter.name}]" in request.node.name
 
 
@@ -53,7 +53,7 @@ def test_nothing_is_cut_and_nothing_padded(counter: TokenCounter) -> None:
 
 
 @pytest.mark.parametrize("special", ["<|endoftext|>", "<|im_end|>", "[CLS]"])
-def test_what_looks_like_a_special_token_is_text(counter: TokenCounter, special: str) -> None:
+def test_text_that_looks_like_a_special_token_is_text(counter: TokenCounter, special: str) -> None:
     assert counter.count([special])[0] >= 3
 
 

@@ -1,3 +1,5 @@
+"""The contract of every VectorIndex."""
+
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -24,7 +26,7 @@ def build_faiss(vectors: Float16Array) -> VectorIndex:
 
 
 def build_approximate(vectors: Float16Array) -> VectorIndex:
-    """Of inverted lists whatever the size: so small that it finds everything."""
+    """An index of one inverted list, which finds everything."""
     with tempfile.TemporaryDirectory() as folder:
         write_vector_index(Path(folder), vectors, NOBODY, VectorPlan(0, "IVF1,SQ8", 1.0))
         return open_vector_index(Path(folder), vectors)

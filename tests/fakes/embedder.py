@@ -1,4 +1,4 @@
-"""A hashed bag of words instead of a model."""
+"""An embedder by hashed words, without a model."""
 
 import hashlib
 import re
@@ -11,16 +11,16 @@ from contextsvc.records.fingerprints import Fingerprint
 
 
 class FakeEmbedder:
-    """Texts that share words are alike, in a way that a person can work out.
+    """Texts that share words have similar vectors, which a person can work out.
 
     Each distinct lower-case word w owns one axis, `sha256(w) mod dim`. The vector has a 1 on the axis
     of each word of the text and is divided by its length; a text without words is the first axis.
-    So two texts of a and b distinct words with c in common have a cosine of c / sqrt(a b), but for
-    words that happen to share an axis. Queries and passages are
-    embedded alike. Tokens are words parted by spaces.
+    So two texts of a and b distinct words with c in common have a cosine of c / sqrt(a b), unless words
+    happen to share an axis. Queries and passages are embedded in the same way. Tokens are words between
+    spaces.
 
     Attributes:
-        calls: How many texts each call got, in order: for tests of caching.
+        calls: Number of texts of each call, in order, for tests of caching.
     """
 
     def __init__(self, dim: int = 256, max_tokens: int = 64, fingerprint: str = "fake-embedder:1") -> None:
@@ -45,7 +45,7 @@ class FakeEmbedder:
         return self._max_tokens
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """Words parted by spaces."""
+        """Words between spaces."""
         return [len(text.split()) for text in texts]
 
     def embed_queries(self, texts: Sequence[str]) -> Float32Array:

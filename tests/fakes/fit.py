@@ -6,9 +6,9 @@ from contextsvc.records.arrays import BoolArray, Float64Array
 
 
 def least_squares(masks: BoolArray, values: Float64Array) -> Float64Array:
-    """Ordinary least squares with an intercept: exact where outcomes are a sum over what is kept.
+    """Ordinary least squares with an intercept: exact if the outcome is a sum over the kept columns.
 
-    The fake reader's are, as long as its target stands in one column alone.
+    That holds for the fake reader if its target is in one column only.
     """
     design = np.column_stack([np.ones(len(masks)), masks])
     weights = np.linalg.lstsq(design, values, rcond=None)[0]

@@ -1,4 +1,4 @@
-"""The job queue in memory."""
+"""A job queue in memory."""
 
 import threading
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from contextsvc.ports import Job, JobState
 
 @dataclass(slots=True)
 class Entry:
-    """A job as the queue keeps it."""
+    """A job with its state."""
 
     key: str
     payload: bytes
@@ -18,7 +18,7 @@ class Entry:
 
 
 class MemoryJobQueue:
-    """A list in order of age, failed ones in order of failing; nothing outlives the process."""
+    """A list of jobs by age, failed ones by the time of failure; nothing survives the process."""
 
     def __init__(self, max_jobs: int) -> None:
         self._max_jobs = max_jobs

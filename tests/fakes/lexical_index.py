@@ -15,7 +15,7 @@ _STOP_WORDS = frozenset(["a", "an", "and", "is", "it", "of", "on", "the", "to"])
 
 
 def _terms(text: str) -> list[str]:
-    """Words without a plural s: as much of stemming as tests need."""
+    """Words without a plural s, which is all the stemming that tests need."""
     words = [word for word in re.findall(r"\w+", text.lower()) if word not in _STOP_WORDS]
     return [word.removesuffix("s") if len(word) > 3 else word for word in words]
 

@@ -23,9 +23,8 @@ class FakeReader:
     kept units: `effects` maps a part of a unit's text to the nats it adds. The answer is `answer_text`
     if given, else the first sentence of the first unit, else "I do not know."
 
-    Tokens are words parted by spaces. A call is a distinct mask; limits are looked at before each, so
-    the last one may go past a limit of tokens. Time is not spent, so seconds are 0. Which units are
-    pieces of one chunk does not matter.
+    Tokens are words between spaces. A call is a distinct mask. Limits are checked before each call, so the
+    last call may exceed the limit of tokens. Seconds are always 0. The blocks of a prompt do not matter.
     """
 
     def __init__(

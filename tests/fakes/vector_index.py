@@ -1,4 +1,4 @@
-"""The vector index by brute force."""
+"""A vector index by brute force."""
 
 from fractions import Fraction
 
@@ -11,8 +11,7 @@ from contextsvc.records.packs import Ranking
 
 
 class ExactVectorIndex:
-    """Every inner product as an exact fraction, rounded once; slow on purpose, for it shares no arithmetic
-    with what it is compared to."""
+    """Search by exact fractions, rounded once: slow, but it shares no arithmetic with the real indexes."""
 
     def __init__(self, vectors: NDArray[np.float16] | Float32Array) -> None:
         self._dim = vectors.shape[1]

@@ -1,4 +1,4 @@
-"""Work that goes as it is told to."""
+"""Work that fails as a test scripts it."""
 
 from contextsvc.ports import JobQueue
 
@@ -7,7 +7,7 @@ LONG = 60.0
 
 
 class ScriptedWork:
-    """Raises what it is given, a list a payload, and then does the job.
+    """Work that raises the exceptions listed for a payload, one a call, and then succeeds.
 
     Attributes:
         calls: Payloads as text, in order of calls.
@@ -26,6 +26,6 @@ class ScriptedWork:
 
 
 def put(queue: JobQueue, *names: str) -> None:
-    """Jobs whose payload is their key."""
+    """Put jobs whose payload is their key."""
     for name in names:
         assert queue.put(name, name.encode())

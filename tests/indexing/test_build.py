@@ -72,7 +72,7 @@ def test_equal_documents_are_cut_once_and_chunked_alike(tmp_path: Path) -> None:
     assert {corpus.chunk(n).doc_id for n in range(corpus.num_chunks)} == {d.doc_id for d in repeated}
 
 
-def test_limits_hold_for_a_sentence_without_end(tmp_path: Path) -> None:
+def test_limits_hold_for_an_endless_sentence(tmp_path: Path) -> None:
     endless = Document("endless", "word " * 50_000)
     solid = Document("solid", "x" * 5_000)
     built = build_index(tmp_path, "odd", [endless, solid], fake_parts())
@@ -97,7 +97,7 @@ def test_a_changed_document_makes_a_new_generation(build: Build, tmp_path: Path)
     assert current(tmp_path, "pages") == second.manifest.generation != first.manifest.generation
 
 
-def test_an_error_leaves_the_former_generation(build: Build, tmp_path: Path) -> None:
+def test_an_error_leaves_the_previous_generation(build: Build, tmp_path: Path) -> None:
     before = build().manifest.generation
 
     def failing() -> "object":

@@ -1,4 +1,4 @@
-"""An update is worth a rebuild: what did not change is copied, the rest is as if built anew."""
+"""An update equals a rebuild: unchanged documents are copied, the others are indexed anew."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from contextsvc.errors import CorruptIndex, IndexMismatch, InvalidRequest, SettingError, UnknownIndex
-from contextsvc.indexing.build import Built, Update, build_index, update_index
+from contextsvc.indexing.build import BuildResult, Update, build_index, update_index
 from contextsvc.records.documents import Document
 from contextsvc.settings import Settings
 from contextsvc.storage.checking import check_index
@@ -21,12 +21,12 @@ from tests.fakes.embedder import FakeEmbedder
 from tests.world import documents, fake_parts
 
 CHANGED = Document(
-    "apples", "Apples are stored in a cellar. Pick apples when they are red and firm.", "Apples"
+    "apples", "Apples are stored in a cellar. Pick apples when they are red and firm.", title="Apples"
 )
 NEW = Document("new", "Something new. A snapshot holds all keys.", metadata={"draft": True})
 
 
-def changed(root: Path, embedder: FakeEmbedder | None = None, **what: object) -> Built:
+def changed(root: Path, embedder: FakeEmbedder | None = None, **what: object) -> BuildResult:
     return update_index(root, "pages", lambda _: Update(**what), fake_parts(embedder))  # type: ignore[arg-type]
 
 
@@ -46,7 +46,7 @@ def test_only_what_is_new_is_embedded(build: Build, tmp_path: Path) -> None:
     assert check_index(tmp_path, "pages", open_search)[1] == []
 
 
-def test_an_update_comes_to_what_a_build_of_the_result_comes_to(build: Build, tmp_path: Path) -> None:
+def test_an_update_equals_a_build_of_its_result(build: Build, tmp_path: Path) -> None:
     build()
     changed(tmp_path, documents=[CHANGED, NEW], delete=["stars"])
     result = [CHANGED if d.doc_id == "apples" else d for d in documents() if d.doc_id != "stars"]
@@ -72,11 +72,11 @@ def test_an_update_comes_to_what_a_build_of_the_result_comes_to(build: Build, tm
         assert found[0].scores.tolist() == found[1].scores.tolist()
 
 
-def test_an_update_keeps_what_an_approximate_index_learned_and_a_build_learns_anew(tmp_path: Path) -> None:
+def test_an_update_keeps_the_trained_approximate_index_and_a_build_trains_it_anew(tmp_path: Path) -> None:
     search = partial(write_search, settings=Settings(exact_up_to=4))
     parts = replace(fake_parts(), write_search=search)
 
-    def learned_in(built: Built) -> str:
+    def learned_in(built: BuildResult) -> str:
         assert check_index(tmp_path, "pages", open_search)[1] == []
         return str(built.manifest.settings["vector_index_learned_in"])
 
@@ -92,14 +92,14 @@ def test_an_update_keeps_what_an_approximate_index_learned_and_a_build_learns_an
     assert builds[0].files == builds[1].files
 
 
-def test_where_nothing_changes_there_is_no_generation(build: Build, tmp_path: Path) -> None:
+def test_an_update_without_changes_publishes_nothing(build: Build, tmp_path: Path) -> None:
     before = build().manifest.generation
     built = changed(tmp_path, documents=documents()[:4])
     assert (built.changed, built.manifest.generation, built.num_unchanged) == (False, before, 4)
     assert [path.name for path in (tmp_path / "pages" / "generations").iterdir()] == [before]
 
 
-def test_every_document_may_go(build: Build, tmp_path: Path) -> None:
+def test_all_documents_may_be_deleted(build: Build, tmp_path: Path) -> None:
     build()
     built = changed(tmp_path, delete=[document.doc_id for document in documents()])
     assert (built.manifest.num_documents, built.manifest.num_chunks) == (0, 0)
@@ -107,10 +107,10 @@ def test_every_document_may_go(build: Build, tmp_path: Path) -> None:
     assert changed(tmp_path, documents=[NEW]).manifest.num_documents == 1
 
 
-def test_what_is_gone_is_left_out_but_what_came_stays(build: Build, tmp_path: Path) -> None:
+def test_pruning_deletes_documents_that_are_gone_unless_they_were_read(build: Build, tmp_path: Path) -> None:
     build()
     built = changed(
-        tmp_path, documents=documents()[:2], gone=lambda entry: entry.doc_id in ("backup", "stars")
+        tmp_path, documents=documents()[:2], is_gone=lambda entry: entry.doc_id in ("backup", "stars")
     )
     assert built.num_deleted == 1
     assert "stars" not in {document.doc_id for document in opened(tmp_path).documents()}
@@ -121,19 +121,17 @@ def test_a_document_that_is_not_there_cannot_be_deleted(build: Build, tmp_path: 
     with pytest.raises(InvalidRequest, match="no document 'nope'"):
         changed(tmp_path, delete=["stars", "nope"])
     assert open_manifest(tmp_path, "pages")[1].generation == before
-    assert changed(tmp_path, delete=["stars", "nope"], lenient=True).num_deleted == 1
+    assert changed(tmp_path, delete=["stars", "nope"], ignore_missing=True).num_deleted == 1
 
 
-def test_what_does_not_fit_the_index_is_refused(build: Build, tmp_path: Path) -> None:
+def test_another_embedder_or_chunk_size_is_refused(build: Build, tmp_path: Path) -> None:
     with pytest.raises(UnknownIndex):
         changed(tmp_path)
     assert not (tmp_path / "pages").exists()
     build()
     with pytest.raises(IndexMismatch):
         changed(tmp_path, FakeEmbedder(fingerprint="other"))
-    parts = fake_parts()
-    wider = type(parts)(parts.parsers, parts.splitter, parts.counter, parts.embedder, parts.write_search,
-                        parts.open_search, parts.min_tokens, 50)  # fmt: skip
+    wider = replace(fake_parts(), max_tokens=50)
     with pytest.raises(SettingError, match="chunk_max_tokens 40, now it is 50"):
         update_index(tmp_path, "pages", lambda _: Update([NEW]), wider)
 
@@ -146,7 +144,7 @@ def test_nothing_is_built_upon_a_damaged_generation(build: Build, tmp_path: Path
         changed(tmp_path, documents=[NEW])
 
 
-def test_the_place_of_the_writer_does_not_matter_to_many_updates(build: Build, tmp_path: Path) -> None:
+def test_an_index_stays_sound_over_many_updates(build: Build, tmp_path: Path) -> None:
     build()
     for number in range(6):
         page = Document(f"page{number % 4}", f"Version {number}. A snapshot holds all keys.")
@@ -163,7 +161,7 @@ def failing(after: int) -> Iterator[Document]:
     raise KeyboardInterrupt
 
 
-def test_an_interrupted_build_goes_on_from_its_finished_parts(
+def test_an_interrupted_build_continues_from_its_finished_segments(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("contextsvc.indexing.build.BATCH_CHARS", 100)
@@ -182,7 +180,7 @@ def test_an_interrupted_build_goes_on_from_its_finished_parts(
     assert built.manifest.files == whole.manifest.files
 
 
-def test_parts_are_used_only_whole_and_only_where_they_fit(
+def test_damaged_segments_and_those_of_another_embedder_are_not_reused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("contextsvc.indexing.build.BATCH_CHARS", 100)
@@ -203,7 +201,7 @@ def test_parts_are_used_only_whole_and_only_where_they_fit(
     assert build_index(tmp_path, "pages", documents(), fake_parts()).progress.num_reused == 0
 
 
-def test_parts_of_another_format_are_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_segments_of_another_format_are_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("contextsvc.indexing.build.BATCH_CHARS", 100)
     with monkeypatch.context() as before:
         before.setattr("contextsvc.storage.generation.segments.FORMAT", FORMAT - 1)
@@ -215,7 +213,7 @@ def test_parts_of_another_format_are_made_again(tmp_path: Path, monkeypatch: pyt
     assert check_index(tmp_path, "pages", open_search)[1] == []
 
 
-def test_a_sentence_of_another_part_is_not_embedded_again(
+def test_a_sentence_of_another_segment_is_not_embedded_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("contextsvc.indexing.build.BATCH_CHARS", 1)

@@ -1,4 +1,4 @@
-"""Segmentation: worked examples, and the promises for every input."""
+"""Segmentation: worked examples, and properties of every input."""
 
 import itertools
 
@@ -28,12 +28,12 @@ def test_cuts_where_the_topic_changes() -> None:
     assert chunk_bounds(sentences([10] * 6), vectors, 10, 100) == [(0, 3), (3, 6)]
 
 
-def test_a_minimum_joins_what_similarity_would_part() -> None:
+def test_the_minimum_joins_dissimilar_sentences() -> None:
     vectors = rows(A, B, A, B)
     assert chunk_bounds(sentences([10] * 4), vectors, 20, 20) == [(0, 2), (2, 4)]
 
 
-def test_a_maximum_parts_what_similarity_would_join() -> None:
+def test_the_maximum_splits_similar_sentences() -> None:
     assert chunk_bounds(sentences([10] * 4), rows(A, A, A, A), 10, 30) in (
         [(0, 3), (3, 4)],
         [(0, 1), (1, 4)],
@@ -50,11 +50,11 @@ def test_a_section_below_the_minimum_joins_the_next() -> None:
     assert found == [(0, 4)]
 
 
-def test_nothing_gives_nothing() -> None:
+def test_no_sentences_have_no_chunks() -> None:
     assert chunk_bounds([], np.zeros((0, 2), dtype=np.float32), 1, 2) == []
 
 
-def test_the_true_count_rules_over_the_sum() -> None:
+def test_the_exact_count_decides_instead_of_the_sum() -> None:
     found = chunk_bounds(sentences([10] * 4), rows(A, A, A, A), 10, 40, lambda i, j: 11 * (j - i))
     assert found == [(0, 2), (2, 4)]
 

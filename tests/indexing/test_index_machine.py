@@ -1,4 +1,4 @@
-"""An index under any sequence of changes, deaths and readings, against a model that recomputes everything."""
+"""An index under any sequence of changes, crashes and searches, compared with a model that recomputes all."""
 
 import shutil
 import tempfile
@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from contextsvc.errors import InvalidRequest, UnknownDocument
 from contextsvc.indexing.build import build_index
-from contextsvc.packing.filters import matching
+from contextsvc.packing.filters import matching_rows
 from contextsvc.records.arrays import Float32Array
 from contextsvc.records.documents import Document
 from contextsvc.records.packs import Ranking
@@ -35,7 +35,7 @@ IDS = st.sampled_from("abcdefg")
 WORDS = ("red", "green", "blue", "fox", "den", "hill", "oak", "elm")
 TEXTS = st.lists(st.sampled_from(WORDS), min_size=1, max_size=4).map(" ".join)
 Pages = dict[str, tuple[str, int]]
-"""What the model knows of documents, in the order of the index: text and metadata."""
+"""Documents of the model in the order of the index: id, text and metadata."""
 
 
 def document(doc_id: str, page: tuple[str, int]) -> Document:
@@ -43,7 +43,7 @@ def document(doc_id: str, page: tuple[str, int]) -> Document:
 
 
 class Searched:
-    """The answers that a model of pages must give: every vector and every weight computed from the texts."""
+    """Expected answers of a search: every vector and every weight is computed from the texts."""
 
     def __init__(self, pages: Pages) -> None:
         self.ids = list(pages)
@@ -67,7 +67,7 @@ def embedded(query: str) -> Float32Array:
 
 
 class IndexMachine(RuleBasedStateMachine):
-    """One document a chunk, so that what a search must answer can be computed from the texts alone."""
+    """Each document is one chunk, so that the answers of a search can be computed from the texts."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -167,7 +167,7 @@ class IndexMachine(RuleBasedStateMachine):
             spec: dict[str, object] = {"field": "n", "gt": least}
             columns = index.corpus.columns
             mask = np.zeros(len(model.ids), dtype=np.bool_)
-            mask[columns.owners[matching({"not": spec} if negated else spec, columns)]] = True
+            mask[columns.owners[matching_rows({"not": spec} if negated else spec, columns)]] = True
             allowed = [(number > least) != negated for number in model.numbers]
             assert mask.tolist() == allowed
         _agree(index.vectors.search(embedded(query), k, mask)[0], model.dense(query, k, allowed))

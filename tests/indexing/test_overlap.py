@@ -1,13 +1,15 @@
+"""Overlapping work: prefetched items and work in a thread."""
+
 import threading
 from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
 
-from contextsvc.indexing.overlap import ahead, behind
+from contextsvc.indexing.overlap import prefetch, worker_thread
 
 
-def test_items_come_in_order_and_the_next_is_made_meanwhile() -> None:
+def test_the_next_item_is_made_while_the_caller_works() -> None:
     made = threading.Event()
 
     def items() -> Iterator[int]:
@@ -15,51 +17,51 @@ def test_items_come_in_order_and_the_next_is_made_meanwhile() -> None:
         made.set()
         yield 1
 
-    with closing(ahead(items())) as found:
+    with closing(prefetch(items())) as found:
         assert next(found) == 0
         assert made.wait(60)
         assert list(found) == [1]
 
 
-def test_an_error_comes_after_what_came_before_it() -> None:
+def test_an_error_comes_after_the_items_before_it() -> None:
     def items() -> Iterator[int]:
         yield 0
         raise ValueError("no more")
 
-    found = ahead(items())
+    found = prefetch(items())
     assert next(found) == 0
     with pytest.raises(ValueError, match="no more"):
         next(found)
 
 
-def test_whoever_stops_early_leaves_no_thread() -> None:
+def test_closing_the_iterator_early_ends_the_thread() -> None:
     before = threading.active_count()
-    with closing(ahead(iter(range(1_000_000)))) as found:
+    with closing(prefetch(iter(range(1_000_000)))) as found:
         assert next(found) == 0
     assert threading.active_count() == before
 
 
-def test_work_is_done_in_order_and_all_of_it() -> None:
+def test_all_work_is_done_in_order() -> None:
     done: list[int] = []
-    with behind() as after:
+    with worker_thread() as submit:
         for number in range(20):
-            after(lambda number=number: done.append(number))  # type: ignore[misc]
+            submit(lambda number=number: done.append(number))  # type: ignore[misc]
     assert done == list(range(20))
 
 
-def test_what_the_work_raises_is_not_lost() -> None:
+def test_an_exception_of_the_last_work_is_raised_at_the_end() -> None:
     def fail() -> None:
         raise OSError("full")
 
-    with pytest.raises(OSError, match="full"), behind() as after:
-        after(fail)
+    with pytest.raises(OSError, match="full"), worker_thread() as submit:
+        submit(fail)
 
 
-def test_what_the_work_raises_is_told_by_the_next_call() -> None:
+def test_an_exception_of_the_work_is_raised_by_the_next_submit() -> None:
     def fail() -> None:
         raise OSError("full")
 
-    with behind() as after:
-        after(fail)
+    with worker_thread() as submit:
+        submit(fail)
         with pytest.raises(OSError, match="full"):
-            after(lambda: None)
+            submit(lambda: None)

@@ -1,4 +1,4 @@
-"""Requests go on while generations come and go: none fails, none mixes two of them."""
+"""Requests during publishes: none fails, and none mixes two generations."""
 
 import re
 import threading
@@ -8,7 +8,7 @@ import pytest
 
 from contextsvc.indexing.build import build_index
 from contextsvc.records.documents import Document
-from contextsvc.service.engine import Ask, Engine
+from contextsvc.service.engine import Engine
 from tests.world import LONG, fake_engine, fake_parts
 
 NUM_PUBLISHES = 20
@@ -16,7 +16,7 @@ NUM_READERS = 4
 
 
 def pages(version: int) -> list[Document]:
-    """Every text names its version; only those of one generation name the same."""
+    """Pages whose texts name their version; all pages of a generation have the same version."""
     return [
         Document(f"page{n}", f"The snapshot of cluster {n} holds keys. It is of version {version}.")
         for n in range(5)
@@ -25,7 +25,7 @@ def pages(version: int) -> list[Document]:
 
 def read(engine: Engine, stop: threading.Event, seen: list[tuple[str, frozenset[str]]]) -> None:
     while not stop.is_set():
-        pack = engine.context(Ask("pages", "snapshot of the cluster", 500, max_chunks=5))
+        pack = engine.context("pages", "snapshot of the cluster", 500, max_chunks=5)
         seen.append((pack["generation"], frozenset(re.findall(r"version (\d+)", pack["text"]))))
 
 

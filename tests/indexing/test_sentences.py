@@ -36,9 +36,12 @@ def test_a_paragraph_is_split_and_a_list_item_is_not() -> None:
 def test_sections_nest_and_end() -> None:
     text = "# A\n## B\nx\n# C\ny"
     blocks = [
-        Block("heading", 0, 3, 1), Block("heading", 4, 8, 2), Block("paragraph", 9, 10),
-        Block("heading", 11, 14, 1), Block("paragraph", 15, 16),
-    ]  # fmt: skip
+        Block("heading", 0, 3, 1),
+        Block("heading", 4, 8, 2),
+        Block("paragraph", 9, 10),
+        Block("heading", 11, 14, 1),
+        Block("paragraph", 15, 16),
+    ]
     found = cut_sentences(text, blocks, split, fits_words(9), words)
     assert [s.section for s in found] == [("A",), ("A", "B"), ("A", "B"), ("C",), ("C",)]
     assert [s.starts_section for s in found] == [True, True, False, True, False]
@@ -57,11 +60,11 @@ def test_code_is_cut_at_a_line_end() -> None:
     assert cut_to_fit(text, (0, len(text)), fits_words(3)) == [(0, 7), (8, 18)]
 
 
-def test_a_word_without_end_is_cut_between_characters() -> None:
+def test_an_endless_word_is_cut_between_characters() -> None:
     assert cut_to_fit("x" * 32, (0, 32), fits_words(1)) == [(0, 8), (8, 16), (16, 24), (24, 32)]
 
 
-def test_a_heading_of_marks_alone_has_no_title() -> None:
+def test_a_heading_of_marks_only_has_no_title() -> None:
     assert heading_title("###") == ""
 
 

@@ -1,5 +1,6 @@
-"""Thresholds: which calibration is used, and which never is."""
+"""Thresholds: which calibration is used, and which is not."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from contextsvc.measuring.calibration import packaged_calibrations, store_calibr
 from contextsvc.measuring.records import Calibration, Target, TargetKind, Threshold
 from contextsvc.records.documents import Document
 from contextsvc.records.fingerprints import Fingerprint
+from contextsvc.records.json import decode
 from contextsvc.records.packs import ContextPack
 from contextsvc.storage.library import Library, LoadedIndex
 from contextsvc.wiring import open_search
@@ -21,7 +23,13 @@ from tests.world import BACKUP_ONLY, calibrations, documents, fake_measurer, fak
 READER = Fingerprint(
     name="reader", weights="w", precision="float32", usage=("masked", "2"), answer_max_tokens=48
 )
-OWN = Calibration(READER, "lasso", "response", "index pages", (0.2,) * 20)
+OWN = Calibration(
+    reader=READER,
+    method="lasso",
+    target_kind="response",
+    origin="index pages",
+    placebo_effects=(0.2,) * 20,
+)
 PACKAGED = (
     replace(OWN, origin="squad", placebo_effects=(0.3,) * 200),
     replace(OWN, origin="squad", placebo_effects=(0.4,) * 200, target_kind="answer"),
@@ -54,25 +62,32 @@ def thresholds(
     return thresholds_for(folder, generation, reader, method, packaged, 0)
 
 
-def test_without_any_there_is_none(folder: Path) -> None:
+def exactly(eps: float, num_placebos: int, origin: str, calibrated: bool = False) -> Threshold:
+    """The threshold of placebos that all have the same effect."""
+    return Threshold(
+        eps=eps, low=eps, high=eps, num_placebos=num_placebos, origin=origin, calibrated=calibrated
+    )
+
+
+def test_no_calibration_gives_no_threshold(folder: Path) -> None:
     assert thresholds(folder) == {}
 
 
-def test_what_was_stored_is_calibrated(folder: Path) -> None:
+def test_a_stored_calibration_gives_a_calibrated_threshold(folder: Path) -> None:
     path = store_calibration(folder, "g1", OWN)
-    assert thresholds(folder) == {"response": Threshold(0.2, 0.2, 0.2, 20, "index pages", True)}
+    assert thresholds(folder) == {"response": exactly(0.2, 20, "index pages", calibrated=True)}
     assert folder not in path.parents  # a generation is sealed
     assert [p.suffix for p in path.parent.iterdir()] == [".json"]  # nothing half written is left
 
 
-def test_what_ships_with_the_package_is_not(folder: Path) -> None:
+def test_a_packaged_calibration_gives_an_uncalibrated_threshold(folder: Path) -> None:
     assert thresholds(folder, packaged=PACKAGED) == {
-        "response": Threshold(0.3, 0.3, 0.3, 200, "uncalibrated: squad", False),
-        "answer": Threshold(0.4, 0.4, 0.4, 200, "uncalibrated: squad", False),
+        "response": exactly(0.3, 200, "uncalibrated: squad"),
+        "answer": exactly(0.4, 200, "uncalibrated: squad"),
     }
 
 
-def test_the_own_one_comes_first_kind_by_kind(folder: Path) -> None:
+def test_a_stored_calibration_comes_before_a_packaged_one_of_its_kind(folder: Path) -> None:
     store_calibration(folder, "g1", OWN)
     found = thresholds(folder, packaged=PACKAGED)
     assert {kind: (t.eps, t.calibrated) for kind, t in found.items()} == {
@@ -81,7 +96,7 @@ def test_the_own_one_comes_first_kind_by_kind(folder: Path) -> None:
     }
 
 
-def test_the_last_stored_counts(folder: Path) -> None:
+def test_a_stored_calibration_replaces_the_one_before(folder: Path) -> None:
     store_calibration(folder, "g1", OWN)
     store_calibration(folder, "g1", replace(OWN, placebo_effects=(0.7,) * 20))
     assert thresholds(folder)["response"].eps == 0.7
@@ -90,7 +105,7 @@ def test_the_last_stored_counts(folder: Path) -> None:
 @pytest.mark.parametrize(
     "other", [{"generation": "g2"}, {"reader": replace(READER, weights="v")}, {"method": "shapley"}]
 )
-def test_another_generation_reader_or_method_never_uses_it(folder: Path, other: dict[str, Any]) -> None:
+def test_another_generation_reader_or_method_does_not_use_it(folder: Path, other: dict[str, Any]) -> None:
     store_calibration(folder, "g1", OWN)
     assert thresholds(folder, **other) == {}
 
@@ -108,23 +123,23 @@ def test_another_generation_reader_or_method_never_uses_it(folder: Path, other: 
     ],
     ids=["name", "weights", "precision", "mode", "layout", "more", "answer length"],
 )
-def test_a_packaged_one_fits_but_for_precision_and_answer_length(
+def test_a_packaged_calibration_may_differ_in_precision_and_answer_length(
     folder: Path, reader: Fingerprint, fits: bool
 ) -> None:
     assert bool(thresholds(folder, reader=reader, packaged=PACKAGED)) == fits
 
 
-def test_a_packaged_one_of_another_method_is_not_used(folder: Path) -> None:
+def test_a_packaged_calibration_of_another_method_is_not_used(folder: Path) -> None:
     assert thresholds(folder, method="shapley", packaged=PACKAGED) == {}
 
 
 @pytest.mark.parametrize("data", [b"", b"{}", b"\xff", b'{"reader": 1}'])
-def test_a_damaged_file_is_as_if_it_were_not_there(folder: Path, data: bytes) -> None:
+def test_a_damaged_calibration_is_ignored(folder: Path, data: bytes) -> None:
     store_calibration(folder, "g1", OWN).write_bytes(data)
     assert thresholds(folder, packaged=PACKAGED)["response"].origin == "uncalibrated: squad"
 
 
-def test_what_ships_can_be_used() -> None:
+def test_packaged_calibrations_can_be_used() -> None:
     shipped = packaged_calibrations()
     assert {c.target_kind for c in shipped} == {"response", "answer"}
     for calibration in shipped:
@@ -146,7 +161,7 @@ def test_an_uncalibrated_reader_draws_its_threshold_in_the_pack(
     assert found.controls.placebo_effects == (0.4, 0.4)
 
 
-def test_an_index_without_strangers_has_no_placebo(build: Build, tmp_path: Path) -> None:
+def test_an_index_without_other_chunks_has_no_placebo(build: Build, tmp_path: Path) -> None:
     build([Document("only", "Take a snapshot of the cluster every night.")])
     alone = Library(tmp_path, FakeEmbedder().fingerprint, open_search).get("pages")
     found = fake_measurer(packaged=()).measure(alone, fake_pack(alone, "only"), BACKUP_ONLY)
@@ -194,3 +209,23 @@ def test_a_new_generation_is_not_measured_with_the_threshold_of_the_old(
     old, new = (measurer.measure(i, fake_pack(i, "backup"), BACKUP_ONLY) for i in (index, grown))
     assert (old.threshold.eps, old.score) == (9.0, 0.0)
     assert (new.threshold.eps, new.score) == (0.1, 1.0)
+
+
+def test_many_threads_store_at_once(folder: Path) -> None:
+    def store(number: int) -> None:
+        for _ in range(75):
+            store_calibration(folder, "g1", replace(OWN, placebo_effects=(number / 10,) * 20))
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(store, range(8)))
+    (path,) = (folder.parents[1] / "calibrations" / "g1").iterdir()
+    assert decode(Calibration, path.read_bytes()).placebo_effects[0] in [number / 10 for number in range(8)]
+
+
+def test_a_calibration_that_cannot_be_stored_leaves_nothing_behind(folder: Path) -> None:
+    path = store_calibration(folder, "g1", OWN)
+    path.unlink()
+    (path / "taken").mkdir(parents=True)
+    with pytest.raises(OSError, match=path.name):
+        store_calibration(folder, "g1", OWN)
+    assert list(path.parent.iterdir()) == [path]

@@ -1,4 +1,4 @@
-"""Means, shares and recommendations by hand."""
+"""Comparisons worked out by hand: means, shares, recommendations."""
 
 from dataclasses import replace
 
@@ -51,7 +51,7 @@ def test_one_configuration_by_hand() -> None:
     assert made.reason == "only one configuration was measured: there is nothing to compare it with"
 
 
-def test_the_widest_sends_most_and_the_cheapest_that_holds_is_recommended() -> None:
+def test_the_cheapest_configuration_that_is_not_inferior_is_recommended() -> None:
     made = compared(
         {
             QUARTER: observations([-1.5] * 60, 250),
@@ -73,9 +73,11 @@ def test_the_widest_sends_most_and_the_cheapest_that_holds_is_recommended() -> N
     )
 
 
-def test_equals_are_decided_by_order_and_name() -> None:
-    rows = {configuration(name): observations([-1.0] * 60, tokens)
-            for name, tokens in [("z", 9), ("y", 9), ("c", 4), ("b", 4)]}  # fmt: skip
+def test_ties_are_decided_by_order_and_name() -> None:
+    rows = {
+        configuration(name): observations([-1.0] * 60, tokens)
+        for name, tokens in [("z", 9), ("y", 9), ("c", 4), ("b", 4)]
+    }
     made = compared(rows)
     assert (made.widest, made.recommended) == ("z", "b")
     assert [r.configuration.name for r in made.results] == ["z", "y", "c", "b"]
@@ -87,13 +89,14 @@ def test_equals_are_decided_by_order_and_name() -> None:
         (
             [-1.0] * 20,
             [-1.0] * 19 + [-2.0],
-            "not enough evidence: 20 queries, 59 are needed if the losses of 'half' go on as seen (0 of 20)",
+            "not enough evidence: 20 queries, 59 are needed if 'half' keeps losing quality at the same rate "
+            "(0 of 20)",
         ),
         (
             [-2.0] * 2 + [-1.0] * 18,
             [-2.0] * 3 + [-1.0] * 17,
-            "not enough evidence: 20 queries, and more would not help while the losses of 'half' go on as "
-            "seen (2 of 20): 5 % are tolerable",
+            "not enough evidence: 20 queries, and more would not help while 'half' keeps losing quality "
+            "at the same rate (2 of 20): 5 % are tolerable",
         ),
         ([-2.0] * 20, [-3.0] * 20, "every cheaper configuration loses quality, on more than 5 % of queries"),
     ],
@@ -110,13 +113,13 @@ def test_why_there_is_no_recommendation(half: list[float], quarter: list[float],
     assert made.shown.configuration == WIDE
 
 
-def test_as_many_tokens_are_not_cheaper() -> None:
+def test_a_configuration_of_as_many_tokens_is_not_cheaper() -> None:
     made = compared({WIDE: observations([-1.0] * 60), HALF: observations([-1.0] * 60)})
     assert made.results[1].against_widest.verdict == "not inferior"
     assert (made.recommended, made.reason) == (None, "no configuration sends fewer tokens than 'wide'")
 
 
-def test_without_scores_placebos_or_tokens_nothing_is_made_up() -> None:
+def test_without_scores_placebos_or_tokens_the_figures_are_none() -> None:
     bare = utilization([], None, depends=None, sufficient=None)
     bare = replace(bare, controls=replace(bare.controls, placebo_effects=(), num_placebos_live=0))
     (result,) = compared({WIDE: observations([-1.0], 0, bare)}).results
@@ -125,8 +128,13 @@ def test_without_scores_placebos_or_tokens_nothing_is_made_up() -> None:
     assert result.verdict_shares == dict.fromkeys(VERDICTS, 0.0)
 
 
-def test_thresholds_are_told_by_kind_and_origin() -> None:
-    own = [utilization(threshold=Threshold(eps, 0.0, 1.0, 20, "drawn in this pack")) for eps in (0.3, 0.2)]
+def test_thresholds_are_grouped_by_kind_and_origin() -> None:
+    own = [
+        utilization(
+            threshold=Threshold(eps=eps, low=0.0, high=1.0, num_placebos=20, origin="drawn in this pack")
+        )
+        for eps in (0.3, 0.2)
+    ]
     rows = [Observation(f"q{n}", -1.0, 100, found) for n, found in enumerate([utilization()] * 2 + own)]
     by_hand, drawn = compared({WIDE: rows}).thresholds
     assert (by_hand.lowest_eps, by_hand.highest_eps) == (THRESHOLD.eps, THRESHOLD.eps)
@@ -139,7 +147,7 @@ def test_thresholds_are_told_by_kind_and_origin() -> None:
     )
 
 
-def test_what_cannot_be_paired_is_refused() -> None:
+def test_observations_that_cannot_be_paired_are_refused() -> None:
     two = observations([-1.0, -1.0])
     with pytest.raises(ShapeError, match="expected configurations with a name each"):
         compared({})
@@ -163,7 +171,7 @@ def test_what_cannot_be_paired_is_refused() -> None:
         comparison().result("x")
 
 
-def test_a_comparison_comes_back_from_json_and_the_seed_decides() -> None:
+def test_a_comparison_is_repeatable_and_survives_json() -> None:
     made = comparison(["a", "b", "c"])
     assert decode(Comparison, encode(made)) == made == comparison(["a", "b", "c"])
 
@@ -172,7 +180,7 @@ QUALITIES = st.lists(st.floats(-5, 0), min_size=3, max_size=3)
 
 
 @given(st.lists(st.tuples(st.integers(0, 500), QUALITIES), min_size=1, max_size=5), st.floats(0, 1))
-def test_what_is_recommended_is_cheaper_and_not_inferior(
+def test_a_recommended_configuration_is_cheaper_and_not_inferior(
     rows: list[tuple[int, list[float]]], margin: float
 ) -> None:
     made = compared(
@@ -181,8 +189,9 @@ def test_what_is_recommended_is_cheaper_and_not_inferior(
         share=0.7,  # three queries without a loss are enough: 1 - .05^(1/3) = .63
     )
     widest = made.result(made.widest)
-    passed = [r for r in made.results
-              if r.against_widest.verdict == "not inferior" and r.tokens < widest.tokens]  # fmt: skip
+    passed = [
+        r for r in made.results if r.against_widest.verdict == "not inferior" and r.tokens < widest.tokens
+    ]
     assert all(r.tokens <= widest.tokens for r in made.results)
     for result in made.results:
         assert sum(result.verdict_shares.values()) == pytest.approx(1)

@@ -1,4 +1,4 @@
-"""Which subsets are tried, groups of near-duplicates, and Shapley values of games worked out by hand."""
+"""Masks, groups of near-duplicates, and contributions worked out by hand."""
 
 import itertools
 
@@ -10,12 +10,10 @@ from hypothesis import strategies as st
 from contextsvc.errors import ShapeError
 from contextsvc.measuring.masks import (
     duplicate_groups,
-    joined_masks,
+    expand_masks,
     necessity_and_sufficiency,
-    permutation_masks,
-    shapley_contributions,
+    required_masks,
     subset_masks,
-    telling_masks,
 )
 from contextsvc.records.arrays import Float64Array
 
@@ -24,8 +22,8 @@ seeds = st.lists(st.integers(0, 2**32), min_size=1, max_size=2)
 
 
 @given(small, small)
-def test_telling_masks_come_in_their_order(num_units: int, num_placebos: int) -> None:
-    masks = telling_masks(num_units, num_placebos)
+def test_the_order_of_required_masks(num_units: int, num_placebos: int) -> None:
+    masks = required_masks(num_units, num_placebos)
     columns = num_units + num_placebos
     assert masks.shape == (2 + 2 * columns, columns)
     kept = [frozenset(np.flatnonzero(row).tolist()) for row in masks]
@@ -41,21 +39,19 @@ def test_telling_masks_come_in_their_order(num_units: int, num_placebos: int) ->
 
 
 def test_masks_of_no_units() -> None:
-    assert telling_masks(0, 0).shape == (2, 0)
+    assert required_masks(0, 0).shape == (2, 0)
     assert subset_masks(0, 3, [1]).shape == (3, 0)
-    assert permutation_masks(0, 3, [1]).shape == (3, 0)
-    assert permutation_masks(4, 0, [1]).shape == (0, 4)
 
 
 @given(small, st.integers(0, 40), seeds)
-def test_subsets_are_those_of_their_seed(num_columns: int, num_subsets: int, seed: list[int]) -> None:
+def test_subsets_depend_on_the_seed_alone(num_columns: int, num_subsets: int, seed: list[int]) -> None:
     masks = subset_masks(num_columns, num_subsets, seed)
     assert masks.shape == (num_subsets, num_columns)
     assert masks.dtype == np.bool_
     np.testing.assert_array_equal(masks, subset_masks(num_columns, num_subsets, seed))
 
 
-def test_more_subsets_go_on_where_fewer_end() -> None:
+def test_more_subsets_begin_with_those_of_fewer() -> None:
     np.testing.assert_array_equal(subset_masks(5, 32, [7])[:8], subset_masks(5, 8, [7]))
 
 
@@ -67,15 +63,15 @@ def test_a_subset_keeps_half_of_the_columns() -> None:
 
 
 @given(st.lists(st.integers(0, 4), max_size=8), st.integers(1, 5))
-def test_members_of_a_group_go_together(groups: list[int], num_masks: int) -> None:
+def test_a_unit_is_kept_with_its_group(groups: list[int], num_masks: int) -> None:
     masks = subset_masks(5, num_masks, [2])
-    joined = joined_masks(masks, groups)
+    joined = expand_masks(masks, groups)
     assert joined.shape == (num_masks, len(groups))
     for unit, group in enumerate(groups):
         np.testing.assert_array_equal(joined[:, unit], masks[:, group])
 
 
-def likeness(pairs: list[tuple[int, int]], num_units: int) -> Float64Array:
+def similarities_of(pairs: list[tuple[int, int]], num_units: int) -> Float64Array:
     """1 on the diagonal and for these pairs, else 0."""
     similarities = np.eye(num_units)
     for one, other in pairs:
@@ -83,16 +79,16 @@ def likeness(pairs: list[tuple[int, int]], num_units: int) -> Float64Array:
     return similarities
 
 
-def test_likeness_is_carried_on() -> None:
+def test_groups_are_connected_components() -> None:
     # 0 and 3 differ; 1 is alike to both
-    assert duplicate_groups(likeness([(0, 1), (1, 3)], 4), 0.95) == [0, 0, 1, 0]
+    assert duplicate_groups(similarities_of([(0, 1), (1, 3)], 4), 0.95) == [0, 0, 1, 0]
 
 
 def test_two_groups_are_joined_by_a_late_unit() -> None:
-    assert duplicate_groups(likeness([(0, 3), (1, 2), (3, 4), (2, 4)], 6), 0.95) == [0, 0, 0, 0, 0, 1]
+    assert duplicate_groups(similarities_of([(0, 3), (1, 2), (3, 4), (2, 4)], 6), 0.95) == [0, 0, 0, 0, 0, 1]
 
 
-def test_exactly_as_alike_as_asked_is_alike() -> None:
+def test_the_minimum_similarity_is_inclusive() -> None:
     assert duplicate_groups(np.array([[1, 0.95], [0.95, 1]]), 0.95) == [0, 0]
     assert duplicate_groups(np.array([[1, 0.9499], [0.9499, 1]]), 0.95) == [0, 1]
 
@@ -107,15 +103,20 @@ def test_similarities_that_are_no_square_are_refused(shape: tuple[int, ...]) -> 
         duplicate_groups(np.zeros(shape), 0.95)
 
 
-@given(st.integers(1, 8).flatmap(lambda n: st.tuples(
-    st.just(n), st.lists(st.tuples(st.integers(0, n - 1), st.integers(0, n - 1)), max_size=10),
-    st.permutations(range(n)),
-)))  # fmt: skip
-def test_groups_are_what_can_be_reached_whatever_the_order(
+@given(
+    st.integers(1, 8).flatmap(
+        lambda n: st.tuples(
+            st.just(n),
+            st.lists(st.tuples(st.integers(0, n - 1), st.integers(0, n - 1)), max_size=10),
+            st.permutations(range(n)),
+        )
+    )
+)
+def test_groups_are_what_can_be_reached_in_any_order(
     made: tuple[int, list[tuple[int, int]], list[int]],
 ) -> None:
     num_units, pairs, order = made
-    similarities = likeness(pairs, num_units)
+    similarities = similarities_of(pairs, num_units)
     groups = duplicate_groups(similarities, 0.95)
     reached = np.linalg.matrix_power(similarities, num_units) > 0
     for one, other in itertools.product(range(num_units), repeat=2):
@@ -127,58 +128,8 @@ def test_groups_are_what_can_be_reached_whatever_the_order(
         assert (moved[one] == moved[other]) == (groups[order[one]] == groups[order[other]])
 
 
-@given(st.integers(1, 6), st.integers(1, 6), seeds)
-def test_a_permutation_adds_one_unit_at_a_time_and_its_reverse_follows(
-    num_units: int, num_permutations: int, seed: list[int]
-) -> None:
-    masks = permutation_masks(num_units, num_permutations, seed)
-    assert masks.shape == (num_permutations * (num_units + 1), num_units)
-    ways = masks.reshape(num_permutations, num_units + 1, num_units)
-    np.testing.assert_array_equal(ways.sum(axis=2), [list(range(num_units + 1))] * num_permutations)
-    assert not (ways[:, :-1] & ~ways[:, 1:]).any()
-    for forward, backward in zip(ways[::2], ways[1::2], strict=False):
-        np.testing.assert_array_equal(backward, ~forward[::-1])
-    np.testing.assert_array_equal(masks, permutation_masks(num_units, num_permutations, seed))
-
-
-@given(st.lists(st.floats(-9, 9), max_size=6), st.integers(1, 5), seeds)
-def test_shapley_is_exact_for_a_sum(effects: list[float], num_permutations: int, seed: list[int]) -> None:
-    masks = permutation_masks(len(effects), num_permutations, seed)
-    values = (2.5 + masks @ np.array(effects)).astype(np.float64)
-    found = shapley_contributions(masks, values)
-    np.testing.assert_allclose(found, effects, atol=1e-9)
-
-
-@given(st.integers(1, 4), st.integers(1, 5), seeds, st.data())
-def test_shapley_shares_out_all_that_any_game_gains(
-    num_units: int, num_permutations: int, seed: list[int], data: st.DataObject
-) -> None:
-    outcomes = data.draw(st.lists(st.floats(-9, 9), min_size=2**num_units, max_size=2**num_units))
-    masks = permutation_masks(num_units, num_permutations, seed)
-    values = np.array([outcomes[int(row @ (1 << np.arange(num_units)))] for row in masks])
-    found = shapley_contributions(masks, values)
-    assert found.sum() == pytest.approx(outcomes[-1] - outcomes[0], abs=1e-9)
-
-
-def test_two_copies_share_what_either_gives() -> None:
-    # A pair of permutations, one the other reversed, is every order of two units.
-    masks = permutation_masks(2, 2, [0])
-    for gained in (masks.any(axis=1), masks.all(axis=1)):
-        assert shapley_contributions(masks, np.where(gained, 2.0, 0.0)).tolist() == [1.0, 1.0]
-
-
-def test_without_permutations_nothing_is_known() -> None:
-    assert shapley_contributions(permutation_masks(3, 0, [0]), np.zeros(0)).tolist() == [0.0, 0.0, 0.0]
-
-
-@pytest.mark.parametrize(("num_masks", "num_values"), [(5, 5), (4, 3)])
-def test_masks_that_are_no_permutations_are_refused(num_masks: int, num_values: int) -> None:
-    with pytest.raises(ShapeError, match="no permutations of units"):
-        shapley_contributions(np.ones((num_masks, 3), dtype=np.bool_), np.zeros(num_values))
-
-
 def test_necessity_and_sufficiency_by_hand() -> None:
-    masks = telling_masks(2, 2)
+    masks = required_masks(2, 2)
     # pack, nothing, without the first, without the second, first alone, second alone,
     # pack with one placebo, it alone, pack with the other, it alone
     values = np.array([-1.0, -4.0, -3.0, -1.2, -1.5, -3.5, -1.1, -3.0, -0.9, -3.4])
@@ -198,20 +149,18 @@ def test_necessity_and_sufficiency_by_hand() -> None:
     )
 
 
-def test_without_placebos_nothing_stands_for_them() -> None:
-    found = necessity_and_sufficiency(telling_masks(1, 0), np.array([-1.0, -4.0, -4.0, -1.0]))
+def test_without_placebos_no_context_takes_their_place() -> None:
+    found = necessity_and_sufficiency(required_masks(1, 0), np.array([-1.0, -4.0, -4.0, -1.0]))
     np.testing.assert_allclose(found, [3.0])
-    one = necessity_and_sufficiency(telling_masks(1, 1), np.array([-1.0, -4.0, -4.0, -1.0, -1.0, -3.0]))
+    one = necessity_and_sufficiency(required_masks(1, 1), np.array([-1.0, -4.0, -4.0, -1.0, -1.0, -3.0]))
     np.testing.assert_allclose(one, [0.75 * 3 + 0.25 * 2, 0.25 * 1])
-    assert necessity_and_sufficiency(telling_masks(0, 0), np.array([-1.0, -1.0])).tolist() == []
+    assert necessity_and_sufficiency(required_masks(0, 0), np.array([-1.0, -1.0])).tolist() == []
 
 
 @given(st.integers(1, 5), st.integers(0, 4), seeds)
-def test_a_sum_of_single_effects_is_found_but_for_what_any_text_does(
-    num_units: int, num_placebos: int, seed: list[int]
-) -> None:
+def test_additive_effects_are_found(num_units: int, num_placebos: int, seed: list[int]) -> None:
     effects = np.random.default_rng(seed).normal(size=num_units + num_placebos)
     effects[num_units:] = 0
-    masks = telling_masks(num_units, num_placebos)
+    masks = required_masks(num_units, num_placebos)
     found = necessity_and_sufficiency(masks, masks @ effects - 3)
     np.testing.assert_allclose(found, effects, atol=1e-12)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from contextsvc.adapters.readers.lasso import lasso_contributions
 from contextsvc.errors import InvalidRequest
 from contextsvc.measuring.calibration import store_calibration
-from contextsvc.measuring.measurer import INDEPENDENT, counted_chunks
+from contextsvc.measuring.measurer import INDEPENDENT, used_chunks
 from contextsvc.measuring.records import FEWEST_PLACEBOS, Target, Utilization
 from contextsvc.ports import Limits
 from contextsvc.ports.reading import Cost
@@ -35,7 +35,9 @@ from tests.world import (
     open_pages,
 )
 
-ASK = PackRequest("pages", QUERY, 200, 2, "fake", "relevance")
+ASK = PackRequest(
+    index="pages", query=QUERY, budget_tokens=200, max_chunks=2, tokenizer="fake", ordering="relevance"
+)
 NEW_TOKEN = Target("new token", "response")
 STRANGERS = ("Apples", "Pears", "Stars", "Rivers", "Bread")
 TITLES = ("Backup", "Restore", *STRANGERS)
@@ -89,12 +91,12 @@ def test_two_copies_of_the_answer_are_redundant_where_leave_one_out_calls_both_u
     assert verdicts(found) == [("redundant", 2.0), ("dead", 0.0), ("redundant", 2.0)]
     assert [v.group for v in found.verdicts] == [0, None, 0]
     assert (found.score, found.strict_score) == (19 / 57, 0.0)
-    assert counted_chunks(found.verdicts) == [True, False, False]
+    assert used_chunks(found.verdicts) == [True, False, False]
     assert (found.controls.live_only, found.controls.sufficient) == (-1.0, True)
     assert [(v.necessity or 0.0) > found.threshold.eps for v in found.verdicts] == [False] * 3
 
 
-def test_a_copy_that_is_missed_is_live_and_stands_for_the_other(
+def test_a_copy_that_is_necessary_is_live_and_represents_the_other(
     index: LoadedIndex, twins: ContextPack
 ) -> None:
     # The title of one copy adds 3.0 that no other chunk has: together the copies add 5.0, and the half
@@ -102,7 +104,7 @@ def test_a_copy_that_is_missed_is_live_and_stands_for_the_other(
     found = fake_measurer(FakeReader({"Copy": 3.0})).measure(index, twins, BACKUP_ONLY)
     assert verdicts(found) == [("redundant", 5.0), ("dead", 0.0), ("live", 5.0)]
     assert [v.necessity for v in found.verdicts] == [0.0, 0.0, 3.0]
-    assert counted_chunks(found.verdicts) == [False, False, True]
+    assert used_chunks(found.verdicts) == [False, False, True]
     assert found.score == found.strict_score == 19 / 57
 
 
@@ -128,7 +130,7 @@ def test_an_answer_that_needs_no_context_uses_none(index: LoadedIndex, pack: Con
     assert (found.controls.live_only, found.controls.sufficient) == (None, None)
 
 
-def test_live_chunks_do_not_count_where_others_undo_them(index: LoadedIndex, pack: ContextPack) -> None:
+def test_live_chunks_do_not_count_if_others_cancel_them(index: LoadedIndex, pack: ContextPack) -> None:
     # 2 from one chunk, -2 from the other: the pack as a whole gains nothing.
     found = fake_measurer(FakeReader({"new token": -2.0})).measure(index, pack, BACKUP_ONLY)
     assert verdicts(found) == [("live", 2.0), ("harmful", -2.0)]
@@ -198,7 +200,7 @@ def test_the_same_seed_gives_the_same_measurement_but_for_the_clock(
     assert len({measured(seed).controls.placebo_effects for seed in range(8)}) > 1
 
 
-def test_sentences_are_measured_where_they_are_asked_for(index: LoadedIndex, pack: ContextPack) -> None:
+def test_sentences_are_measured_on_request(index: LoadedIndex, pack: ContextPack) -> None:
     found = fake_measurer().measure(index, pack, BACKUP_ONLY, sentences=True)
     assert [(s.start, s.end, s.verdict) for s in found.sentences] == [(0, 43, "live"), (44, 70, "dead")]
     plain = fake_measurer().measure(index, pack, BACKUP_ONLY)
@@ -239,7 +241,7 @@ def test_placebo_effects_for_a_calibration(index: LoadedIndex, pack: ContextPack
     pages=st.lists(st.sampled_from(["backup", "restore", *map(str.lower, STRANGERS)]), unique=True),
 )
 @settings(max_examples=60, deadline=None)
-def test_every_effect_is_found_and_the_scores_are_shares(
+def test_additive_effects_are_found_and_scores_are_shares(
     pages_index: LoadedIndex, effects: dict[str, int], pages: list[str]
 ) -> None:
     measurer = fake_measurer(FakeReader({title: effect / 100 for title, effect in effects.items()}))
@@ -255,7 +257,7 @@ def test_every_effect_is_found_and_the_scores_are_shares(
         assert found.controls.depends_on_context == (gain > 0.1)
 
 
-def test_what_an_unrelated_chunk_does_as_well_does_not_depend_on_the_pack(
+def test_a_target_that_an_unrelated_chunk_helps_as_much_is_independent(
     index: LoadedIndex, pack: ContextPack
 ) -> None:
     # Any chunk at all makes the target likelier by 1; the pack does no more than that.
@@ -265,7 +267,7 @@ def test_what_an_unrelated_chunk_does_as_well_does_not_depend_on_the_pack(
     assert (found.score, found.controls.depends_on_context, found.note) == (0.0, False, INDEPENDENT)
 
 
-def test_what_changes_a_measurement_changes_its_configuration(index: LoadedIndex) -> None:
+def test_each_setting_of_a_measurer_changes_its_configuration(index: LoadedIndex) -> None:
     base = fake_measurer().configuration(index)
     assert base == fake_measurer().configuration(index)
     changes: list[Callable[[], str]] = [

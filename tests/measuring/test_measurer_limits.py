@@ -1,4 +1,4 @@
-"""Limits of a measurement: what was finished is reported, the rest is never invented."""
+"""Limits of a measurement: what was scored is reported, the rest is None."""
 
 from dataclasses import replace
 
@@ -23,7 +23,7 @@ def twins(index: LoadedIndex) -> ContextPack:
     return fake_pack(index, "backup", "restore", "copy")
 
 
-def test_past_a_limit_nothing_is_invented(index: LoadedIndex, pack: ContextPack) -> None:
+def test_past_a_limit_verdicts_are_unmeasured(index: LoadedIndex, pack: ContextPack) -> None:
     whole = fake_measurer(num_subsets=0)
     found = replace(whole, limits=Limits(calls=3)).measure(index, pack, BACKUP_ONLY)
     assert (found.score, found.strict_score, found.interval) == (None, None, (0.0, 1.0))
@@ -35,9 +35,7 @@ def test_past_a_limit_nothing_is_invented(index: LoadedIndex, pack: ContextPack)
     assert (found.controls.live_only, found.controls.placebo_effects) == (None, ())
 
 
-def test_a_limit_is_kept_and_either_leaves_the_score_or_takes_it(
-    index: LoadedIndex, twins: ContextPack
-) -> None:
+def test_a_limit_is_kept_and_the_score_is_whole_or_none(index: LoadedIndex, twins: ContextPack) -> None:
     sizes = []
     for calls in range(1, 30):
         found = fake_measurer(limits=Limits(calls=calls)).measure(index, twins, BACKUP_ONLY, sentences=True)
@@ -51,14 +49,12 @@ def test_a_limit_is_kept_and_either_leaves_the_score_or_takes_it(
     assert set(sizes) == {(False, 0), (True, 0), (True, 4)}
 
 
-def test_a_limit_of_time_that_has_passed(index: LoadedIndex, pack: ContextPack) -> None:
+def test_a_limit_of_no_time_scores_nothing(index: LoadedIndex, pack: ContextPack) -> None:
     found = fake_measurer(limits=Limits(seconds=0)).measure(index, pack, BACKUP_ONLY)
     assert (found.score, found.controls.full, found.cost.reader_calls) == (None, None, 0)
 
 
-def test_an_answer_that_takes_the_last_call_leaves_nothing_measured(
-    index: LoadedIndex, pack: ContextPack
-) -> None:
+def test_an_answer_can_use_up_the_limit(index: LoadedIndex, pack: ContextPack) -> None:
     found = replace(fake_measurer(), limits=Limits(calls=1)).measure(index, pack, None, sentences=True)
     assert (found.controls.full, found.controls.depends_on_context, found.score) == (None, None, None)
     assert (found.sentences, found.cost.reader_calls) == ((), 1)

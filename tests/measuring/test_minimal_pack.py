@@ -1,4 +1,4 @@
-"""The smallest pack that holds, with a reader whose numbers can be worked out."""
+"""The smallest pack that holds the quality, with a reader whose numbers can be worked out."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -47,7 +47,7 @@ def pack(index: LoadedIndex) -> ContextPack:
     return fake_pack(index, "restore", "backup", "stars")
 
 
-def test_what_is_dead_goes_and_what_is_live_stays(index: LoadedIndex, pack: ContextPack) -> None:
+def test_dead_chunks_are_removed_and_live_ones_kept(index: LoadedIndex, pack: ContextPack) -> None:
     found, smaller = minimal(index, pack)
     assert names(smaller) == ["backup"]
     assert smaller.text.startswith("[1] Backup\nTake a snapshot")
@@ -67,7 +67,7 @@ def test_tokens_are_counted_again_on_the_new_text(index: LoadedIndex) -> None:
     assert found.num_tokens_saved == pack.num_tokens - found.num_tokens
 
 
-def test_tokens_of_parts_need_not_add_up(index: LoadedIndex, pack: ContextPack) -> None:
+def test_tokens_of_units_need_not_add_up(index: LoadedIndex, pack: ContextPack) -> None:
     def sevens(texts: Sequence[str]) -> list[int]:
         """Started runs of 7 characters: two texts of 8 have 4, together 3."""
         return [-(-len(text) // 7) for text in texts]
@@ -78,7 +78,7 @@ def test_tokens_of_parts_need_not_add_up(index: LoadedIndex, pack: ContextPack) 
     assert (found.num_tokens, [c.num_tokens for c in smaller.chunks]) == (12, [12])
 
 
-def test_what_goes_gets_a_receipt(index: LoadedIndex, pack: ContextPack) -> None:
+def test_a_removed_chunk_becomes_a_drop(index: LoadedIndex, pack: ContextPack) -> None:
     _, smaller = minimal(index, pack)
     assert [(d.doc_id, d.reason, d.detail) for d in smaller.drops] == [
         ("restore", "no_gain", "measured: not needed"),
@@ -86,12 +86,12 @@ def test_what_goes_gets_a_receipt(index: LoadedIndex, pack: ContextPack) -> None
     ]
 
 
-def test_of_two_copies_one_stays(index: LoadedIndex) -> None:
+def test_one_of_two_copies_is_kept(index: LoadedIndex) -> None:
     found, smaller = minimal(index, fake_pack(index, "stars", "copy", "backup"))
     assert (names(smaller), holds(found)) == (["copy"], True)
 
 
-def test_a_harmful_chunk_goes_and_the_quality_rises(index: LoadedIndex, pack: ContextPack) -> None:
+def test_removing_a_harmful_chunk_raises_the_quality(index: LoadedIndex, pack: ContextPack) -> None:
     found, smaller = minimal(index, pack, reader=FakeReader({"new token": -0.5}))
     assert names(smaller) == ["backup"]
     assert (found.full, found.quality) == (-1.5, -1.0)
@@ -106,13 +106,15 @@ def test_a_target_that_does_not_depend_on_its_context_needs_no_pack(
     assert len(smaller.drops) == 3
 
 
-def test_nor_does_one_whose_chunks_undo_each_other(index: LoadedIndex, pack: ContextPack) -> None:
+def test_chunks_that_cancel_each_other_are_all_removed(index: LoadedIndex, pack: ContextPack) -> None:
     # "backup" adds 2 and is live, "restore" takes 2: the pack is worth as much as nothing.
     found, smaller = minimal(index, pack, reader=FakeReader({"new token": -2.0}))
     assert (smaller.chunks, found.full, found.quality, holds(found)) == ((), -3.0, -3.0, True)
 
 
-def test_where_the_margin_does_not_hold_fewer_go(index: LoadedIndex, pack: ContextPack) -> None:
+def test_fewer_chunks_are_removed_if_more_would_exceed_the_margin(
+    index: LoadedIndex, pack: ContextPack
+) -> None:
     # Dead one by one, for 0.06 and 0.08 stay below the margin of 0.1; both together lose 0.14. So the
     # lesser of the two goes alone.
     found, smaller = minimal(index, pack, reader=FakeReader({"Restore the": 0.08, "Stars": 0.06}))
@@ -122,14 +124,14 @@ def test_where_the_margin_does_not_hold_fewer_go(index: LoadedIndex, pack: Conte
     assert holds(found)
 
 
-def test_a_further_copy_goes_before_what_is_needed(index: LoadedIndex) -> None:
+def test_a_redundant_copy_is_removed_before_a_needed_chunk(index: LoadedIndex) -> None:
     # As above with a second copy of the answer: its group's effect is 2, but nothing is lost without it.
     pack = fake_pack(index, "restore", "backup", "stars", "copy")
     found, smaller = minimal(index, pack, reader=FakeReader({"Restore the": 0.08, "Stars": 0.06}))
     assert (names(smaller), holds(found)) == (["restore", "backup"], True)
 
 
-def test_where_all_is_live_nothing_goes(index: LoadedIndex, pack: ContextPack) -> None:
+def test_a_pack_of_live_chunks_stays_whole(index: LoadedIndex, pack: ContextPack) -> None:
     found, smaller = minimal(index, pack, reader=FakeReader({"Restore the": 0.5, "Stars": 0.5}))
     assert smaller == pack
     assert (found.pack_id, found.num_tokens_saved, found.quality) == (pack.pack_id, 0, found.full)
@@ -140,7 +142,7 @@ def test_where_all_is_live_nothing_goes(index: LoadedIndex, pack: ContextPack) -
     pages=st.lists(st.sampled_from(sorted(PAGES)), unique=True, max_size=4),
 )
 @settings(max_examples=60, deadline=None)
-def test_it_holds_and_no_live_chunk_is_lost(
+def test_the_quality_holds_and_live_chunks_are_kept(
     pages_index: LoadedIndex, effects: dict[str, int], pages: list[str]
 ) -> None:
     reader = FakeReader({title: effect / 100 for title, effect in effects.items()})
@@ -164,7 +166,7 @@ def test_an_empty_pack_stays_empty(index: LoadedIndex) -> None:
 
 def test_a_partial_measurement_is_refused(index: LoadedIndex, pack: ContextPack) -> None:
     partial = replace(fake_measurer(), limits=Limits(calls=2)).measure(index, pack, BACKUP_ONLY)
-    with pytest.raises(InvalidRequest, match=r"the measurement is partial.*raise its limits"):
+    with pytest.raises(InvalidRequest, match=r"the measurement is partial.*raise CONTEXTSVC_MEASURE_MAX_"):
         minimal_pack(FakeReader(), pack, partial, count)
 
 

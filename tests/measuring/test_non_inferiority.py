@@ -1,4 +1,4 @@
-"""Bounds and verdicts against tables and by hand."""
+"""Bounds and verdicts of non-inferiority, against tables and worked out by hand."""
 
 import pytest
 from hypothesis import given
@@ -9,25 +9,25 @@ from contextsvc.measuring.non_inferiority import loss_bound, non_inferiority, nu
 
 
 @pytest.mark.parametrize(("num_pairs", "share"), [(59, 0.05), (149, 0.02), (299, 0.01)])
-def test_without_losses_so_many_pairs_are_needed_and_no_fewer(num_pairs: int, share: float) -> None:
+def test_pairs_needed_without_losses(num_pairs: int, share: float) -> None:
     assert loss_bound(0, num_pairs) == pytest.approx(1 - 0.05 ** (1 / num_pairs), rel=1e-12)
     assert loss_bound(0, num_pairs) < share < loss_bound(0, num_pairs - 1)
     assert num_needed(0.0, share) == num_pairs
 
 
-def test_a_bound_leaves_5_percent_below_it() -> None:
+def test_bounds_of_published_tables() -> None:
     # One of two: 1 - p^2 = .05. One of ten: the tables say .394.
     assert loss_bound(1, 2) == pytest.approx(0.95**0.5, rel=1e-12)
     assert loss_bound(1, 10) == pytest.approx(0.394, abs=5e-4)
     assert loss_bound(50, 1000) == pytest.approx(0.0629, abs=5e-4)
 
 
-def test_nothing_is_bounded_by_no_pairs_or_by_losses_alone() -> None:
+def test_the_bound_is_1_without_pairs_and_if_all_lose() -> None:
     assert loss_bound(0, 0) == loss_bound(7, 7) == 1.0
 
 
 @pytest.mark.parametrize(("num_losses", "num_pairs"), [(-1, 5), (6, 5)])
-def test_losses_lie_among_the_pairs(num_losses: int, num_pairs: int) -> None:
+def test_more_losses_than_pairs_are_refused(num_losses: int, num_pairs: int) -> None:
     with pytest.raises(ShapeError, match=f"{num_losses} losses in {num_pairs} pairs"):
         loss_bound(num_losses, num_pairs)
 
@@ -93,7 +93,7 @@ def test_a_bound_lies_above_the_share_and_grows_with_losses(num_pairs: int, data
 
 
 @given(st.integers(1, 80), st.data(), st.sampled_from([0.05, 0.1, 0.2, 0.3]))
-def test_what_is_needed_is_more_than_there_is_and_would_do(
+def test_the_number_needed_exceeds_the_number_found_and_is_enough(
     num_pairs: int, data: st.DataObject, largest_share: float
 ) -> None:
     losses = data.draw(st.integers(0, num_pairs))

@@ -1,5 +1,6 @@
-"""Chunks that have nothing to do with a pack."""
+"""Placebos: unrelated chunks of similar length, drawn by the seed and the prompt."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,14 +19,14 @@ def names(index: LoadedIndex, numbers: list[int]) -> set[str]:
 
 
 @pytest.mark.parametrize("wanted", [1, 3, 20])
-def test_as_many_as_are_wanted_and_none_of_the_pack(index: LoadedIndex, wanted: int) -> None:
+def test_as_many_placebos_as_asked_for_and_no_chunk_of_the_pack(index: LoadedIndex, wanted: int) -> None:
     for seed in range(10):
         numbers = draw_placebos(index, fake_pack(index, "backup", "restore"), wanted, seed)
         assert len(numbers) == wanted
         assert not names(index, numbers) & {"backup", "restore"}
 
 
-def test_the_half_least_alike_is_taken(index: LoadedIndex) -> None:
+def test_placebos_are_from_the_least_similar_half(index: LoadedIndex) -> None:
     # 6 strangers: "copy" is one of the 3 most alike to this pack, for it has the text of "backup".
     pack = fake_pack(index, "backup", "restore")
     drawn = set().union(*(names(index, draw_placebos(index, pack, 3, seed)) for seed in range(20)))
@@ -33,13 +34,13 @@ def test_the_half_least_alike_is_taken(index: LoadedIndex) -> None:
     assert "copy" not in drawn
 
 
-def test_a_small_index_gives_a_chunk_more_than_once(index: LoadedIndex) -> None:
+def test_a_small_index_repeats_a_placebo(index: LoadedIndex) -> None:
     numbers = draw_placebos(index, fake_pack(index, "backup", "restore"), 20, 0)
     assert len(numbers) == 20
     assert len(set(numbers)) <= 6
 
 
-def test_a_large_index_gives_no_chunk_twice_and_those_of_like_length(build: Build, tmp_path: Path) -> None:
+def test_a_large_index_repeats_none_and_gives_chunks_of_similar_length(build: Build, tmp_path: Path) -> None:
     # All strangers are equally unlike, and by turns as long as the pack's chunk (5) and longer (25). Half
     # of 240 are 60 of each: the 60 nearest in length are short.
     strangers = [Document(f"z{n:03d}", " ".join(["zebra"] * (5 + 20 * (n % 2)))) for n in range(240)]
@@ -51,7 +52,7 @@ def test_a_large_index_gives_no_chunk_twice_and_those_of_like_length(build: Buil
     assert {large.corpus.chunk(number).num_tokens for number in numbers} == {5}
 
 
-def test_the_draw_is_the_seeds_and_the_packs(index: LoadedIndex) -> None:
+def test_the_draw_depends_on_the_seed_and_the_query(index: LoadedIndex) -> None:
     packs = [fake_pack(index, "backup", query=f"query {n}") for n in range(8)]
     first = draw_placebos(index, packs[0], 3, 1)
     assert first == draw_placebos(index, packs[0], 3, 1)
@@ -59,7 +60,23 @@ def test_the_draw_is_the_seeds_and_the_packs(index: LoadedIndex) -> None:
     assert len({tuple(draw_placebos(index, pack, 3, 1)) for pack in packs}) > 1
 
 
-def test_nothing_to_draw(index: LoadedIndex, build: Build, tmp_path: Path) -> None:
+def test_the_tokenizer_that_counted_a_trimmed_chunk_does_not_move_the_draw(
+    build: Build, tmp_path: Path
+) -> None:
+    # As above, half of the chunks are as long as that of the pack; 25 tokens would choose the others.
+    others = [Document(f"z{n:03d}", " ".join(["zebra"] * (5 + 20 * (n % 2)))) for n in range(240)]
+    build([Document("asked", "One two three four five"), *others])
+    large = Library(tmp_path, FakeEmbedder().fingerprint, open_search).get("pages")
+    pack = fake_pack(large, "asked")
+    (packed,) = pack.chunks
+    chunk = replace(packed.candidate.chunk, num_tokens=25)
+    other = replace(pack, chunks=(replace(packed, candidate=replace(packed.candidate, chunk=chunk)),))
+    assert draw_placebos(large, pack, 20, 0) == draw_placebos(large, other, 20, 0)
+
+
+def test_an_empty_pack_or_an_index_without_other_chunks_has_no_placebo(
+    index: LoadedIndex, build: Build, tmp_path: Path
+) -> None:
     assert draw_placebos(index, fake_pack(index), 3, 0) == []
     assert draw_placebos(index, fake_pack(index, "backup"), 0, 0) == []
     build([Document("only", "Take a snapshot.")])

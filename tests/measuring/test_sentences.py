@@ -9,13 +9,13 @@ import pytest
 
 from contextsvc.measuring.records import SentenceVerdict, Target, Utilization
 from contextsvc.measuring.sentences import measure_sentences
-from contextsvc.packing.trimming import Scored, trim
+from contextsvc.packing.trimming import ScoredSentences, trim
 from contextsvc.ports import NO_LIMITS, Limits, Prompt, Scores
 from contextsvc.ports.reading import Cost
 from contextsvc.records.arrays import BoolArray
 from contextsvc.records.documents import Document
 from contextsvc.records.packs import ContextPack
-from contextsvc.records.rendering import read_unit
+from contextsvc.records.rendering import reader_unit
 from contextsvc.storage.library import Library, LoadedIndex
 from contextsvc.wiring import open_search
 from tests.conftest import Build
@@ -30,7 +30,7 @@ TOKEN = Target("new token", "response")
 
 @dataclass(frozen=True)
 class Listener:
-    """Lets a fake reader answer and keeps what it was asked."""
+    """Records the prompts and masks that a fake reader scores."""
 
     reader: FakeReader
     asked: list[tuple[Prompt, BoolArray]] = field(default_factory=list)
@@ -53,7 +53,7 @@ def measured(
     limits: Limits = NO_LIMITS,
     listener: Listener | None = None,
 ) -> tuple[Utilization, tuple[SentenceVerdict, ...], Cost]:
-    """The measurement of the chunks and that of their sentences, 2 subsets wanted."""
+    """Measurements of the chunks and of their sentences, with 2 subsets."""
     reader = reader or FakeReader()
     found = fake_measurer(reader).measure(index, pack, target)
     asked = listener or reader
@@ -71,7 +71,7 @@ def test_the_sentence_that_holds_the_answer_is_live(index: LoadedIndex, pack: Co
     )
 
 
-def test_spans_cut_the_documents_text(index: LoadedIndex, pack: ContextPack) -> None:
+def test_spans_are_in_characters_of_the_document(index: LoadedIndex, pack: ContextPack) -> None:
     _, sentences, _ = measured(index, pack, TOKEN)
     text = index.corpus.document_text(1)
     assert [text[s.start : s.end] for s in sentences] == [
@@ -101,7 +101,7 @@ def test_the_prompt_is_the_used_chunks_cut_into_pieces(index: LoadedIndex, pack:
     measured(index, pack, BACKUP_ONLY, reader, listener=listener)
     ((prompt, masks),) = listener.asked
     used = [pack.chunks[0].candidate.chunk, pack.chunks[1].candidate.chunk]
-    assert "".join(prompt.units) == "".join(read_unit(chunk) for chunk in used)
+    assert "".join(prompt.units) == "".join(reader_unit(chunk) for chunk in used)
     assert prompt.units[0] == "Backup\n"
     assert prompt.blocks == (0, 0, 0, 1, 1, 1)
     # 4 sentences: 2 + 4 + 4 that tell, and 2 subsets
@@ -120,9 +120,9 @@ def test_a_chunk_without_title_or_heading(build: Build, tmp_path: Path) -> None:
     assert [(s.start, s.end, s.verdict) for s in sentences] == [(0, 16, "dead"), (17, 34, "live")]
 
 
-def test_spans_are_the_documents_where_a_chunk_starts_late(build: Build, tmp_path: Path) -> None:
+def test_spans_of_a_later_chunk_are_in_characters_of_the_document(build: Build, tmp_path: Path) -> None:
     text = " ".join(f"Sentence {n} tells of thing{n} and of much more than that." for n in range(12))
-    build([Document("long", text, "Long"), Document("other", "Bread rises. Bake it brown.")])
+    build([Document("long", text, title="Long"), Document("other", "Bread rises. Bake it brown.")])
     long = Library(tmp_path, FakeEmbedder().fingerprint, open_search).get("pages")
     last = max(long.corpus.chunks_of(0))
     chunk = long.corpus.chunk(last)
@@ -136,34 +136,35 @@ def test_spans_are_the_documents_where_a_chunk_starts_late(build: Build, tmp_pat
     assert all(a.end < b.start for a, b in pairwise(sentences))
 
 
-def test_of_a_trimmed_chunk_only_what_is_in_the_pack_is_measured(build: Build, tmp_path: Path) -> None:
+def test_only_the_kept_sentences_of_a_trimmed_chunk_are_measured(build: Build, tmp_path: Path) -> None:
     text = "Red apples grow here. Blue skies shine. Rain falls. Green hills roll on. Winds blow cold."
-    build([Document("a", text, "Nature"), Document("b", "Bread rises. Bake it brown.")])
+    build([Document("a", text, title="Nature"), Document("b", "Bread rises. Bake it brown.")])
     nature = Library(tmp_path, FakeEmbedder().fingerprint, open_search).get("pages")
     pack = fake_pack(nature, "a", "b")
     whole = pack.chunks[0].candidate
     spans = nature.corpus.sentence_spans(whole.number)
     assert len(spans) == 5
-    (left,) = trim([Scored(whole, spans, np.array([0, 1, 0, 1, 0]))], 0.5, FakeTokenCounter().count)
+    (left,) = trim([ScoredSentences(whole, spans, np.array([0, 1, 0, 1, 0]))], 0.5, FakeTokenCounter().count)
     assert left.chunk.text == "Blue skies shine.\n…\nGreen hills roll on."
     pack = replace(pack, chunks=(replace(pack.chunks[0], candidate=left), pack.chunks[1]))
     reader = FakeReader()
     listener = Listener(reader)
     _, sentences, _ = measured(nature, pack, Target("Green hills", "response"), reader, listener=listener)
     assert [(text[s.start : s.end], s.verdict) for s in sentences] == [
-        ("Blue skies shine.", "dead"), ("Green hills roll on.", "live"),
-    ]  # fmt: skip
+        ("Blue skies shine.", "dead"),
+        ("Green hills roll on.", "live"),
+    ]
     assert {s.chunk_id for s in sentences} == {whole.chunk.chunk_id}
     ((prompt, _),) = listener.asked
-    assert "".join(prompt.units) == read_unit(left.chunk)
+    assert "".join(prompt.units) == reader_unit(left.chunk)
 
 
-def test_nothing_live_nothing_asked(index: LoadedIndex, pack: ContextPack) -> None:
+def test_without_a_live_chunk_the_reader_is_not_called(index: LoadedIndex, pack: ContextPack) -> None:
     _, sentences, cost = measured(index, pack, NOWHERE)
     assert (sentences, cost) == ((), Cost())
 
 
-def test_past_a_limit_no_sentence_is_judged(index: LoadedIndex, pack: ContextPack) -> None:
+def test_past_a_limit_no_sentence_has_a_verdict(index: LoadedIndex, pack: ContextPack) -> None:
     _, sentences, cost = measured(index, pack, BACKUP_ONLY, limits=Limits(calls=2))
     assert sentences == ()
     assert 0 < cost.reader_calls <= 2

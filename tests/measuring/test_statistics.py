@@ -1,4 +1,4 @@
-"""Intervals."""
+"""Bootstrap intervals."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from contextsvc.errors import ShapeError
 from contextsvc.measuring.statistics import mean_interval
 
 
-def test_equal_values_leave_no_doubt() -> None:
+def test_equal_values_have_an_interval_of_no_width() -> None:
     assert mean_interval(np.full(9, 0.5), seed=0) == (0.5, 0.5)
 
 

@@ -1,25 +1,37 @@
-"""Many measurements, one line: means and shares by hand."""
+"""Summaries of many measurements: means and shares worked out by hand."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from contextsvc.errors import UserError
-from contextsvc.measuring.records import Controls, Threshold, Utilization
-from contextsvc.measuring.summary import summarise
+from contextsvc.measuring.records import Controls, Threshold, Utilization, UtilizationSummary
+from contextsvc.measuring.summary import store_summary, summarise, summary_path
 from contextsvc.ports.reading import Cost
+from contextsvc.records.json import decode
 from tests.comparisons import THRESHOLD, utilization
 
 
 def partial() -> Utilization:
-    """What a limit left: a cost, and no score."""
-    controls = Controls(None, None, None, None, None, None, (), 0)
+    """A partial measurement: a cost, and no score."""
+    controls = Controls(
+        full=None,
+        no_context=None,
+        unrelated=None,
+        depends_on_context=None,
+        live_only=None,
+        sufficient=None,
+        placebo_effects=(),
+        num_placebos_live=0,
+    )
     return replace(utilization(score=None), strict_score=None, controls=controls, cost=Cost(1, 50, 0.25))
 
 
-def test_one_line_by_hand() -> None:
+def test_a_summary_by_hand() -> None:
     found = [
         utilization(score=0.2),
         replace(utilization(score=0.6, depends=False, sufficient=False), strict_score=0.4),
@@ -40,7 +52,7 @@ def test_one_line_by_hand() -> None:
     assert line.cost == Cost(10, 1250, 1.75)
 
 
-def test_what_nobody_measured_is_none() -> None:
+def test_figures_without_a_measurement_are_none() -> None:
     controls = replace(utilization().controls, sufficient=None, placebo_effects=(), num_placebos_live=0)
     line = summarise("g1", [replace(utilization(), controls=controls)], seed=0)
     assert line.share_sufficient is None
@@ -49,13 +61,13 @@ def test_what_nobody_measured_is_none() -> None:
 
 
 @pytest.mark.parametrize("found", [[], [partial()], [partial()] * 3])
-def test_without_a_finished_measurement_there_is_no_line(found: list[Utilization]) -> None:
+def test_without_a_complete_measurement_there_is_no_summary(found: list[Utilization]) -> None:
     with pytest.raises(UserError, match=r"no measurement was finished.*CONTEXTSVC_MEASURE_MAX_\*"):
         summarise("g1", found, seed=0)
 
 
-def test_thresholds_of_packs_are_joined_by_kind_of_target() -> None:
-    wide = Threshold(0.3, 0.01, 0.4, 20, "in this pack")
+def test_thresholds_are_averaged_by_kind_of_target() -> None:
+    wide = Threshold(eps=0.3, low=0.01, high=0.4, num_placebos=20, origin="in this pack")
     found = [
         utilization(),
         utilization(threshold=wide),
@@ -82,3 +94,18 @@ def test_the_score_lies_in_its_interval_and_partial_ones_move_only_the_cost(
     mixed = summarise("g1", finished + [partial()] * num_partial, seed=0)
     assert replace(mixed, cost=line.cost) == line
     assert mixed.cost.reader_calls == line.cost.reader_calls + num_partial
+
+
+def test_many_threads_store_at_once(tmp_path: Path) -> None:
+    folder = tmp_path / "generations" / "g1"
+    summary = summarise("g1", [utilization()], 0)
+
+    def store(number: int) -> None:
+        for _ in range(75):
+            store_summary(folder, replace(summary, score=number / 10))
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(store, range(8)))
+    (path,) = (tmp_path / "utilization").iterdir()
+    assert path == summary_path(folder, "g1")
+    assert decode(UtilizationSummary, path.read_bytes()).score in [number / 10 for number in range(8)]

@@ -29,19 +29,19 @@ def test_worked_out_by_hand(answer: str, target: str, expected: float) -> None:
     [("", "", 1.0), ("The", " the\n", 1.0), ("The", "An", 0.0), ("?!", "...", 0.0), ("...", "fox", 0.0),
      ("fox", "", 0.0)],
 )  # fmt: skip
-def test_a_text_without_words_is_like_itself_alone(answer: str, target: str, expected: float) -> None:
+def test_a_text_without_words_equals_only_itself(answer: str, target: str, expected: float) -> None:
     assert likeness(answer, target) == expected
 
 
 @given(st.text(), st.text())
-def test_any_two_texts_have_one_number_both_ways_round(answer: str, target: str) -> None:
+def test_likeness_is_symmetric(answer: str, target: str) -> None:
     assert 0 <= likeness(answer, target) <= 1
     assert likeness(answer, target) == likeness(target, answer)
     assert likeness(answer, answer) == 1
 
 
 @given(WORDS, WORDS, st.data())
-def test_it_is_the_harmonic_mean_of_precision_and_recall_in_any_order(
+def test_likeness_is_the_harmonic_mean_of_precision_and_recall_in_any_order(
     words: list[str], wanted: list[str], data: st.DataObject
 ) -> None:
     num_shared = sum(min(words.count(word), wanted.count(word)) for word in set(words))

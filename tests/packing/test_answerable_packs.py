@@ -1,4 +1,4 @@
-"""Packs that say whether anything in the index answers their query."""
+"""Answer scores of packs, and empty packs if nothing answers."""
 
 import json
 from dataclasses import replace
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from contextsvc.errors import ShapeError
-from contextsvc.packing.answerability import EMBEDDER, LEXICAL
+from contextsvc.packing.answerability import COVERAGE_WEIGHT, EMBEDDER
 from contextsvc.records.fingerprints import Fingerprint
 from contextsvc.records.packs import Answerability
 from contextsvc.records.requests import PackRequest
@@ -19,12 +19,19 @@ from tests.fakes.embedder import FakeEmbedder
 from tests.fakes.reranker import FakeReranker
 from tests.world import fake_assembler, fake_engine
 
-ASK = PackRequest("pages", "snapshot of the cluster", 200, 3, "fake", "relevance")
+ASK = PackRequest(
+    index="pages",
+    query="snapshot of the cluster",
+    budget_tokens=200,
+    max_chunks=3,
+    tokenizer="fake",
+    ordering="relevance",
+)
 HALF_ASKED = replace(ASK, query="snapshot zebras")
 
 
 class KnownEmbedder(FakeEmbedder):
-    """The fake under the fingerprint of the weights whose cosines are known."""
+    """The fake embedder under the fingerprint of the model whose cosines are calibrated."""
 
     @property
     def fingerprint(self) -> Fingerprint:
@@ -32,12 +39,12 @@ class KnownEmbedder(FakeEmbedder):
 
 
 @pytest.mark.parametrize(("score", "threshold"), [(-0.1, 0.5), (1.1, 0.5), (0.5, -0.1), (0.5, 1.1)])
-def test_shares_alone_make_an_answerability(score: float, threshold: float) -> None:
+def test_scores_and_thresholds_outside_0_to_1_are_refused(score: float, threshold: float) -> None:
     with pytest.raises(ShapeError, match="expected 0 to 1"):
         Answerability(score, threshold)
 
 
-def test_a_pack_says_how_much_of_the_query_its_best_chunk_has(index: LoadedIndex) -> None:
+def test_the_answer_score_is_the_coverage_of_the_best_chunk(index: LoadedIndex) -> None:
     pack = fake_assembler().assemble(index, ASK)
     # "of" and "the" are stop words, and "backup" holds the other two.
     assert (pack.answer, pack.answer.answerable) == (Answerability(1.0, 0.5), True)
@@ -49,19 +56,19 @@ def test_a_pack_says_how_much_of_the_query_its_best_chunk_has(index: LoadedIndex
     assert pack.chunks  # flagged, not emptied
 
 
-def test_where_cosines_are_known_they_count(index: LoadedIndex) -> None:
+def test_cosines_of_a_known_model_count(index: LoadedIndex) -> None:
     assembler = fake_assembler(KnownEmbedder())
     pack = assembler.assemble(index, ASK)
     best = pack.chunks[0].candidate
     assert best.chunk.doc_id == "backup"
-    expected = LEXICAL + (1 - LEXICAL) * best.signals["semantic"]
+    expected = COVERAGE_WEIGHT + (1 - COVERAGE_WEIGHT) * best.signals["semantic"]
     assert pack.answer.score == pytest.approx(expected, abs=2e-6)
     # A cross-encoder ranks the chunks; whether they answer is measured as before.
     other = replace(assembler, reranker=FakeReranker())
     assert other.assemble(index, ASK).answer == pack.answer
 
 
-def test_each_chunk_has_its_own_sentences_whatever_its_rank(index: LoadedIndex) -> None:
+def test_each_chunk_is_scored_by_its_own_sentences(index: LoadedIndex) -> None:
     assembler = fake_assembler(KnownEmbedder())
     ranks = []
     for query in ("night stars", "restore token file", "apples pears cellar", "bread crust rivers", "keys"):
@@ -72,18 +79,20 @@ def test_each_chunk_has_its_own_sentences_whatever_its_rank(index: LoadedIndex) 
         ranks.append(ids.tolist() == sorted(ids.tolist()))
         coverage = index.lexical.coverage(query, ids)
         similarity = np.array([candidate.signals["semantic"] for candidate in found])
-        best = float((LEXICAL * coverage + (1 - LEXICAL) * similarity).max())
+        best = float((COVERAGE_WEIGHT * coverage + (1 - COVERAGE_WEIGHT) * similarity).max())
         assert pack.answer.score == pytest.approx(best, abs=2e-6), query
     assert not all(ranks)
 
 
-def test_neither_budget_nor_number_of_chunks_changes_it(index: LoadedIndex) -> None:
-    packs = [fake_assembler().assemble(index, replace(HALF_ASKED, **changed))
-             for changed in ({}, {"budget_tokens": 20}, {"max_chunks": 1}, {"trim": True})]  # fmt: skip
+def test_budget_and_number_of_chunks_do_not_change_the_answer_score(index: LoadedIndex) -> None:
+    packs = [
+        fake_assembler().assemble(index, replace(HALF_ASKED, **changed))
+        for changed in ({}, {"budget_tokens": 20}, {"max_chunks": 1}, {"trim": True})
+    ]
     assert len({pack.answer for pack in packs}) == 1
 
 
-def test_nothing_rather_than_what_does_not_answer(index: LoadedIndex) -> None:
+def test_an_empty_pack_is_returned_if_nothing_answers(index: LoadedIndex) -> None:
     flagged = fake_assembler().assemble(index, HALF_ASKED)
     empty = fake_assembler().assemble(index, replace(HALF_ASKED, answerable_only=True))
     assert (empty.chunks, empty.text, empty.num_tokens) == ((), "", 0)
@@ -102,7 +111,7 @@ def test_nothing_rather_than_what_does_not_answer(index: LoadedIndex) -> None:
     assert fake_assembler().assemble(index, tight).chunks == ()
 
 
-def test_no_candidate_is_no_answer_whatever_is_asked(index: LoadedIndex) -> None:
+def test_a_query_without_candidates_is_never_answerable(index: LoadedIndex) -> None:
     nothing = json.dumps({"field": "doc_id", "eq": "nowhere"})
     for request in (replace(ASK, filters=nothing), replace(ASK, query="zzz qqq")):
         for assembler in (fake_assembler(), fake_assembler(answerable=0.0)):
@@ -110,7 +119,7 @@ def test_no_candidate_is_no_answer_whatever_is_asked(index: LoadedIndex) -> None
             assert (pack.answer.score, pack.answer.answerable) == (0.0, False)
 
 
-def test_zero_turns_it_off(index: LoadedIndex) -> None:
+def test_a_threshold_of_zero_accepts_any_candidate(index: LoadedIndex) -> None:
     pack = fake_assembler(answerable=0.0).assemble(index, replace(HALF_ASKED, answerable_only=True))
     assert pack.answer.answerable
     assert pack.chunks
@@ -125,7 +134,7 @@ def test_packs_with_other_scores_have_other_ids(index: LoadedIndex) -> None:
     assert replace(pack, answer=Answerability(0.9, 0.5)).pack_id != pack.pack_id
 
 
-def test_kept_packs_keep_it(build: Build, tmp_path: Path) -> None:
+def test_cached_packs_keep_their_answer_score(build: Build, tmp_path: Path) -> None:
     build()
     engine = fake_engine(tmp_path, MemoryCache())
     index = engine.library.get("pages")
@@ -137,6 +146,6 @@ def test_kept_packs_keep_it(build: Build, tmp_path: Path) -> None:
     assert (state, emptied.chunks) == ("miss", ())
 
 
-def test_an_assembler_of_another_model_knows_no_cosines(index: LoadedIndex) -> None:
+def test_cosines_of_an_unknown_model_do_not_count(index: LoadedIndex) -> None:
     pack = fake_assembler().assemble(index, HALF_ASKED)
     assert pack.answer.score == index.lexical.coverage(HALF_ASKED.query, np.array([0]))[0]

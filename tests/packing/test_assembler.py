@@ -1,4 +1,4 @@
-"""The story of a request, with numbers that can be worked out."""
+"""Assembly of packs, with numbers that a person can work out."""
 
 import json
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from contextsvc.errors import BudgetTooSmall, InvalidRequest, SettingError
+from contextsvc.errors import BudgetTooSmall, InvalidRequest, UnknownChoice
 from contextsvc.records.documents import Document
 from contextsvc.records.fingerprints import Fingerprint
 from contextsvc.records.requests import PackRequest
@@ -21,7 +21,14 @@ from tests.fakes.reranker import FakeReranker
 from tests.fakes.token_counter import FakeTokenCounter
 from tests.world import fake_assembler
 
-ASK = PackRequest("pages", "snapshot of the cluster", 200, 3, "fake", "relevance")
+ASK = PackRequest(
+    index="pages",
+    query="snapshot of the cluster",
+    budget_tokens=200,
+    max_chunks=3,
+    tokenizer="fake",
+    ordering="relevance",
+)
 
 
 def test_the_best_chunks_come_first_and_copies_are_left_out(index: LoadedIndex) -> None:
@@ -49,12 +56,12 @@ def test_signals_add_up_to_the_score(index: LoadedIndex) -> None:
     assert best.score == pytest.approx(expected, abs=1e-6)
 
 
-def test_documents_that_name_each_other_lend_each_other_of_their_score(build: Build, tmp_path: Path) -> None:
+def test_a_document_lends_its_score_to_one_that_it_names(build: Build, tmp_path: Path) -> None:
     build(
         [
-            Document("bridge", "Old Bridge was drawn by Ada Stone in spring.", "Old Bridge"),
-            Document("stone", "She kept bees near Leeds.", "Ada Stone (architect)"),
-            Document("bees", "Bees kept near Leeds make honey.", "Bees"),
+            Document("bridge", "Old Bridge was drawn by Ada Stone in spring.", title="Old Bridge"),
+            Document("stone", "She kept bees near Leeds.", title="Ada Stone (architect)"),
+            Document("bees", "Bees kept near Leeds make honey.", title="Bees"),
         ]
     )
     index = Library(tmp_path, FakeEmbedder().fingerprint, open_search).get("pages")
@@ -92,7 +99,7 @@ def test_the_second_stage_is_the_best_of_the_sentences_vectors_in_context(
         assert candidate.signals["semantic"] == pytest.approx(max(scores), abs=2e-6)
 
 
-def test_a_chunk_counts_the_terms_of_those_beside_it(build: Build, tmp_path: Path) -> None:
+def test_a_chunk_counts_the_terms_of_its_neighbours(build: Build, tmp_path: Path) -> None:
     texts = [f"Filler{n} has filler{n * 7} beside filler{n * 11} always there." for n in range(24)]
     texts[8] = "Zebras graze where rivers bend around hills."
     build([Document("long", " ".join(texts)), Document("other", "Zebras sleep while standing up quietly.")])
@@ -118,7 +125,7 @@ def test_the_text_is_what_was_counted(index: LoadedIndex) -> None:
     assert pack.text.startswith("[1] Backup\nTake a snapshot of the cluster every night.")
 
 
-def test_sizes_that_the_index_knows_are_those_that_are_counted(index: LoadedIndex) -> None:
+def test_stored_sizes_give_the_same_packs_as_counted_sizes(index: LoadedIndex) -> None:
     known, counted = fake_assembler(), replace(fake_assembler(), index_counter=Fingerprint(name="another"))
     for budget in (20, 40, 60, 200):
         ask = replace(ASK, budget_tokens=budget, trim=True)
@@ -148,16 +155,23 @@ def test_the_same_request_gives_the_same_bytes(index: LoadedIndex) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"query": "pears"}, {"budget_tokens": 199}, {"ordering": "document"}, {"max_chunks": 1},
-               {"exact": True}, {"trim": True}],
-)  # fmt: skip
+    "change",
+    [
+        {"query": "pears"},
+        {"budget_tokens": 199},
+        {"ordering": "document"},
+        {"max_chunks": 1},
+        {"exact": True},
+        {"trim": True},
+    ],
+)
 def test_another_request_has_another_id(index: LoadedIndex, change: dict[str, object]) -> None:
     pack = fake_assembler().assemble(index, ASK)
     assert fake_assembler().assemble(index, replace(ASK, **change)).pack_id != pack.pack_id  # type: ignore[arg-type]
 
 
-def test_packs_of_twins_have_ids_of_their_own(build: Build, tmp_path: Path) -> None:
-    build([Document(name, "Take a snapshot of the cluster.", "Same") for name in ("a", "b")])
+def test_packs_of_equal_texts_of_two_documents_have_two_ids(build: Build, tmp_path: Path) -> None:
+    build([Document(name, "Take a snapshot of the cluster.", title="Same") for name in ("a", "b")])
     twins = Library(tmp_path, FakeEmbedder().fingerprint, open_search).get("pages")
     one, other = (
         fake_assembler().assemble(twins, replace(ASK, filters=json.dumps({"field": "doc_id", "eq": name})))
@@ -207,7 +221,7 @@ def test_what_fits_whole_is_not_trimmed(index: LoadedIndex) -> None:
     assert roomy.pack_id != whole.pack_id
 
 
-def test_beside_a_cross_encoder_sentences_are_scored_all_the_same(index: LoadedIndex) -> None:
+def test_trimming_scores_sentences_if_a_cross_encoder_ranks_chunks(index: LoadedIndex) -> None:
     plain = fake_assembler()
     assembler = replace(plain, reranker=FakeReranker())
     pack = assembler.assemble(index, replace(TIGHT, max_chunks=1, budget_tokens=15))
@@ -225,7 +239,7 @@ def test_a_budget_that_holds_no_trimmed_chunk_names_one_that_does(index: LoadedI
     assert fake_assembler().assemble(index, enough).num_tokens == enough.budget_tokens
 
 
-def test_trimming_is_in_the_configuration_of_what_is_trimmed() -> None:
+def test_the_trimming_rule_is_in_the_configuration_of_trimmed_packs_only() -> None:
     assembler = fake_assembler()
     assert assembler.configuration(TIGHT) != assembler.configuration(ASK)
     assert assembler.configuration(replace(ASK, budget_tokens=1)) == assembler.configuration(ASK)
@@ -246,7 +260,7 @@ def test_another_encoding_under_the_same_name_is_another_configuration() -> None
     assert replace(plain, counters={"fake": Other()}).configuration(ASK) != plain.configuration(ASK)
 
 
-def test_a_floor_leaves_the_weak_out(index: LoadedIndex) -> None:
+def test_candidates_below_the_floor_are_left_out(index: LoadedIndex) -> None:
     pack = fake_assembler(score_floor=0.9).assemble(index, ASK)
     assert [p.candidate.chunk.doc_id for p in pack.chunks] == ["backup"]
     weak = {d.doc_id for d in pack.drops if d.reason == "low_score"}
@@ -283,9 +297,9 @@ def test_a_cross_encoder_takes_the_second_stage(index: LoadedIndex) -> None:
 
 
 def test_unknown_names_are_refused(index: LoadedIndex) -> None:
-    with pytest.raises(SettingError, match="unknown tokenizer 'nope'; choose from fake"):
+    with pytest.raises(UnknownChoice, match="unknown tokenizer 'nope'; choose from fake"):
         fake_assembler().assemble(index, replace(ASK, tokenizer="nope"))
-    with pytest.raises(SettingError, match="unknown ordering"):
+    with pytest.raises(UnknownChoice, match="unknown ordering"):
         fake_assembler().assemble(index, replace(ASK, ordering="nope"))
 
 

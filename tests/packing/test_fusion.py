@@ -6,7 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contextsvc.errors import ShapeError
-from contextsvc.packing.fusion import as_share, best_first, convex_fusion, pool_candidates, share_of_best
+from contextsvc.packing.fusion import (
+    best_first,
+    clip_similarity,
+    convex_fusion,
+    pool_candidates,
+    share_of_best,
+)
 from contextsvc.records.packs import Ranking
 
 
@@ -24,7 +30,7 @@ def test_signals_lie_in_0_to_1() -> None:
     assert share_of_best(np.array([1.0, 4.0])).tolist() == [0.25, 1.0]
     assert share_of_best(np.array([0.0, 0.0])).tolist() == [0.0, 0.0]
     assert share_of_best(np.array([])).tolist() == []
-    assert as_share(np.array([-0.2, 0.4, 1.1])).tolist() == [0.0, 0.4, 1.0]
+    assert clip_similarity(np.array([-0.2, 0.4, 1.1])).tolist() == [0.0, 0.4, 1.0]
 
 
 def test_ties_go_to_the_lower_id() -> None:

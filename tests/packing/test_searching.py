@@ -1,10 +1,9 @@
-"""From a request's filters and `exact` to the searches: what may be seen, and how hard it is looked for."""
+"""Filters and `exact` of a request reach the searches."""
 
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -25,24 +24,34 @@ from tests.fakes.embedder import FakeEmbedder
 from tests.fakes.predicate import holds
 from tests.world import fake_assembler
 
-ASK = PackRequest("pages", "snapshot of the cluster", 900, 40, "fake", "relevance")
+ASK = PackRequest(
+    index="pages",
+    query="snapshot of the cluster",
+    budget_tokens=900,
+    max_chunks=40,
+    tokenizer="fake",
+    ordering="relevance",
+)
 NUM_PAGES = 200
 
 
 @pytest.fixture(scope="module")
 def many(tmp_path_factory: pytest.TempPathFactory) -> LoadedIndex:
-    """200 pages about the same thing, told apart by metadata alone."""
+    """200 pages on one subject that differ in metadata."""
     from contextsvc.indexing.build import build_index
     from tests.world import fake_parts
 
     root = tmp_path_factory.mktemp("many")
     pages = [
         Document(
-            f"page-{n}", f"Snapshot {n} of the cluster. Kept {n} days.", f"Page {n}", f"{n}.txt",
+            f"page-{n}",
+            f"Snapshot {n} of the cluster. Kept {n} days.",
+            title=f"Page {n}",
+            source=f"{n}.txt",
             metadata={"number": n, "lang": "de" if n % 5 == 0 else "en", "tags": [f"t{n % 7}"]},
         )
         for n in range(NUM_PAGES)
-    ]  # fmt: skip
+    ]
     build_index(root, "pages", pages, fake_parts())
     return Library(root, FakeEmbedder().fingerprint, open_search).get("pages")
 
@@ -87,7 +96,7 @@ specs = st.recursive(
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(specs)
-def test_the_candidates_are_those_of_brute_force(many: LoadedIndex, spec: dict[str, object]) -> None:
+def test_filtered_candidates_equal_those_of_brute_force(many: LoadedIndex, spec: dict[str, object]) -> None:
     allowed = {str(fields["doc_id"]) for fields in many.corpus.document_fields() if holds(spec, fields)}
     assert seen(many, spec) == allowed
 
@@ -99,14 +108,14 @@ def test_a_malformed_filter_is_refused(many: LoadedIndex) -> None:
 
 @dataclass(frozen=True)
 class NearSighted:
-    """An index that misses its best chunk, unless it is told to look at everything."""
+    """An approximate index that misses its best chunk."""
 
     whole: VectorIndex
 
     def search(
         self, queries: Float32Array, k: int, allowed: BoolArray | None = None, exact: bool = False
     ) -> list[Ranking]:
-        """All but the first, unless exact."""
+        """All chunks but the best one, unless `exact`."""
         found = self.whole.search(queries, k, allowed)
         return found if exact else [Ranking(ranking.ids[1:], ranking.scores[1:]) for ranking in found]
 
@@ -122,36 +131,17 @@ def test_exact_reaches_the_vector_search(many: LoadedIndex) -> None:
     assert best not in [p.candidate.chunk.doc_id for p in missed.chunks]
 
 
-def test_the_manifest_says_how_vectors_are_searched(build: Build, tmp_path: Path) -> None:
+def test_the_manifest_states_how_vectors_are_searched(build: Build, tmp_path: Path) -> None:
     build()
     folder, manifest = open_manifest(tmp_path, "pages")
     assert manifest.settings["vector_index"] == "exact"
     assert not (folder / "vectors.faiss").exists()
 
 
-def test_a_larger_index_says_its_recall(many: LoadedIndex, tmp_path: Path) -> None:
+def test_an_approximate_index_states_its_recall(many: LoadedIndex, tmp_path: Path) -> None:
     said = write_search(tmp_path, many.corpus, settings=Settings(exact_up_to=NUM_PAGES - 1))
     assert str(said["vector_index"]).startswith("IVF28,SQ8 at effort ")
     assert said["recall_at_10"] == 1.0
     vectors, _ = open_search("pages", tmp_path, many.corpus)
     query = held_out_sentences(many.corpus, 1)
     assert vectors.search(query, 5)[0].ids.tolist() == many.vectors.search(query, 5)[0].ids.tolist()
-
-
-def test_held_out_sentences_are_no_chunks(many: LoadedIndex) -> None:
-    held_out = held_out_sentences(many.corpus, 50)
-    assert held_out.shape == (50, 256)
-    assert held_out.dtype == np.float32
-    chunks = {row.tobytes() for row in many.corpus.chunk_vectors.astype(np.float32)}
-    assert not chunks & {row.tobytes() for row in held_out}
-
-
-def test_of_copies_one_is_held_out(index: LoadedIndex) -> None:
-    # Eight chunks of two sentences, and "copy" has those of "backup".
-    assert held_out_sentences(index.corpus).shape == (7, 256)
-
-
-def test_without_chunks_of_two_sentences_there_is_nothing_to_hold_out(build: Build, tmp_path: Path) -> None:
-    build([Document("one", "Take a snapshot of the cluster.")])
-    index = Library(tmp_path, FakeEmbedder().fingerprint, open_search).get("pages")
-    assert held_out_sentences(index.corpus).shape == (0, 256)

@@ -1,4 +1,4 @@
-"""Trimming: what stays, what goes, and spans that say so."""
+"""Trimming: kept sentences, left-out ones, and the spans of the result."""
 
 from itertools import pairwise
 
@@ -8,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contextsvc.errors import ShapeError
-from contextsvc.packing.trimming import SHARES, Scored, term_shares, trim, trim_to_fit, with_terms
+from contextsvc.packing.trimming import (
+    SHARES,
+    ScoredSentences,
+    add_term_scores,
+    term_shares,
+    trim,
+    trim_to_fit,
+)
 from contextsvc.records.documents import Chunk
 from contextsvc.records.packs import Candidate
 from contextsvc.records.rendering import render_units
@@ -19,18 +26,25 @@ COUNT = FakeTokenCounter().count
 LEAD = "Something stands before the chunk. "
 
 
-def scored(sentences: list[str], scores: list[float], between: str = " ", rank: int = 1) -> Scored:
+def scored(sentences: list[str], scores: list[float], between: str = " ", rank: int = 1) -> ScoredSentences:
     """A chunk of these sentences, behind `LEAD` in its document."""
     spans, at = [], len(LEAD)
     for sentence in sentences:
         spans.append((at, at + len(sentence)))
         at += len(sentence) + len(between)
     text = between.join(sentences)
-    chunk = Chunk("d", len(LEAD), len(LEAD) + len(text), text, COUNT([text])[0], "Manual")
-    return Scored(Candidate(rank, chunk, 1 / rank, rank), spans, np.array(scores))
+    chunk = Chunk(
+        doc_id="d",
+        start=len(LEAD),
+        end=len(LEAD) + len(text),
+        text=text,
+        num_tokens=COUNT([text])[0],
+        title="Manual",
+    )
+    return ScoredSentences(Candidate(rank, chunk, 1 / rank, rank), spans, np.array(scores))
 
 
-def texts(found: list[Scored], share: float) -> list[str]:
+def texts(found: list[ScoredSentences], share: float) -> list[str]:
     return [candidate.chunk.text for candidate in trim(found, share, COUNT)]
 
 
@@ -42,7 +56,7 @@ FOUR = [
 ]
 
 
-def test_whole_sentences_stay_and_a_mark_says_that_some_went() -> None:
+def test_a_mark_stands_for_sentences_that_were_left_out() -> None:
     found = scored(FOUR, [0.8, 0.1, 0.2, 0.7])
     (candidate,) = trim([found], 0.5, COUNT)
     chunk, whole = candidate.chunk, found.candidate.chunk
@@ -61,13 +75,13 @@ def test_no_mark_stands_at_the_edges() -> None:
     assert candidate.chunk.whole == (35, 127)
 
 
-def test_the_best_sentence_of_all_candidates_sets_the_bar_and_each_chunk_keeps_its_own() -> None:
+def test_the_threshold_is_a_share_of_the_best_sentence_and_each_chunk_keeps_its_best() -> None:
     found = [scored(FOUR[:2], [0.8, 0.3]), scored(FOUR[2:], [0.3, 0.2], rank=2)]
     assert texts(found, 0.5) == ["Take a snapshot every night.", "Pears ripen later."]
     assert texts(found, 0.25) == [" ".join(FOUR[:2]), " ".join(FOUR[2:])]
 
 
-def test_what_is_whole_is_the_chunk_it_was() -> None:
+def test_a_chunk_that_keeps_everything_is_the_same_object() -> None:
     found = scored(FOUR, [0.0, 0.8, 0.7, 0.1])
     assert trim([found], 0.0, COUNT)[0] is found.candidate
     even = scored(FOUR, [0.5] * 4)
@@ -75,18 +89,19 @@ def test_what_is_whole_is_the_chunk_it_was() -> None:
     assert trim([], 0.5, COUNT) == []
 
 
-def test_where_nothing_is_like_the_query_nothing_goes() -> None:
+def test_nothing_is_trimmed_if_no_sentence_is_similar_to_the_query() -> None:
     found = scored(FOUR, [0.0] * 4)
     assert trim([found], 0.9, COUNT)[0] is found.candidate
 
 
 @pytest.mark.parametrize("between", ["Yes.", "No", "…"])
-def test_what_costs_less_than_the_mark_stays(between: str) -> None:
+def test_a_gap_with_no_more_tokens_than_the_mark_stays(between: str) -> None:
     # The mark is one token as these are counted.
     found = scored([FOUR[0], between, FOUR[3]], [0.8, 0.1, 0.8])
     kept = COUNT([between])[0] <= COUNT([OMISSION])[0]
-    assert texts([found], 0.5) == [" ".join([FOUR[0], between, FOUR[3]]) if kept
-                                   else FOUR[0] + OMISSION + FOUR[3]]  # fmt: skip
+    assert texts([found], 0.5) == [
+        " ".join([FOUR[0], between, FOUR[3]]) if kept else FOUR[0] + OMISSION + FOUR[3]
+    ]
     assert kept == (between != "Yes.")
 
 
@@ -96,7 +111,7 @@ def test_a_heading_stays_with_what_stands_below_it(heading: str) -> None:
     assert texts([below], 0.5) == [f"{heading}\n\n{FOUR[0]}"]
 
 
-def test_a_sentence_keeps_the_heading_that_it_stands_under_in_the_chunk() -> None:
+def test_a_kept_sentence_keeps_the_last_heading_above_it() -> None:
     chunk = ["# Fruit", FOUR[1], "## Backup", FOUR[2], FOUR[0]]
     assert texts([scored(chunk, [0.0, 0.1, 0.0, 0.1, 0.8], "\n")], 0.5) == [f"## Backup\n…\n{FOUR[0]}"]
     # A heading that begins the chunk is in the label of the chunk, which is rendered above it.
@@ -108,17 +123,17 @@ def test_headings_that_follow_each_other_stay_together() -> None:
     assert texts([scored(chunk, [0.0, 0.0, 0.8, 0.1], "\n")], 0.5) == ["\n".join(chunk[:3])]
 
 
-def test_a_line_that_announces_stays_with_what_it_announces() -> None:
+def test_a_line_that_ends_in_a_colon_stays_with_the_next() -> None:
     chunk = [FOUR[1], "For example:", "- take a snapshot", "- pick pears"]
     assert texts([scored(chunk, [0.1, 0.1, 0.8, 0.1], "\n")], 0.5) == ["For example:\n- take a snapshot"]
 
 
 @pytest.mark.parametrize("text", ["# one\n# two", "#tag", "a | b\n--- | ---", "---\n---", "plain words here"])
-def test_what_is_no_heading_goes(text: str) -> None:
+def test_text_that_is_not_a_heading_is_left_out(text: str) -> None:
     assert texts([scored([FOUR[1], text, FOUR[0]], [0.1, 0.0, 0.8], "\n")], 0.5) == [FOUR[0]]
 
 
-def test_a_fence_goes_or_stays_whole() -> None:
+def test_a_code_fence_stays_or_goes_whole() -> None:
     fence = "```\nsnapshot --all\n\nsnapshot --one\n```"
     assert texts([scored([FOUR[1], fence, FOUR[2]], [0.1, 0.8, 0.1], "\n\n")], 0.5) == [fence]
     assert texts([scored([FOUR[0], fence, FOUR[3]], [0.8, 0.1, 0.8], "\n\n")], 0.5) == [
@@ -130,7 +145,7 @@ def test_scores_must_match() -> None:
     with pytest.raises(ShapeError, match="2 sentences with scores of shape"):
         scored(FOUR[:2], [0.5])
     with pytest.raises(ShapeError, match="0 sentences"):
-        Scored(scored(FOUR[:1], [0.5]).candidate, [], np.zeros(0))
+        ScoredSentences(scored(FOUR[:1], [0.5]).candidate, [], np.zeros(0))
 
 
 def test_words_that_few_sentences_hold_weigh_most() -> None:
@@ -143,14 +158,14 @@ def test_words_that_few_sentences_hold_weigh_most() -> None:
     assert term_shares("?!", ["the end"]).tolist() == [0]
 
 
-def test_terms_are_three_tenths_of_a_sentences_score() -> None:
+def test_terms_weigh_three_tenths_of_a_sentences_score() -> None:
     found = [scored(FOUR[:2], [0.8, 0.4]), scored(FOUR[2:], [0.2, 0.1])]
-    first, second = with_terms("apples, pears", found)
+    first, second = add_term_scores("apples, pears", found)
     # Both words are in one sentence of four, so half of the query is in each of these.
     np.testing.assert_allclose(first.scores, [0.56, 0.28 + 0.15])
     np.testing.assert_allclose(second.scores, [0.14 + 0.15, 0.07])
     assert first.candidate is found[0].candidate
-    assert with_terms("apples", []) == []
+    assert add_term_scores("apples", []) == []
 
 
 PAIR = [scored(FOUR[:2], [0.8, 0.5], rank=1), scored(FOUR[2:], [0.6, 0.3], rank=2)]
@@ -161,7 +176,7 @@ def fitted(budget: int, wanted: int = 2) -> list[str]:
     return [c.chunk.text for c in trim_to_fit(PAIR, BOTH[:wanted], budget, COUNT)]
 
 
-def test_only_as_much_goes_as_it_takes_to_fit() -> None:
+def test_trimming_leaves_out_as_little_as_fits() -> None:
     # "[1] Manual" and 11 tokens, "[2] Manual" and 8: 27 in all. By its characters, of 115, the last sentence
     # (20) takes 4.7 and "Apples" (23) 5.4.
     whole = [" ".join(FOUR[:2]), " ".join(FOUR[2:])]
@@ -172,7 +187,7 @@ def test_only_as_much_goes_as_it_takes_to_fit() -> None:
     assert fitted(11) == [FOUR[0], FOUR[2]]
 
 
-def test_room_is_made_for_what_is_wanted_alone() -> None:
+def test_only_the_preferred_candidates_must_fit() -> None:
     # The first page by itself takes 15.
     assert fitted(15, wanted=1) == [" ".join(FOUR[:2]), " ".join(FOUR[2:])]
     assert fitted(14, wanted=1) == [FOUR[0], FOUR[2]]
@@ -180,7 +195,7 @@ def test_room_is_made_for_what_is_wanted_alone() -> None:
     assert trim_to_fit([], [], 9, COUNT) == []
 
 
-def test_the_hardest_share_leaves_what_is_nearly_as_good_as_the_best() -> None:
+def test_the_largest_share_keeps_sentences_nearly_as_good_as_the_best() -> None:
     close = [scored(FOUR, [0.8, 0.77, 0.75, 0.1])]
     assert SHARES[-1] == 0.95
     (candidate,) = trim_to_fit(close, [close[0].candidate], 1, COUNT)
@@ -193,7 +208,7 @@ sentences = st.sampled_from(
 chunks = st.lists(st.tuples(sentences, st.integers(0, 4)), min_size=1, max_size=8)
 
 
-def _kept(found: Scored, chunk: Chunk) -> set[int]:
+def _kept(found: ScoredSentences, chunk: Chunk) -> set[int]:
     return {
         n for n, (start, end) in enumerate(found.spans) if any(a <= start < end <= b for a, b in chunk.spans)
     }
@@ -205,8 +220,10 @@ def _kept(found: Scored, chunk: Chunk) -> set[int]:
 def test_spans_reproduce_the_text_and_a_larger_share_keeps_no_more(
     made: list[list[tuple[str, int]]], one: int, other: int, between: str
 ) -> None:
-    found = [scored([s for s, _ in chunk], [n / 4 for _, n in chunk], between, rank)
-             for rank, chunk in enumerate(made, start=1)]  # fmt: skip
+    found = [
+        scored([s for s, _ in chunk], [n / 4 for _, n in chunk], between, rank)
+        for rank, chunk in enumerate(made, start=1)
+    ]
     low, high = (trim(found, share / 10, COUNT) for share in sorted((one, other)))
     assert [c.rank for c in low] == [c.rank for c in high] == list(range(1, len(made) + 1))
     for before, wide, narrow in zip(found, low, high, strict=True):
@@ -227,8 +244,10 @@ def test_spans_reproduce_the_text_and_a_larger_share_keeps_no_more(
 def test_a_budget_is_refused_only_if_no_trimming_would_do(
     made: list[list[tuple[str, int]]], budget: int, wanted: int
 ) -> None:
-    found = [scored([s for s, _ in chunk], [n / 4 for _, n in chunk], "\n", rank)
-             for rank, chunk in enumerate(made, start=1)]  # fmt: skip
+    found = [
+        scored([s for s, _ in chunk], [n / 4 for _, n in chunk], "\n", rank)
+        for rank, chunk in enumerate(made, start=1)
+    ]
     candidates = trim_to_fit(found, [one.candidate for one in found[:wanted]], budget, COUNT)
     sizes, smallest = (
         [COUNT(render_units([c.chunk]))[0] for c in trimmed]

@@ -1,4 +1,4 @@
-"""Records survive the cache; views are what the API promises."""
+"""JSON of records loses nothing; views of packs show what the API documents."""
 
 from dataclasses import replace
 
@@ -13,7 +13,14 @@ from contextsvc.service.views import no_utilization, pack_view, utilization_view
 from contextsvc.storage.library import LoadedIndex
 from tests.world import BACKUP_ONLY, fake_assembler, fake_measurer
 
-ASK = PackRequest("pages", "snapshot of the cluster", 200, 2, "fake", "relevance")
+ASK = PackRequest(
+    index="pages",
+    query="snapshot of the cluster",
+    budget_tokens=200,
+    max_chunks=2,
+    tokenizer="fake",
+    ordering="relevance",
+)
 
 
 @pytest.fixture
@@ -31,12 +38,12 @@ def test_a_pack_and_its_utilization_survive(measured: tuple[ContextPack, Utiliza
 
 
 @pytest.mark.parametrize("data", [b"", b"[]", b"{}", b"null", b"\xff", b'{"query": 1}'])
-def test_what_is_no_record_is_refused(data: bytes) -> None:
+def test_bytes_that_are_not_a_record_are_refused(data: bytes) -> None:
     with pytest.raises(ShapeError, match="expected a stored ContextPack"):
         decode(ContextPack, data)
 
 
-def test_a_pack_that_breaks_its_promise_is_not_made(measured: tuple[ContextPack, Utilization]) -> None:
+def test_a_pack_that_breaks_its_contract_is_refused(measured: tuple[ContextPack, Utilization]) -> None:
     with pytest.raises(ShapeError, match="in a budget of 3"):
         replace(measured[0], budget_tokens=3)
     with pytest.raises(ShapeError, match="do not add up"):

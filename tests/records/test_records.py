@@ -1,4 +1,4 @@
-"""Records keep their promises at birth."""
+"""Records that break their contract are refused."""
 
 from dataclasses import replace
 
@@ -11,7 +11,7 @@ from contextsvc.records.documents import Chunk, Document
 from contextsvc.records.fingerprints import digest
 from contextsvc.records.packs import Candidate, Drop
 
-DOCUMENT = Document("d", "héllo wörld", "T", "s")
+DOCUMENT = Document("d", "héllo wörld", title="T", source="s")
 
 
 def test_a_chunk_is_cut_by_characters() -> None:
@@ -25,9 +25,9 @@ def test_a_span_outside_its_text_is_refused(start: int, end: int) -> None:
         Chunk.cut(DOCUMENT, start, end, 1)
 
 
-def test_a_text_that_is_not_the_spans_length_is_refused() -> None:
+def test_a_text_of_another_length_than_its_span_is_refused() -> None:
     with pytest.raises(SpanError):
-        Chunk("d", 0, 3, "four", 1)
+        Chunk(doc_id="d", start=0, end=3, text="four", num_tokens=1)
 
 
 def test_a_trimmed_chunk_has_spans_the_id_of_the_whole_and_offsets() -> None:
@@ -57,15 +57,17 @@ def test_a_trimmed_chunk_has_spans_the_id_of_the_whole_and_offsets() -> None:
         {"whole": (1, 10)},
     ],
 )
-def test_a_text_that_its_spans_do_not_explain_is_refused(changed: dict[str, object]) -> None:
-    left = Chunk("d", 1, 11, "él\n…\nld", 2, spans=((1, 3), (9, 11)), whole=(0, 11))
+def test_a_text_that_does_not_match_its_spans_is_refused(changed: dict[str, object]) -> None:
+    left = Chunk(
+        doc_id="d", start=1, end=11, text="él\n…\nld", num_tokens=2, spans=((1, 3), (9, 11)), whole=(0, 11)
+    )
     with pytest.raises(SpanError):
         replace(left, **changed)  # type: ignore[arg-type]
 
 
 def test_an_id_is_derived() -> None:
     one, same = (Chunk.cut(DOCUMENT, 0, 5, 1) for _ in range(2))
-    other = Chunk.cut(Document("d", "héllo there", "T", "s"), 0, 5, 1)
+    other = Chunk.cut(Document("d", "héllo there", title="T", source="s"), 0, 5, 1)
     assert one.chunk_id == same.chunk_id != other.chunk_id
 
 
@@ -75,11 +77,11 @@ def test_digests_of_different_lists_differ(one: list[str], other: list[str]) -> 
 
 
 def test_a_content_hash_sees_every_field() -> None:
-    base = Document("d", "text", "title", "source", "plain", {"a": 1})
+    base = Document("d", "text", title="title", source="source", format="plain", metadata={"a": 1})
     others = [
-        Document("e", "text", "title", "source", "plain", {"a": 1}),
-        Document("d", "text!", "title", "source", "plain", {"a": 1}),
-        Document("d", "text", "title", "source", "markdown", {"a": 1}),
-        Document("d", "text", "title", "source", "plain", {"a": 2}),
+        Document("e", "text", title="title", source="source", format="plain", metadata={"a": 1}),
+        Document("d", "text!", title="title", source="source", format="plain", metadata={"a": 1}),
+        Document("d", "text", title="title", source="source", format="markdown", metadata={"a": 1}),
+        Document("d", "text", title="title", source="source", format="plain", metadata={"a": 2}),
     ]
     assert len({document.content_hash for document in (base, *others)}) == 5

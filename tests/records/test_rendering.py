@@ -4,11 +4,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contextsvc.records.documents import Chunk
-from contextsvc.records.rendering import SEPARATOR, label, read_unit, render_units, unit_tokens
+from contextsvc.records.rendering import SEPARATOR, label, reader_unit, render_units, unit_tokens
 
 
 def chunk(text: str, title: str = "", section: tuple[str, ...] = ()) -> Chunk:
-    return Chunk("d", 0, len(text), text, 1, title, section=section)
+    return Chunk(doc_id="d", start=0, end=len(text), text=text, num_tokens=1, title=title, section=section)
 
 
 def test_a_pack_is_numbered_sources() -> None:
@@ -16,25 +16,25 @@ def test_a_pack_is_numbered_sources() -> None:
     assert units == ["[1] Guide > Setup\nFirst.\n\n", "[2]\nSecond."]
 
 
-def test_a_label_leaves_out_what_the_text_says() -> None:
+def test_a_label_leaves_out_headings_that_the_first_line_holds() -> None:
     assert label(chunk("# Setup\nGo.", "Guide", ("Setup",))) == "Guide"
     assert label(chunk("Guide\nGo.", "Guide")) == "Guide"
 
 
 def test_a_unit_is_read_without_its_number() -> None:
     made = chunk("First.", "Guide", ("Guide", "Setup"))
-    assert read_unit(made) == "Guide > Setup\nFirst.\n\n"
-    assert render_units([made]) == ["[1] " + read_unit(made).rstrip()]
+    assert reader_unit(made) == "Guide > Setup\nFirst.\n\n"
+    assert render_units([made]) == ["[1] " + reader_unit(made).rstrip()]
 
 
 def test_a_unit_without_a_label_is_its_text() -> None:
-    assert read_unit(chunk("Second.")) == "Second.\n\n"
-    assert read_unit(chunk("  Third.\n", "Guide")) == "Guide\n  Third.\n\n"
+    assert reader_unit(chunk("Second.")) == "Second.\n\n"
+    assert reader_unit(chunk("  Third.\n", "Guide")) == "Guide\n  Third.\n\n"
 
 
 @given(st.text(min_size=1, max_size=20), st.text(max_size=5), st.lists(st.text(max_size=5), max_size=2))
 def test_a_unit_holds_its_text_and_ends_in_one_blank_line(text: str, title: str, section: list[str]) -> None:
-    unit = read_unit(chunk(text, title, tuple(section)))
+    unit = reader_unit(chunk(text, title, tuple(section)))
     assert unit.endswith(text.strip() + SEPARATOR)
     assert unit == unit.strip() + SEPARATOR
 

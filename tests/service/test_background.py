@@ -114,7 +114,10 @@ def test_a_fault_is_tried_again_twice(
     assert start(work).drain(LONG)
     assert work.calls == [*"aaa", *"bbb", "c"]
     assert queue.state("a") is None
-    assert queue.state("b") == ("failed", "it failed 3 times, the last time: off")
+    assert queue.state("b") == (
+        "failed",
+        f"it failed 3 times, the last time: {ReaderFault('off').public_text}",
+    )
     events = [(line["event"], line["job"], line["error"]) for line in lines(caplog)]
     assert events == [
         ("job_tried", "a", "gone"), ("job_tried", "a", "gone"),

@@ -8,14 +8,16 @@ import numpy as np
 import pytest
 
 from contextsvc.adapters.readers.lasso import lasso_contributions
-from contextsvc.errors import UnknownPack
+from contextsvc.errors import Fault, UnknownPack
 from contextsvc.measuring.calibration import store_calibration
 from contextsvc.measuring.measurer import Measurer
 from contextsvc.measuring.records import Target
-from contextsvc.ports import Limits
+from contextsvc.ports import NO_LIMITS, Limits, Prompt, Scores
+from contextsvc.records.arrays import BoolArray
 from contextsvc.records.documents import Document
 from contextsvc.records.requests import PackRequest
 from contextsvc.service.caching import CachedAssembler, CachedEmbedder, CachedMeasurer, cache_key
+from contextsvc.service.slots import GaveWay
 from contextsvc.storage.library import Library, LoadedIndex
 from contextsvc.wiring import open_search
 from tests.conftest import Build
@@ -24,7 +26,14 @@ from tests.fakes.embedder import FakeEmbedder
 from tests.fakes.reader import FakeReader
 from tests.world import BACKUP_ONLY, calibrations, documents, fake_assembler, fake_measurer
 
-ASK = PackRequest("pages", "snapshot of the cluster", 200, 2, "fake", "relevance")
+ASK = PackRequest(
+    index="pages",
+    query="snapshot of the cluster",
+    budget_tokens=200,
+    max_chunks=2,
+    tokenizer="fake",
+    ordering="relevance",
+)
 
 
 def test_keys_do_not_collide() -> None:
@@ -144,6 +153,7 @@ def test_another_measurer_never_uses_the_measurement(
     pack = fake_assembler().assemble(index, ASK)
     CachedMeasurer(fake_measurer, cache).measure(index, pack, BACKUP_ONLY)
     changed = CachedMeasurer(other, cache)
+    assert changed.measurer
     assert changed.known(index, pack, BACKUP_ONLY) is None
     assert changed.measure(index, pack, BACKUP_ONLY)[1] == "miss"
 
@@ -200,3 +210,76 @@ def test_a_damaged_measurement_is_made_again(index: LoadedIndex) -> None:
         cache.put(key, b'{"score": 0.9}')
     again, state = cached.measure(index, pack, BACKUP_ONLY)
     assert (state, again.score) == ("miss", first.score)
+
+
+class Meanwhile(FakeReader):
+    """A reader that does something else while it scores for the first time."""
+
+    def __init__(self, event: Callable[[], object]) -> None:
+        super().__init__()
+        self._event: Callable[[], object] | None = event
+
+    def score(self, prompt: Prompt, masks: BoolArray, target: str, limits: Limits = NO_LIMITS) -> Scores:
+        """As the fake, after the event."""
+        if self._event is not None:
+            self._event()
+            self._event = None
+        return super().score(prompt, masks, target, limits)
+
+
+def test_a_calibration_stored_during_a_measurement_belongs_to_the_next(index: LoadedIndex) -> None:
+    def calibrate() -> None:
+        store_calibration(index.folder, index.generation, calibrations(fake_measurer(), [0.3] * 20)[0])
+
+    measurer = fake_measurer(Meanwhile(calibrate))
+    cached = CachedMeasurer(lambda: measurer, MemoryCache())
+    pack = fake_assembler().assemble(index, ASK)
+    first, _ = cached.measure(index, pack, BACKUP_ONLY)
+    assert first.threshold.eps == 0.1
+    assert cached.known(index, pack, BACKUP_ONLY) is None
+    second, state = cached.measure(index, pack, BACKUP_ONLY)
+    assert (state, second.threshold.eps) == ("miss", 0.3)
+
+
+def test_a_measurement_that_gives_way_leaves_nothing(index: LoadedIndex) -> None:
+    cache = MemoryCache()
+    cached = CachedMeasurer(fake_measurer, cache)
+    pack = fake_assembler().assemble(index, ASK)
+    with pytest.raises(GaveWay):
+        cached.measure(index, pack, BACKUP_ONLY, stop=lambda: True)
+    assert (cached.last(pack.pack_id), cache._values) == (None, {})
+    assert cached.measure(index, pack, BACKUP_ONLY, stop=lambda: False)[1] == "miss"
+
+
+def test_a_dropped_pack_takes_its_measurements_along(index: LoadedIndex) -> None:
+    cache = MemoryCache()
+    packs, measurements = CachedAssembler(fake_assembler(), cache), CachedMeasurer(fake_measurer, cache)
+    (one, _), (other, _) = (packs.assemble(index, replace(ASK, budget_tokens=n)) for n in (200, 100))
+    for pack in (one, other):
+        for target in (BACKUP_ONLY, None):
+            measurements.measure(index, pack, target)
+    packs.drop(one.pack_id)
+    with pytest.raises(UnknownPack):
+        packs.pack(one.pack_id)
+    assert measurements.last(one.pack_id) is None
+    assert measurements.known(index, one, BACKUP_ONLY) is measurements.known(index, one, None) is None
+    assert set(cache._tags.values()) == {other.pack_id}
+    assert packs.assemble(index, ASK)[1] == "miss"
+    assert packs.pack(other.pack_id) == other
+    assert measurements.known(index, other, None) == measurements.last(other.pack_id)
+
+
+class Stuck(MemoryCache):
+    """A cache that drops nothing."""
+
+    def drop(self, tag: str) -> bool:
+        """Never."""
+        del tag
+        return False
+
+
+def test_a_pack_that_may_still_be_there_is_not_said_to_be_gone(index: LoadedIndex) -> None:
+    cached = CachedAssembler(fake_assembler(), Stuck())
+    pack, _ = cached.assemble(index, ASK)
+    with pytest.raises(Fault, match="could not be removed"):
+        cached.drop(pack.pack_id)

@@ -1,7 +1,6 @@
 """Measuring in the background, from the request to the score at the pack's address."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +8,21 @@ import pytest
 
 from contextsvc.errors import UserError
 from contextsvc.records.documents import Document
-from contextsvc.service.engine import Ask, Engine
+from contextsvc.service.engine import Engine
 from tests.conftest import Build
 from tests.fakes.cache import MemoryCache
 from tests.fakes.job_queue import MemoryJobQueue
 from tests.world import LONG, QUERY, documents, fake_engine
 
 Make = Callable[..., Engine]
-LATER = Ask("pages", QUERY, 200, 2, measure="background", response="every night")
+
+
+def ask(query: str = QUERY, **more: object) -> dict[str, Any]:
+    """A request for a pack of at most 2 chunks."""
+    return {"index": "pages", "query": query, "budget_tokens": 200, "max_chunks": 2, **more}
+
+
+LATER = ask(measure="background", response="every night")
 QUERIES = [f"{word} of the cluster" for word in ("snapshot", "keys", "token", "file", "restore", "night")]
 
 
@@ -54,12 +60,12 @@ def test_off_by_default_it_says_how_to_turn_it_on(build: Build, tmp_path: Path) 
     engine = fake_engine(tmp_path, MemoryCache())
     assert engine.background is None
     with pytest.raises(UserError, match="is off; set CONTEXTSVC_BACKGROUND_JOBS, or ask for measure: true"):
-        engine.context(LATER)
+        engine.context(**LATER)
 
 
 def test_the_score_is_at_the_packs_address_when_it_is_done(make: Make) -> None:
     engine = make()
-    view = engine.context(LATER)
+    view = engine.context(**LATER)
     pack_id = view["pack_id"]
     assert view["utilization"] == {
         "scope": "pack",
@@ -77,7 +83,7 @@ def test_the_score_is_at_the_packs_address_when_it_is_done(make: Make) -> None:
 
 def test_it_is_the_measurement_that_a_caller_gets_who_waits(make: Make) -> None:
     engine = make()
-    pack_id = engine.context(LATER)["pack_id"]
+    pack_id = engine.context(**LATER)["pack_id"]
     work_off(engine)
     asked = engine.utilization(pack_id, "every night")
     assert asked.pop("cache") == {"utilization": "hit"}
@@ -86,8 +92,8 @@ def test_it_is_the_measurement_that_a_caller_gets_who_waits(make: Make) -> None:
 
 def test_the_same_pack_waits_once_with_its_first_response(make: Make) -> None:
     engine = make()
-    pack_id = engine.context(LATER)["pack_id"]
-    again = engine.context(replace(LATER, response="A snapshot"))
+    pack_id = engine.context(**LATER)["pack_id"]
+    again = engine.context(**{**LATER, "response": "A snapshot"})
     assert again["utilization"]["reason"].startswith("queued before, with the response it had then; GET ")
     assert num_waiting(engine) == 1
     work_off(engine)
@@ -96,9 +102,9 @@ def test_the_same_pack_waits_once_with_its_first_response(make: Make) -> None:
 
 def test_a_failed_one_is_queued_anew(make: Make) -> None:
     engine = make()
-    pack_id = engine.context(replace(LATER, response=" "))["pack_id"]
+    pack_id = engine.context(**{**LATER, "response": " "})["pack_id"]
     work_off(engine)
-    assert engine.context(LATER)["utilization"]["reason"].startswith("queued; GET ")
+    assert engine.context(**LATER)["utilization"]["reason"].startswith("queued; GET ")
     assert engine.background is not None
     assert engine.background.drain(LONG)
     assert engine.pack(pack_id)["utilization"]["score"] == 0.5
@@ -115,14 +121,14 @@ def test_a_job_of_another_version_fails_with_the_reason(make: Make) -> None:
 
 def test_without_a_response_the_readers_answer_is_measured(make: Make) -> None:
     engine = make()
-    pack_id = engine.context(Ask("pages", QUERY, 200, 2, measure="background"))["pack_id"]
+    pack_id = engine.context(**ask(QUERY, measure="background"))["pack_id"]
     work_off(engine)
     assert engine.pack(pack_id)["utilization"]["target_kind"] == "answer"
 
 
 def test_a_full_queue_says_so_and_the_pack_comes_all_the_same(make: Make) -> None:
     engine = make(background_jobs=1)
-    first, second = (engine.context(Ask("pages", q, 200, 2, measure="background")) for q in QUERIES[:2])
+    first, second = (engine.context(**ask(q, measure="background")) for q in QUERIES[:2])
     assert second["utilization"]["reason"].startswith("not queued: the queue is full")
     assert second["text"]
     reason = engine.pack(second["pack_id"])["utilization"]["reason"]
@@ -134,7 +140,7 @@ def test_a_full_queue_says_so_and_the_pack_comes_all_the_same(make: Make) -> Non
 @pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
 def test_a_share_of_packs_is_drawn_by_their_own_hash(make: Make, share: float) -> None:
     engine = make(measure_share=share)
-    ids = [engine.context(Ask("pages", query, 200, 2))["pack_id"] for query in QUERIES]
+    ids = [engine.context(**ask(query))["pack_id"] for query in QUERIES]
     assert len(set(ids)) == len(QUERIES)
     # the first eight hexadecimal digits, as a share of all that eight can say
     drawn = [int(pack_id[:8], 16) / 2**32 < share for pack_id in ids]
@@ -146,34 +152,34 @@ def test_a_share_of_packs_is_drawn_by_their_own_hash(make: Make, share: float) -
 
 def test_a_known_pack_is_not_drawn_again_and_who_asked_gets_the_indexs_score(make: Make) -> None:
     engine = make(measure_share=1.0)
-    plain = Ask("pages", QUERY, 200, 2, response="every night")
-    view = engine.context(plain)
+    plain = ask(QUERY, response="every night")
+    view = engine.context(**plain)
     assert view["utilization"]["scope"] == "index"
     work_off(engine)
     assert engine.pack(view["pack_id"])["utilization"]["score"] == 0.5
-    engine.context(plain)
+    engine.context(**plain)
     assert num_waiting(engine) == 0
 
 
 def test_an_empty_pack_is_not_drawn_and_a_full_queue_is_no_error(make: Make) -> None:
     engine = make(background_jobs=1, measure_share=1.0)
     nowhere = {"field": "doc_id", "eq": "nowhere"}
-    assert engine.context(Ask("pages", QUERY, 200, 2, filters=nowhere))["chunks"] == []
+    assert engine.context(**ask(QUERY, filters=nowhere))["chunks"] == []
     assert num_waiting(engine) == 0
     for query in QUERIES[:2]:
-        assert engine.context(Ask("pages", query, 200, 2))["utilization"]["scope"] == "index"
+        assert engine.context(**ask(query))["utilization"]["scope"] == "index"
     assert num_waiting(engine) == 1
 
 
 def test_measured_at_once_is_not_drawn(make: Make) -> None:
     engine = make(measure_share=1.0)
-    engine.context(Ask("pages", QUERY, 200, 2, measure=True, response="every night"))
+    engine.context(**ask(QUERY, measure=True, response="every night"))
     assert num_waiting(engine) == 0
 
 
 def test_a_pack_of_another_generation_fails_with_the_reason(make: Make, build: Build) -> None:
     engine = make()
-    view = engine.context(LATER)
+    view = engine.context(**LATER)
     build([*documents(), Document("new", "Tides follow the moon.")])
     work_off(engine)
     found = engine.pack(view["pack_id"])["utilization"]
@@ -184,8 +190,8 @@ def test_a_pack_of_another_generation_fails_with_the_reason(make: Make, build: B
 
 def test_a_response_that_cannot_be_measured_fails_alone(make: Make) -> None:
     engine = make()
-    bad = engine.context(Ask("pages", QUERIES[1], 200, 2, measure="background", response=" "))["pack_id"]
-    good = engine.context(LATER)["pack_id"]
+    bad = engine.context(**ask(QUERIES[1], measure="background", response=" "))["pack_id"]
+    good = engine.context(**LATER)["pack_id"]
     work_off(engine)
     assert "target is empty" in engine.pack(bad)["utilization"]["reason"]
     assert engine.pack(good)["utilization"]["score"] == 0.5
@@ -194,7 +200,7 @@ def test_a_response_that_cannot_be_measured_fails_alone(make: Make) -> None:
 @pytest.mark.parametrize("busy", ["packing", "measuring"])
 def test_whoever_waits_for_an_answer_goes_first(make: Make, busy: str) -> None:
     engine = make()
-    pack_id = engine.context(LATER)["pack_id"]
+    pack_id = engine.context(**LATER)["pack_id"]
     assert engine.background is not None
     slots: Any = getattr(engine, busy)
     with slots.take():
@@ -208,7 +214,7 @@ def test_whoever_waits_for_an_answer_goes_first(make: Make, busy: str) -> None:
 
 def test_a_measurement_asked_for_meanwhile_does_not_wait_for_those_that_are_queued(make: Make) -> None:
     engine = make()
-    queued = engine.context(LATER)["pack_id"]
-    now = engine.context(Ask("pages", QUERIES[1], 200, 2, measure=True, response="every night"))
+    queued = engine.context(**LATER)["pack_id"]
+    now = engine.context(**ask(QUERIES[1], measure=True, response="every night"))
     assert now["utilization"]["score"] is not None
     assert engine.pack(queued)["utilization"]["reason"] == "waiting in the background"

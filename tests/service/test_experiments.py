@@ -1,4 +1,4 @@
-"""Many queries through one engine, with numbers that can be worked out."""
+"""Experiments with many queries, with numbers that can be worked out."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +10,7 @@ from contextsvc.measuring.comparison import Configuration
 from contextsvc.measuring.records import Target
 from contextsvc.ports import Limits
 from contextsvc.records.json import Json
-from contextsvc.service.engine import Ask, Engine
+from contextsvc.service.engine import Engine
 from contextsvc.service.experiments import (
     Question,
     calibrate,
@@ -49,7 +49,7 @@ def plain(index: LoadedIndex, tmp_path: Path) -> Engine:
 
 
 class Told:
-    """What a run reported."""
+    """Records the rows that an experiment reports."""
 
     def __init__(self) -> None:
         self.rows: list[tuple[str, Json]] = []
@@ -70,13 +70,13 @@ def test_a_calibration_is_used_from_then_on(engine: Engine) -> None:
     assert stored.placebo_effects == (0.4,) * 20
     assert (stored.target_kind, stored.origin) == ("response", "index pages, packs of at most 2 chunks")
     index = engine.library.get("pages")
-    pack, _ = engine.assembler.assemble(index, engine.request(Ask("pages", QUERY, 200)))
+    pack, _ = engine.assembler.assemble(index, engine.request("pages", QUERY, 200))
     threshold = engine.measured(index, pack, Target("new token", "response"))[0].threshold
     assert (threshold.eps, threshold.calibrated, threshold.num_placebos) == (0.4, True, 20)
     assert not engine.measured(index, pack, None)[0].threshold.calibrated
 
 
-def test_each_kind_of_target_has_its_own(engine: Engine) -> None:
+def test_each_kind_of_target_is_calibrated(engine: Engine) -> None:
     questions = [IN_SECOND, Question(QUERY)] * 5
     assert [c.target_kind for c in calibrate(engine, "pages", questions)] == ["answer", "response"]
 
@@ -96,13 +96,13 @@ def test_fewer_than_20_are_refused_and_nothing_is_stored(engine: Engine, questio
     assert not (engine.library.root / "pages" / "calibrations").exists()
 
 
-def test_a_question_that_gives_no_pack_is_told(engine: Engine) -> None:
+def test_a_question_without_a_pack_is_reported(engine: Engine) -> None:
     told: list[Json] = []
     calibrate(engine, "pages", [Question(" "), *[IN_SECOND] * 5], told.append)
     assert told[0]["skipped"].startswith("the query is empty")
 
 
-def test_a_question_that_cannot_be_measured_is_told(engine: Engine) -> None:
+def test_a_question_that_cannot_be_measured_is_reported(engine: Engine) -> None:
     told: list[Json] = []
     calibrate(engine, "pages", [Question(QUERY, " "), *[IN_SECOND] * 5], told.append)
     assert "target is empty" in told[0]["skipped"]
@@ -116,7 +116,7 @@ def test_drawn_questions_ask_with_a_sentence_and_answer_with_the_next(index: Loa
     assert {tuple(drawn_questions(index.corpus, 3, seed)) for seed in range(5)} != {tuple(questions[:3])}
 
 
-def test_the_narrow_one_is_recommended_where_it_loses_nothing(plain: Engine) -> None:
+def test_the_narrow_configuration_is_recommended_if_it_loses_nothing(plain: Engine) -> None:
     # 59 queries without a loss: with 95 % confidence fewer than 5 % lose.
     found = compare_configurations(plain, "pages", [ASKED] * 59, [WIDE, NARROW])
     assert (found.widest, found.recommended) == ("wide", "narrow")
@@ -129,7 +129,7 @@ def test_the_narrow_one_is_recommended_where_it_loses_nothing(plain: Engine) -> 
     assert "50 % fewer than 'wide'" in found.reason
 
 
-def test_where_the_narrow_one_lacks_the_answer_it_loses(plain: Engine) -> None:
+def test_the_narrow_configuration_loses_if_it_lacks_the_answer(plain: Engine) -> None:
     # "new token" stands in the second chunk: -3 instead of -1. All of 59 lose.
     found = compare_configurations(plain, "pages", [IN_SECOND] * 59, [WIDE, NARROW])
     assert (found.recommended, found.reason[:42]) == (None, "every cheaper configuration loses quality,")
@@ -145,7 +145,7 @@ def test_one_query_is_not_enough_evidence(plain: Engine) -> None:
     assert found.result("narrow").against_widest.num_needed == 59
 
 
-def test_what_a_query_may_lose_is_the_threshold(index: LoadedIndex, tmp_path: Path) -> None:
+def test_the_margin_is_the_threshold(index: LoadedIndex, tmp_path: Path) -> None:
     # The second chunk adds 0.1: as much as the threshold, which is no loss. At 0.2 every query loses.
     for effect, num_losses in ((0.1, 0), (0.2, 2)):
         engine = fake_engine(tmp_path, measurer=fake_measurer(FakeReader({"Restore": effect})))
@@ -153,7 +153,7 @@ def test_what_a_query_may_lose_is_the_threshold(index: LoadedIndex, tmp_path: Pa
         assert found.result("narrow").against_widest.num_losses == num_losses
 
 
-def test_the_readers_own_answer_under_the_first_is_every_ones_target(plain: Engine) -> None:
+def test_the_readers_answer_under_the_first_configuration_is_the_target_of_all(plain: Engine) -> None:
     # In order of documents "apples" leads the wide pack; the best match, "restore", is the narrow one.
     first, told = replace(WIDE, ordering="document"), Told()
     asked = [Question("restore new token apples")]
@@ -177,7 +177,7 @@ def test_a_query_that_one_configuration_refuses_is_left_out_of_all(plain: Engine
     assert "10" in reason
 
 
-def test_queries_are_paired_also_where_some_are_skipped(plain: Engine) -> None:
+def test_queries_stay_paired_if_some_are_skipped(plain: Engine) -> None:
     told = Told()
     questions = [ASKED, Question(" "), Question(QUERY, " "), Question("bread crust", "turns brown")]
     found = compare_configurations(plain, "pages", questions, [WIDE, NARROW], told)
@@ -197,7 +197,7 @@ def test_a_partial_measurement_counts_with_its_quality_but_has_no_score(
     )
 
 
-def test_the_score_of_what_the_service_answers_with_is_stored(plain: Engine) -> None:
+def test_the_summary_of_the_services_configuration_is_stored(plain: Engine) -> None:
     index = plain.library.get("pages")
     compare_configurations(plain, "pages", [ASKED], [NARROW])
     assert index_utilization(index.name, index.folder, index.generation)["score"] is None
@@ -209,7 +209,7 @@ def test_the_score_of_what_the_service_answers_with_is_stored(plain: Engine) -> 
     assert (stored["num_placebos"], stored["placebo_rate"]) == (4, 0.0)
 
 
-def test_what_the_service_answers_with() -> None:
+def test_which_configuration_is_that_of_the_service() -> None:
     settings = Settings(max_chunks=2, ordering="edges")
     edges = replace(WIDE, ordering="edges")
     assert [serves(settings, c) for c in (edges, WIDE, replace(edges, max_chunks=3))] == [True, False, False]

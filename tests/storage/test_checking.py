@@ -63,19 +63,21 @@ def test_norms_that_do_not_follow_from_the_vectors_are_named(
     # They share no word, so they are orthogonal and the second norm is right.
     build([Document("a", "Apples ripen. Stars shine.")])
     assert check_index(tmp_path, "pages", open_search)[1] == [
-        "document 0: the norms of 1 sentences in context are not those of their vectors"
+        "document 0: the norms of 1 sentences in context do not fit their vectors"
     ]
 
 
 def test_a_title_that_names_the_vector_of_something_else_is_named(build: Build, tmp_path: Path) -> None:
-    build([Document("a", "Apples ripen. Stars shine.", "Orchards")])
+    build([Document("a", "Apples ripen. Stars shine.", title="Orchards")])
     assert check_index(tmp_path, "pages", open_search)[1] == []
     corpus = Library(tmp_path, FakeEmbedder().fingerprint, open_search).get("pages").corpus
     assert corpus.sentence_keys[corpus.document_table["title_row"][0]] == sentence_key("Orchards")
     table = corpus.document_table.copy()
     table["title_row"] = corpus.sentence_table["row"][0]
     corpus.document_table = table
-    assert broken_invariants(corpus) == ["the title of document 0 names vector 0, which is another's"]
+    assert broken_invariants(corpus) == [
+        "the title of document 0 names vector 0, which belongs to another text"
+    ]
 
 
 def test_probes_are_answered_as_recorded_or_named(index: LoadedIndex, tmp_path: Path) -> None:
@@ -90,8 +92,8 @@ def test_probes_are_answered_as_recorded_or_named(index: LoadedIndex, tmp_path: 
     recorded[4]["lexical"].reverse()
     (tmp_path / PROBES).write_text(json.dumps(recorded))
     assert changed_answers(tmp_path, *parts) == [
-        "dense search for the first sentence of chunk 1 answers not as recorded",
-        "lexical search for the first sentence of chunk 4 answers not as recorded",
+        "dense search for the first sentence of chunk 1 does not answer as recorded",
+        "lexical search for the first sentence of chunk 4 does not answer as recorded",
     ]
     (tmp_path / PROBES).write_text("[1]")
     assert "cannot be read" in changed_answers(tmp_path, *parts)[0]

@@ -1,4 +1,4 @@
-"""A full disk: a clean refusal, the former generation serves, and there is no harm once there is room."""
+"""A full disk: a clean refusal, the published generation serves, and there is no harm once there is room."""
 
 import json
 import shutil
@@ -30,7 +30,7 @@ def _holds(found: dict[str, object], reason: str) -> None:
     assert isinstance(told, list)
     assert all(reason in text for text in told), told
     assert "nothing was kept" in told[0]
-    assert "what was published still serves" in told[1]
+    assert "the published generation still serves" in told[1]
     assert (found["num_documents"], found["problems"]) == (20, [])
     assert "parts" not in found["left"]  # type: ignore[operator]
 

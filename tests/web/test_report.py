@@ -47,17 +47,31 @@ class Page(HTMLParser):
 
 def query(**changes: Any) -> Json:
     """A query whose pack has a live chunk of two sentences and one that was not measured."""
-    chunk = {"chunk_id": "a@10-25", "doc_id": "a", "title": "Title", "source": "a.md", "start": 10, "end": 25,
-             "spans": [[10, 25]], "text": "One & x. Two y."}  # fmt: skip
+    chunk = {
+        "chunk_id": "a@10-25",
+        "doc_id": "a",
+        "title": "Title",
+        "source": "a.md",
+        "start": 10,
+        "end": 25,
+        "spans": [[10, 25]],
+        "text": "One & x. Two y.",
+    }
     verdict = {"chunk_id": "a@10-25", "effect": 0.5, "verdict": "live", "num_tokens": 1030, "group": None}
     sentence = {"chunk_id": "a@10-25", "start": 10, "end": 18, "effect": 0.4, "verdict": "live"}
     other = {**sentence, "start": 19, "end": 25, "verdict": "dead"}
     found = {
-        "score": 0.25, "interval": [0.2, 0.3], "target": "forty-two", "target_kind": "response", "note": "",
-        "verdicts": [verdict, {**verdict, "verdict": "unmeasured", "effect": None, "num_tokens": 7,
-                               "group": 0}],
+        "score": 0.25,
+        "interval": [0.2, 0.3],
+        "target": "forty-two",
+        "target_kind": "response",
+        "note": "",
+        "verdicts": [
+            verdict,
+            {**verdict, "verdict": "unmeasured", "effect": None, "num_tokens": 7, "group": 0},
+        ],
         "sentences": [other, sentence],
-    }  # fmt: skip
+    }
     empty = {**chunk, "chunk_id": "b@0-15", "title": "", "doc_id": "b-doc"}
     return {
         "query": "what is it?",
@@ -74,8 +88,8 @@ def test_it_opens_with_the_number_and_the_recommendation() -> None:
     text = page(comparison(["wide", "half"])).text
     assert text.startswith("Context utilization of pages")
     assert (
-        "30 % [30, 30] of the sent tokens influenced the answer under half : mean over 60 queries with a "
-        "95 % bootstrap interval. Use half. 'half' sends 512 tokens a query, 50 % fewer than 'wide'"
+        "30 % [30, 30] of the tokens sent influenced the answer, with the configuration half (mean over 60 "
+        "queries, 95 % bootstrap interval). Use half. 'half' sends 512 tokens a query, 50 % fewer than 'wide'"
     ) in text
 
 
@@ -83,8 +97,9 @@ def test_the_table_has_a_row_a_configuration() -> None:
     text = page(comparison(["wide", "half"])).text
     assert (
         "1 wide widest at most 4 chunks, 400 tokens, relevance 1,024 [1,024, 1,024] 30 % [30, 30] −1.000 "
-        "[−1.000, −1.000] the yardstick 2 half recommended at most 4 chunks, 400 tokens, relevance 512 "
-        "[512, 512] 30 % [30, 30] −1.010 [−1.010, −1.010] not inferior loses 0 of 60, at most 4.9 %"
+        "[−1.000, −1.000] reference 2 half recommended at most 4 chunks, 400 tokens, relevance 512 "
+        "[512, 512] 30 % [30, 30] −1.010 [−1.010, −1.010] not inferior 0 of 60 queries lose; upper bound "
+        "4.9 %"
     ) in text
 
 
@@ -97,33 +112,41 @@ def test_how_it_was_measured_is_told() -> None:
     text = page(comparison(["wide", "half"])).text
     for told in (
         "generation g1 reader reader-1 method masked subsets",
-        "mean log-probability a token, in nats (closer to 0 is better)",
-        "threshold, answer as target 0.100 nats a token, 200 placebos: by hand (not calibrated on this "
+        "mean log-probability per token in nats (closer to 0 is better)",
+        "threshold with answer as target 0.100 nats per token, 200 placebos: by hand (not calibrated on this "
         "generation)",
-        "margin a query 0.2 losing queries tolerated 5 %",
+        "margin for a query 0.2 accepted share of losing queries 5 %",
     ):
         assert told in text
 
 
 def test_thresholds_of_many_packs_and_readers_without_log_probabilities() -> None:
-    used = UsedThreshold("response", 0.1, 0.35, 9, 180, "drawn in each pack", True)
+    used = UsedThreshold(
+        target_kind="response",
+        lowest_eps=0.1,
+        highest_eps=0.35,
+        num_thresholds=9,
+        num_placebos=180,
+        origin="drawn in each pack",
+        calibrated=True,
+    )
     text = page(replace(comparison(), outcome="likeness", thresholds=(used,))).text
     assert (
-        "threshold, response as target 0.100 to 0.350 of likeness, 180 placebos: drawn in each pack "
-        "(calibrated here)"
+        "threshold with response as target 0.100 to 0.350 of likeness, 180 placebos: drawn in each pack "
+        "(calibrated on this generation)"
     ) in text
-    assert "likeness of the reader's own answer, 0 to 1 (higher is better)" in text
+    assert "likeness of the reader's own answer to the target, 0 to 1 (higher is better)" in text
     assert "log-probability" not in text
 
 
 def test_without_a_recommendation_the_widest_is_kept_and_the_need_named() -> None:
     text = page(comparison(["wide", "half"], num_queries=20)).text
     assert (
-        "No recommendation: keep wide. Not enough evidence: 20 queries, 59 are needed if the losses of "
-        "'half' go on as seen (0 of 20)."
+        "No recommendation: keep wide. Not enough evidence: 20 queries, 59 are needed if 'half' keeps "
+        "losing quality at the same rate (0 of 20)."
     ) in text
-    assert "under wide : mean over 20 queries" in text
-    assert "not enough evidence: 59 queries needed loses 0 of 20, at most 13.9 %" in text
+    assert "with the configuration wide (mean over 20 queries" in text
+    assert "not enough evidence: 59 queries needed 0 of 20 queries lose; upper bound 13.9 %" in text
 
 
 def test_a_single_configuration_says_what_to_run() -> None:
@@ -132,31 +155,31 @@ def test_a_single_configuration_says_what_to_run() -> None:
         "No recommendation. Only one configuration was measured: there is nothing to compare it with." in text
     )
     assert "contextsvc measure --help" in text
-    assert "nothing to compare with" in text
-    assert "yardstick" not in text
+    assert "no other configuration" in text
+    assert "reference" not in text
 
 
 def test_partial_measurements_are_left_out_and_said() -> None:
     rows = observations([-1.0])
     partial = replace(observations([-1.0])[0], query="q1", utilization=utilization(score=None))
     text = page(compare("pages", "g1", {configuration("only"): [*rows, partial]}, 0.1)).text
-    assert "mean over 1 query with a 95 % bootstrap interval, 1 left out as measured in part." in text
+    assert "(mean over 1 query, 95 % bootstrap interval; 1 partly measured not counted)." in text
     bare = utilization(score=None, depends=None, sufficient=None)
     bare = replace(bare, controls=replace(bare.controls, placebo_effects=(), num_placebos_live=0))
     text = page(compare("pages", "g1", {configuration("only"): observations([-1.0], 100, bare)}, 0.1)).text
-    assert "no score no measurement came to its end" in text
-    assert "no placebo not known no live chunk 0 of 1" in text
+    assert "no score no query was measured completely" in text
+    assert "no placebo unknown no live chunk 0 of 1" in text
 
 
 def test_a_query_shows_its_chunks_and_the_sentences_that_counted() -> None:
     html = report_page(comparison(), [query()], {})
     text = Page(html).text
     assert (
-        "Queries under half what is it? 25 % used [20, 30], 1,037 tokens Answer, the caller's: forty-two"
+        "Queries with half what is it? 25 % used [20, 30], 1,037 tokens Answer given by the caller: forty-two"
         in text
     )
     assert "1 Title live +0.500 1,030 a.md 10-25" in text
-    assert "2 b-doc unmeasured near-duplicates 1 – 7 a.md 10-25" in text
+    assert "2 b-doc unmeasured near-duplicate group 1 – 7 a.md 10-25" in text
     assert "<mark>One &amp; x.</mark> Two y.</div>" in html
     assert html.count("<mark>") == 1
 
@@ -167,8 +190,8 @@ def test_queries_that_were_measured_in_part_or_skipped_say_so() -> None:
         {"query": "who?", "skipped": "nothing in the index is near it"},
     ]
     text = page(comparison(), rows).text
-    assert "measured in part: between 20 and 30 % used" in text
-    assert "Answer, the reader's own: forty-two A limit was reached." in text
+    assert "partly measured: 20 to 30 % used" in text
+    assert "Answer written by the reader: forty-two A limit was reached." in text
     assert "who? skipped: nothing in the index is near it" in text
 
 
@@ -204,9 +227,15 @@ def test_whatever_came_from_outside_is_escaped() -> None:
         chunk.update(title=EVIL, doc_id=EVIL, source=EVIL, text=EVIL)
     made = comparison([EVIL, "half"])
     made = replace(
-        made, index=EVIL, generation=EVIL, reader=EVIL, method=EVIL, recommended=None, reason=EVIL,
+        made,
+        index=EVIL,
+        generation=EVIL,
+        reader=EVIL,
+        method=EVIL,
+        recommended=None,
+        reason=EVIL,
         thresholds=tuple(replace(used, origin=EVIL) for used in made.thresholds),
-    )  # fmt: skip
+    )
     html = report_page(made, [row, {"query": EVIL, "skipped": EVIL}], {})
     read = Page(html)
     assert not {"script", "img"} & set(read.tags)
@@ -229,7 +258,7 @@ def test_the_page_needs_nothing_else() -> None:
     assert not {"src", "href", "onclick"} & {name for name, _ in read.attributes}
     assert not re.search(r"@import|url\(", html)
     assert "default-src 'none'" in html
-    assert "Pictures" not in page(comparison()).text
+    assert "Charts" not in page(comparison()).text
 
 
 def test_real_pictures_stand_in_it() -> None:
@@ -245,6 +274,8 @@ def test_real_pictures_stand_in_it() -> None:
 
 def test_an_inferior_configuration_is_named_so() -> None:
     made = comparison(["wide", "half"])
-    lost = NonInferiority(60, 30, 0.61, 0.05, "inferior", None)
+    lost = NonInferiority(
+        num_pairs=60, num_losses=30, loss_bound=0.61, largest_share=0.05, verdict="inferior", num_needed=None
+    )
     results = (made.results[0], replace(made.results[1], against_widest=lost))
-    assert "inferior loses 30 of 60, at most 61.0 %" in page(replace(made, results=results)).text
+    assert "inferior 30 of 60 queries lose; upper bound 61.0 %" in page(replace(made, results=results)).text

@@ -67,7 +67,7 @@ def signature(name: str) -> str:
 
 def test_the_names_are_these() -> None:
     assert contextsvc.__all__ == [
-        "BuildResult", "Document", "IndexHandle", "PackOptions", "Settings", "build", "measure",
+        "BuiltIndex", "Document", "IndexHandle", "PackOptions", "Settings", "build", "measure",
         "open_index", "pack",
     ]  # fmt: skip
     assert all(inspect.getdoc(getattr(contextsvc, name)) for name in contextsvc.__all__)
@@ -102,7 +102,7 @@ def test_the_example_of_the_docstring_runs(home: Path, capsys: pytest.CaptureFix
 
 def test_documents_are_built_packed_and_measured(home: Path) -> None:
     result = contextsvc.build(documents(), index=home / "kept" / "pages", dedupe=True)
-    assert (result.built.manifest.num_documents, result.built.changed) == (7, True)
+    assert (result.made.manifest.num_documents, result.made.changed) == (7, True)
     assert [(a.doc_id, a.kept) for a in result.duplicates] == [("copy", "backup")]
     pack = contextsvc.pack(QUERY, index="kept/pages", budget_tokens=200, max_chunks=1)
     assert [chunk.candidate.chunk.doc_id for chunk in pack.chunks] == ["backup"]
@@ -113,7 +113,7 @@ def test_documents_are_built_packed_and_measured(home: Path) -> None:
 
 def test_an_open_index_answers_follows_and_closes(home: Path) -> None:
     settings = Settings(root=home / "here")
-    first = contextsvc.build(documents()[:4], index="pages", settings=settings).built.manifest.generation
+    first = contextsvc.build(documents()[:4], index="pages", settings=settings).made.manifest.generation
     with contextsvc.open_index("pages", settings=settings) as pages:
         old = pages.pack(QUERY, budget_tokens=200, exact=True, filters={"field": "draft", "eq": False})
         assert {c.candidate.chunk.doc_id for c in old.chunks} <= {"backup", "copy"}

@@ -1,1 +1,1 @@
-"""Where assets are fetched from and how they are converted."""
+"""Sources of assets and their conversion."""

@@ -1,4 +1,4 @@
-"""GGUF to safetensors, through transformers: the preparation of SmolLM2-135M-Instruct."""
+"""Conversion from GGUF to safetensors by transformers; the preparation of the asset SmolLM2-135M-Instruct."""
 
 import contextlib
 import importlib.util
@@ -18,25 +18,25 @@ _PROBE_TOKENS = 7
 def convert(folder: Path, into: Path) -> None:
     """Write a Hugging Face folder (float16 safetensors, tokenizer, chat template) from a GGUF file.
 
-    float16 and not bfloat16: a dequantised Q4_1 weight is a half-precision scale times a small integer
-    plus an offset, which float16 keeps eight times more precisely in the same space. Load it in the
-    precision that is to be computed in.
+    Rejected: bfloat16. A dequantised Q4_1 weight is a half-precision scale times a small integer plus an
+    offset, which float16 stores eight times more precisely in the same space. The type of computation is
+    chosen when the model is loaded.
 
     Args:
-        folder: Holds exactly one `.gguf` file; it is not copied.
+        folder: Holds exactly one `.gguf` file; the file is not copied.
         into: An existing, empty folder.
 
     Raises:
         MissingExtra: the packages that read GGUF are not installed.
-        CorruptAsset: there is no such file, or the tokenizer that was written splits wrongly (some
-            versions of transformers do that) or lost its chat template.
+        CorruptAsset: the folder does not hold exactly one such file, or the converted tokenizer splits
+            wrongly (a fault of some versions of transformers) or has no chat template.
     """
     if any(importlib.util.find_spec(package) is None for package in ("gguf", "accelerate")):
         raise MissingExtra("converting a GGUF file", "gguf")
     files = [path.name for path in folder.glob("*.gguf")]
     if len(files) != 1:
-        raise CorruptAsset(f"{folder} holds {len(files)} .gguf files; expected one")
-    # The conversion draws progress bars that cannot be switched off.
+        raise CorruptAsset(f"{folder} holds {len(files)} .gguf files; expected exactly one")
+    # The conversion prints progress bars that cannot be switched off.
     with contextlib.redirect_stderr(io.StringIO()):
         packed = AutoModelForCausalLM.from_pretrained(folder, gguf_file=files[0], dtype=torch.float32)
         _plain(packed).save_pretrained(into)
@@ -45,11 +45,11 @@ def convert(folder: Path, into: Path) -> None:
 
 
 def _plain(packed: Any) -> Any:
-    """The same weights in a model that was never quantised: the one read refuses to be saved."""
+    """Model with the same weights but no quantisation: transformers refuses to save the one that was read."""
     config = packed.config
     if hasattr(config, "quantization_config"):
         del config.quantization_config
-    with torch.device("meta"):  # no weights are drawn only to be overwritten
+    with torch.device("meta"):  # no random weights, which would be overwritten
         model = AutoModelForCausalLM.from_config(config)
     model.load_state_dict(packed.state_dict(), assign=True)
     model.tie_weights()
@@ -63,7 +63,7 @@ def _check(tokenizer: Any) -> None:
     text = tokenizer.decode(tokens)
     if len(tokens) != _PROBE_TOKENS or text != _PROBE:
         raise CorruptAsset(
-            f"the converted tokenizer makes {len(tokens)} tokens of {_PROBE!r} and decodes them to {text!r}; "
+            f"the converted tokenizer splits {_PROBE!r} into {len(tokens)} tokens that decode to {text!r}; "
             f"expected {_PROBE_TOKENS} tokens and the same text; install another version of transformers"
         )
     if not tokenizer.chat_template:

@@ -1,4 +1,8 @@
-"""Embedder: any sentence-transformers model."""
+"""Embedder by sentence-transformers.
+
+Relies on behaviour that the library does not document: the order of its modules, `preprocess`, a forward hook
+on the first module, `prompts` and `truncate_dim`. `tests/adapters/test_private_interfaces.py` checks it.
+"""
 
 import sys
 import threading
@@ -26,37 +30,44 @@ from contextsvc.records.arrays import Float32Array
 from contextsvc.records.fingerprints import Fingerprint
 
 BATCH_TOKENS = 4096
-"""Tokens of a batch, padding included. Throughput rises up to about here and then stays; on a busy
-machine small batches lose most, for every call waits for all threads several times a layer."""
+"""Tokens of a batch, padding included. Throughput grows up to about this size. On a busy machine small
+batches lose most, because every layer waits for all threads several times."""
 
 AT_ONCE = 2
-"""Batches in the model at a time: while one waits for its threads to meet, or is being tokenised, the other
-has the cores. Each batch is as it would be alone, so vectors are the same."""
+"""Batches that run concurrently: while one waits for its threads or is tokenised, the other uses the cores.
+The batches do not influence each other, so vectors are the same."""
 
 PAD_TOKENS = 8
-"""Lengths are multiples of it: every new shape costs torch memory that it keeps, and a build of 8,000
-sentences peaked 200 MiB higher without."""
+"""Batch lengths are multiples of this. torch keeps memory for every new shape; without it the peak memory of
+a build of 8,000 sentences was 200 MiB higher."""
 
 
 class SentenceTransformersEmbedder:
-    """Embeds with the model's own modules, prompts and pooling.
+    """A `ports.Embedder` with the model's own modules, prompts and pooling.
 
-    Only the transformer runs in bfloat16: pooling and what follows run in float32, because a mean
-    and a norm in bfloat16 cost a third digit. In one call each distinct text is embedded once, so
-    equal texts have equal vectors. Between calls the vector of a passage may differ in the third
-    digit under bfloat16, because sums depend on the shape of the batch; a query alone always gives
-    the same bytes.
+    Only the transformer runs in bfloat16. Pooling and later modules run in float32, because a mean and a norm
+    in bfloat16 lose the third digit.
 
-    Several threads may call one embedder at a time.
+    Within one call each distinct text is embedded once, so equal texts have equal vectors. Between calls a
+    passage's vector may differ in the third digit under bfloat16, because sums depend on the shape of the
+    batch. A single query always has the same bytes.
+
+    Thread-safe.
     """
 
     def __init__(
         self, model: str | Path, precision: str = "auto", num_threads: int = 0, device: str = "cpu"
     ) -> None:
-        """Load from a folder (without any network) or by hub name.
+        """Load a model from a folder (without network access) or by hub name.
+
+        Args:
+            model: Folder or hub name.
+            precision: `auto`, `float32` or `bfloat16`.
+            num_threads: Threads of torch; 0: one for each core.
+            device: Device name of torch.
 
         Raises:
-            SettingError: no such model, it cannot be loaded, or an unknown precision.
+            SettingError: the model does not exist or cannot be loaded, or the precision is unknown.
         """
         precision = resolve_precision(precision)
         set_num_threads(num_threads)
@@ -87,12 +98,12 @@ class SentenceTransformersEmbedder:
 
     @property
     def dim(self) -> int:
-        """Length of a vector."""
+        """Number of dimensions of a vector."""
         return self._dim
 
     @property
     def max_tokens(self) -> int:
-        """The model's window less special tokens and the passage prompt; huge where there is none."""
+        """Window without special tokens and passage prompt, in tokens; `sys.maxsize` if unlimited."""
         if self._window_tokens is None:
             return sys.maxsize
         special: int = self._model.tokenizer.num_special_tokens_to_add()
@@ -100,24 +111,25 @@ class SentenceTransformersEmbedder:
         return int(self._window_tokens) - special - prompt
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """The model's own tokens of each text, special tokens not counted, nothing cut."""
+        """Number of the model's tokens of each text, without special tokens and without truncation."""
         if not texts:
             return []
         tokenizer = self._model.tokenizer
-        with self._lock:  # a fast tokenizer keeps truncation and padding as state
+        with self._lock:  # a fast tokenizer stores truncation and padding as state
             if not callable(tokenizer):  # static embeddings hold a tokenizer of the `tokenizers` library
                 return [len(e.ids) for e in tokenizer.encode_batch(list(texts), add_special_tokens=False)]
             encoded = tokenizer(list(texts), add_special_tokens=False, truncation=False, verbose=False)
         return [len(ids) for ids in encoded["input_ids"]]
 
     def embed_queries(self, texts: Sequence[str]) -> Float32Array:
-        """(n, dim) float32, unit rows, order kept, with the model's query prompt."""
+        """Embed queries with the model's query prompt: (n, dim) float32, unit rows, order kept."""
         return self._embed(texts, self._query_prompt, "query")
 
     def embed_passages(self, texts: Sequence[str]) -> Float32Array:
-        """(n, dim) float32, unit rows, order kept, with the model's passage prompt.
+        """Embed passages with the model's passage prompt: (n, dim) float32 of unit rows, in the order of
+        `texts`.
 
-        A text longer than `max_tokens` is cut there.
+        A text longer than `max_tokens` is truncated.
         """
         return self._embed(texts, self._passage_prompt, "document")
 
@@ -133,7 +145,7 @@ class SentenceTransformersEmbedder:
             fill(batches[0])
         elif batches:
             with ThreadPoolExecutor(AT_ONCE) as pool:
-                list(pool.map(fill, batches))  # a list: what a batch raises is raised here
+                list(pool.map(fill, batches))  # a list, so that an error of a batch is raised here
         if len(distinct) == len(texts):
             return vectors
         row_of = {text: row for row, text in enumerate(distinct)}
@@ -147,7 +159,8 @@ class SentenceTransformersEmbedder:
         return token_batches(lengths, BATCH_TOKENS)
 
     def _forward(self, texts: list[str], prompt: str | None, task: str) -> Float32Array:
-        # The library's `encode` pads by characters, casts norms down and costs a batch of checks.
+        # Not the library's `encode`: it pads by characters, computes norms in bfloat16 and checks every
+        # batch.
         with torch.inference_mode():
             with self._lock:
                 features = self._model.preprocess(texts, prompt=prompt, task=task)
@@ -161,7 +174,7 @@ class SentenceTransformersEmbedder:
         return unit_rows(array)
 
     def _padded(self, features: dict[str, Any]) -> dict[str, Any]:
-        """Tokens padded to a multiple of `PAD_TOKENS`, masked out; the window is never exceeded."""
+        """Features padded to a multiple of `PAD_TOKENS`, but not beyond the window; padding is masked."""
         mask = features.get("attention_mask")
         if not isinstance(mask, torch.Tensor) or mask.ndim != 2:
             return features
@@ -176,9 +189,9 @@ class SentenceTransformersEmbedder:
 
 
 def token_batches(lengths: Sequence[int], batch_tokens: int) -> list[list[int]]:
-    """Positions grouped by length: longest first, each group at most `batch_tokens` when padded.
+    """Positions of texts grouped by length, longest first, at most `batch_tokens` a group after padding.
 
-    Every position occurs once; a longer text than `batch_tokens` is a group of its own. Longest
+    Every position occurs once. A text longer than `batch_tokens` is a group of its own. The longest come
     first, so that memory peaks at the start.
 
     >>> token_batches([2, 9, 3, 3], 8)
@@ -195,13 +208,16 @@ def token_batches(lengths: Sequence[int], batch_tokens: int) -> list[list[int]]:
 
 
 def unit_rows(vectors: Float32Array) -> Float32Array:
-    """Rows divided by their Euclidean length; a zero row (a text without known words) gives the first axis.
+    """Rows divided by their Euclidean norm; a zero row (a text without known words) becomes the first axis.
 
     Raises:
-        Fault: a row is not finite.
+        Fault: a value is not finite.
     """
     if not np.isfinite(vectors).all():
-        raise Fault("the embedding model gave values that are not finite; try CONTEXTSVC_PRECISION=float32")
+        raise Fault(
+            "the embedding model returned NaN or infinity; expected finite values; "
+            "try CONTEXTSVC_PRECISION=float32"
+        )
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
     units: Float32Array = (vectors / np.where(norms > 0, norms, 1)).astype(np.float32)
     units[norms[:, 0] == 0, 0] = 1.0
@@ -217,7 +233,7 @@ def _load(folder: Path, precision: str, device: str) -> Any:
             )
     except (OSError, ValueError, KeyError, ImportError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise SettingError(f"{folder} is no embedding model that can be loaded: {reason}") from error
+        raise SettingError(f"{folder} cannot be loaded; expected an embedding model: {reason}") from error
     model.eval()
     for module in list(model)[1:]:
         module.float()
@@ -226,7 +242,7 @@ def _load(folder: Path, precision: str, device: str) -> Any:
 
 
 def _to_float32(_module: object, _inputs: object, features: dict[str, Any]) -> dict[str, Any]:
-    """After the first module, the transformer: what follows runs in float32."""
+    """Forward hook of the transformer: cast its output, so that later modules run in float32."""
     for key, value in features.items():
         if isinstance(value, torch.Tensor) and value.is_floating_point():
             features[key] = value.float()
@@ -234,7 +250,7 @@ def _to_float32(_module: object, _inputs: object, features: dict[str, Any]) -> d
 
 
 def _prompt(model: Any, *names: str) -> str | None:
-    """The prompt that `encode_query` and `encode_document` would choose."""
+    """Prompt that the library's `encode_query` or `encode_document` would choose; None: none."""
     for name in (*names, model.default_prompt_name):
         if name is not None and name in model.prompts:
             return model.prompts[name] or None
@@ -244,10 +260,12 @@ def _prompt(model: Any, *names: str) -> str | None:
 def _dim(model: Any) -> int:
     dim = model.truncate_dim or model.get_embedding_dimension()
     if dim is None:
-        raise SettingError("the embedding model does not say how long its vectors are")
+        raise SettingError(
+            "the embedding model does not state the dimension of its vectors; expected a number"
+        )
     return int(dim)
 
 
 def _config(module: Any) -> object:
-    """What a module would save of itself; None for one without settings."""
+    """Configuration that a module would save; None for a module without one."""
     return module.get_config_dict() if hasattr(module, "get_config_dict") else None

@@ -1,4 +1,4 @@
-"""Reranker: any cross-encoder that sentence-transformers can load."""
+"""Reranker by a cross-encoder of sentence-transformers."""
 
 import threading
 from collections.abc import Sequence
@@ -27,25 +27,30 @@ BATCH_PAIRS = 32
 
 
 class CrossEncoderReranker:
-    """Scores by reading query and text together; one pass a pair.
+    """A `ports.Reranker` that reads query and text together, one pass for each pair.
 
-    The score is the sigmoid of the model's logit, whatever activation the model was saved with:
-    an identity leaves logits of any size, and a sigmoid applied twice would press all scores
-    between .5 and .73. The order is the model's own either way.
+    The score is the sigmoid of the model's logit, regardless of the activation that the model was saved with.
+    An identity would leave logits of any size, and a second sigmoid would press all scores between .5 and
+    .73. The order is the model's own in each case.
 
-    Equal texts in one call have equal scores. Several threads may call one reranker at a time.
+    Equal texts in one call have equal scores. Thread-safe.
     """
 
     def __init__(
         self, model: str | Path, precision: str = "float32", num_threads: int = 0, device: str = "cpu"
     ) -> None:
-        """Load from a folder (without any network) or by hub name.
+        """Load a model from a folder (without network access) or by hub name.
 
-        Float32 unless told otherwise: bfloat16 logits tie where float32 ones do not.
+        Args:
+            model: Folder or hub name.
+            precision: `auto`, `float32` or `bfloat16`. The default is float32, because logits in bfloat16
+                have ties that float32 does not have.
+            num_threads: Threads of torch; 0: one for each core.
+            device: Device name of torch.
 
         Raises:
-            SettingError: no such model, it cannot be loaded, it has more than one label, or an
-                unknown precision.
+            SettingError: the model does not exist or cannot be loaded, it has more than one label, or the
+                precision is unknown.
         """
         precision = resolve_precision(precision)
         set_num_threads(num_threads)
@@ -66,12 +71,15 @@ class CrossEncoderReranker:
         return self._fingerprint
 
     def score(self, query: str, texts: Sequence[str]) -> Float32Array:
-        """(n,) float32 in [0, 1], order kept. A pair longer than the model's window is cut."""
+        """Relevance of each text: (n,) float32 in [0, 1], in the order of `texts`.
+
+        A pair longer than the model's window is truncated.
+        """
         if not texts:
             return np.zeros(0, dtype=np.float32)
         distinct = list(dict.fromkeys(texts))
         pairs = [(query, text) for text in distinct]
-        with self._lock:  # its tokenizer keeps truncation and padding as state
+        with self._lock:  # its tokenizer stores truncation and padding as state
             scores = self._model.predict(
                 pairs, batch_size=BATCH_PAIRS, show_progress_bar=False, activation_fn=torch.nn.Sigmoid()
             )
@@ -86,7 +94,7 @@ def _load(folder: Path, precision: str, device: str) -> Any:
             model = CrossEncoder(str(folder), device=device, model_kwargs=kwargs, local_files_only=True)
     except (OSError, ValueError, KeyError, ImportError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise SettingError(f"{folder} is no cross-encoder that can be loaded: {reason}") from error
+        raise SettingError(f"{folder} cannot be loaded; expected a cross-encoder: {reason}") from error
     if model.num_labels != 1:
         raise SettingError(f"{folder} has {model.num_labels} labels; expected a cross-encoder with 1")
     model.eval()
@@ -94,6 +102,6 @@ def _load(folder: Path, precision: str, device: str) -> Any:
 
 
 def _prompt(model: Any) -> str | None:
-    """The prompt that `predict` adds by itself."""
+    """Prompt that the library's `predict` adds; None: none."""
     name = model.default_prompt_name
     return model.prompts.get(name) if name is not None else None

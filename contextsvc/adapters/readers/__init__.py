@@ -1,1 +1,1 @@
-"""Readers: models that measure."""
+"""Readers: language models that answer from a pack and score a target."""

@@ -1,4 +1,4 @@
-"""Causal language models of transformers: loading one, and what its tokenizer and configuration say."""
+"""Load a causal language model with transformers and read its tokenizer and configuration."""
 
 import sys
 from pathlib import Path
@@ -12,31 +12,41 @@ from contextsvc.errors import SettingError
 
 
 def load(folder: Path, precision: str, device: str) -> tuple[Any, Any]:
-    """Tokenizer and model from a folder, without any network.
+    """Load tokenizer and model from a folder, without network access.
+
+    Returns:
+        (tokenizer, model); the model is in evaluation mode on `device`.
 
     Raises:
-        SettingError: it holds no such model, or weights of another kind of model.
+        SettingError: the folder holds no causal language model, or weights of another kind of model.
     """
     try:
         with quiet_loading():
             tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
             model, found = AutoModelForCausalLM.from_pretrained(
-                folder, dtype=PRECISIONS[precision], local_files_only=True, use_safetensors=True,
+                folder,
+                dtype=PRECISIONS[precision],
+                local_files_only=True,
+                use_safetensors=True,
                 output_loading_info=True,
-            )  # fmt: skip
+            )
     except (OSError, ValueError, KeyError, ImportError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise SettingError(f"{folder} is no causal language model that can be loaded: {reason}") from error
-    # An encoder loads as a language model, too, with a new output layer of random weights.
+        raise SettingError(
+            f"{folder} cannot be loaded; expected a causal language model: {reason}"
+        ) from error
+    # transformers loads an encoder as a language model too: it adds an output layer of random weights.
     if found["missing_keys"]:
         missing = ", ".join(sorted(found["missing_keys"])[:3])
-        raise SettingError(f"{folder} is no causal language model that can be loaded: it has no {missing}")
+        raise SettingError(
+            f"{folder} cannot be loaded; expected a causal language model: its weights lack {missing}"
+        )
     model.eval()
     return tokenizer, model.to(device)
 
 
 def layout_of(tokenizer: Any) -> PromptLayout:
-    """Around the chat template, or text to be continued where there is none."""
+    """Layout made from the chat template; a layout for plain completion if the tokenizer has none."""
     if not tokenizer.chat_template:
         return completion_layout()
 
@@ -48,7 +58,7 @@ def layout_of(tokenizer: Any) -> PromptLayout:
 
 
 def first_tokens(tokenizer: Any) -> tuple[int, ...]:
-    """The token that starts every text, where the tokenizer adds one; a chat template writes its own."""
+    """Start token that the tokenizer adds to a text; () if it adds none or has a chat template."""
     if tokenizer.chat_template:
         return ()
     added = tokenizer("")["input_ids"]
@@ -63,13 +73,16 @@ def end_tokens(tokenizer: Any, model: Any) -> frozenset[int]:
 
 
 def window_tokens(model: Any) -> int:
-    """Tokens that the model can read at once; as good as endless where it names no limit."""
+    """Context window of the model in tokens; `sys.maxsize` if its configuration names no limit."""
     window = getattr(model.config.get_text_config(), "max_position_embeddings", None)
     return int(window) if window else sys.maxsize
 
 
-def forgets(model: Any) -> bool:
-    """Some layer reads a sliding window shorter than the model's own: states cannot be taken apart."""
+def has_sliding_window(model: Any) -> bool:
+    """Whether a layer attends to a sliding window shorter than the context window.
+
+    The states of such a model cannot be split by unit.
+    """
     config = model.config.get_text_config()
     window = getattr(config, "sliding_window", None)
     kinds = getattr(config, "layer_types", None)

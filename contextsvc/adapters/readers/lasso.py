@@ -7,7 +7,7 @@ from contextsvc.records.arrays import BoolArray, Float64Array
 
 ALPHA = 0.01
 """Weight of the penalty, ContextCite's. A contribution shrinks by about ALPHA over the variance of a
-mask's column, .04 nats; `benchmarks.ablation.choices` has others beside it."""
+mask's column, .04 nats; decision 0005 has others beside it."""
 
 
 def lasso_contributions(masks: BoolArray, values: Float64Array) -> Float64Array:

@@ -1,4 +1,4 @@
-"""Reader: any causal language model of transformers, scoring by `exact`, `masked` or `blocks` passes."""
+"""Reader that runs a causal language model of transformers in this process."""
 
 import copy
 import math
@@ -23,7 +23,7 @@ from contextsvc.adapters.models.torch_runtime import (
 from contextsvc.adapters.readers.causal_models import (
     end_tokens,
     first_tokens,
-    forgets,
+    has_sliding_window,
     layout_of,
     load,
     window_tokens,
@@ -31,11 +31,11 @@ from contextsvc.adapters.readers.causal_models import (
 from contextsvc.adapters.readers.masked_scoring import (
     StateCache,
     States,
-    log_chances,
     num_copies_a_pass,
     read_in_blocks,
     read_in_order,
     score_copies,
+    token_log_probs,
 )
 from contextsvc.adapters.readers.prompt_layout import LAYOUT_VERSION, REFUSAL, PromptTokens, check_masks
 from contextsvc.errors import InvalidRequest, ReaderFault, SettingError
@@ -45,22 +45,24 @@ from contextsvc.records.arrays import BoolArray
 from contextsvc.records.fingerprints import Fingerprint
 
 PROBE_TOLERANCE = 0.5
-"""Nats a token: far more than bfloat16 moves a number, less than a model that is read wrongly is off by."""
+"""Largest accepted difference in nats a token between reading a prompt whole and reading it in parts.
+
+Rounding in bfloat16 stays far below it; a model whose states cannot be split exceeds it."""
 
 MODES = ("blocks", "masked", "exact")
-"""How masks are scored: each unit read for itself, the units once in order, or a pass for each mask."""
+"""Scoring modes: units read separately; units read once, in order; one full pass for each mask."""
 
 
 class TransformersReader:
-    """Scores and answers with one model in one precision.
+    """A `ports.Reader` with one model in one precision.
 
-    Modes: `exact` reads the whole prompt anew for each mask; `masked` and `blocks` as in
-    `masked_scoring`, in order and in blocks.
+    Mode `exact` reads the whole prompt again for each mask. Modes `masked` (in order) and `blocks` read each
+    unit once; see `masked_scoring`.
 
-    Units, query and target are read as plain text, even where they look like the template's
-    special tokens.
+    Units, query and target are tokenised as plain text, even if they look like special tokens of the
+    template.
 
-    Several threads may call one reader at a time.
+    Thread-safe.
     """
 
     def __init__(
@@ -73,20 +75,20 @@ class TransformersReader:
         state_bytes: int = 512_000_000,
         device: str = "cpu",
     ) -> None:
-        """Load from a folder (without any network) or by hub name.
+        """Load a model from a folder (without network access) or by hub name.
 
         Args:
             model: Folder or hub name.
             precision: `auto`, `float32` or `bfloat16`.
-            num_threads: Of torch; 0: one a core.
-            answer_max_tokens: Longest answer it writes.
+            num_threads: Threads of torch; 0: one for each core.
+            answer_max_tokens: Maximum length of an answer.
             mode: One of `MODES`.
-            state_bytes: Memory for states of units that `blocks` keeps for the next prompt.
-            device: Where the model runs, as torch names it.
+            state_bytes: Memory for unit states that mode `blocks` keeps for later prompts.
+            device: Device name of torch.
 
         Raises:
-            SettingError: no such model, it cannot be loaded, an unknown precision or mode, or a model
-                whose states cannot be taken apart in any mode but `exact`.
+            SettingError: the model does not exist or cannot be loaded, the precision or mode is unknown, or
+                the mode is not `exact` and the model's states cannot be split by unit.
         """
         if mode not in MODES:
             raise SettingError(f"the reader's mode is {mode!r}; expected one of {', '.join(MODES)}")
@@ -112,7 +114,7 @@ class TransformersReader:
             answer_max_tokens=answer_max_tokens,
         )
         if mode != "exact":
-            self._require_parts()
+            self._require_separable_states()
 
     @property
     def fingerprint(self) -> Fingerprint:
@@ -121,16 +123,16 @@ class TransformersReader:
 
     @property
     def name(self) -> str:
-        """The folder's own name, or the hub name without its owner."""
+        """Name of the folder, or the hub name without its owner."""
         return self._name
 
     @property
     def outcome(self) -> Outcome:
-        """Always log-probability."""
+        """Always `log-probability`."""
         return "log-probability"
 
     def answer(self, prompt: Prompt) -> Answer:
-        """Greedy decoding from the whole prompt, the first of equal tokens; never empty.
+        """Answer by greedy decoding from all units; of equally likely tokens the first. Never empty.
 
         Raises:
             InvalidRequest: the prompt leaves no room in the model's window.
@@ -147,7 +149,8 @@ class TransformersReader:
         return Answer(text.strip() or REFUSAL, cost)
 
     def score(self, prompt: Prompt, masks: BoolArray, target: str, limits: Limits = NO_LIMITS) -> Scores:
-        """As the port says, of question and target; a call is a pass of the model.
+        """Score target and question under each mask; see `ports.Reader.score`. One reader call is one forward
+        pass.
 
         Raises:
             ShapeError: the masks are not (num_masks, num_units).
@@ -175,7 +178,7 @@ class TransformersReader:
     def _scored(
         self, prompt: Prompt, tokens: PromptTokens, masks: Sequence[tuple[bool, ...]]
     ) -> Iterator[tuple[dict[tuple[bool, ...], tuple[float, float]], int]]:
-        """A pass at a time: means of question and target under the masks it settled, and tokens it read."""
+        """Results of each pass: (question mean, target mean) of the masks it scored, and tokens read."""
         if self._mode == "exact" or not masks:
             for mask in masks:
                 kept = tokens.kept(mask)
@@ -188,12 +191,12 @@ class TransformersReader:
         size = num_copies_a_pass(tokens)
         for start in range(0, len(masks), size):
             rows = masks[start : start + size]
-            chances = score_copies(self._model, states, tokens, np.array(rows, dtype=np.bool_))
-            read = len(rows) * len(tokens.own)
-            yield {mask: self._means(tokens, row) for mask, row in zip(rows, chances, strict=True)}, read
+            log_probs = score_copies(self._model, states, tokens, np.array(rows, dtype=np.bool_))
+            read = len(rows) * len(tokens.suffix)
+            yield {mask: self._means(tokens, row) for mask, row in zip(rows, log_probs, strict=True)}, read
 
     def _longest(self, tokens: PromptTokens, prompt: Prompt, masks: Sequence[tuple[bool, ...]]) -> int:
-        """Positions that the longest reading takes; `masked` and `blocks` read what is removed, too."""
+        """Number of positions of the longest pass; modes `masked` and `blocks` also read removed units."""
         if self._mode == "exact" or not masks:
             return max((len(tokens.kept(mask)) + len(tokens.target) for mask in masks), default=0)
         lengths = [len(unit) for unit in tokens.units]
@@ -201,21 +204,21 @@ class TransformersReader:
             sums: dict[int, int] = {}
             for block, length in zip(prompt.blocks or range(len(lengths)), lengths, strict=True):
                 sums[block] = sums.get(block, 0) + length
-            return len(tokens.head) + max(sums.values(), default=0) + len(tokens.own) + 1
-        asides = [length for length, apart in zip(lengths, prompt.asides, strict=False) if apart]
-        # An aside is read in the place of what follows it.
+            return len(tokens.head) + max(sums.values(), default=0) + len(tokens.suffix) + 1
+        asides = [length for length, apart in zip(lengths, prompt.isolated, strict=False) if apart]
+        # An isolated block takes the positions of the text after it.
         text = len(tokens.head) + sum(lengths) - sum(asides)
-        return text + max(len(tokens.own) + 1, *asides, 0)
+        return text + max(len(tokens.suffix) + 1, *asides, 0)
 
     def _states(self, prompt: Prompt, tokens: PromptTokens) -> States:
         if self._mode == "masked":
-            return read_in_order(self._model, tokens, prompt.asides)
+            return read_in_order(self._model, tokens, prompt.isolated)
         blocks = prompt.blocks or range(len(prompt.units))
         with self._lock:
             return read_in_blocks(self._model, tokens, blocks, self._cache)
 
-    def _require_parts(self) -> None:
-        """Refuse a model that gives other numbers when its prompt is read in parts (ALiBi, state spaces)."""
+    def _require_separable_states(self) -> None:
+        """Refuse a model whose scores change when its prompt is read in parts (ALiBi, state space models)."""
         prompt, keep = Prompt(("The sky is blue.\n\n",), "What colour is the sky?"), np.ones((1, 1), np.bool_)
         tokens = self._tokenise(prompt, "blue")
         try:
@@ -224,31 +227,34 @@ class TransformersReader:
             parts = math.inf
         whole = float(self._read_whole(tokens, tokens.kept([True])).mean())
         broken = math.isfinite(whole) and not abs(parts - whole) < PROBE_TOLERANCE
-        if forgets(self._model) or broken:
+        if has_sliding_window(self._model) or broken:
             raise SettingError(
-                f"{self._name} cannot be read in parts, as mode {self._mode!r} does (a sliding window, or "
-                "another kind of memory); set CONTEXTSVC_READER_MODE=exact"
+                f"{self._name} cannot be read in parts, which mode {self._mode!r} requires (it has a sliding "
+                "window or another kind of memory); set CONTEXTSVC_READER_MODE=exact"
             )
 
-    def _means(self, tokens: PromptTokens, chances: torch.Tensor) -> tuple[float, float]:
-        """Of the question and of the target, from the log-probabilities of `tokens.asked`."""
-        first = len(chances) - len(tokens.target)
-        question = float(chances[:first].mean()) if first else 0.0
-        target = float(chances[first:].mean())
+    def _means(self, tokens: PromptTokens, log_probs: torch.Tensor) -> tuple[float, float]:
+        """Mean log-probability of the question and of the target, given those of `tokens.predicted`."""
+        first = len(log_probs) - len(tokens.target)
+        question = float(log_probs[:first].mean()) if first else 0.0
+        target = float(log_probs[first:].mean())
         if not math.isfinite(question + target):
             bad = target if math.isfinite(question) else question
-            raise ReaderFault(f"{self._name} gave a score of {bad}; try CONTEXTSVC_PRECISION=float32")
+            raise ReaderFault(
+                f"{self._name} gave a score of {bad}, expected a finite number; "
+                "try CONTEXTSVC_PRECISION=float32"
+            )
         return question, target
 
     def _read_whole(self, tokens: PromptTokens, kept: list[int]) -> torch.Tensor:
-        """Log-probabilities of `tokens.asked` after an ordinary reading of the kept prompt."""
-        length = len(tokens.own)
+        """Log-probabilities of `tokens.predicted` after one pass over the kept prompt."""
+        length = len(tokens.suffix)
         logits = self._forward(self._model, [*kept, *tokens.target[:-1]], length, None).logits[0]
-        places, asked = torch.tensor(tokens.asked, device=logits.device).T
-        return log_chances(logits[places], asked)
+        places, predicted = torch.tensor(tokens.predicted, device=logits.device).T
+        return token_log_probs(logits[places], predicted)
 
     def _decode(self, read: list[int], room: int) -> tuple[list[int], int]:
-        """Tokens written before an end token, and forward passes taken."""
+        """Generated tokens without the end token, and the number of forward passes."""
         writer = self._writing_model()
         written: list[int] = []
         step = self._forward(writer, read, 1, True)
@@ -262,7 +268,7 @@ class TransformersReader:
         return written, room
 
     def _writing_model(self) -> Any:
-        """The same weights in float32: one token at a time a CPU multiplies bfloat16 more slowly."""
+        """Model with the same weights in float32, because a CPU decodes more slowly in bfloat16."""
         if self._model.device.type != "cpu" or self._model.dtype == torch.float32:
             return self._model
         with self._lock:
@@ -273,7 +279,7 @@ class TransformersReader:
     def _forward(
         self, model: Any, tokens: list[int], num_logits: int, cache: bool | None, past: Any = None
     ) -> Any:
-        """One pass that computes the last `num_logits` rows of logits alone."""
+        """Run one forward pass that computes only the last `num_logits` rows of logits."""
         with torch.inference_mode():
             ids = torch.tensor([tokens], device=model.device)
             return model(
@@ -283,15 +289,15 @@ class TransformersReader:
     def _tokenise(self, prompt: Prompt, target: str) -> PromptTokens:
         layout = self._layout
         return PromptTokens(
-            self._bos + self._encode(layout.head, special=True),
-            tuple(self._encode(text) for text in prompt.units),
-            self._encode(layout.question(prompt.query)),
-            self._encode(layout.tail, special=True),
-            self._encode(layout.target(target)) if target else (),
+            self._bos + self._token_ids(layout.head, special=True),
+            tuple(self._token_ids(text) for text in prompt.units),
+            self._token_ids(layout.question(prompt.query)),
+            self._token_ids(layout.tail, special=True),
+            self._token_ids(layout.target(target)) if target else (),
         )
 
-    def _encode(self, text: str, special: bool = False) -> tuple[int, ...]:
-        with self._lock:  # a fast tokenizer keeps these choices as state
+    def _token_ids(self, text: str, special: bool = False) -> tuple[int, ...]:
+        with self._lock:  # a fast tokenizer stores these options as state
             encoded = self._tokenizer(
                 text, add_special_tokens=False, split_special_tokens=not special, verbose=False
             )
@@ -301,5 +307,5 @@ class TransformersReader:
         if num_tokens > self._window_tokens:
             raise InvalidRequest(
                 f"prompt and target have {num_tokens} tokens; the window of {self._name} holds "
-                f"{self._window_tokens}: use a smaller budget or a reader with a larger window"
+                f"{self._window_tokens}; use a smaller budget or a reader with a larger window"
             )

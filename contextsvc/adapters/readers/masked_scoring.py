@@ -1,17 +1,20 @@
-"""Many masks in one reading: the units' states once, then one copy of question and target a mask.
+"""Scores of many masks in one pass: units are read once, then one copy of question and target for each mask.
 
-A copy sees the states of the units that its mask keeps and its own tokens, nothing else, by a 4-D
-attention mask. A mask costs the tokens of question and target instead of those of a whole prompt.
+A 4-D attention mask lets a copy attend to the states of the units that its mask keeps and to its own tokens,
+and to nothing else. A mask costs only the tokens of question and target.
 
 Two ways to read the units:
 
-- in order: each unit reads those before it, as in an ordinary prompt. With everything kept the
-  numbers are an ordinary prompt's; a removed unit leaves its trace in the states of later ones.
-- in blocks: each unit reads the head alone, all from the same position. A removed unit leaves no
-  trace, and its states do not depend on the pack, so that they can be kept and used again.
+- in order: each unit attends to the units before it, as in an ordinary prompt. If everything is kept, the
+  scores are those of an ordinary prompt. A removed unit still influences the states of later units.
+- in blocks: each block of units attends only to the head, and all blocks start at the same position. A
+  removed unit has no influence, and its states do not depend on the pack, so they can be cached.
 
-Rejected: a batch of copies with the states expanded, slower on a CPU because every
-copy's keys are written out; and an attention function of our own, which models may refuse.
+Rejected: a batch of copies with expanded states, which is slower on a CPU because it writes the keys of every
+copy; and a custom attention function, which some models refuse.
+
+Relies on private parts of transformers: `DynamicCache.layers[i].keys`, `.values` and
+`config._attn_implementation`. `tests/adapters/test_private_interfaces.py` checks them.
 """
 
 from collections import OrderedDict
@@ -27,21 +30,21 @@ from contextsvc.adapters.readers.prompt_layout import PromptTokens
 from contextsvc.records.arrays import BoolArray
 
 COPY_TOKENS = 384
-"""Tokens of copies in one pass: copies do not see each other, and what they do not see still costs."""
+"""Maximum number of copies' tokens in one pass; attention between copies is masked but still costs time."""
 
 Layers = list[tuple[torch.Tensor, torch.Tensor]]
-"""Keys and values of each layer: (heads, tokens, dim)."""
+"""(keys, values) of each layer, each of shape (heads, tokens, head dim)."""
 
 
 @dataclass(frozen=True, slots=True)
 class States:
-    """What a model remembers of a prompt's head and units.
+    """Key-value states of a prompt's head and units.
 
     Attributes:
-        layers: Head first, then the units, those that no other reads last.
-        spans: First token of each unit and one past its last, in order of the prompt.
-        position: Where a copy starts.
-        reads: Tokens of each pass that this took; fewer where states were kept.
+        layers: States of the head, then of the units; asides last.
+        spans: (start, end) of each unit in `layers`, in prompt order.
+        position: Position id of the first token of a copy.
+        reads: Number of tokens of each pass that was run; passes whose states were cached are missing.
     """
 
     layers: Layers
@@ -51,21 +54,21 @@ class States:
 
 
 class StateCache:
-    """Layers by token ids, the least recently used forgotten first, at most `max_bytes` of them."""
+    """Least-recently-used cache of layers by (position, token ids), of at most `max_bytes`."""
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes, self._num_bytes = max_bytes, 0
         self._kept: OrderedDict[tuple[int, ...], Layers] = OrderedDict()
 
     def get(self, tokens: tuple[int, ...]) -> Layers | None:
-        """The layers put under these tokens, if they are still kept."""
+        """Layers stored under this key; None if they are absent or were evicted."""
         found = self._kept.get(tokens)
         if found is not None:
             self._kept.move_to_end(tokens)
         return found
 
     def put(self, tokens: tuple[int, ...], layers: Layers) -> None:
-        """Keep layers; too large ones are not."""
+        """Store layers, unless they alone exceed `max_bytes`."""
         if tokens in self._kept or _num_bytes(layers) > self._max_bytes:
             return
         self._kept[tokens] = layers
@@ -75,7 +78,7 @@ class StateCache:
 
 
 def read_in_order(model: Any, tokens: PromptTokens, asides: Sequence[bool] = ()) -> States:
-    """Head and units as one text; then each aside as if it stood in its place, read by no other unit."""
+    """Read head and units as one text, then each aside at its place; no unit attends to an aside."""
     aside = [bool(number < len(asides) and asides[number]) for number in range(len(tokens.units))]
     before, text = [], list(tokens.head)
     for unit, apart in zip(tokens.units, aside, strict=True):
@@ -97,10 +100,14 @@ def read_in_order(model: Any, tokens: PromptTokens, asides: Sequence[bool] = ())
 
 
 def read_in_blocks(model: Any, tokens: PromptTokens, blocks: Sequence[int], cache: StateCache) -> States:
-    """Head, then each block of units after the head as if no other block were there.
+    """Read the head, then each block of units directly after the head.
 
-    Each block is read in a pass of its own, so that states are the same, bit for bit, whether they
-    were kept or are read now. Copies start where the longest block ends.
+    Each block has its own pass, so cached states equal fresh ones bit for bit. Copies start at the position
+    where the longest block ends.
+
+    Args:
+        blocks: Block of each unit; units of one block are adjacent.
+        cache: States of earlier calls; not thread-safe, so the caller holds a lock.
     """
     reads: list[int] = []
     start = len(tokens.head)
@@ -122,19 +129,19 @@ def read_in_blocks(model: Any, tokens: PromptTokens, blocks: Sequence[int], cach
 
 
 def num_copies_a_pass(tokens: PromptTokens) -> int:
-    """How many masks one pass takes."""
-    return max(1, COPY_TOKENS // len(tokens.own))
+    """Number of masks that one pass scores."""
+    return max(1, COPY_TOKENS // len(tokens.suffix))
 
 
 def score_copies(model: Any, states: States, tokens: PromptTokens, masks: BoolArray) -> torch.Tensor:
-    """Log-probabilities of `tokens.asked` under each mask, in one pass: (num_masks, asked tokens)."""
-    own = torch.tensor(tokens.own, device=model.device)
+    """Log-probability of each of `tokens.predicted` under each mask, in one pass: (num_masks, predicted)."""
+    own = torch.tensor(tokens.suffix, device=model.device)
     num_masks, length = len(masks), len(own)
     past = DynamicCache()
     for number, (keys, values) in enumerate(states.layers):
         past.update(keys[None], values[None], number)
     positions = torch.arange(states.position, states.position + length, device=model.device)
-    places, asked = torch.tensor(tokens.asked, device=model.device).T
+    places, predicted = torch.tensor(tokens.predicted, device=model.device).T
     starts = (torch.arange(num_masks, device=model.device) * length)[:, None]
     with torch.inference_mode():
         logits = model(
@@ -145,17 +152,17 @@ def score_copies(model: Any, states: States, tokens: PromptTokens, masks: BoolAr
             use_cache=True,
             logits_to_keep=(starts + places).reshape(-1),
         ).logits[0]
-        return log_chances(logits, asked.repeat(num_masks)).view(num_masks, len(asked))
+        return token_log_probs(logits, predicted.repeat(num_masks)).view(num_masks, len(predicted))
 
 
-def log_chances(logits: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
-    """Natural log-probability of each token under its row of logits: (num_rows,) float64, on the CPU."""
-    chances = torch.log_softmax(logits.float(), dim=-1)
-    return chances.gather(1, tokens[:, None])[:, 0].double().cpu()
+def token_log_probs(logits: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
+    """Natural log-probability of each token given its row of logits: (num_rows,) float64 on the CPU."""
+    log_probs = torch.log_softmax(logits.float(), dim=-1)
+    return log_probs.gather(1, tokens[:, None])[:, 0].double().cpu()
 
 
 def _visible(states: States, masks: BoolArray, length: int) -> torch.Tensor:
-    """(1, 1, copies' tokens, all tokens), True where a token is seen."""
+    """4-D attention mask (1, 1, tokens of copies, all tokens); True where a copy attends to a token."""
     num_masks = len(masks)
     kept = torch.ones(num_masks, states.layers[0][0].shape[1], dtype=torch.bool)
     for unit, (start, end) in enumerate(states.spans):
@@ -168,13 +175,13 @@ def _visible(states: States, masks: BoolArray, length: int) -> torch.Tensor:
 def _as_attended(model: Any, visible: torch.Tensor) -> torch.Tensor:
     if model.config._attn_implementation != "eager":
         return visible.to(model.device)
-    # Eager attention adds its mask to the scores: True would add 1 and False hide nothing.
+    # Eager attention adds the mask to the scores, so a boolean mask would hide nothing.
     hidden = torch.zeros(visible.shape, dtype=model.dtype)
     return hidden.masked_fill(~visible, torch.finfo(model.dtype).min).to(model.device)
 
 
 def _read(model: Any, tokens: Sequence[int], position: int, head: Layers | None) -> Layers:
-    """Layers of these tokens alone, read after the head."""
+    """Run the tokens after the head, from `position` on; the layers of these tokens only."""
     past = DynamicCache()
     for number, (keys, values) in enumerate(head or []):
         past.update(keys[None], values[None], number)
@@ -187,7 +194,7 @@ def _read(model: Any, tokens: Sequence[int], position: int, head: Layers | None)
                 use_cache=True,
             )
     skip = head[0][0].shape[1] if head else 0
-    # Contiguous: a slice would keep the head's states alive with every block.
+    # Contiguous, because a slice would keep the memory of the head's states.
     return [
         (layer.keys[0, :, skip:].contiguous(), layer.values[0, :, skip:].contiguous())
         for layer in past.layers

@@ -1,9 +1,10 @@
-"""Reader: a model behind an OpenAI-compatible URL (vLLM, SGLang, llama.cpp, transformers serve and others).
+"""Reader for a model behind an OpenAI-compatible URL (vLLM, SGLang, llama.cpp, transformers serve and
+others).
 
-Two ways to measure. `log-probability`: the prompt and the target are sent to `/completions`, which echoes
-them with their log-probabilities; few servers can (see `openai_replies`). `likeness`: `/chat/completions`
-answers anew from the kept units, and the words of its answer are compared with the target's; any server
-can, but an answer that says the same in other words counts as a loss.
+Two outcomes. `log-probability`: prompt and target are sent to `/completions`, which echoes them with their
+log-probabilities; few servers support this (see `openai_replies`). `likeness`: `/chat/completions` writes a
+new answer from the kept units, and its words are compared with the target's. Every server supports this, but
+an answer with the same meaning in other words counts as a loss.
 """
 
 import math
@@ -14,11 +15,11 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from contextsvc.adapters.readers.openai_client import OpenAiClient, Refused
+from contextsvc.adapters.readers.openai_client import OpenAiClient, RequestRefused
 from contextsvc.adapters.readers.openai_replies import (
     NoPromptScores,
-    beyond_window,
     chat_text,
+    context_overflow,
     num_tokens,
     prompt_score,
 )
@@ -29,7 +30,12 @@ from contextsvc.adapters.readers.prompt_layout import (
     check_masks,
     completion_layout,
 )
-from contextsvc.adapters.readers.resilience import CircuitBreaker, GaveUp, OutOfTime, Patience
+from contextsvc.adapters.readers.resilience import (
+    CircuitBreaker,
+    DeadlineExceeded,
+    RetriesExhausted,
+    RetryPolicy,
+)
 from contextsvc.errors import InvalidRequest, ReaderFault, SettingError
 from contextsvc.measuring.word_overlap import likeness
 from contextsvc.ports import NO_LIMITS, Answer, Limits, Prompt, Scores
@@ -38,24 +44,25 @@ from contextsvc.records.arrays import BoolArray
 from contextsvc.records.fingerprints import Fingerprint, digest
 
 OUTCOMES = ("auto", "log-probability", "likeness")
-"""What may be asked for; `auto`: log-probabilities where the server gives them."""
+"""Values of the setting. `auto` measures log-probabilities if the server returns them, otherwise likeness."""
 
 _CHAT, _COMPLETIONS = "/chat/completions", "/completions"
-_UNSUPPORTED = (400, 404, 405, 422)  # how servers refuse `/completions`, `echo` or `logprobs`
-_BROKEN = (500, 501)  # llama-cpp-python without logits_all, and servers that are down
+_UNSUPPORTED = (400, 404, 405, 422)  # statuses of servers without `/completions`, `echo` or `logprobs`
+_BROKEN = (500, 501)  # llama-cpp-python without logits_all; also servers that are down
 
 
 class OpenAiEndpointReader:
-    """Scores and answers with the model of a server, one call at a time, at temperature 0 and seed 0.
+    """A `ports.Reader` that calls a server, one call at a time, with temperature 0 and seed 0.
 
-    A cost's calls are HTTP calls that gave an answer: failed tries do not count, as they are bounded
-    (`max_tries` a call) and show in the seconds. Its tokens are the server's `usage`; of a server that
-    reports none, a quarter of the characters sent and received. The one call that finds out what
-    the server can do belongs to no measurement.
+    Cost: `reader_calls` counts HTTP calls that returned an answer. Failed tries are not counted; `max_tries`
+    bounds them and their time is in `seconds`. `reader_tokens` is the server's `usage`, or a quarter of the
+    characters sent and received if the server reports none. The call that tests for log-probabilities belongs
+    to no measurement.
 
-    What the server runs behind a model's name cannot be known: when that changes, give it a new name.
+    The reader cannot detect that a server runs other weights under the same model name. If the weights
+    change, give the model a new name.
 
-    Several threads may call one reader at a time.
+    Thread-safe.
     """
 
     def __init__(
@@ -72,38 +79,44 @@ class OpenAiEndpointReader:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """Connect to nothing yet.
+        """Check the arguments; no connection is made yet.
 
         Args:
-            url: Of the API, without `/chat/completions`: usually http://HOST:PORT/v1.
-            model: As the server names it.
-            api_key: Sent as a bearer token, shown nowhere; empty: none.
+            url: Base URL of the API without `/chat/completions`, usually http://HOST:PORT/v1.
+            model: Model name on the server.
+            api_key: Sent as a bearer token and never shown; empty: none.
             outcome: One of `OUTCOMES`.
-            answer_max_tokens: Longest answer it writes, also when it writes to compare.
-            timeout_seconds: Of one try.
-            max_tries: Of one call; waits in between grow from at most 0.5 s to at most 20 s.
-            breaker_failures: After so many failed calls in a row the server is left alone,
-            breaker_seconds: for so long.
-            clock: Seconds that only grow.
-            sleep: Waits that many seconds.
+            answer_max_tokens: Maximum length of an answer.
+            timeout_seconds: Timeout of one try.
+            max_tries: Tries of one call; waits between them grow from at most 0.5 s to at most 20 s.
+            breaker_failures: Consecutive failed calls after which calls are refused at once.
+            breaker_seconds: How long calls are then refused.
+            clock: Returns seconds that only increase.
+            sleep: Waits for a number of seconds.
 
         Raises:
             MissingExtra: the extra `endpoint` is not installed.
-            SettingError: a setting is out of its range.
+            SettingError: an argument is out of its range.
         """
         _require(outcome in OUTCOMES, "outcome", outcome, f"one of {', '.join(OUTCOMES)}")
-        _require(bool(model.strip("/ ")), "model", model, "the name under which the server knows it")
+        _require(bool(model.strip("/ ")), "model", model, "the model's name on the server")
         numbers = {"answer_max_tokens": answer_max_tokens, "max_tries": max_tries}
         for name, value in {**numbers, "breaker_failures": breaker_failures}.items():
             _require(value >= 1, name, value, "at least 1")
         breaker = CircuitBreaker(url, breaker_failures, breaker_seconds, clock)
         self._client = OpenAiClient(
-            url, api_key, timeout_seconds, Patience(max_tries), breaker, clock, sleep
-        )  # fmt: skip
+            url,
+            api_key=api_key,
+            timeout_seconds=timeout_seconds,
+            policy=RetryPolicy(max_tries),
+            breaker=breaker,
+            clock=clock,
+            sleep=sleep,
+        )
         self._model, self._max_tokens, self._clock = model, answer_max_tokens, clock
         self._name = model.rstrip("/ ").rpartition("/")[2]
-        self._wanted = outcome
-        self._able: bool | None = None  # to give log-probabilities of a prompt; None: not asked yet
+        self._requested_outcome = outcome
+        self._can_echo: bool | None = None  # log-probabilities of a prompt; None: not tested yet
         self._lock = threading.Lock()
         self._chat, self._plain = chat_layout(lambda message: message), completion_layout()
 
@@ -124,46 +137,50 @@ class OpenAiEndpointReader:
 
     @property
     def name(self) -> str:
-        """The model's name, without owner or folder."""
+        """Model name without owner or folder."""
         return self._name
 
     @property
     def outcome(self) -> Outcome:
-        """What `score` gives; under `auto` the server is asked at first use, and the answer kept.
+        """What `score` returns. With `auto` the first use tests the server and stores the result.
 
         Raises:
-            ReaderFault: the server could not be asked; nothing is kept.
+            ReaderFault: the test failed; the next use tests again.
         """
-        if self._wanted == "likeness":
+        if self._requested_outcome == "likeness":
             return "likeness"
-        return "log-probability" if self._wanted == "log-probability" or self._can_score() else "likeness"
+        return (
+            "log-probability"
+            if self._requested_outcome == "log-probability" or self._can_score()
+            else "likeness"
+        )
 
     def close(self) -> None:
-        """Let go of connections; it happens by itself when nobody holds the reader."""
+        """Close the connections; this also happens when the reader is garbage-collected."""
         self._client.close()
 
     def answer(self, prompt: Prompt) -> Answer:
-        """One chat completion from all units.
+        """Answer from all units, by one chat completion.
 
         Raises:
             InvalidRequest: the prompt does not fit the model's window.
-            ReaderFault: the server failed, refused or answered in another shape.
+            ReaderFault: the server failed, refused the call or returned an unexpected reply.
         """
         started = self._clock()
         text, tokens = self._write(prompt, [True] * len(prompt.units), math.inf)
         return Answer(text, Cost(1, tokens, self._clock() - started))
 
     def score(self, prompt: Prompt, masks: BoolArray, target: str, limits: Limits = NO_LIMITS) -> Scores:
-        """One call a distinct mask, in order; spaces around the target do not count.
+        """Score the target under each mask; one call for each distinct mask, in order.
 
-        Limits are looked at before each call: calls are never exceeded, tokens by at most the last
-        call's; time also cuts short the call under way.
+        Spaces around the target are ignored. Limits are checked before each call: `calls` is never exceeded,
+        `tokens` by at most one call, and `seconds` also cancels the running call.
 
         Raises:
             ShapeError: the masks are not (num_masks, num_units).
             InvalidRequest: the target is empty, or a prompt does not fit the model's window.
-            SettingError: log-probabilities were asked for and the server gives none.
-            ReaderFault: the server failed, refused or answered in another shape.
+            SettingError: outcome `log-probability` was requested and the server does not support it.
+            ReaderFault: the server failed, refused the call or returned an unexpected reply.
         """
         started = self._clock()
         check_masks(masks, len(prompt.units))
@@ -173,11 +190,12 @@ class OpenAiEndpointReader:
         found: dict[tuple[bool, ...], float] = {}
         tokens = 0
         for mask in dict.fromkeys(map(tuple, masks.tolist())):
-            if len(found) >= limits.calls or tokens >= limits.tokens or self._clock() >= deadline:
+            spent = len(found) >= limits.calls or tokens >= limits.tokens or self._clock() >= deadline
+            if spent or limits.stopped:
                 break
             try:
                 found[mask], read = self._measure(prompt, mask, target.strip(), deadline)
-            except OutOfTime:
+            except DeadlineExceeded:
                 break
             tokens += read
         values = [found.get(mask, math.nan) for mask in map(tuple, masks.tolist())]
@@ -187,8 +205,8 @@ class OpenAiEndpointReader:
     def _measure(
         self, prompt: Prompt, mask: Sequence[bool], target: str, deadline: float
     ) -> tuple[float, int]:
-        """The outcome under one mask, and tokens read and written."""
-        if self._wanted == "likeness" or not self._can_score(deadline):
+        """(outcome under one mask, tokens read and written)."""
+        if self._requested_outcome == "likeness" or not self._can_score(deadline):
             written, tokens = self._write(prompt, mask, deadline)
             return likeness(written, target), tokens
         return self._read(prompt, mask, target, deadline)
@@ -199,7 +217,7 @@ class OpenAiEndpointReader:
         turns = [{"role": "user", "content": message}]
         body = {**self._body(self._max_tokens), "messages": turns}
         reply = self._post(_CHAT, body, deadline)
-        with self._addressed(_CHAT):
+        with self._naming_endpoint(_CHAT):
             text = chat_text(reply)
         return text or REFUSAL, num_tokens(reply, message, text)
 
@@ -207,48 +225,48 @@ class OpenAiEndpointReader:
         layout = self._plain
         before = f"{layout.head}{_kept(prompt, mask)}{layout.question(prompt.query)}{layout.tail}"
         after = layout.target(target)
-        # One token is generated and left out again: some servers take 0 for "no limit".
+        # One token is generated and ignored, because some servers read 0 as "no limit".
         body = {**self._body(1), "prompt": before + after, "echo": True, "logprobs": 1}
         reply = self._post(_COMPLETIONS, body, deadline)
-        with self._addressed(_COMPLETIONS):
+        with self._naming_endpoint(_COMPLETIONS):
             return prompt_score(reply, before, after), num_tokens(reply, before, after)
 
     def _body(self, max_tokens: int) -> dict[str, object]:
         return {"model": self._model, "max_tokens": max_tokens, "temperature": 0, "seed": 0}
 
     def _can_score(self, deadline: float = math.inf) -> bool:
-        """Whether the server gives log-probabilities of a prompt: one small call, then remembered."""
+        """Whether the server returns log-probabilities of a prompt; tested once by a small call."""
         with self._lock:
-            if self._able is None:
+            if self._can_echo is None:
                 try:
                     self._read(Prompt((), "What is two plus two?"), [], "It is four.", deadline)
-                    self._able = True
-                except (NoPromptScores, Refused, GaveUp) as error:
-                    self._judge_probe(error, deadline)
-                    self._able = False
-            return self._able
+                    self._can_echo = True
+                except (NoPromptScores, RequestRefused, RetriesExhausted) as error:
+                    self._require_unsupported(error, deadline)
+                    self._can_echo = False
+            return self._can_echo
 
-    def _judge_probe(self, error: ReaderFault, deadline: float) -> None:
-        """Return if the error says that the server cannot score a prompt, else raise."""
-        status = error.status if isinstance(error, Refused | GaveUp) else _UNSUPPORTED[0]
+    def _require_unsupported(self, error: ReaderFault, deadline: float) -> None:
+        """Return if the error means that the server cannot score a prompt; raise otherwise."""
+        status = error.status if isinstance(error, RequestRefused | RetriesExhausted) else _UNSUPPORTED[0]
         if status not in (*_UNSUPPORTED, *_BROKEN):
             raise error
-        if self._wanted == "log-probability":
+        if self._requested_outcome == "log-probability":
             raise SettingError(
-                f"{self._client.url} gives no log-probabilities of a prompt ({error}); expected a server "
-                f"whose {_COMPLETIONS} takes echo with logprobs (vLLM, SGLang, llama-cpp-python with "
+                f"{self._client.url} returns no log-probabilities of a prompt ({error}); expected a server "
+                f"whose {_COMPLETIONS} supports echo with logprobs (vLLM, SGLang, llama-cpp-python with "
                 f"logits_all); set CONTEXTSVC_READER_OUTCOME to likeness or auto"
             ) from error
         if status in _BROKEN:
-            # Ill or unable? One that chats is well.
+            # Down, or only unable to score? A chat completion tells: it raises if the server is down.
             self._write(Prompt((), "What is two plus two?"), [], deadline)
 
     def _post(self, path: str, body: object, deadline: float) -> object:
-        """The reply; a prompt that is too long is the caller's mistake, whatever the status."""
+        """Reply of the server. A prompt that is too long raises `InvalidRequest`, whatever the status."""
         try:
             return self._client.post(path, body, deadline)
-        except Refused as error:
-            too_long = beyond_window(error.reason) or error.status == 413
+        except RequestRefused as error:
+            too_long = context_overflow(error.reason) or error.status == 413
             if not too_long:
                 raise
             reason = f"the prompt is too long for {self._name}: {error.reason}"
@@ -259,8 +277,8 @@ class OpenAiEndpointReader:
             raise InvalidRequest(f"{reason}: {advice}") from error
 
     @contextmanager
-    def _addressed(self, path: str) -> Iterator[None]:
-        """Put the endpoint in front of what is wrong with its reply."""
+    def _naming_endpoint(self, path: str) -> Iterator[None]:
+        """Context that puts the endpoint's URL in front of an error's text."""
         try:
             yield
         except ReaderFault as error:

@@ -1,4 +1,4 @@
-"""One POST to a server of the OpenAI API, with timeouts, retries and a circuit breaker, over httpx."""
+"""HTTP client of an OpenAI-compatible server by httpx, with timeouts, retries and a circuit breaker."""
 
 import json
 import math
@@ -9,12 +9,12 @@ from email.utils import parsedate_to_datetime
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
-from contextsvc.adapters.readers.openai_replies import SHOWN_CHARS, error_reason
+from contextsvc.adapters.readers.openai_replies import EXCERPT_CHARS, error_reason
 from contextsvc.adapters.readers.resilience import (
     CircuitBreaker,
-    OutOfTime,
-    Patience,
-    Transient,
+    DeadlineExceeded,
+    RetryPolicy,
+    TransientFault,
     with_retries,
 )
 from contextsvc.errors import MissingExtra, ReaderFault, SettingError
@@ -28,24 +28,24 @@ CONNECT_SECONDS = 10.0
 _LONG_KEY = 8
 
 
-class Refused(ReaderFault):
-    """The server answered, and said no: a status other than 2xx, 429 and 5xx.
+class RequestRefused(ReaderFault):
+    """The server refused a request: a status other than 2xx, 429 and 5xx.
 
     Attributes:
-        status: As HTTP has it.
-        reason: The server's own words, shortened.
+        status: HTTP status.
+        reason: Error message of the server, shortened.
     """
 
     def __init__(self, where: str, status: int, reason: str) -> None:
-        super().__init__(f"{where} answered {status}: {reason or 'nothing'}")
+        super().__init__(f"{where} answered {status}: {reason or 'no message'}")
         self.status, self.reason = status, reason
 
 
 class OpenAiClient:
-    """Posts JSON and gives back JSON; several threads may use one.
+    """Client that posts JSON and returns JSON. Thread-safe.
 
-    The API key is sent as a bearer token and appears nowhere else: errors that quote the server have
-    it blotted out.
+    The API key is sent as a bearer token and appears nowhere else: errors that quote the server show `***`
+    instead.
     """
 
     def __init__(
@@ -53,22 +53,22 @@ class OpenAiClient:
         url: str,
         api_key: str = "",
         timeout_seconds: float = 60.0,
-        patience: Patience | None = None,
+        policy: RetryPolicy | None = None,
         breaker: CircuitBreaker | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """Connect to nothing yet.
+        """Check the arguments; no connection is made yet.
 
         Args:
-            url: Up to and without `/chat/completions`, usually ending in `/v1`.
+            url: Base URL without `/chat/completions`, usually ending in `/v1`.
             api_key: Printable ASCII; empty: none is sent.
-            timeout_seconds: Of one try: for the connection (at most 10), for each silence, and for
-                the whole reply once it has begun.
-            patience: How failed tries are repeated.
-            breaker: Shared by all calls.
-            clock: Seconds that only grow.
-            sleep: Waits that many seconds.
+            timeout_seconds: Timeout of one try: of the connection (at most 10 s), of each wait for data, and
+                of the whole reply once it has begun.
+            policy: Retries of failed tries.
+            breaker: Circuit breaker of all calls.
+            clock: Returns seconds that only increase.
+            sleep: Waits for a number of seconds.
 
         Raises:
             MissingExtra: httpx or tenacity is not installed.
@@ -80,101 +80,105 @@ class OpenAiClient:
         if not timeout_seconds > 0:
             raise SettingError(f"the endpoint's timeout is {timeout_seconds} s; expected more than 0")
         self._timeout_seconds = timeout_seconds
-        self._patience = patience or Patience()
+        self._policy = policy or RetryPolicy()
         self._breaker = breaker or CircuitBreaker(self.url, clock=clock)
         self._clock, self._sleep = clock, sleep
         headers = {"Accept": "application/json", "Content-Type": "application/json"}
         if api_key:
             headers["Authorization"] = f"Bearer {api_key}"
         self._client = self._httpx.Client(headers=headers, verify=_certificates())
-        self.close = weakref.finalize(self, self._client.close)  # at the latest when nobody holds it
+        self.close = weakref.finalize(self, self._client.close)  # at the latest when it is garbage-collected
 
     def post(self, path: str, body: object, deadline: float = math.inf) -> Any:
-        """The parsed JSON that the server answers with a status of 2xx.
+        """Post a body and return the parsed JSON of a 2xx reply.
 
-        429, 5xx, failed connections, timeouts and replies cut short are tried again.
+        429, 5xx, failed connections, timeouts and truncated replies are tried again.
 
         Args:
-            path: Put behind the URL.
-            body: Sent as JSON.
-            deadline: When, on the clock, to stop trying; a try is cut short by it.
+            path: Path behind the base URL.
+            body: Value to send as JSON.
+            deadline: Time of `clock` at which to stop; it also ends a running try.
 
         Raises:
-            Refused: the server said no.
-            OutOfTime: the deadline passed first.
-            ReaderFault: every try failed, the breaker is open, or the reply is too large or no JSON.
+            RequestRefused: the server refused the request.
+            DeadlineExceeded: the deadline passed first.
+            ReaderFault: every try failed, the breaker is open, or the reply is too large or not JSON.
         """
-        # ASCII escapes: a lone surrogate in a text would not encode as UTF-8.
+        # ASCII escapes, because a lone surrogate in a text cannot be encoded as UTF-8.
         content = json.dumps(body).encode("ascii")
         with self._breaker.call():
             status, reply = with_retries(
                 partial(self._try, path, content, deadline),
-                self._patience,
+                self._policy,
                 lambda: deadline - self._clock(),
                 self._sleep,
             )
-        if status >= 300:  # outside the breaker: who says no is well
-            raise Refused(self.url + path, status, reply)
+        if status >= 300:  # outside the breaker: a server that refuses is not down
+            raise RequestRefused(self.url + path, status, reply)
         return reply
 
     def _try(self, path: str, content: bytes, deadline: float) -> tuple[int, Any]:
-        """Status, and the parsed reply to 2xx or the reason of a refusal."""
+        """(status, parsed reply) of a 2xx reply, or (status, reason) of a refusal."""
         where = self.url + path
         started = self._clock()
         seconds = min(self._timeout_seconds, deadline - started)
         if seconds <= 0:
-            raise OutOfTime(f"no time was left to ask {where}")
+            raise DeadlineExceeded(f"no time was left to call {where}")
         timeout = self._httpx.Timeout(seconds, connect=min(seconds, CONNECT_SECONDS))
         try:
             with self._client.stream("POST", where, content=content, timeout=timeout) as response:
                 data = self._read(response.iter_bytes(), where, started + seconds)
         except (self._httpx.TransportError, TimeoutError) as error:
             if self._clock() >= deadline:
-                raise OutOfTime(f"time ran out while {where} was asked") from error
-            raise Transient(f"{where}: {_words(error, seconds)}") from error
-        except self._httpx.HTTPError as error:  # a body that does not decode
-            raise ReaderFault(f"{where}: {_words(error, seconds)}") from error
-        return self._judge(where, response, data)
+                raise DeadlineExceeded(f"the deadline passed while {where} was called") from error
+            raise TransientFault(f"{where}: {_describe(error, seconds)}") from error
+        except self._httpx.HTTPError as error:  # a body that cannot be decompressed
+            raise ReaderFault(f"{where}: {_describe(error, seconds)}") from error
+        return self._interpret(where, response, data)
 
     def _read(self, pieces: Iterable[bytes], where: str, until: float) -> bytes:
         data = bytearray()
         for piece in pieces:
             data += piece
             if len(data) > MAX_REPLY_BYTES:
-                raise ReaderFault(f"{where} answered more than {MAX_REPLY_BYTES} bytes; expected less")
+                raise ReaderFault(
+                    f"{where} answered more than {MAX_REPLY_BYTES} bytes; expected at most that"
+                )
             if self._clock() > until:
-                raise TimeoutError("the reply had begun but did not end")
+                raise TimeoutError("the reply began but did not end in time")
         return bytes(data)
 
-    def _judge(self, where: str, response: "httpx.Response", data: bytes) -> tuple[int, Any]:
+    def _interpret(self, where: str, response: "httpx.Response", data: bytes) -> tuple[int, Any]:
         status, text = response.status_code, data.decode("utf-8", "replace")
         if not response.is_success:
-            reason = error_reason(self._blotted(text))
+            reason = error_reason(self._redacted(text))
             if status == 429 or status >= 500:
-                wait = _retry_after(response.headers.get("retry-after", ""))
-                raise Transient(f"{where} answered {status}: {reason or 'nothing'}", status, wait)
+                wait = _retry_after_seconds(response.headers.get("retry-after", ""))
+                raise TransientFault(f"{where} answered {status}: {reason or 'no message'}", status, wait)
             return status, reason
-        # A short key is a dummy ("EMPTY"), and may be a word of an honest answer.
-        text = self._blotted(text) if len(self._key) >= _LONG_KEY else text
+        # A short key is a placeholder such as "EMPTY", and may also be a word of an answer.
+        text = self._redacted(text) if len(self._key) >= _LONG_KEY else text
         try:
             return status, json.loads(text)
         except (ValueError, RecursionError) as error:
             kind = response.headers.get("content-type", "no content type")
-            found = f"{len(data)} bytes ({kind}): {self._blotted(text)[:SHOWN_CHARS]!r}"
+            found = f"{len(data)} bytes ({kind}): {self._redacted(text)[:EXCERPT_CHARS]!r}"
             message = f"{where} answered {status} with {found}; expected JSON"
-            if not text.strip() or text.lstrip().startswith("{"):  # begun well, so probably cut short
-                raise Transient(message, status) from error
+            if not text.strip() or text.lstrip().startswith(
+                "{"
+            ):  # starts like JSON, so it was probably truncated
+                raise TransientFault(message, status) from error
             raise ReaderFault(message) from error
 
-    def _blotted(self, text: str) -> str:
+    def _redacted(self, text: str) -> str:
         return text.replace(self._key, "***") if self._key else text
 
 
 def _httpx() -> Any:
-    # Imported on first use: an extra.
+    # Imported on first use, because it is an extra.
     try:
         import httpx
-        import tenacity  # noqa: F401  (with_retries will need it)
+        import tenacity  # noqa: F401  (with_retries needs it)
     except ImportError as error:
         raise MissingExtra("a reader behind a URL", "endpoint") from error
     return httpx
@@ -182,7 +186,7 @@ def _httpx() -> Any:
 
 @cache
 def _certificates() -> Any:
-    # Reading them takes a twentieth of a second, which every client would spend anew.
+    # Loading them takes 50 ms; cached, so that it happens once for all clients.
     return _httpx().create_ssl_context()
 
 
@@ -193,7 +197,7 @@ def _checked_url(httpx: Any, url: str) -> str:
         parsed = httpx.URL("")
     plain = not (parsed.userinfo or parsed.query or parsed.fragment)
     if not (parsed.scheme in ("http", "https") and parsed.host and plain):
-        # What was found is not shown: it may hold a password.
+        # The URL is not quoted, because it may contain a password.
         raise SettingError(
             "the endpoint's URL (CONTEXTSVC_READER_URL) cannot be used; expected http://HOST:PORT/v1 or "
             "https://HOST/v1 without user, password, query and fragment; a key goes into "
@@ -205,19 +209,19 @@ def _checked_url(httpx: Any, url: str) -> str:
 def _checked_key(key: str) -> str:
     if not all("!" <= letter <= "~" for letter in key):
         raise SettingError(
-            "the endpoint's API key (CONTEXTSVC_READER_API_KEY) holds a space or a character that is not "
+            "the endpoint's API key (CONTEXTSVC_READER_API_KEY) contains a space or a character that is not "
             "printable ASCII; expected the key alone"
         )
     return key
 
 
-def _words(error: Exception, seconds: float) -> str:
-    said = str(error) or type(error).__name__
-    return f"{said} ({type(error).__name__}, timeout {seconds:.1f} s)"
+def _describe(error: Exception, seconds: float) -> str:
+    reason = str(error) or type(error).__name__
+    return f"{reason} ({type(error).__name__}, timeout {seconds:.1f} s)"
 
 
-def _retry_after(header: str) -> float | None:
-    """Seconds of a Retry-After header, which holds a number or a date; None where it holds neither."""
+def _retry_after_seconds(header: str) -> float | None:
+    """Seconds of a Retry-After header, given as a number or a date; None if it is neither."""
     try:
         seconds = float(header)
     except ValueError:

@@ -1,17 +1,17 @@
-"""What servers of the OpenAI API answer, read with suspicion: pure functions over parsed JSON.
+"""Parsing and validation of replies from OpenAI-compatible servers: pure functions over parsed JSON.
 
-Servers agree on the names of the fields and on little else. Scores of a prompt (`/completions` with
-`echo` and `logprobs`) come in these dialects, as their sources and outputs of 2024 to 2026 show:
+Servers use the same field names but differ in content. Scores of a prompt (`/completions` with `echo` and
+`logprobs`) come in these dialects, according to sources and outputs of 2024 to 2026:
 
-- vLLM: `tokens` and `token_logprobs` of prompt and generated tokens, null for the first; a start token
-  such as `<s>` is among them, and `text_offset` adds up decoded tokens, so it is shifted by that token
-  and drifts where decoding one token drops a leading space (SentencePiece).
+- vLLM: `tokens` and `token_logprobs` of prompt and generated tokens; the first score is null. A start token
+  such as `<s>` is included. `text_offset` counts decoded tokens, so it is shifted by the start token and
+  drifts where decoding a single token drops a leading space (SentencePiece).
 - SGLang: the same lists, but every `text_offset` is -1.
-- llama-cpp-python: the same lists without the start token; `max_tokens` 0 means "no limit" there, so 1
-  token is asked for and left out again; 500 unless the model was loaded with logits_all.
-- llama.cpp's own server, transformers serve: 400, or `echo` is ignored.
+- llama-cpp-python: the same lists without the start token. `max_tokens` 0 means "no limit", so 1 token is
+  requested and ignored. Status 500 unless the model was loaded with logits_all.
+- llama.cpp's own server, transformers serve: status 400, or `echo` is ignored.
 
-So the target's tokens are found by their text, not by `text_offset`.
+Therefore the target's tokens are found by their text, not by `text_offset`.
 """
 
 import json
@@ -22,11 +22,11 @@ from typing import Any
 
 from contextsvc.errors import ReaderFault
 
-SHOWN_CHARS = 200
-"""How much of an unexpected reply an error quotes."""
+EXCERPT_CHARS = 200
+"""Maximum length of a quotation from a reply in an error."""
 
 _CHARS_A_TOKEN = 4
-_LEAST, _MOST = -1e6, 1e-3  # vLLM says -9999 for none; rounding may leave a certain token above 0
+_LEAST, _MOST = -1e6, 1e-3  # vLLM writes -9999 for -inf; rounding may put a certain token above 0
 _MARKS = str.maketrans("", "", "▁ĠĊ")
 _NON_ASCII = "[^\\x00-\\x7f]?"
 _TOO_LONG = re.compile(r"context (?:length|window|size)|context_length|n_ctx|prompt is too long", re.I)
@@ -35,11 +35,11 @@ _READ = re.compile(r"(?:you requested|resulted in|request has|prompt has|prompt 
 
 
 class NoPromptScores(ReaderFault):
-    """The server gave no log-probabilities of the prompt."""
+    """The reply holds no log-probabilities of the prompt."""
 
 
 def chat_text(reply: object) -> str:
-    """The text of the first choice of a chat completion, spaces around it stripped; may be empty.
+    """Text of the first choice of a chat completion, stripped; may be empty.
 
     Raises:
         ReaderFault: the reply has another shape, or the text is null.
@@ -47,12 +47,12 @@ def chat_text(reply: object) -> str:
     choice = _first_choice(reply)
     message = choice.get("message")
     if not isinstance(message, Mapping) or "content" not in message:
-        raise ReaderFault(f"found {shown(choice)}, expected choices[0].message.content")
+        raise ReaderFault(f"found {excerpt(choice)}, expected choices[0].message.content")
     content = message["content"]
     if not isinstance(content, str):
         why = choice.get("finish_reason")
         raise ReaderFault(
-            f"choices[0].message.content is {shown(content)} (finish_reason {shown(why)}), expected text"
+            f"choices[0].message.content is {excerpt(content)} (finish_reason {excerpt(why)}), expected text"
         )
     return content.strip()
 
@@ -60,28 +60,31 @@ def chat_text(reply: object) -> str:
 def prompt_score(reply: object, before: str, target: str) -> float:
     """Mean natural log-probability of the target's tokens in an echoed completion.
 
-    A token that holds the end of the text before the target and its beginning counts whole: the
-    target's first letters are in no other token.
+    A token that spans the border between `before` and the target counts whole, because the target's first
+    letters are in no other token.
 
     Args:
-        reply: To a prompt that is `before` and then the target.
-        before: Ends on a character that is no space and ASCII.
-        target: Not blank.
+        reply: Parsed reply to the prompt `before + target`.
+        before: Text before the target; its last character is ASCII and not a space.
+        target: Text to score; not blank.
+
+    Returns:
+        Nats a token.
 
     Raises:
-        NoPromptScores: the reply holds no tokens of the prompt, or not the target's.
-        ReaderFault: the reply has another shape, or a number is no log-probability.
+        NoPromptScores: the reply holds no tokens of the prompt, or they do not end with the target.
+        ReaderFault: the reply has another shape, or a value is not a log-probability.
     """
     logprobs = _first_choice(reply).get("logprobs")
-    tokens, scores = ([], []) if not isinstance(logprobs, Mapping) else (
-        logprobs.get("tokens"), logprobs.get("token_logprobs"))  # fmt: skip
+    found = logprobs if isinstance(logprobs, Mapping) else {}
+    tokens, scores = found.get("tokens"), found.get("token_logprobs")
     if not (isinstance(tokens, list) and isinstance(scores, list) and len(tokens) == len(scores) > 1):
         raise NoPromptScores(
-            f"choices[0].logprobs is {shown(logprobs)}, expected tokens and token_logprobs of the prompt"
+            f"choices[0].logprobs is {excerpt(logprobs)}, expected tokens and token_logprobs of the prompt"
         )
     if not all(isinstance(token, str) for token in tokens):
-        raise ReaderFault(f"choices[0].logprobs.tokens is {shown(tokens)}, expected texts")
-    # The generated token is no part of the target. Some servers leave it out, some report no usage.
+        raise ReaderFault(f"choices[0].logprobs.tokens is {excerpt(tokens)}, expected texts")
+    # The generated token is not part of the target. Some servers omit it, some report no usage.
     for num_generated in dict.fromkeys((_usage(reply, "completion_tokens"), 1, 0)):
         if num_generated is not None and num_generated < len(tokens):
             end = len(tokens) - num_generated
@@ -89,16 +92,17 @@ def prompt_score(reply: object, before: str, target: str) -> float:
             if count:
                 return _mean(scores[end - count : end])
     raise NoPromptScores(
-        f"the last tokens are {shown(tokens[-8:])}, expected the target's: not echoed, or in other letters"
+        f"the last tokens are {excerpt(tokens[-8:])}, expected those of the target: the server did not echo "
+        f"the prompt, or decoded it to another text"
     )
 
 
 def count_target_tokens(tokens: Sequence[str], before: str, target: str) -> int:
-    """How many of the last tokens hold the target; 0 where they do not end on it.
+    """Number of last tokens that hold the target; 0 if the tokens do not end with it.
 
-    Spaces are not compared, nor the marks that stand for them in raw tokens. U+FFFD in a token stands
-    for a part of a character: for one that is not ASCII, or none. The token before the target's must
-    hold the end of `before`, so that a repeated word is not taken for the target.
+    Spaces, and the marks that replace them in raw tokens, are ignored. U+FFFD in a token is part of a
+    character: it matches one non-ASCII character or none. The token before the target must end like `before`,
+    so that a repeated word is not mistaken for the target.
 
     >>> count_target_tokens(["Answer", ":", " port", " 23", "79"], "Answer:", " port 2379")
     3
@@ -106,7 +110,7 @@ def count_target_tokens(tokens: Sequence[str], before: str, target: str) -> int:
     2
     """
     prompt, wanted = _bare(before), _bare(target)
-    still = {len(wanted)}  # of how many leading characters the tokens have yet to be found
+    still = {len(wanted)}  # possible numbers of leading characters that no token has matched yet
     for count, token in enumerate(reversed(tokens)):
         piece = _bare(token)
         if piece and 0 in still and prompt.endswith(piece):
@@ -126,7 +130,7 @@ def count_target_tokens(tokens: Sequence[str], before: str, target: str) -> int:
 
 
 def num_tokens(reply: object, *texts: str) -> int:
-    """Tokens read and written as the server counts them, else a quarter of the texts' characters."""
+    """Tokens read and written, from the server's `usage`; without it a quarter of the characters."""
     total = _usage(reply, "total_tokens")
     if total is not None:
         return total
@@ -134,27 +138,27 @@ def num_tokens(reply: object, *texts: str) -> int:
 
 
 def error_reason(body: str) -> str:
-    """What a server says in an error: the message of the usual JSON shapes, else the body's beginning."""
+    """Error message of a server: the message of the usual JSON shapes, otherwise the start of the body."""
     try:
-        said: Any = json.loads(body)
+        found: Any = json.loads(body)
     except (ValueError, RecursionError):
         return _shortened(body)
     for key in ("error", "message", "detail"):
-        if isinstance(said, Mapping) and key in said:
-            said = said[key]
-    return _shortened(said) if isinstance(said, str) else shown(said)
+        if isinstance(found, Mapping) and key in found:
+            found = found[key]
+    return _shortened(found) if isinstance(found, str) else excerpt(found)
 
 
-def beyond_window(reason: str) -> tuple[int, int] | bool:
-    """Whether a refusal means that the prompt is too long; (tokens, window) where it gives both."""
+def context_overflow(reason: str) -> tuple[int, int] | bool:
+    """Whether a refusal means that the prompt is too long; (tokens, window) if it gives both numbers."""
     if not _TOO_LONG.search(reason):
         return False
     window, read = _WINDOW.search(reason), _READ.search(reason)
     return (int(read[1]), int(window[1])) if window and read else True
 
 
-def shown(value: object) -> str:
-    """A value as JSON, cut to 200 characters."""
+def excerpt(value: object) -> str:
+    """Value as JSON, cut to 200 characters."""
     try:
         return _shortened(json.dumps(value, ensure_ascii=False))
     except RecursionError:
@@ -176,13 +180,13 @@ def _mean(scores: Sequence[object]) -> float:
 def _log_probability(score: object) -> float:
     if isinstance(score, int | float) and not isinstance(score, bool) and _LEAST <= score <= _MOST:
         return float(score)
-    raise ReaderFault(f"a log-probability is {shown(score)}, expected a number from {_LEAST:g} to 0")
+    raise ReaderFault(f"a log-probability is {excerpt(score)}, expected a number from {_LEAST:g} to 0")
 
 
 def _first_choice(reply: object) -> Mapping[str, Any]:
     choices = reply.get("choices") if isinstance(reply, Mapping) else None
     if not isinstance(choices, list) or not choices or not isinstance(choices[0], Mapping):
-        raise ReaderFault(f"found {shown(reply)}, expected an object with at least one of choices")
+        raise ReaderFault(f"found {excerpt(reply)}, expected an object with at least one of choices")
     return choices[0]
 
 
@@ -194,4 +198,4 @@ def _usage(reply: object, key: str) -> int | None:
 
 def _shortened(text: str) -> str:
     text = " ".join(text.split())
-    return text if len(text) <= SHOWN_CHARS else text[:SHOWN_CHARS] + "..."
+    return text if len(text) <= EXCERPT_CHARS else text[:EXCERPT_CHARS] + "..."

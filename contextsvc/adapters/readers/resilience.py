@@ -1,7 +1,7 @@
-"""Asking a machine that may fail: bounded retries (tenacity) and a circuit breaker.
+"""Calls to a server that may fail: retries by tenacity, and a circuit breaker.
 
-The breaker is our own: pybreaker (1.4) holds one lock through every call, which would queue the callers
-of a slow server, and reads the wall clock, which tests cannot turn.
+Rejected: pybreaker 1.4. It holds one lock during every call, so the callers of a slow server would wait for
+each other, and it reads the wall clock, which a test cannot set.
 """
 
 import math
@@ -17,12 +17,12 @@ from contextsvc.errors import MissingExtra, ReaderFault
 T = TypeVar("T")
 
 
-class Transient(ReaderFault):
-    """A try that failed in a way the next may not.
+class TransientFault(ReaderFault):
+    """A failure that a retry may not repeat.
 
     Attributes:
-        status: HTTP status, 0 where none came.
-        wait_seconds: How long the other side asked to wait; None: it did not say.
+        status: HTTP status; 0 if there was no reply.
+        wait_seconds: Wait requested by the server (Retry-After); None if it requested none.
     """
 
     def __init__(self, reason: str, status: int = 0, wait_seconds: float | None = None) -> None:
@@ -31,26 +31,30 @@ class Transient(ReaderFault):
         self.wait_seconds = wait_seconds
 
 
-class GaveUp(ReaderFault):
-    """Every try failed; `status` is the last one's, 0 where none came."""
+class RetriesExhausted(ReaderFault):
+    """Every try failed.
 
-    def __init__(self, last: Transient, num_tries: int) -> None:
+    Attributes:
+        status: HTTP status of the last try; 0 if there was no reply.
+    """
+
+    def __init__(self, last: TransientFault, num_tries: int) -> None:
         super().__init__(f"{last}; gave up after {num_tries} {'try' if num_tries == 1 else 'tries'}")
         self.status = last.status
 
 
-class OutOfTime(ReaderFault):
-    """The caller's time ran out before an answer came; no fault of the other side."""
+class DeadlineExceeded(ReaderFault):
+    """The caller's deadline passed before a reply came; this says nothing about the server."""
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
-    """How often to try and how long to wait in between.
+class RetryPolicy:
+    """Number of tries and the waits between them.
 
     Attributes:
-        max_tries: At least 1.
-        first_wait_seconds: Upper end of the first wait; it doubles with every try.
-        longest_wait_seconds: No wait is longer, even where the other side asks for more.
+        max_tries: Tries in all, the first included; at least 1.
+        first_wait_seconds: Upper bound of the first wait; it doubles with every try.
+        longest_wait_seconds: Upper bound of every wait, also of one that the server requests.
     """
 
     max_tries: int = 4
@@ -60,25 +64,26 @@ class Patience:
 
 def with_retries(
     attempt: Callable[[], T],
-    patience: Patience,
+    policy: RetryPolicy,
     seconds_left: Callable[[], float],
     sleep: Callable[[float], None] = time.sleep,
 ) -> T:
-    """What `attempt` returns, tried again while it raises `Transient`; anything else passes through.
+    """Call `attempt` again while it raises `TransientFault`, and return its result.
 
-    Waits are what the other side asked for, else drawn evenly between 0 and an upper end that doubles
-    (full jitter), so that many callers do not come back at one moment.
+    A wait is the one that the server requested. Otherwise it is uniform between 0 and an upper bound that
+    doubles (full jitter), so that many callers do not return at the same time.
 
     Args:
         attempt: Called at least once.
-        patience: Number of tries and length of waits.
-        seconds_left: Time the caller still has; infinite where there is no limit.
-        sleep: Waits that many seconds.
+        policy: Number of tries and length of waits.
+        seconds_left: Returns the time until the caller's deadline; infinite if there is none.
+        sleep: Waits for a number of seconds.
 
     Raises:
-        GaveUp: every try failed.
-        OutOfTime: the next wait would outlast the caller's time; it is not begun.
+        RetriesExhausted: every try failed.
+        DeadlineExceeded: the next wait would end after the deadline; it is not started.
         MissingExtra: tenacity is not installed.
+        Exception: any other error of `attempt`, unchanged.
 
     Source: Brooker, 2015. https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
     """
@@ -86,41 +91,48 @@ def with_retries(
         import tenacity
     except ImportError as error:
         raise MissingExtra("retrying", "endpoint") from error
-    longest = patience.longest_wait_seconds
-    backoff = tenacity.wait_random_exponential(multiplier=patience.first_wait_seconds, max=longest)
+    longest = policy.longest_wait_seconds
+    backoff = tenacity.wait_random_exponential(multiplier=policy.first_wait_seconds, max=longest)
 
     def wait(state: tenacity.RetryCallState) -> float:
         failure = state.outcome.exception() if state.outcome else None
-        asked = failure.wait_seconds if isinstance(failure, Transient) else None
-        return backoff(state) if asked is None else min(asked, longest)
+        requested = failure.wait_seconds if isinstance(failure, TransientFault) else None
+        return backoff(state) if requested is None else min(requested, longest)
 
     def pause(seconds: float) -> None:
         left = seconds_left()
         if seconds >= left:
-            raise OutOfTime(f"{max(left, 0):.1f} s were left, the next try was due in {seconds:.1f} s")
+            raise DeadlineExceeded(f"{max(left, 0):.1f} s were left, the next try was due in {seconds:.1f} s")
         sleep(seconds)
 
     retrying = tenacity.Retrying(
-        stop=tenacity.stop_after_attempt(patience.max_tries),
+        stop=tenacity.stop_after_attempt(policy.max_tries),
         wait=wait,
-        retry=tenacity.retry_if_exception_type(Transient),
+        retry=tenacity.retry_if_exception_type(TransientFault),
         sleep=pause,
         reraise=True,
     )
     try:
         return retrying(attempt)
-    except Transient as last:
-        raise GaveUp(last, patience.max_tries) from last
+    except TransientFault as last:
+        raise RetriesExhausted(last, policy.max_tries) from last
 
 
 class CircuitBreaker:
-    """Refuses calls at once after several failed in a row, so that nobody waits for what is down.
+    """Refuse calls at once after several consecutive failures, so that nobody waits for a server that is
+    down.
 
-    Closed: calls pass. After `max_failures` failures in a row it is open: calls are refused. After
-    `open_seconds` it is half open: one call passes on trial; if it succeeds the breaker is closed, if it
-    fails it is open again.
+    Closed: calls pass. After `max_failures` consecutive failures it opens: calls are refused. After
+    `open_seconds` it is half open: one trial call passes. If that succeeds the breaker closes, otherwise it
+    opens again.
 
-    Several threads may use one breaker.
+    Thread-safe.
+
+    Args:
+        what: Name of the server, for the error.
+        max_failures: Consecutive failures that open it.
+        open_seconds: How long it stays open.
+        clock: Returns seconds that only increase.
 
     Source: Nygard, Release It!, 2nd edition, 2018, chapter 5.
     """
@@ -142,35 +154,35 @@ class CircuitBreaker:
 
     @contextmanager
     def call(self) -> Iterator[None]:
-        """Around one call: an exception is a failure, but for `OutOfTime`, which says nothing of it.
+        """Context of one call: an exception counts as a failure, except `DeadlineExceeded`.
 
         Raises:
-            ReaderFault: the breaker is open, or half open with its one call under way.
+            ReaderFault: the breaker is open, or half open while its trial call runs.
         """
         on_trial = self._enter()
         try:
             yield
-        except OutOfTime:
+        except DeadlineExceeded:
             self._leave(on_trial, failed=None)
             raise
         except Exception:
             self._leave(on_trial, failed=True)
             raise
-        except BaseException:  # interrupted: nothing is known
+        except BaseException:  # interrupted: the outcome is unknown
             self._leave(on_trial, failed=None)
             raise
         self._leave(on_trial, failed=False)
 
     def _enter(self) -> bool:
-        """True if the call is on trial."""
+        """Admit a call, or raise; True if it is the trial call."""
         with self._lock:
             if self._num_failures < self._max_failures:
                 return False
             left = self._opens_at - self._clock()
             if left > 0 or self._on_trial:
-                when = f"in {math.ceil(left)} s" if left > 0 else "when the call on trial is back"
+                when = f"in {math.ceil(left)} s" if left > 0 else "when the trial call has ended"
                 raise ReaderFault(
-                    f"{self._what} failed {self._num_failures} calls in a row and is not asked now; "
+                    f"{self._what} failed {self._num_failures} calls in a row, so calls are refused now; "
                     f"the next call passes {when}"
                 )
             self._on_trial = True

@@ -1,1 +1,1 @@
-"""Pictures of a comparison."""
+"""Charts of a comparison."""

@@ -1,17 +1,18 @@
-"""matplotlib: a comparison as four pictures, SVG elements that a page can hold.
+"""Four charts of a comparison by matplotlib, as SVG elements for an HTML page.
 
-Text stays text in the fonts of whoever looks: any script shows, words can be searched, and a
-picture takes a quarter of what it takes with outlines. Ink, grid and paper are CSS variables with
-the light values built in, so that a page can turn them dark.
+Text stays text, in the reader's fonts: every script is shown, words can be searched, and a chart needs a
+quarter of the bytes of one with outlines. Colours are CSS variables with the light values as default, so a
+page can switch to dark ones.
 """
 
+import re
 import warnings
 from collections.abc import Callable, Sequence
 from io import StringIO
 from typing import Any
+from xml.etree import ElementTree
 
 from contextsvc.adapters.report.label_places import place_labels
-from contextsvc.adapters.report.svg import as_element
 from contextsvc.errors import MissingExtra
 from contextsvc.measuring.comparison import VERDICTS, Comparison, ConfigurationResult
 
@@ -21,7 +22,7 @@ VERDICT_COLOURS = {
     "live": "#009e73", "redundant": "#56b4e9", "dead": "#c3cbd3", "harmful": "#d55e00",
     "unmeasured": "#f0e9c8",
 }  # fmt: skip
-"""From Okabe and Ito's palette, which colour-blind eyes tell apart; black is readable on each."""
+"""Okabe-Ito palette: distinguishable for colour-blind readers; black text is readable on every colour."""
 
 _VARIABLES = {INK: "ink", MUTED: "muted", GRID: "grid", PAPER: "paper", BEST: "best", OTHER: "other"}
 _SETTINGS = {
@@ -31,14 +32,15 @@ _SETTINGS = {
 }  # fmt: skip
 _WIDTH, _ROW, _SIDE, _HEAD, _FOOT = 6.2, 0.5, 0.2, 0.42, 0.5  # inches
 _LONGEST_NAME, _MOST_NAMED = 56, 3
+_FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, Helvetica, Arial, sans-serif"
 _PERCENTS = ([0, 0.25, 0.5, 0.75, 1], ["0 %", "25 %", "50 %", "75 %", "100 %"])
 
 
 def draw(comparison: Comparison) -> dict[str, str]:
-    """SVG elements by name: `utilization`, `quality`, `verdicts`, `cost`, in that order.
+    """Draw the charts: SVG elements by name, `utilization`, `quality`, `verdicts`, `cost`, in that order.
 
-    Equal comparisons give equal bytes, whatever matplotlibrc says. No id occurs in two of them,
-    and none refers to anything outside itself. Names of more than 56 characters are shortened.
+    Equal comparisons give equal bytes, independent of matplotlibrc. No id occurs in two charts, and no chart
+    refers to anything outside itself. Names of more than 56 characters are shortened.
 
     Raises:
         MissingExtra: matplotlib is not installed.
@@ -46,14 +48,14 @@ def draw(comparison: Comparison) -> dict[str, str]:
     try:
         import matplotlib
     except ImportError:
-        raise MissingExtra("pictures", "report") from None
+        raise MissingExtra("drawing charts", "report") from None
     from matplotlib.backends.backend_svg import FigureCanvasSVG
 
     nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
     drawn = {}
-    # rcParams are the only door to the SVG writer's settings; they are put back.
+    # Only global rcParams configure the SVG writer; the context restores them.
     with matplotlib.rc_context(), warnings.catch_warnings():
-        # The font of the layout may lack a script that the reader's font has.
+        # The font used for the layout may lack glyphs that the page's font has.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         matplotlib.rcdefaults()
         for name, (title, picture) in _PICTURES.items():
@@ -62,7 +64,7 @@ def draw(comparison: Comparison) -> dict[str, str]:
             wide, high = figure.get_size_inches()
             figure.text(_SIDE / wide, 1 - 0.22 / high, title, size=12.5, weight="bold", va="center")
             FigureCanvasSVG(figure).print_svg(out, metadata=nothing)
-            drawn[name] = as_element(out.getvalue(), name, title, _VARIABLES, PAPER)
+            drawn[name] = _as_element(out.getvalue(), name, title)
     return drawn
 
 
@@ -70,14 +72,14 @@ def _utilization(comparison: Comparison) -> Any:
     figure, (axes,) = _rows(comparison, [(0.0, 1.0)])
     for row, found in enumerate(comparison.results):
         if found.score is None or found.score_interval is None:
-            axes.text(0, row, "no query was measured to the end", color=MUTED, va="center", size=9)
+            axes.text(0, row, "no query was measured completely", color=MUTED, va="center", size=9)
             continue
         colour, (low, high) = _colour(comparison, found), found.score_interval
         axes.plot([low, high], [row, row], color=colour, lw=2.4, solid_capstyle="round")
         axes.plot([found.score], [row], "o", color=colour, ms=7.5, mec=PAPER, mew=1.2, clip_on=False)
-        said = f"{100 * found.score:.0f} %  [{100 * low:.0f}, {100 * high:.0f}]"
+        label = f"{100 * found.score:.0f} %  [{100 * low:.0f}, {100 * high:.0f}]"
         beside, side = (high + 0.025, "left") if high < 0.72 else (low - 0.025, "right")
-        axes.text(beside, row, said, ha=side, va="center", size=9)
+        axes.text(beside, row, label, ha=side, va="center", size=9)
     axes.set_xlim(0, 1)
     axes.set_xticks(*_PERCENTS)
     axes.set_xlabel("utilization: mean over queries, 95 % interval")
@@ -103,22 +105,24 @@ def _quality(comparison: Comparison) -> Any:
     axes.set_xlim(0, max(r.tokens_interval[1] for r in comparison.results) * 1.12 + 1)
     axes.locator_params(nbins=5)
     axes.xaxis.set_major_formatter(lambda tokens, _: f"{tokens:,.0f}")
-    axes.set_xlabel("tokens a query; lines: 95 % intervals over queries")
-    unit = "log-probability a token, nats" if comparison.outcome == "log-probability" else "likeness"
+    axes.set_xlabel("tokens per query; lines: 95 % intervals over queries")
+    unit = "log-probability per token, nats" if comparison.outcome == "log-probability" else "likeness"
     axes.set_ylabel(f"quality: {unit}")
     _label(figure, axes, comparison)
     return figure
 
 
 def _label(figure: Any, axes: Any, comparison: Comparison) -> None:
-    """Names beside their points, with a line where they lie farther off."""
+    """Write names beside their points, with a line to a point that is farther away."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     renderer = FigureCanvasAgg(figure).get_renderer()
-    # The widest and the recommended one choose first.
+    # The widest and the recommended configuration get the best places.
     results = sorted(comparison.results, key=lambda found: _colour(comparison, found) == OTHER)
-    texts = [axes.text(0, 0, _point_name(comparison, found), size=9, **_emphasis(comparison, found))
-             for found in results]  # fmt: skip
+    texts = [
+        axes.text(0, 0, _point_name(comparison, found), size=9, **_emphasis(comparison, found))
+        for found in results
+    ]
     points = [tuple(axes.transData.transform((r.tokens, r.quality))) for r in results]
     lines = []
     for found in results:
@@ -129,7 +133,7 @@ def _label(figure: Any, axes: Any, comparison: Comparison) -> None:
         lines += [(left, middle[1], right, middle[1]), (middle[0], low, middle[0], high)]
     extents = [text.get_window_extent(renderer) for text in texts]
     frame = tuple(axes.get_window_extent(renderer).extents)
-    # A little wider than here: other fonts may be.
+    # 6 % wider than measured, because the page may use a wider font.
     boxes = place_labels(points, [(1.06 * box.width, box.height) for box in extents], lines, frame)
     back = axes.transData.inverted()
     for text, (x, y), (left, low, right, high) in zip(texts, points, boxes, strict=True):
@@ -157,14 +161,14 @@ def _verdicts(comparison: Comparison) -> Any:
                 )
             left += share
     for number, name in enumerate(occurring):
-        # Points above the first row's place, so that rows may have any height.
+        # The legend has a fixed distance in points above the first row, independent of the row height.
         place = {"xycoords": ("axes fraction", "axes fraction"), "textcoords": "offset points"}
         key = axes.annotate("■", (number / 5, 1), (0, 8), **place, size=12)
         key.set_color(VERDICT_COLOURS[name])
         axes.annotate(name, (number / 5, 1), (13, 9), **place)
     axes.set_xlim(0, 1)
     axes.set_xticks(*_PERCENTS)
-    axes.set_xlabel("share of all sent tokens")
+    axes.set_xlabel("share of all tokens sent")
     return figure
 
 
@@ -181,15 +185,15 @@ def _cost(comparison: Comparison) -> Any:
         axes.set_xlim(0, top * 1.32)
         axes.locator_params(axis="x", nbins=4)
         axes.xaxis.set_major_formatter(lambda number, _: f"{number:,.10g}")
-    panels[0].set_xlabel("seconds a query")
-    panels[1].set_xlabel("reader tokens a query")
+    panels[0].set_xlabel("seconds per query")
+    panels[1].set_xlabel("reader tokens per query")
     return figure
 
 
 def _rows(
     comparison: Comparison, panels: Sequence[tuple[float, float]], legend: float = 0.0
 ) -> tuple[Any, list[Any]]:
-    """A figure with a row a configuration, its name above its mark, and panels side by side."""
+    """Figure with one row for each configuration, its name above its mark, and panels side by side."""
     from matplotlib.figure import Figure
 
     num_rows = len(comparison.results)
@@ -202,17 +206,20 @@ def _rows(
         axes.set_yticks([])
         made.append(axes)
     for row, found in enumerate(comparison.results):
-        # On the last panel, which is painted last: a name may be longer than the first is wide.
+        # On the last panel, which is painted last, because a name may be longer than the first panel is wide.
         made[-1].annotate(
-            _name(comparison, found), (-panels[-1][0] / (panels[-1][1] - panels[-1][0]), row),
-            (0, 10), xycoords=("axes fraction", "data"), textcoords="offset points",
+            _name(comparison, found),
+            (-panels[-1][0] / (panels[-1][1] - panels[-1][0]), row),
+            (0, 10),
+            xycoords=("axes fraction", "data"),
+            textcoords="offset points",
             **_emphasis(comparison, found),
-        )  # fmt: skip
+        )
     return figure, made
 
 
 def _axes(figure: Any, box: tuple[float, float, float, float]) -> Any:
-    """Axes at left, bottom, width, height in inches, with vertical grid lines and nothing around."""
+    """Axes at (left, bottom, width, height) in inches, with vertical grid lines and no frame."""
     wide, high = figure.get_size_inches()
     axes = figure.add_axes((box[0] / wide, box[1] / high, box[2] / wide, box[3] / high))
     axes.grid(axis="x", color=GRID, lw=0.7)
@@ -223,7 +230,7 @@ def _axes(figure: Any, box: tuple[float, float, float, float]) -> Any:
 
 
 def _name(comparison: Comparison, found: ConfigurationResult) -> str:
-    """The name with its number, if there are many, and its role."""
+    """Name of a configuration with its role, and with its number if there are more than three."""
     name = "".join(c for c in " ".join(found.configuration.name.split()) if c.isprintable())
     if len(name) > _LONGEST_NAME:
         first = _LONGEST_NAME * 2 // 3
@@ -237,7 +244,7 @@ def _name(comparison: Comparison, found: ConfigurationResult) -> str:
 
 
 def _point_name(comparison: Comparison, found: ConfigurationResult) -> str:
-    """The same for a point among points, where many names would hide what they name."""
+    """Label of a point: as `_name`, or only the number if there are more than three points."""
     if not _numbered(comparison):
         return _name(comparison, found)
     return f"{comparison.results.index(found) + 1}{_role(comparison, found)}"
@@ -262,9 +269,51 @@ def _emphasis(comparison: Comparison, found: ConfigurationResult) -> dict[str, s
     return {"weight": "normal", "color": INK} if colour == OTHER else {"weight": "bold", "color": colour}
 
 
+def _as_element(document: str, name: str, title: str) -> str:
+    """An SVG document of matplotlib as an `<svg>` element without declaration, style sheet or comment.
+
+    Args:
+        document: A whole SVG file whose text is text.
+        name: Prefix of every id, so that two charts in a page share none.
+        title: Label for screen readers.
+    """
+    root = ElementTree.fromstring(document)
+    used = set(re.findall(r"[\"(]#(\w+)", document))
+    size = root.get("viewBox", "")
+    # The writer's <style> would apply to the whole page. The first <defs> holds nothing else.
+    root.remove(root[0])
+    root.attrib.clear()
+    for element in root.iter():
+        # Between <svg> and </svg> HTML expects tags without a namespace.
+        element.tag = element.tag.rpartition("}")[2]
+        if element.tag == "text" and "fill:" in element.get("style", ""):  # black text has no fill
+            # A halo in the paper's colour, so that lines do not cross the text.
+            halo = f"; paint-order: stroke; stroke: {PAPER}; stroke-width: 3px"
+            element.set("style", element.get("style", "") + halo)
+        for key, value in list(element.attrib.items()):
+            del element.attrib[key]
+            if key != "id" or value in used:
+                element.set(key.rpartition("}")[2], _attribute(key, value, name))
+    root.attrib.update({"xmlns": "http://www.w3.org/2000/svg", "viewBox": size, "role": "img"})
+    root.attrib.update({"aria-label": title, "stroke-linejoin": "round", "font-family": _FONTS})
+    return ElementTree.tostring(root, encoding="unicode")
+
+
+def _attribute(key: str, value: str, name: str) -> str:
+    """Value of an attribute with prefixed ids and with colours as CSS variables."""
+    if key == "id":
+        return f"{name}-{value}"
+    if key == "style":
+        value = re.sub(r" font-family: [^;]*;", "", value)
+        for colour, variable in _VARIABLES.items():
+            value = value.replace(f": {colour}", f": var(--{variable}, {colour})")
+        return value
+    return re.sub(r"#(?=\w+\)?$)", f"#{name}-", value)
+
+
 _PICTURES: dict[str, tuple[str, Callable[[Comparison], Any]]] = {
-    "utilization": ("Sent tokens that influenced the answer", _utilization),
-    "quality": ("What quality the sent tokens buy", _quality),
-    "verdicts": ("What the sent tokens were good for", _verdicts),
-    "cost": ("What measuring a query took the reader", _cost),
+    "utilization": ("Share of sent tokens that influenced the answer", _utilization),
+    "quality": ("Answer quality by number of tokens sent", _quality),
+    "verdicts": ("Tokens sent, by verdict", _verdicts),
+    "cost": ("Cost of measuring one query", _cost),
 }

@@ -1,8 +1,8 @@
-"""Where labels of points in a picture lie: beside their point, over as little as possible."""
+"""Placement of point labels in a chart: beside their point, covering as little as possible."""
 
 from collections.abc import Sequence
 
-# adjustText 1.4 was tried: it draws labels over intervals even when told of them, and needs pyplot.
+# Rejected: adjustText 1.4, which places labels over intervals that it should avoid, and needs pyplot.
 
 Box = tuple[float, float, float, float]
 """Left, low, right, high."""
@@ -17,17 +17,19 @@ def place_labels(
     obstacles: Sequence[Box],
     frame: Box,
 ) -> list[Box]:
-    """A box for each point, first come first served.
+    """Box of each label; earlier points choose first.
+
+    All arguments have the same unit.
 
     Args:
-        points: One a label, in the unit of all the rest.
-        sizes: Width and height of each label.
-        obstacles: What labels should not cover; thin ones weigh as much as thick ones.
-        frame: Where labels should stay.
+        points: Position of each point.
+        sizes: (width, height) of each label.
+        obstacles: Boxes that labels should not cover; thin ones weigh as much as thick ones.
+        frame: Box in which labels should stay.
 
     Returns:
-        Of the places to the right, left, above and below a point, and then farther off, the first
-        that covers nothing; else the one that covers least.
+        For each label the first free place of right, left, above and below its point, then farther away. If
+        none is free, the place that covers least.
     """
     taken = [(_grown(box, 3.0), 1.0) for box in obstacles]
     taken += [((x - 6, y - 6, x + 6, y + 6), 5.0) for x, y in points]
@@ -54,7 +56,7 @@ def _places(x: float, y: float, width: float, height: float) -> list[Box]:
 
 
 def _covered(place: Box, taken: Sequence[tuple[Box, float]], frame: Box) -> float:
-    """Weighted area that is taken or, worst, outside the frame."""
+    """Weighted area of a place that is taken, or outside the frame, which has the highest weight."""
     area = (place[2] - place[0]) * (place[3] - place[1])
     return sum(weight * _shared(place, box) for box, weight in taken) + 20 * (area - _shared(place, frame))
 

@@ -1,1 +1,1 @@
-"""Vector and term searches."""
+"""Search by vectors (FAISS) and by terms (BM25)."""

@@ -1,6 +1,6 @@
-"""LexicalIndex by BM25 with frozen weights (eager sparse scoring, as bm25s does it).
+"""LexicalIndex by BM25 with stored weights (eager sparse scoring, as in bm25s).
 
-A score is the sum of the query terms' columns of a sparse matrix that is frozen when the index is built:
+A score is the sum of the query terms' columns of a sparse matrix that is computed when the index is built:
 idf(t) * tf / (tf + k1 (1 - b + b |chunk| / mean |chunk|)), idf(t) = ln(1 + (n - df + 0.5) / (df + 0.5)).
 
 Source: Kamphuis, de Vries, Boytsov, Lin, ECIR 2020, the "Lucene (accurate)" row.
@@ -30,10 +30,10 @@ COUNTS = "lexical_counts.npy"
 
 
 class Bm25sLexicalIndex:
-    """BM25 over chunks; ids are the positions of the texts it was built from.
+    """A `ports.LexicalIndex` by BM25; ids are positions of the texts that the index was built from.
 
-    Columns lie one after another: the chunks of term t and their weights are rows offsets[t] to
-    offsets[t + 1] of `chunks` and `weights`.
+    Columns are stored one after another: the chunks and weights of term t are rows offsets[t] to offsets[t +
+    1] of `chunks` and `weights`.
     """
 
     def __init__(
@@ -53,33 +53,42 @@ class Bm25sLexicalIndex:
 
     @classmethod
     def build(cls, texts: Iterable[str], k1: float = 1.5, b: float = 0.75) -> "Bm25sLexicalIndex":
-        """The index of the texts, which are read once and not kept: 12 bytes a posting, and the terms."""
+        """Index the texts, which are read once and not kept; takes 12 bytes a posting, and the terms."""
         return cls._of(count_terms(texts), {"k1": k1, "b": b})
 
     @classmethod
     def rebuild(cls, folder: Path, chunks: Int64Array, text: Callable[[int], str]) -> "Bm25sLexicalIndex":
-        """What `build` makes, from an index that was saved before: the words of a former chunk are known.
+        """Build the same index as `build` from a saved one; only texts of new chunks are read.
 
         Args:
-            folder: Where the former index was saved; its files were verified.
-            chunks: For each chunk its number in the former index, -1 for a new one.
-            text: The text of a new chunk.
+            folder: Folder of the previous index; its files were verified.
+            chunks: Number of each chunk in the previous index, -1 for a new one.
+            text: Returns the text of a new chunk, given its new number.
 
         Raises:
-            CorruptIndex: the former index cannot be read.
+            CorruptIndex: the previous index cannot be read.
         """
-        former = cls.load(folder)
-        postings = Postings(former._terms, former._offsets, former._chunks, former._counts, former.num_chunks)
-        return cls._of(renumbered(postings, chunks, text), former._parameters)
+        previous = cls.load(folder)
+        postings = Postings(
+            previous._terms, previous._offsets, previous._chunks, previous._counts, previous.num_chunks
+        )
+        return cls._of(renumbered(postings, chunks, text), previous._parameters)
 
     @classmethod
     def _of(cls, postings: Postings, parameters: Mapping[str, float]) -> "Bm25sLexicalIndex":
         weights = weigh(postings, **parameters)
-        return cls(postings.terms, weights, postings.chunks, postings.offsets, postings.counts,
-                   postings.num_chunks, parameters)  # fmt: skip
+        return cls(
+            terms=postings.terms,
+            weights=weights,
+            chunks=postings.chunks,
+            offsets=postings.offsets,
+            counts=postings.counts,
+            num_chunks=postings.num_chunks,
+            parameters=parameters,
+        )
 
     def save(self, folder: Path) -> None:
-        """Write five files into a folder; the same texts give the same bytes."""
+        """Write the index into a folder, as five files; the same texts give the same bytes."""
         about = {
             "analyser": ANALYSER,
             "num_chunks": self.num_chunks,
@@ -94,14 +103,18 @@ class Bm25sLexicalIndex:
 
     @classmethod
     def load(cls, folder: Path, name: str = "lexical") -> "Bm25sLexicalIndex":
-        """Open what `save` wrote, arrays memory-mapped; `name` is the index's, for the error.
+        """Open a saved index with memory-mapped arrays.
+
+        Args:
+            folder: Folder that `save` wrote.
+            name: Name of the index, for the error.
 
         Raises:
-            CorruptIndex: a file is missing or of another form, or another analyser wrote it.
+            CorruptIndex: a file is missing or has another form, or another analyser wrote it.
         """
         try:
             about = json.loads((folder / TERMS).read_bytes())
-            # As plain arrays: the memmap subclass does bookkeeping on every slice.
+            # As plain arrays, because every slice of the memmap subclass is slow.
             weights, chunks, offsets, counts = (
                 np.load(folder / file, mmap_mode="r", allow_pickle=False).view(np.ndarray)
                 for file in (WEIGHTS, CHUNKS, OFFSETS, COUNTS)
@@ -113,22 +126,29 @@ class Bm25sLexicalIndex:
                 and offsets.shape == (len(about["terms"]) + 1,)
             )
             if not sound:
-                raise ValueError("its files do not fit each other or this version's analyser")
-            return cls(about["terms"], weights, chunks, offsets, counts, about["num_chunks"],
-                       about["parameters"])  # fmt: skip
+                raise ValueError("its files do not match each other or this version's analyser")
+            return cls(
+                terms=about["terms"],
+                weights=weights,
+                chunks=chunks,
+                offsets=offsets,
+                counts=counts,
+                num_chunks=about["num_chunks"],
+                parameters=about["parameters"],
+            )
         except (OSError, EOFError, ValueError, KeyError, TypeError, IndexError) as error:
             raise CorruptIndex(name, [f"the lexical index cannot be read: {error}"]) from error
 
     def search(self, queries: Sequence[str], k: int, allowed: BoolArray | None = None) -> list[Ranking]:
-        """As `LexicalIndex.search` says; a term counts as often as it occurs in the query."""
+        """Best chunks of each query; see `ports.LexicalIndex.search`. Repeated terms count repeatedly."""
         if k < 1:
             raise ShapeError(f"k is {k}, expected at least 1")
         if allowed is not None and allowed.shape != (self.num_chunks,):
-            raise ShapeError(f"allowed is {allowed.shape}, expected ({self.num_chunks},)")
+            raise ShapeError(f"allowed has shape {allowed.shape}, expected ({self.num_chunks},)")
         return [self._search_one(query, k, allowed) for query in queries]
 
     def scores(self, query: str, ids: Int64Array) -> Float64Array:
-        """As `LexicalIndex.scores` says: each term's column is searched for the ids, not read."""
+        """Scores of the given chunks, by binary search in each column; see `ports.LexicalIndex.scores`."""
         self._require(ids)
         found = np.zeros(len(ids))
         for term, count in self._known_terms(query):
@@ -138,10 +158,10 @@ class Bm25sLexicalIndex:
         return np.round(found, DECIMALS)
 
     def coverage(self, query: str, ids: Int64Array) -> Float64Array:
-        """As `LexicalIndex.coverage` says; how many chunks hold a term is the length of its column."""
+        """Share of the query's terms in each given chunk; see `ports.LexicalIndex.coverage`."""
         self._require(ids)
         found, whole = np.zeros(len(ids)), 0.0
-        # In one order, for sums of floats depend on it and sets have none.
+        # Sorted, because the sum of floats depends on the order and a set has none.
         for stem in sorted(set(stems(query))):
             term = self._numbers.get(stem)
             column = self._chunks[
@@ -154,21 +174,21 @@ class Bm25sLexicalIndex:
 
     def _require(self, ids: Int64Array) -> None:
         if len(ids) and not 0 <= int(ids.min()) <= int(ids.max()) < self.num_chunks:
-            raise ShapeError(f"chunks {ids.min()} to {ids.max()} were asked for; there are {self.num_chunks}")
+            raise ShapeError(f"chunk ids are {ids.min()} to {ids.max()}, expected 0 to {self.num_chunks - 1}")
 
     def _search_one(self, query: str, k: int, allowed: BoolArray | None) -> Ranking:
         scores = self._scores(query)
         if allowed is not None:
             scores[~allowed] = 0.0
-        # Compared first: looking for what is not 0 among floats takes longer.
+        # A comparison first: `flatnonzero` is slower on floats.
         ids = np.flatnonzero(scores > 0)
         found = scores[ids]
         step = least = 10.0**-DECIMALS
         if len(found) > k:
-            # All that tie with the k-th once they are rounded stay, for the sort to decide.
+            # Keep every chunk that ties with the k-th after rounding; the sort decides.
             kth = np.partition(found, len(found) - k)[len(found) - k]
             least = max(least, float(np.round(kth, DECIMALS)))
-        # Rounded last, and few: that takes as long as all the rest.
+        # Round only the few that remain, because rounding is slow.
         near = found > least - step
         ids, found = ids[near], np.round(found[near], DECIMALS)
         ids, found = ids[found >= least], found[found >= least]
@@ -176,7 +196,7 @@ class Bm25sLexicalIndex:
         return Ranking(ids[best].astype(np.int64), found[best].astype(np.float32))
 
     def _scores(self, query: str) -> Float64Array:
-        """Of every chunk, not rounded: (num_chunks,)."""
+        """Score of every chunk, not rounded: (num_chunks,)."""
         columns = [
             (count, slice(int(self._offsets[term]), int(self._offsets[term + 1])))
             for term, count in self._known_terms(query)
@@ -187,18 +207,20 @@ class Bm25sLexicalIndex:
         weights = np.concatenate(
             [count * self._weights[column].astype(np.float64) for count, column in columns]
         )
-        # Adds in this order, term by term.
+        # bincount adds in this order, term by term.
         return np.bincount(chunks, weights, self.num_chunks)  # type: ignore[return-value]  # weighted: float64
 
     def _known_terms(self, query: str) -> list[tuple[int, int]]:
-        """(number, count) of the query's known terms, by term: sums depend neither on the order of words
-        nor on how terms are numbered."""
+        """(number, count) of the query's known terms, sorted by term.
+
+        So sums do not depend on the order of words, nor on the numbers of terms.
+        """
         counts = Counter(stem for stem in stems(query) if stem in self._numbers)
         return [(self._numbers[stem], counts[stem]) for stem in sorted(counts)]
 
 
 def _places(column: np.ndarray[Any, np.dtype[np.int32]], ids: Int64Array) -> tuple[Int64Array, BoolArray]:
-    """Where in a term's column, which rises, each id would stand, and whether it does."""
+    """(position of each id in a term's ascending column, whether the id is there)."""
     if not len(column):
         return np.zeros(len(ids), dtype=np.int64), np.zeros(len(ids), dtype=np.bool_)
     at = np.minimum(np.searchsorted(column, ids), len(column) - 1)

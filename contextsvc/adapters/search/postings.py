@@ -1,9 +1,9 @@
-"""Which term occurs how often in which chunk, and the BM25 weights of that.
+"""Term counts of chunks, and their BM25 weights.
 
 Stop words are those of bm25s, stems those of Snowball.
-bm25s makes the same weights, but from the words of every chunk anew: an update of one document in 10,000
-would read all of them again. Here the counts are kept, and the weights of a changed index follow from them in
-a few array operations. A test holds the weights against those of bm25s.
+Rejected: computing weights by bm25s, which reads the words of every chunk again when one document changes.
+Here the counts are stored, and the weights of a changed index follow from them by a few array operations. A
+test compares the weights with those of bm25s.
 """
 
 import re
@@ -27,12 +27,15 @@ _STOP_WORDS = frozenset(STOPWORDS_EN_PLUS)
 
 @dataclass(frozen=True, slots=True)
 class Postings:
-    """Columns one after another: those of term t are rows offsets[t] to offsets[t + 1], chunks rising.
+    """Columns of all terms, one after another: term t has rows offsets[t] to offsets[t + 1], in ascending
+    chunks.
 
     Attributes:
-        terms: Each occurs at least once.
-        chunks: Number of a chunk that holds the term.
-        counts: How often it does.
+        terms: Terms; each occurs at least once.
+        offsets: (num_terms + 1,) first row of each term.
+        chunks: (num_rows,) number of a chunk that holds the term.
+        counts: (num_rows,) how often that chunk holds it.
+        num_chunks: Number of all chunks.
     """
 
     terms: Sequence[str]
@@ -43,52 +46,52 @@ class Postings:
 
 
 def stems(text: str) -> list[str]:
-    """Stems of the lower-cased runs of letters, digits and underscores, single ones too, but stop words."""
-    # One stemmer a text (half a microsecond): it keeps a cache that threads must not share.
+    """Stems of the words of a text; see `words`."""
+    # A new stemmer for each text (half a microsecond), because threads must not share its cache.
     stemmed: list[str] = Stemmer.Stemmer("english").stemWords(words(text))
     return stemmed
 
 
 def words(text: str) -> list[str]:
-    """What `stems` stems."""
+    """Lower-case runs of letters, digits and underscores, without stop words, in order."""
     return [word for word in _WORD.findall(text.lower()) if word not in _STOP_WORDS]
 
 
 def count_terms(texts: Iterable[str]) -> Postings:
-    """The postings of some texts, numbered from 0; the texts are read once."""
+    """Postings of texts, which are numbered from 0 and read once."""
     numbers: dict[str, int] = {}
     num_chunks, columns = _count(enumerate(texts), numbers)
     return _sorted(list(numbers), *columns, num_chunks)
 
 
-def renumbered(former: Postings, chunks: Int64Array, text: Callable[[int], str]) -> Postings:
-    """The postings of another set of chunks.
+def renumbered(previous: Postings, chunks: Int64Array, text: Callable[[int], str]) -> Postings:
+    """Postings of another set of chunks.
 
     Args:
-        former: Of the chunks before.
-        chunks: For each chunk its number in `former`, no number twice; -1: its text is read.
-        text: The text of a chunk, by its new number.
+        previous: Postings of the previous chunks.
+        chunks: Number of each chunk in `previous`, -1 for a new one; no number twice.
+        text: Returns the text of a new chunk, given its new number.
     """
-    place = np.full(former.num_chunks, -1, dtype=np.int64)
+    place = np.full(previous.num_chunks, -1, dtype=np.int64)
     old = np.flatnonzero(chunks >= 0)
     place[chunks[old]] = old
-    terms = np.repeat(np.arange(len(former.terms), dtype=np.int64), np.diff(former.offsets))
-    moved = place[former.chunks]
+    terms = np.repeat(np.arange(len(previous.terms), dtype=np.int64), np.diff(previous.offsets))
+    moved = place[previous.chunks]
     kept = moved >= 0
-    numbers = {term: number for number, term in enumerate(former.terms)}
+    numbers = {term: number for number, term in enumerate(previous.terms)}
     new = np.flatnonzero(chunks < 0).tolist()
     _, fresh = _count(((number, text(number)) for number in new), numbers)
     return _sorted(
         list(numbers),
         np.concatenate([terms[kept], fresh[0]]),
         np.concatenate([moved[kept], fresh[1]]),
-        np.concatenate([former.counts[kept], fresh[2]]),
+        np.concatenate([previous.counts[kept], fresh[2]]),
         len(chunks),
     )
 
 
 def weigh(postings: Postings, k1: float, b: float) -> Float32Array:
-    """The weight of every posting: idf(t) * tf / (tf + k1 (1 - b + b |chunk| / mean |chunk|))."""
+    """BM25 weight of every posting: idf(t) * tf / (tf + k1 (1 - b + b |chunk| / mean |chunk|))."""
     if not len(postings.chunks):
         return np.zeros(0, dtype=np.float32)
     counts = postings.counts.astype(np.float64)
@@ -103,7 +106,7 @@ def weigh(postings: Postings, k1: float, b: float) -> Float32Array:
 
 
 def idf(num_chunks: int, frequency: ArrayLike) -> Float64Array:
-    """What terms are worth that so many of the chunks hold, in the shape of `frequency`."""
+    """Inverse document frequency of terms that `frequency` of `num_chunks` chunks hold, same shape."""
     holding = np.asarray(frequency, dtype=np.float64)
     worth: Float64Array = np.log1p((num_chunks - holding + 0.5) / (holding + 0.5))
     return worth
@@ -112,11 +115,11 @@ def idf(num_chunks: int, frequency: ArrayLike) -> Float64Array:
 def _count(
     texts: Iterable[tuple[int, str]], numbers: dict[str, int]
 ) -> tuple[int, tuple[Int64Array, Int64Array, Int64Array]]:
-    """How many texts there are; terms, chunks and counts by chunk. New terms are numbered on."""
+    """(number of texts, (terms, chunks, counts) of the postings by chunk); extends `numbers` by new terms."""
     terms, chunks, counts = array("i"), array("i"), array("i")
     num_texts = 0
     stem = Stemmer.Stemmer("english").stemWord
-    # Each distinct word is stemmed and looked up once, for what a word counts for never changes.
+    # Each distinct word is stemmed and looked up once.
     known: dict[str, int] = {}
     for chunk, text in texts:
         num_texts += 1
@@ -139,7 +142,8 @@ def _array(values: "array[int]") -> Int64Array:
 def _sorted(
     terms: list[str], numbers: Int64Array, chunks: Int64Array, counts: Int64Array, num_chunks: int
 ) -> Postings:
-    # One key, and a stable sort: it takes runs that are in order already, as those of a former index are.
+    # One key and a stable sort, which is fast on runs that are already in order, as those of a previous index
+    # are.
     order = np.argsort(numbers * max(1, num_chunks) + chunks, kind="stable")
     frequency = np.bincount(numbers, minlength=len(terms))
     used = np.flatnonzero(frequency)

@@ -1,7 +1,8 @@
-"""Files and folders -> documents, one at a time; whatever cannot be read is named with the reason."""
+"""Documents from files, folders and Python's own reference, read one at a time."""
 
 import os
 import stat
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -10,13 +11,16 @@ from typing import BinaryIO
 
 from contextsvc.adapters.sources.folders import walk
 from contextsvc.adapters.sources.jsonl import bounded_lines, document_of_line
-from contextsvc.adapters.sources.python_reference import REFERENCE, read_python_reference
 from contextsvc.adapters.sources.text_files import decode_text, first_heading, split_front_matter
-from contextsvc.errors import MissingExtra, SourceError
+from contextsvc.errors import InvalidRequest, MissingExtra, SourceError
 from contextsvc.records.documents import Document
+from contextsvc.records.validation import check_id_characters
 
 HtmlReader = Callable[[str], tuple[str, str]]
-"""Markup -> (title or "", Markdown text); raises SourceError or MissingExtra."""
+"""Turns HTML markup into (title or "", Markdown text); raises SourceError or MissingExtra."""
+
+REFERENCE = "python-reference"
+"""Source name of the Python language reference."""
 
 FORMATS = {
     ".md": "markdown",
@@ -27,18 +31,18 @@ FORMATS = {
     ".htm": "html",
     ".jsonl": "jsonl",
 }
-"""How each suffix is read, in lower case."""
+"""Format of each file suffix, in lower case."""
 
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """Something that gave no document.
+    """A file, line or folder that gave no document.
 
     Attributes:
-        source: File, `file:line` or folder, as `Document.source` would name it.
-        reason: One sentence for a person.
-        num_ignored: Files of other kinds that a folder holds: a summary, not a failure. 0 for
-            everything else, and that is a failure under `--strict`.
+        source: File, `file:line` or folder, as in `Document.source`.
+        reason: Reason in words.
+        num_ignored: Number of files of other kinds in a folder, which is no failure; 0 for any other problem,
+            which fails under `--strict`.
     """
 
     source: str
@@ -61,33 +65,32 @@ class _File:
 def read_documents(
     sources: Sequence[str], max_file_bytes: int, html: HtmlReader | None
 ) -> Iterator[Document | Skipped]:
-    """Documents of files, folders and `python-reference`, in the order given; one in memory at a time.
+    """Read documents from files, folders and `python-reference`, in the given order; one in memory at a time.
 
-    A folder is walked as `folders.walk` says and gives `folder name/relative path` as doc_id, a
-    single file its name, a JSONL line its own. Titles: front matter, else HTML title, else first
-    heading, else file name without suffix.
-
-    Text is the file's, line ends as they are, a byte order mark stripped. Markdown text starts
-    after the front matter, and spans refer to what is left; `offset_chars` in the metadata is the
-    front matter's length, so offset + span is the place in the file. HTML text is the Markdown
-    extracted. Metadata: `path` inside the folder, scalars of the front matter or the JSONL line's
-    `metadata`, which win over `path`.
+    - doc_id: `folder name/relative path` in a folder (see `folders.walk`), the name of a single file, or the
+      JSONL line's own.
+    - title: front matter, else HTML title, else first heading, else file name without suffix.
+    - text: the file's text with its line ends, without a byte order mark. Markdown text starts after the
+      front matter; metadata `offset_chars` is the front matter's length, so offset + span is the position in
+      the file. HTML becomes Markdown.
+    - metadata: `path` inside the folder, overridden by scalars of the front matter or by a JSONL line's
+      `metadata`.
 
     Args:
-        sources: At least one. `python-reference` is the reference, `./python-reference` a folder.
-        max_file_bytes: Larger files and longer JSONL lines are skipped, not loaded.
-        html: None when there is no extractor; HTML files are then skipped.
+        sources: At least one path, or `python-reference`; `./python-reference` is a folder of that name.
+        max_file_bytes: Larger files and longer JSONL lines are skipped without loading them.
+        html: HTML extractor; None: HTML files are skipped.
 
     Raises:
-        SourceError: at once, before anything is read: no sources, or some do not exist or are
-            files of a kind that is not read; all are named.
+        SourceError: before anything is read: there are no sources, or some do not exist or are of an
+            unsupported kind. The error names all of them.
     """
     _check(sources)
     return _unique(item for source in sources for item in _read_source(source, max_file_bytes, html))
 
 
 def source_bytes(sources: Sequence[str]) -> int | None:
-    """Bytes of all files that would be read; None with `python-reference`, which is no file."""
+    """Total size in bytes of the files that would be read; None with `python-reference`."""
     if REFERENCE in sources:
         return None
     total = 0
@@ -100,6 +103,32 @@ def source_bytes(sources: Sequence[str]) -> int | None:
     return total
 
 
+def read_python_reference() -> Iterator[Document]:
+    """One document for each topic of `help()`, sorted by name; 79 documents of 465 KB on Python 3.11.
+
+    The text is plain text output of Sphinx: underlined headings, indented code, bullet lists.
+
+    Raises:
+        SourceError: the interpreter has no help texts, as in some system packages.
+    """
+    try:
+        from pydoc_data.topics import topics
+    except ImportError:
+        raise SourceError(
+            "this Python has no module pydoc_data with its help texts; install the full standard library"
+        ) from None
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    for topic in sorted(topics):
+        text = topics[topic]
+        yield Document(
+            doc_id=f"{REFERENCE}/{topic}",
+            text=text,
+            title=first_heading(text, "plain") or topic,
+            source=f"pydoc_data.topics:{topic}",
+            metadata={"topic": topic, "python": version},
+        )
+
+
 def _check(sources: Sequence[str]) -> None:
     if not sources:
         raise SourceError("no source given; expected files, folders or python-reference")
@@ -110,7 +139,7 @@ def _check(sources: Sequence[str]) -> None:
         problems.append(f"no such file or folder: {', '.join(missing)}")
     others = [s for s in paths if s not in missing and not _is_folder(s) and _single(s).format is None]
     if others:
-        problems.append(f"not a kind of file that is read: {', '.join(others)}")
+        problems.append(f"unsupported kind of file: {', '.join(others)}")
     if problems:
         raise SourceError(
             f"{'; '.join(problems)} (expected folders, files of {' '.join(FORMATS)}, {REFERENCE})"
@@ -122,7 +151,7 @@ def _unique(items: Iterator[Document | Skipped]) -> Iterator[Document | Skipped]
     for item in items:
         if isinstance(item, Document) and item.doc_id in first:
             yield Skipped(
-                item.source, f"doc_id {item.doc_id!r} is taken by {first[item.doc_id]}, which is kept"
+                item.source, f"doc_id {item.doc_id!r} is already used by {first[item.doc_id]}, which is kept"
             )
             continue
         if isinstance(item, Document):
@@ -167,6 +196,12 @@ def _read_folder(source: str, max_file_bytes: int, html: HtmlReader | None) -> I
 
 def _read_file(file: _File, max_file_bytes: int, html: HtmlReader | None) -> Iterator[Document | Skipped]:
     try:
+        check_id_characters(file.doc_id, "its name")
+    except InvalidRequest as error:
+        # The name on one line, as a report shows it.
+        yield Skipped(repr(file.source)[1:-1], f"{error}; rename it")
+        return
+    try:
         # Opening a pipe would wait for a writer that may never come.
         if not stat.S_ISREG(file.path.stat().st_mode):
             raise SourceError("not a regular file")
@@ -184,14 +219,14 @@ def _read_file(file: _File, max_file_bytes: int, html: HtmlReader | None) -> Ite
 def _bounded(opened: BinaryIO, max_file_bytes: int) -> bytes:
     num_bytes = os.fstat(opened.fileno()).st_size
     data = opened.read(max_file_bytes + 1) if num_bytes <= max_file_bytes else b""
-    # The second look is for a file that grows while it is read.
+    # Checked again after reading, because a file may grow.
     if max(num_bytes, len(data)) > max_file_bytes:
         raise SourceError(_too_long("file", max_file_bytes))
     return data
 
 
 def _too_long(what: str, max_file_bytes: int) -> str:
-    return f"a {what} longer than {max_file_bytes} bytes; CONTEXTSVC_MAX_FILE_BYTES raises the limit"
+    return f"a {what} of more than {max_file_bytes} bytes; set CONTEXTSVC_MAX_FILE_BYTES to a higher limit"
 
 
 def _read_jsonl(file: _File, opened: BinaryIO, max_file_bytes: int) -> Iterator[Document | Skipped]:
@@ -210,7 +245,7 @@ def _read_jsonl(file: _File, opened: BinaryIO, max_file_bytes: int) -> Iterator[
                 continue
             yield document
     if not has_lines:
-        raise SourceError("empty, or nothing but blank lines")
+        raise SourceError("the file is empty or has only blank lines; expected one JSON object a line")
 
 
 def _document(file: _File, text: str, html: HtmlReader | None) -> Document:
@@ -228,7 +263,14 @@ def _document(file: _File, text: str, html: HtmlReader | None) -> Document:
         if offset:
             metadata["offset_chars"] = offset
         if not text.strip():
-            raise SourceError("nothing after the front matter")
+            raise SourceError("no text after the front matter")
     plain = file.format == "plain"
     title = title or first_heading(text, "plain" if plain else "markdown") or file.path.stem
-    return Document(file.doc_id, text, title, file.source, "plain" if plain else "markdown", metadata)
+    return Document(
+        file.doc_id,
+        text,
+        title=title,
+        source=file.source,
+        format="plain" if plain else "markdown",
+        metadata=metadata,
+    )

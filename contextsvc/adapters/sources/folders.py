@@ -1,4 +1,4 @@
-"""Walks a folder without leaving it, in an order that is always the same."""
+"""Walk a folder in a fixed order, without leaving it through a symlink."""
 
 import os
 from collections.abc import Iterator
@@ -7,14 +7,14 @@ from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """A file that was found, or something that could not be followed.
+class PathEntry:
+    """A file of the walked folder, or a path that cannot be read.
 
     Attributes:
-        path: Where to open it.
-        relative: Posix path inside the folder.
-        problem: Why it cannot be read, one sentence; empty for a file.
-        is_folder: What cannot be followed is a folder.
+        path: Path to open.
+        relative: Posix path inside the walked folder.
+        problem: Reason why it cannot be read; empty for a file.
+        is_folder: Whether the path is a folder.
     """
 
     path: Path
@@ -23,17 +23,17 @@ class Entry:
     is_folder: bool = False
 
 
-def walk(folder: Path) -> Iterator[Entry]:
-    """Files of a folder and the folders in it, by name, each folder where its name stands.
+def walk(folder: Path) -> Iterator[PathEntry]:
+    """Files of a folder and its subfolders, in order of names at each level.
 
-    Names that start with a dot are passed over in silence. A symlink is followed when its target
-    lies inside the folder: to a folder once a target, and never to one it lies in, so every walk
-    ends. Anything else that is not followed gives an entry with a problem.
+    Names that start with a dot are ignored. A symlink is followed if its target lies inside the folder. A
+    folder is followed once for each target and never into a parent, so every walk ends. A path that is not
+    followed gives an entry with a problem.
     """
     root = os.path.realpath(folder)
     followed: set[str] = set()
-    waiting = [Entry(folder, "", is_folder=True)]
-    # A stack, not recursion: a path may hold more folders than Python allows frames.
+    waiting = [PathEntry(folder, "", is_folder=True)]
+    # A stack, not recursion, because a path may be deeper than the recursion limit.
     while waiting:
         entry = waiting.pop()
         if entry.problem or not entry.is_folder:
@@ -42,43 +42,45 @@ def walk(folder: Path) -> Iterator[Entry]:
         try:
             names = sorted(path.name for path in entry.path.iterdir())
         except OSError as error:
-            yield Entry(entry.path, entry.relative, f"cannot be read: {error.strerror}", is_folder=True)
+            yield PathEntry(entry.path, entry.relative, f"cannot be read: {error.strerror}", is_folder=True)
             continue
-        children = (_entry(entry, name) for name in names if not name.startswith("."))
-        waiting.extend(reversed([_followed(child, root, followed) for child in children]))
+        children = (_path_entry(entry, name) for name in names if not name.startswith("."))
+        waiting.extend(reversed([_resolve_symlink(child, root, followed) for child in children]))
 
 
-def _entry(parent: Entry, name: str) -> Entry:
+def _path_entry(parent: PathEntry, name: str) -> PathEntry:
     path = parent.path / name
     shown = os.fsencode(name).decode("utf-8", "backslashreplace")
     relative = f"{parent.relative}/{shown}".lstrip("/")
     problem = "" if shown == name else "its name is not UTF-8; rename it"
-    # Path.is_dir() raises where a folder may be listed but not entered.
-    return Entry(path, relative, problem, os.path.isdir(path))  # noqa: PTH112
+    # Path.is_dir() raises in a folder that may be listed but not entered.
+    return PathEntry(path, relative, problem, os.path.isdir(path))  # noqa: PTH112
 
 
-def _followed(entry: Entry, root: str, followed: set[str]) -> Entry:
-    """The entry itself, or with the problem why a symlink is not followed."""
+def _resolve_symlink(entry: PathEntry, root: str, followed: set[str]) -> PathEntry:
+    """The entry, or an entry with a problem if it is a symlink that is not followed."""
     if entry.problem or not entry.path.is_symlink():
         return entry
     try:
         target = os.path.realpath(entry.path, strict=True)
     except OSError as error:
-        return _refused(entry, f"a symlink that leads nowhere: {error.strerror}")
+        return _with_problem(entry, f"a symlink without a target: {error.strerror}")
     if not _lies_in(target, root):
-        return _refused(entry, "a symlink out of the folder; copy its target in, or name it as a SOURCE")
+        return _with_problem(
+            entry, "a symlink out of the folder; copy its target in, or give that as a SOURCE"
+        )
     if not entry.is_folder:
         return entry
     if _lies_in(os.path.realpath(entry.path.parent), target):
-        return _refused(entry, "a symlink to a folder that it lies in")
+        return _with_problem(entry, "a symlink to a folder that contains it")
     if target in followed:
-        return _refused(entry, "a symlink to a folder that another symlink led to before")
+        return _with_problem(entry, "a symlink to a folder that another symlink already led to")
     followed.add(target)
     return entry
 
 
-def _refused(entry: Entry, problem: str) -> Entry:
-    return Entry(entry.path, entry.relative, problem, entry.is_folder)
+def _with_problem(entry: PathEntry, problem: str) -> PathEntry:
+    return PathEntry(entry.path, entry.relative, problem, entry.is_folder)
 
 
 def _lies_in(path: str, folder: str) -> bool:

@@ -1,4 +1,4 @@
-"""trafilatura: the text of an HTML page, as Markdown, without what surrounds it."""
+"""Main text of an HTML page as Markdown, by trafilatura."""
 
 from typing import Any
 
@@ -10,41 +10,44 @@ _OUTSIDE = ["//nav", "//footer", "//aside"]
 
 
 def read_html(markup: str) -> tuple[str, str]:
-    """Title and text of a page; headings, lists, tables and code as Markdown, links as their words.
+    """Extract title and text of a page; headings, lists, tables and code become Markdown, links plain words.
 
-    Extraction favours recall: a stray menu line costs less than a lost paragraph. In order, the
-    first that gives text:
+    Extraction favours recall, because an extra menu line costs less than a lost paragraph. The first method
+    that gives text is used:
 
-    1. the library's extraction with structure, unless it is under 250 characters and lost more
-       than a fifth of the words that 2 has outside links, as on malformed pages;
-    2. its extraction with fallbacks, which give up structure;
-    3. its baseline: paragraphs, else the body's text.
+    1. the library's extraction with structure, unless it has under 250 characters and lost more than a fifth
+       of the words that method 2 finds outside links, as on malformed pages;
+    2. its extraction with fallbacks, which lose structure;
+    3. its baseline: paragraphs, else the text of the body.
+
+    Args:
+        markup: A page or a fragment.
 
     Returns:
-        The `<title>` with its spaces collapsed, "" without one; and text that is never blank.
+        (title, text): the `<title>` with collapsed spaces, "" without one; the text is never blank.
 
     Raises:
-        MissingExtra: trafilatura, or something it needs, is not installed.
+        MissingExtra: trafilatura or one of its dependencies is not installed.
         SourceError: the page has no text.
 
     Source: Barbaresi, ACL 2021 demos. https://aclanthology.org/2021.acl-demo.15
     """
     library = _library()
-    # The library refuses pages without "html" among the first 50 characters: a fragment, or a
-    # page that opens with a long comment.
+    # The library refuses markup without "html" in the first 50 characters: a fragment, or a page that starts
+    # with a long comment.
     if "html" not in markup[:50].lower():
         markup = f"<html>{markup}"
     tree = library.load_html(markup)
     if tree is None:
-        raise SourceError("no HTML that could be parsed")
+        raise SourceError("the file could not be parsed as HTML")
     structured = _extract(library, tree, min_chars=1)
-    # Below its default minimum the library would have thrown the structure away.
+    # Below its default minimum the library would drop the structure.
     rescued = _extract(library, tree, _MIN_CHARS) if len(structured) < _MIN_CHARS else structured
     num_linked = sum(len(" ".join(link.itertext()).split()) for link in tree.iter("a"))
     complete = len(structured.split()) >= _KEPT * (len(rescued.split()) - num_linked)
     text = (structured if complete else rescued) or rescued or library.baseline(tree)[1]
     if not text.strip():
-        raise SourceError("no text in the page that could be extracted")
+        raise SourceError("no text could be extracted from the page")
     return " ".join((tree.findtext(".//title") or "").split()), text
 
 
@@ -66,7 +69,7 @@ def _extract(library: Any, tree: Any, min_chars: int) -> str:
 
 
 def _library() -> Any:
-    # Imported on first use: it is an extra, and takes long to load for whoever has no HTML.
+    # Imported on first use, because it is an extra and loads slowly.
     try:
         import trafilatura
     except ImportError as error:

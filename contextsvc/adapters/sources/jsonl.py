@@ -1,12 +1,13 @@
-"""JSONL: one document a line, read within bounds."""
+"""Documents from JSONL, one a line, with a bound on the length of a line."""
 
 import json
 from collections.abc import Iterator
 from typing import BinaryIO, NoReturn
 
 from contextsvc.adapters.sources.text_files import decode_text
-from contextsvc.errors import SourceError
+from contextsvc.errors import InvalidRequest, SourceError
 from contextsvc.records.documents import Document
+from contextsvc.records.validation import incoming_document
 
 _SKIP_BYTES = 1 << 20
 _TYPES = {
@@ -20,9 +21,10 @@ _TYPES = {
 
 
 def bounded_lines(file: BinaryIO, max_line_bytes: int) -> Iterator[tuple[int, bytes | None]]:
-    """Lines with their numbers from 1; None for one longer than `max_line_bytes`, line end not counted.
+    """(number from 1, content) of each line; the content of a line over `max_line_bytes` is None.
 
-    At most `max_line_bytes` of a line are ever in memory, and the lines after a long one still come.
+    The line end does not count. At most `max_line_bytes` of a line are in memory, and lines after a long one
+    are still read.
     """
     number = 0
     while line := file.readline(max_line_bytes + 2):
@@ -37,49 +39,54 @@ def bounded_lines(file: BinaryIO, max_line_bytes: int) -> Iterator[tuple[int, by
 
 
 def document_of_line(line: bytes, source: str, path: str) -> Document:
-    """The document of `{"doc_id": ..., "text": ..., "title"?: ..., "metadata"?: {...}}`.
+    """Parse a line `{"doc_id": ..., "text": ..., "title"?: ..., "metadata"?: {...}}`.
 
-    Other keys are ignored, null counts as absent. The format is plain text. `metadata` gets `path`
-    unless it has a key of that name.
+    Other keys are ignored, and null counts as absent. The format is plain text. `path` is added to the
+    metadata unless the line has that key.
+
+    Args:
+        line: Bytes without the line end.
+        source: `file:line`, stored in the document.
+        path: Path of the file.
 
     Raises:
-        SourceError: not UTF-8, not JSON, not an object, a key missing or of another type, a value
-            that is neither a scalar nor a list of scalars, or characters that UTF-8 cannot hold.
+        SourceError: the line is not a JSON object in UTF-8, a key is missing or has another type, or
+            `validation.incoming_document` refuses the document.
     """
     record = _object(decode_text(line))
     doc_id, text = _text(record, "doc_id"), _text(record, "text")
     title = _text(record, "title") if record.get("title") is not None else ""
-    for key, value in (("doc_id", doc_id), ("text", text)):
-        if not value.strip():
-            raise SourceError(f"{key!r} is empty")
-    return Document(doc_id, text, title, source, "plain", {"path": path, **_metadata(record)})
+    try:
+        return incoming_document(doc_id, text, title, source, "plain", {"path": path, **_metadata(record)})
+    except InvalidRequest as error:
+        raise SourceError(str(error)) from None
 
 
 def _object(text: str) -> dict[str, object]:
     try:
         record = json.loads(text, parse_constant=_refuse_constant)
     except RecursionError:
-        raise SourceError("JSON nested too deeply") from None
+        raise SourceError("the JSON is nested too deeply") from None
     except json.JSONDecodeError as error:
         raise SourceError(f"not JSON: {error.msg} at column {error.colno}") from None
     except ValueError as error:
         raise SourceError(f"not JSON: {error}") from None
     if not isinstance(record, dict):
-        raise SourceError(f"{_named(record)}, expected an object with 'doc_id' and 'text'")
+        raise SourceError(f"the line is {_named(record)}, expected an object with 'doc_id' and 'text'")
     return record
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON number")
+    raise ValueError(f"{name} is not a JSON number")
 
 
 def _text(record: dict[str, object], key: str) -> str:
     if key not in record:
-        raise SourceError(f"lacks {key!r}; found {', '.join(map(repr, record)) or 'no keys'}")
+        raise SourceError(f"the key {key!r} is missing; found {', '.join(map(repr, record)) or 'no keys'}")
     value = record[key]
     if not isinstance(value, str):
         raise SourceError(f"{key!r} is {_named(value)}, expected text")
-    return _encodable(value, key)
+    return value
 
 
 def _metadata(record: dict[str, object]) -> dict[str, object]:
@@ -88,28 +95,11 @@ def _metadata(record: dict[str, object]) -> dict[str, object]:
         return {}
     if not isinstance(metadata, dict):
         raise SourceError(f"'metadata' is {_named(metadata)}, expected an object")
-    for key, value in metadata.items():
-        for item in (key, *(value if isinstance(value, list) else [value])):
-            if isinstance(item, dict | list):
-                raise SourceError(f"'metadata' is nested at {key!r}; expected scalars or lists of them")
-            if isinstance(item, str):
-                _encodable(item, "metadata")
     return {key: _without_nulls(value) for key, value in metadata.items() if value is not None}
 
 
 def _without_nulls(value: object) -> object:
     return [item for item in value if item is not None] if isinstance(value, list) else value
-
-
-def _encodable(value: str, key: str) -> str:
-    """JSON can escape what no text file can hold: half a surrogate pair, and NUL."""
-    try:
-        value.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise SourceError(f"{key!r} has half a surrogate pair at character {error.start}") from None
-    if (at := value.find("\0")) >= 0:
-        raise SourceError(f"{key!r} has a NUL character at character {at}")
-    return value
 
 
 def _named(value: object) -> str:

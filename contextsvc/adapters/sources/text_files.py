@@ -1,4 +1,4 @@
-"""What a text file says about itself: its encoding, its front matter, its title."""
+"""Encoding, front matter and title of a text file."""
 
 import codecs
 import re
@@ -23,13 +23,13 @@ _TITLE_CHARS = 20_000
 
 
 def decode_text(data: bytes) -> str:
-    """UTF-8 text of these bytes, a byte order mark stripped, line ends kept.
+    """Decode UTF-8; a byte order mark is removed, line ends are kept.
 
     Raises:
-        SourceError: NUL bytes, bytes that are not UTF-8, no text at all; byte offsets from 0.
+        SourceError: there is a NUL byte, a byte that is not UTF-8, or no text. Offsets in bytes from 0.
     """
     if (at := data.find(0)) >= 0:
-        raise SourceError(f"NUL byte at offset {at}: binary data or UTF-16, expected UTF-8 text")
+        raise SourceError(f"NUL byte at offset {at}, as in binary data or UTF-16; expected UTF-8 text")
     mark = len(codecs.BOM_UTF8) if data.startswith(codecs.BOM_UTF8) else 0
     try:
         text = data[mark:].decode("utf-8")
@@ -39,18 +39,18 @@ def decode_text(data: bytes) -> str:
             f"not UTF-8: byte 0x{data[at]:02x} at offset {at}; convert it to UTF-8, for example with iconv"
         ) from None
     if not text.strip():
-        raise SourceError("nothing but spaces" if data else "empty")
+        raise SourceError("the text has only spaces" if data else "the text is empty")
     return text
 
 
 def split_front_matter(text: str) -> tuple[dict[str, Scalar], int]:
-    """The `key: value` scalars of YAML front matter, and where the text after it starts.
+    """Scalars `key: value` of YAML front matter, and the offset of the text after it.
 
-    Lists, nested keys and multi-line values are passed over: they take a YAML parser, and a filter
-    can do little with them. A `---` block that does not look like YAML is text, not front matter.
+    Lists, nested keys and multi-line values are ignored: they need a YAML parser, and filters can hardly use
+    them. A `---` block that does not look like YAML is text, not front matter.
 
     Returns:
-        Values and an offset in characters; ({}, 0) when there is no front matter.
+        (values, offset in characters); ({}, 0) without front matter.
 
     >>> split_front_matter("---\\ntitle: Ports\\nweight: 7\\n---\\nText")
     ({'title': 'Ports', 'weight': 7}, 31)
@@ -71,7 +71,7 @@ def split_front_matter(text: str) -> tuple[dict[str, Scalar], int]:
 
 
 def first_heading(text: str, format: Format) -> str:
-    """The words of the first heading, looked for in the first 20,000 characters; "" without one."""
+    """Text of the first heading within the first 20,000 characters; "" without one."""
     head = text[:_TITLE_CHARS]
     if format == "markdown":
         return _first_markdown_heading(head)
@@ -80,7 +80,7 @@ def first_heading(text: str, format: Format) -> str:
 
 
 def _first_markdown_heading(text: str) -> str:
-    """A scan for # and underlined headings outside code fences: titles need no full parse."""
+    """First heading, # or underlined, outside code fences; found by a scan, because titles need no parser."""
     fence = previous = ""
     for line in find_lines(text):
         words = line.words if line.indent < 4 else ""
@@ -98,7 +98,7 @@ def _first_markdown_heading(text: str) -> str:
 
 
 def _scalar(value: str) -> Scalar | None:
-    """A YAML scalar; None for null, for an empty value and for what is no scalar."""
+    """Value of a YAML scalar; None for null, an empty value or another kind of value."""
     if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
         return value[1:-1]
     value = re.split(r"(?:^|\s)#", value, maxsplit=1)[0].strip()

@@ -1,1 +1,1 @@
-"""The cache and the job queue on disk."""
+"""Cache and job queue on disk."""

@@ -1,8 +1,10 @@
-"""Cache on disk by diskcache, through a Disk that stores and fetches bytes and nothing else.
+"""Cache on disk by diskcache, with a `Disk` class that stores and fetches only bytes.
 
-diskcache unpickles what its database tells it to and opens the path that the database names
-(CVE-2025-69872). Here a row that asks for either is a miss. Whoever can write the folder can still
-replace values: a value is not authenticated.
+diskcache itself unpickles values and opens any path if its database says so (CVE-2025-69872). Here such a row
+is a miss. Values are not authenticated: a user who can write the folder can still replace them.
+
+Relies on private parts of diskcache: the methods of `Disk`, `Disk._directory` and the mode constants.
+`tests/adapters/test_private_interfaces.py` checks them.
 """
 
 import os
@@ -19,30 +21,30 @@ from diskcache.core import MODE_BINARY, MODE_RAW, UNKNOWN
 from contextsvc.errors import SettingError
 
 TIMEOUT_SECONDS = 0.25
-# Larger values lie in files of their own, named by diskcache: two folders and 28 hexadecimal digits.
+# Larger values are stored in files, which diskcache names with two folders and 28 hexadecimal digits.
 _INLINE_BYTES = 2**15
 _FILE = re.compile(r"[0-9a-f]{2}/[0-9a-f]{2}/[0-9a-f]{28}\.val")
-_TROUBLE = (diskcache.Timeout, sqlite3.Error, OSError)
+_FAILURES = (diskcache.Timeout, sqlite3.Error, OSError)
 _Result = TypeVar("_Result")
 
 
 class BytesDisk(diskcache.Disk):  # type: ignore[misc]  # diskcache has no types
-    """Keys and values are bytes; a file lies where diskcache itself would put it, or is not touched."""
+    """Disk layer whose keys and values are bytes; only files with diskcache's own names are opened."""
 
     def put(self, key: bytes) -> tuple[memoryview, bool]:
-        """A key as the database holds it."""
+        """Encode a key for the database."""
         return sqlite3.Binary(key), True
 
     def get(self, key: object, raw: object) -> bytes:
-        """A key from the database; a pickled one is refused."""
+        """Decode a key from the database; a pickled one is refused."""
         if not raw or not isinstance(key, bytes):
-            raise OSError("a key in the cache is not bytes")
+            raise OSError("a key in the cache is not bytes; expected bytes")
         return key
 
     def store(
         self, value: bytes, read: bool, key: object = UNKNOWN
     ) -> tuple[int, int, str | None, memoryview | None]:
-        """(size, mode, file name, value) of a row; a large value is written to its file first."""
+        """Row of a value, as (size, mode, file name, value); a large value is written to its file first."""
         if read or not isinstance(value, bytes):
             raise TypeError(f"the cache holds bytes, found {type(value).__name__}")
         if len(value) < _INLINE_BYTES:
@@ -53,85 +55,94 @@ class BytesDisk(diskcache.Disk):  # type: ignore[misc]  # diskcache has no types
         try:
             path.write_bytes(value)
         except OSError:
-            # A full disk: diskcache would leave the part that was written.
+            # On a full disk diskcache would leave a partial file.
             path.unlink(missing_ok=True)
             raise
         return len(value), MODE_BINARY, name, None
 
     def fetch(self, mode: object, filename: object, value: object, read: bool) -> bytes:
-        """The bytes of a row; diskcache takes the OSError for a miss."""
+        """Bytes of a row; diskcache treats an OSError as a miss."""
         if not read and mode == MODE_RAW and isinstance(value, bytes):
             return value
         if not read and mode == MODE_BINARY:
             return self._own_file(filename).read_bytes()
-        raise OSError(f"a row of the cache is not bytes (mode {mode!r})")
+        raise OSError(f"a row of the cache has mode {mode!r}, expected bytes")
 
     def remove(self, file_path: object) -> None:
-        """Remove a value's file; diskcache would remove any file that the database names."""
+        """Remove the file of a value; diskcache itself would remove any file that the database names."""
         with suppress(OSError):
             super().remove(str(self._own_file(file_path).relative_to(os.path.realpath(self._directory))))
 
     def _own_file(self, name: object) -> Path:
         if not isinstance(name, str) or not _FILE.fullmatch(name):
-            raise OSError(f"{name!r} is not a file of the cache")
+            raise OSError(f"{name!r} is not a file name of the cache")
         path = Path(os.path.realpath(self._directory), name)
-        # A link in its place would lead elsewhere.
+        # A symlink in its place could lead to another file.
         if os.path.realpath(path) != str(path):
             raise OSError(f"{name!r} leads out of the cache")
         return path
 
 
 class DiskcacheCache:
-    """The Cache port in a folder that threads and processes may share.
+    """A `ports.Cache` in a folder that threads and processes may share.
 
     Args:
-        folder: Made if it does not exist.
-        size_limit_bytes: What is stored first is evicted first above it. A larger value is not kept.
+        folder: Folder of the cache; created if it does not exist.
+        size_limit_bytes: Limit above which the oldest values are evicted. A larger value is not stored.
 
     Raises:
-        SettingError: the folder cannot be used. A wrong folder should be seen at start; whatever fails
-            later, a full disk or a damaged database, is a miss.
+        SettingError: the folder cannot be used. Later failures, such as a full disk or a damaged database,
+            are misses.
     """
 
     def __init__(self, folder: Path, size_limit_bytes: int) -> None:
         self._size_limit_bytes = size_limit_bytes
         try:
-            # Stored first, not used least: a hit then writes nothing, so that readers never wait.
+            # Not least-recently-used, because a hit would then write, and readers would wait.
             self._cache = diskcache.Cache(
-                str(folder), timeout=TIMEOUT_SECONDS, disk=BytesDisk, size_limit=size_limit_bytes,
-                eviction_policy="least-recently-stored", statistics=0, tag_index=0,
-            )  # fmt: skip
-        except (*_TROUBLE, TypeError, ValueError, AttributeError) as error:
+                str(folder),
+                timeout=TIMEOUT_SECONDS,
+                disk=BytesDisk,
+                size_limit=size_limit_bytes,
+                eviction_policy="least-recently-stored",
+                statistics=0,
+                tag_index=1,
+            )
+        except (*_FAILURES, TypeError, ValueError, AttributeError) as error:
             raise SettingError(
-                f"the cache in {folder} cannot be used: {error}; remove the folder, set CONTEXTSVC_HOME "
-                f"to one that can be written, or turn it off with CONTEXTSVC_CACHE=0"
+                f"the cache in {folder} cannot be used: {error}; remove the folder, set CONTEXTSVC_HOME to a "
+                "folder that can be written, or turn the cache off with CONTEXTSVC_CACHE=0"
             ) from error
 
     def get(self, key: str) -> bytes | None:
-        """As `Cache.get` says."""
-        return _or_miss(lambda: self._cache.get(_encoded(key)))
+        """Value of a key; see `ports.Cache.get`."""
+        return _or_none(lambda: self._cache.get(_key_bytes(key)))
 
-    def put(self, key: str, value: bytes) -> None:
-        """As `Cache.put` says.
+    def put(self, key: str, value: bytes, tag: str = "") -> None:
+        """Store a value; see `ports.Cache.put`.
 
         Raises:
-            TypeError: the value is not bytes (a defect of the caller's code).
+            TypeError: the value is not bytes, which is a defect of the caller.
         """
         if len(value) <= self._size_limit_bytes:
-            _or_miss(lambda: self._cache.set(_encoded(key), value))
+            _or_none(lambda: self._cache.set(_key_bytes(key), value, tag=tag or None))
+
+    def drop(self, tag: str) -> bool:
+        """Remove the values with a tag; see `ports.Cache.drop`."""
+        return _or_none(lambda: self._cache.evict(tag)) is not None
 
     def close(self) -> None:
-        """Close this thread's connection; others close with their threads."""
-        _or_miss(self._cache.close)
+        """Close the connection of this thread; those of other threads close with them."""
+        _or_none(self._cache.close)
 
 
-def _or_miss(call: Callable[[], _Result]) -> _Result | None:
+def _or_none(call: Callable[[], _Result]) -> _Result | None:
     try:
         return call()
-    except _TROUBLE:
+    except _FAILURES:
         return None
 
 
-def _encoded(key: str) -> bytes:
-    # As bytes, for SQLite takes no lone surrogate in a text.
+def _key_bytes(key: str) -> bytes:
+    # As bytes, because SQLite accepts no lone surrogate in a text.
     return key.encode("utf-8", "surrogatepass")

@@ -1,4 +1,4 @@
-"""JobQueue in an SQLite file (the standard library's sqlite3) that threads and processes may share."""
+"""JobQueue in an SQLite file that threads and processes may share."""
 
 import json
 import logging
@@ -15,10 +15,10 @@ from contextsvc.adapters.storage.sqlite_file import SqliteFile
 from contextsvc.errors import SettingError
 from contextsvc.ports import Job, JobState
 
-MOST_TRIES = 3
+MAX_TRIES = 3
 LEASE_SECONDS = 3600.0
 
-# Types are checked when the file is opened: a column of SQLite holds any of them otherwise.
+# Checked by constraints, because a column of SQLite accepts every type otherwise.
 _TYPES = {
     "state": "text", "num_tries": "integer", "owner": "text", "leased_at": "real", "reason": "text",
     "key": "blob", "payload": "blob",
@@ -35,27 +35,29 @@ log = logging.getLogger("contextsvc.background")
 
 
 class SqliteJobQueue:
-    """The JobQueue port in a file that is made, with its folder, if it does not exist.
+    """A `ports.JobQueue` in an SQLite file.
 
-    A job whose owner has died, or whose lease is over, waits again at its old place. One that was begun
-    MOST_TRIES times without being finished or given back has failed, so that a job that kills its process
-    cannot do so for ever. A failed job keeps its reason, not its payload.
+    A job whose owner died, or whose lease expired, waits again at its old place. A job that was started
+    MAX_TRIES times without being finished or given back has failed, so a job that kills its process cannot do
+    so forever. A failed job keeps its reason but not its payload.
 
-    A damaged or foreign file is moved to NAME.damaged with a warning, and the queue begins anew. While the
-    file is locked or the disk full, `put` says False, `take` finds nothing, and a job that cannot be marked
-    done is begun again after its lease. Each trouble is logged once, until something works again.
+    A damaged or foreign file is moved to NAME.damaged with a warning, and the queue starts empty. While the
+    file is locked or the disk is full, `put` returns False, `take` returns None, and a job that cannot be
+    marked as done is started again after its lease. Each kind of trouble is logged once, until a call
+    succeeds again.
 
-    Make it after a fork, not before: connections do not survive one.
+    Create it after a fork, not before, because connections do not survive a fork. Thread-safe.
 
     Args:
-        path: The file; NAME.lock and a NAME.owner-* for each user lie beside it.
-        max_jobs: Most that wait or run; also the most failed ones, the oldest of which are forgotten.
-        lease_seconds: A job that runs longer is begun again, though its owner lives.
-        clock: Seconds since a moment that all processes share.
+        path: The file, created with its folder; NAME.lock and one NAME.owner-* for each user lie beside it.
+        max_jobs: Maximum number of waiting and running jobs; also of failed ones, of which the oldest are
+            dropped.
+        lease_seconds: Time after which a running job is started again, even if its owner lives.
+        clock: Returns seconds since a moment that all processes share.
 
     Raises:
-        SettingError: an argument is out of its range, or the file cannot be made there. As with the
-            cache, a wrong folder should be seen at start; nothing that fails later raises.
+        SettingError: an argument is out of its range, or the file cannot be created. Later failures do not
+            raise.
     """
 
     def __init__(
@@ -67,7 +69,8 @@ class SqliteJobQueue:
     ) -> None:
         if max_jobs < 1 or lease_seconds <= 0:
             raise SettingError(
-                f"a queue of {max_jobs} jobs leased for {lease_seconds} s; expected at least 1 and above 0"
+                f"the job queue has max_jobs {max_jobs} and lease_seconds {lease_seconds}; "
+                "expected at least 1 job and more than 0 s"
             )
         self._max_jobs, self._lease_seconds, self._clock = max_jobs, lease_seconds, clock
         self._path, self._owner = path, Owner(path)
@@ -81,51 +84,51 @@ class SqliteJobQueue:
         except OSError as error:
             raise SettingError(
                 f"the job queue {path} cannot be used: {error}; set CONTEXTSVC_HOME to a folder that can be "
-                f"written"
+                "written"
             ) from error
 
     def put(self, key: str, payload: bytes) -> bool:
-        """As `JobQueue.put` says; also False when the job cannot be written.
+        """Add a job; see `ports.JobQueue.put`. Also False if the job cannot be written.
 
         Raises:
-            TypeError: the payload is not bytes (a defect of the caller's code).
+            TypeError: the payload is not bytes, which is a defect of the caller.
         """
         if not isinstance(payload, bytes):
             raise TypeError(f"the queue holds bytes, found {type(payload).__name__}")
-        return self._tried(lambda: self._put(_encoded(key), payload), False)
+        return self._guarded(lambda: self._put(_key_bytes(key), payload), False)
 
     def take(self) -> Job | None:
-        """As `JobQueue.take` says; also None when the file cannot be read or written."""
-        return self._tried(self._take, None)
+        """Lease the oldest waiting job; see `ports.JobQueue.take`. Also None if the file cannot be used."""
+        return self._guarded(self._take, None)
 
     def done(self, key: str) -> None:
-        """As `JobQueue.done` says, whoever runs the job."""
-        self._change("DELETE FROM jobs WHERE key = ?", _encoded(key))
+        """Remove a job, whichever owner runs it; see `ports.JobQueue.done`."""
+        self._change("DELETE FROM jobs WHERE key = ?", _key_bytes(key))
 
     def give_back(self, key: str) -> None:
-        """As `JobQueue.give_back` says, of a job that this queue took; the take no longer counts."""
+        """Put back a job that this queue took, as if not tried; see `ports.JobQueue.give_back`."""
         self._change(
             "UPDATE jobs SET state = 'waiting', num_tries = num_tries - 1 "
             "WHERE key = ? AND state = 'running' AND owner = ?",
-            _encoded(key),
+            _key_bytes(key),
             self._owner.name,
         )
 
     def fail(self, key: str, reason: str) -> None:
-        """As `JobQueue.fail` says, of a job that this queue took."""
-        self._tried(lambda: self._fail_own(_encoded(key), reason), None)
+        """Mark a job that this queue took as failed; see `ports.JobQueue.fail`."""
+        self._guarded(lambda: self._fail_own(_key_bytes(key), reason), None)
 
     def state(self, key: str) -> tuple[JobState, str] | None:
-        """As `JobQueue.state` says; also None when the file cannot be read."""
-        return self._tried(lambda: self._state(_encoded(key)), None)
+        """State of a job; see `ports.JobQueue.state`. Also None if the file cannot be read."""
+        return self._guarded(lambda: self._state(_key_bytes(key)), None)
 
     def num_waiting(self) -> int:
-        """As `JobQueue.num_waiting` says; 0 when the file cannot be read."""
+        """Number of waiting jobs; 0 if the file cannot be read."""
         query = "SELECT count(*) FROM jobs WHERE state = 'waiting'"
-        return self._tried(lambda: int(self._settled().execute(query).fetchone()[0]), 0)
+        return self._guarded(lambda: int(self._without_lapsed().execute(query).fetchone()[0]), 0)
 
     def close(self) -> None:
-        """As `JobQueue.close` says: the connection ends, and so do the leases."""
+        """End the connection and the leases; see `ports.JobQueue.close`."""
         with self._lock:
             self._owner.leave()
             self._file.close()
@@ -148,15 +151,15 @@ class SqliteJobQueue:
 
     def _state(self, key: bytes) -> tuple[JobState, str] | None:
         found: tuple[JobState, str] | None = (
-            self._settled().execute("SELECT state, reason FROM jobs WHERE key = ?", (key,)).fetchone()
+            self._without_lapsed().execute("SELECT state, reason FROM jobs WHERE key = ?", (key,)).fetchone()
         )
         return found
 
     def _take(self) -> Job | None:
         columns = "place, key, payload, num_tries"
         oldest = f"SELECT {columns} FROM jobs WHERE state = 'waiting' ORDER BY place LIMIT 1"
-        # A look first: a worker that polls an empty queue should not take the writers' lock.
-        if self._settled().execute(oldest).fetchone() is None:
+        # Read first, so that a worker that polls an empty queue does not take the lock of the writers.
+        if self._without_lapsed().execute(oldest).fetchone() is None:
             return None
         with self._writing() as connection:
             found = connection.execute(oldest).fetchone()
@@ -176,7 +179,7 @@ class SqliteJobQueue:
                 self._fail(connection, place, reason)
 
     def _fail(self, connection: sqlite3.Connection, place: int, reason: str) -> None:
-        # At a new place, so that those that failed first are forgotten first.
+        # At a new place, so that the jobs that failed first are dropped first.
         connection.execute(
             "UPDATE jobs SET state = 'failed', reason = ?, payload = x'', "
             "place = (SELECT max(place) + 1 FROM jobs) WHERE place = ?",
@@ -193,20 +196,20 @@ class SqliteJobQueue:
             with self._writing() as connection:
                 connection.execute(statement, values)
 
-        self._tried(run, None)
+        self._guarded(run, None)
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         with self._file.writing() as connection:
             for place, num_tries in self._lapsed(connection):
-                if num_tries >= MOST_TRIES:
-                    self._fail(connection, place, f"it was begun {num_tries} times and never finished")
+                if num_tries >= MAX_TRIES:
+                    self._fail(connection, place, f"it was started {num_tries} times and never finished")
                 else:
                     connection.execute("UPDATE jobs SET state = 'waiting' WHERE place = ?", (place,))
             yield connection
 
-    def _settled(self) -> sqlite3.Connection:
-        """A connection to read from, in which no job is said to run that does not."""
+    def _without_lapsed(self) -> sqlite3.Connection:
+        """Connection for reading, after jobs with an expired lease or a dead owner were put back."""
         connection = self._file.connection()
         if self._lapsed(connection):
             with self._writing():
@@ -214,24 +217,24 @@ class SqliteJobQueue:
         return connection
 
     def _lapsed(self, connection: sqlite3.Connection) -> list[tuple[int, int]]:
-        """(place, number of tries) of the jobs whose owner is gone or whose lease is over."""
+        """(place, number of tries) of the running jobs whose owner is gone or whose lease expired."""
         rows = connection.execute(
             "SELECT place, num_tries, owner, leased_at FROM jobs WHERE state = 'running' ORDER BY place"
         ).fetchall()
         now = self._clock()
-        # abs: a clock that was set back must not make a lease longer than it is.
+        # abs, because a clock that is set back must not extend a lease.
         return [
             (place, num_tries)
             for place, num_tries, owner, leased_at in rows
             if abs(now - leased_at) >= self._lease_seconds or self._owner.is_gone(owner)
         ]
 
-    def _tried(self, call: Callable[[], _Result], otherwise: _Result) -> _Result:
+    def _guarded(self, call: Callable[[], _Result], otherwise: _Result) -> _Result:
         with self._lock:
             try:
                 found = call()
             except (sqlite3.Error, OSError, ValueError, TypeError) as error:
-                # The latter two: a file that was damaged while open, whose values are of other types.
+                # ValueError, TypeError: a file that was damaged while open holds values of other types.
                 self._report(error)
                 self._file.recover(error)
                 return otherwise
@@ -245,6 +248,6 @@ class SqliteJobQueue:
             log.warning(json.dumps(event, sort_keys=True))
 
 
-def _encoded(key: str) -> bytes:
-    # As bytes, for SQLite takes no lone surrogate in a text.
+def _key_bytes(key: str) -> bytes:
+    # As bytes, because SQLite accepts no lone surrogate in a text.
     return key.encode("utf-8", "surrogatepass")

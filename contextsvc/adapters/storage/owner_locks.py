@@ -1,8 +1,8 @@
-"""Who among the processes that share a file still lives, told by locks that the system frees.
+"""Locks that tell which of the processes that share a file still live.
 
-An owner holds an flock on a file of its own, beside the shared one, for as long as it lives; however its
-process ends, the lock is free at once. Process ids with start times were rejected: they say nothing of
-another container, nor where there is no /proc.
+Each owner holds an flock on its own file beside the shared one. The kernel releases the lock when the process
+ends, however it ends. Rejected: process ids with start times, which mean nothing in another container or
+without /proc.
 """
 
 import fcntl
@@ -19,10 +19,10 @@ _NAME = re.compile(r"[0-9a-f]{32}")
 
 
 class Owner:
-    """One owner among those that share the file at `path`.
+    """One of the owners that share the file at `path`.
 
     Attributes:
-        name: 32 hexadecimal digits, others for each object and after each `leave`.
+        name: 32 hexadecimal digits; unique for each object, and new after each `leave`.
     """
 
     def __init__(self, path: Path) -> None:
@@ -31,13 +31,13 @@ class Owner:
         self._descriptor: int | None = None
 
     def enter(self) -> None:
-        """Be alive to the others, and tidy the files of those that are not.
+        """Take the lock of this owner, and remove the files of owners that are gone.
 
-        Call it under a lock that all owners share, or another may tidy the file before it is locked.
-        Calling it again is fine, and needed when the folder was removed meanwhile.
+        Call it under a lock that all owners share; otherwise another owner may remove the file before it is
+        locked. It may be called again, which is necessary after the folder was removed.
 
         Raises:
-            OSError: the file cannot be made or locked.
+            OSError: the file cannot be created or locked.
         """
         own = self._file(self.name)
         if self._descriptor is None or not own.exists():
@@ -49,7 +49,7 @@ class Owner:
                 _is_free(other)
 
     def leave(self) -> None:
-        """Be gone; who enters again is another owner, to whom what this one held is free."""
+        """Release the lock and take a new name, so that jobs of the old name count as abandoned."""
         if self._descriptor is not None:
             with suppress(OSError):
                 self._file(self.name).unlink()
@@ -57,10 +57,10 @@ class Owner:
         self.name = uuid.uuid4().hex
 
     def is_gone(self, name: str) -> bool:
-        """Whether that owner has left or died; False also where that cannot be told."""
+        """Whether an owner has left or died; False if that is unknown."""
         if name == self.name:
             return False
-        # Names come from the shared file: only one of our own form may lead to another file.
+        # Names come from the shared file, so only a valid one may become part of a path.
         return not _NAME.fullmatch(name) or _is_free(self._file(name))
 
     def _close(self) -> None:
@@ -74,11 +74,11 @@ class Owner:
 
 @contextmanager
 def locked(path: Path, timeout_seconds: float) -> Iterator[None]:
-    """Hold the lock of a file, which is made if it does not exist.
+    """Context that holds the lock of a file, which is created if it does not exist.
 
     Raises:
-        BlockingIOError: another process held it for that long.
-        OSError: the file cannot be made or locked.
+        BlockingIOError: another process held the lock for `timeout_seconds`.
+        OSError: the file cannot be created or locked.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     with closing(os.fdopen(descriptor)):
@@ -95,7 +95,7 @@ def locked(path: Path, timeout_seconds: float) -> Iterator[None]:
 
 
 def _is_free(path: Path) -> bool:
-    """Whether nobody holds the lock of an owner's file, which is then removed."""
+    """Whether the lock of an owner's file is free; if so, the file is removed."""
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW)
     except FileNotFoundError:

@@ -1,8 +1,8 @@
-"""An SQLite file that several threads and processes share, and that is begun anew when it is damaged.
+"""SQLite file that threads and processes share, and that is replaced by an empty one when it is damaged.
 
-The journal is a WAL with synchronous=NORMAL: what was committed survives the death of the process at any
-moment. A power cut may lose the last commits, never the file. Syncing each commit was rejected: the
-request that queues a job would wait for the disk. A WAL works on one machine only. See decision 0006.
+The journal is a WAL with synchronous=NORMAL: a commit survives the death of the process at any moment. A
+power cut may lose the last commits, but never the file. Rejected: syncing each commit, because the request
+that queues a job would wait for the disk. A WAL works on one machine only. See decision 0006.
 """
 
 import json
@@ -16,23 +16,23 @@ from pathlib import Path
 from contextsvc.adapters.storage.owner_locks import locked
 
 TIMEOUT_SECONDS = 0.5
-"""Longest wait for another process, once to open the file and once a transaction."""
+"""Longest wait for another process, to open the file and again for each transaction."""
 
 _DAMAGE = (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-_PASSING = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL)
+_TEMPORARY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL)
 
 
 class SqliteFile:
-    """One connection, opened when it is needed; its calls must not overlap.
+    """One connection, opened on first use; calls must not overlap.
 
-    A damaged file, or one with other tables, is moved to NAME.damaged, over an older one.
+    A damaged file, or one with another schema, is moved to NAME.damaged and replaces an older one there.
 
     Args:
-        path: Made, with its folder, if it does not exist; for the owner's eyes only (0600).
-        schema: The statements that make its tables, exactly as SQLite keeps them: any other schema is
-            a foreign file. A later version thus begins anew instead of migrating.
-        opened: Called each time the file was opened, while no other process can open it.
-        log: Told, as one line of JSON, when a file is moved aside.
+        path: The file, created with its folder if it does not exist; mode 0600.
+        schema: Statements that create the tables, exactly as SQLite stores them. A file with another schema
+            is foreign, so a later version starts empty instead of migrating.
+        opened: Called after each opening, while no other process can open the file.
+        log: Receives one line of JSON when a file is moved.
     """
 
     def __init__(
@@ -43,13 +43,13 @@ class SqliteFile:
         self._identity: tuple[int, int] | None = None
 
     def connection(self) -> sqlite3.Connection:
-        """The connection, in autocommit mode; opened, and the file made, where need be.
+        """Connection in autocommit mode; opens or creates the file if necessary.
 
         Raises:
             sqlite3.Error: the file is locked, or cannot be read or written.
-            OSError: its folder cannot be made, or another process is opening it for too long.
+            OSError: the folder cannot be created, or another process held the lock for opening for too long.
         """
-        # Moved aside by another process, or removed with its folder: what is put there would be lost.
+        # If another process moved or removed the file, writes to the old one would be lost.
         if self._connection is not None and _identity(self._path) != self._identity:
             self.close()
         if self._connection is None:
@@ -59,11 +59,11 @@ class SqliteFile:
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
-        """The connection in a transaction that no other writer overlaps; an exception rolls it back.
+        """Context of a transaction that excludes other writers; an exception rolls it back.
 
         Raises:
-            sqlite3.Error: as `connection`; nothing was written then.
-            OSError: as `connection`.
+            sqlite3.Error: as in `connection`; nothing was written.
+            OSError: as in `connection`.
         """
         connection = self.connection()
         connection.execute("BEGIN IMMEDIATE")
@@ -76,8 +76,8 @@ class SqliteFile:
             raise
 
     def recover(self, error: Exception) -> None:
-        """After an error: open the file anew, and check it, unless the error passes (a lock, a full disk)."""
-        if _code(error) not in _PASSING:
+        """Open and check the file again on next use, unless the error is temporary (a lock, a full disk)."""
+        if _code(error) not in _TEMPORARY:
             self.close()
 
     def close(self) -> None:
@@ -89,7 +89,7 @@ class SqliteFile:
 
     def _open(self) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        # One process at a time: the next must not move aside what this one has just begun.
+        # One process at a time, so that no other process moves the file that this one just created.
         with locked(Path(f"{self._path}.lock"), TIMEOUT_SECONDS):
             try:
                 connection = self._checked_connection()
@@ -110,27 +110,27 @@ class SqliteFile:
             self._check(connection)
         except BaseException as error:
             connection.close()
-            if isinstance(error, UnicodeDecodeError):  # a message of SQLite that quotes the damage
+            if isinstance(error, UnicodeDecodeError):  # an error message of SQLite that quotes damaged bytes
                 raise sqlite3.DatabaseError("its schema cannot be read") from error
             raise
         return connection
 
     def _make(self) -> None:
-        # SQLite would make it readable to all; its log gets the mode of the file.
+        # SQLite itself would make it readable for everyone. The WAL gets the mode of the file.
         with suppress(FileExistsError):
             os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         if not self._path.is_file():
-            raise FileExistsError(f"{self._path} is not a file")
+            raise FileExistsError(f"{self._path} is not a regular file; expected a file or nothing")
         self._path.chmod(0o600)
 
     def _check(self, connection: sqlite3.Connection) -> None:
-        # Whatever a damaged file holds for a text, reading it must not raise.
+        # Reading a damaged text must not raise.
         connection.text_factory = lambda data: data.decode("utf-8", "replace")
         query = "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY rowid"
         found = [sql for (sql,) in connection.execute(query)]
-        # Checked before anything is written: a foreign file is moved aside as it is.
+        # Checked before anything is written, so that a foreign file is moved unchanged.
         if found not in ([], self._schema):
-            raise sqlite3.DatabaseError("it holds other tables than this version's")
+            raise sqlite3.DatabaseError("its tables differ from those of this version")
         ((verdict,),) = connection.execute("PRAGMA integrity_check(1)").fetchall()
         if verdict != "ok":
             raise sqlite3.DatabaseError(str(verdict))
@@ -141,7 +141,7 @@ class SqliteFile:
 
     def _move_aside(self, why: sqlite3.Error) -> None:
         aside = f"{self._path}.damaged"
-        for ending in ("", "-wal"):  # the log too: replayed into the new file, it would damage that
+        for ending in ("", "-wal"):  # the WAL too: replayed into the new file, it would damage it
             Path(aside + ending).unlink(missing_ok=True)
             with suppress(FileNotFoundError):
                 Path(f"{self._path}{ending}").replace(aside + ending)
@@ -159,6 +159,6 @@ def _identity(path: Path) -> tuple[int, int] | None:
 
 
 def _code(error: Exception) -> int:
-    # Python's own errors have none; SQLITE_ERROR is the least specific.
+    # Errors of Python itself have no code; SQLITE_ERROR is the most general one.
     code: int = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
     return code & 0xFF

@@ -1,1 +1,1 @@
-"""Blocks, sentences, tokens and likeness of texts."""
+"""Text processing: blocks, sentences, token counts and near-duplicates."""

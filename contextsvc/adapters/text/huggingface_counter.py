@@ -1,4 +1,4 @@
-"""tokenizers behind the TokenCounter port: any model's own tokenizer.json."""
+"""TokenCounter by tokenizers: reads the tokenizer.json of a model."""
 
 import hashlib
 from collections.abc import Sequence
@@ -13,32 +13,37 @@ from contextsvc.records.fingerprints import Fingerprint
 class HuggingFaceTokenCounter:
     """A `ports.TokenCounter` that reads a Hugging Face `tokenizer.json`.
 
-    Whatever the file says of truncation, padding and special tokens is switched off. A lone surrogate
-    counts as U+FFFD.
+    Truncation, padding and special tokens are switched off. A lone surrogate counts as U+FFFD.
     """
 
     def __init__(self, name: str, path: Path) -> None:
-        """Load the file.
+        """Load the tokenizer.
+
+        Args:
+            name: Name that requests use.
+            path: A `tokenizer.json`.
 
         Raises:
-            SettingError: it does not exist or is not a tokenizer.
+            SettingError: the file does not exist or is not a tokenizer.
         """
         self._name = name
         if not path.is_file():
             raise SettingError(f"tokenizer {name!r}: {path} does not exist; expected a tokenizer.json")
         try:
             self._tokenizer = Tokenizer.from_file(str(path))
-        except Exception as error:  # the library raises Exception itself for a file it cannot read
+        except Exception as error:  # the library raises plain Exception for a file that it cannot read
             raise SettingError(f"tokenizer {name!r}: {path} is not a tokenizer.json: {error}") from error
         weights = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
         self._fingerprint = Fingerprint(name=name, weights=weights)
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
-        self._tokenizer.encode_special_tokens = True  # "as text", not "add them"
+        self._tokenizer.encode_special_tokens = (
+            True  # encode special tokens as plain text; it does not add them
+        )
 
     @property
     def name(self) -> str:
-        """What requests call it."""
+        """Name that requests use."""
         return self._name
 
     @property
@@ -47,10 +52,10 @@ class HuggingFaceTokenCounter:
         return self._fingerprint
 
     def count(self, texts: Sequence[str]) -> list[int]:
-        """As the port says."""
+        """Number of tokens of each text; see `ports.TokenCounter.count`."""
         whole = [_without_lone_surrogates(text) for text in texts]
         encodings = self._tokenizer.encode_batch_fast(whole, add_special_tokens=False)
-        # A normaliser may put a prefix before everything, an empty text included.
+        # A normaliser may add a prefix even to an empty text, which must count 0.
         return [len(encoding) if text else 0 for text, encoding in zip(whole, encodings, strict=True)]
 
 

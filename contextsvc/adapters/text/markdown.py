@@ -1,4 +1,4 @@
-"""markdown-it-py behind the BlockParser port."""
+"""BlockParser for Markdown by markdown-it-py."""
 
 from collections.abc import Sequence
 from itertools import groupby
@@ -25,35 +25,34 @@ _KINDS: dict[str, BlockKind] = {
 class MarkdownItBlockParser:
     """A `ports.BlockParser` for CommonMark with tables.
 
-    A list item is a block; items nested in it follow as blocks of their own, and what the outer
-    item says after them is a paragraph. Fences, tables and headings inside a list item or a block
-    quote stay part of it. HTML, link definitions, template shortcodes and what lies deeper than the
-    parser nests (20) are paragraphs.
+    A list item is a block. Items nested in it are blocks of their own, and text of the outer item after them
+    is a paragraph. Fences, tables and headings inside a list item or a block quote stay part of it. HTML,
+    link definitions, template shortcodes and text nested deeper than the parser's limit (20) are paragraphs.
 
-    Source: CommonMark 0.31.2, https://spec.commonmark.org/; tables as in GitHub's.
+    Source: CommonMark 0.31.2, https://spec.commonmark.org/; tables as in GitHub Flavored Markdown.
     """
 
     def __init__(self) -> None:
-        # The inline phase would take most of the time and gives nothing that has a line number.
+        # Without the inline phase, which takes most of the time and yields nothing with a line number.
         self._markdown = MarkdownIt("commonmark").enable("table")
         self._markdown.core.ruler.enableOnly(["normalize", "block"])
 
     def parse(self, text: str) -> list[Block]:
-        """The contract is `ports.BlockParser`'s; spans refer to `text` as it is, \\r\\n included."""
+        """Blocks of a text; see `ports.BlockParser.parse`. Spans refer to `text` with its own line ends."""
         lines = find_lines(text)
-        # Which token each line belongs to; 0 is what no token claims. Markdown's blocks are made of
-        # whole lines, and the parser counts them as `find_lines` does.
+        # Token number of each line; 0: no token. Markdown blocks consist of whole lines, and the parser
+        # counts lines as `find_lines` does.
         owners = [0] * len(lines)
         tokens = _outer_tokens(self._markdown.parse(text))
         for number, token in enumerate(tokens, start=1):
             first, end = token.map or (0, 0)
-            # Nested items come later than the item around them and take its lines over.
+            # A nested item comes after the item around it and overwrites its lines.
             owners[first:end] = [number] * (min(end, len(lines)) - first)
         return _blocks(lines, owners, tokens)
 
 
 def _outer_tokens(tokens: Sequence[Token]) -> list[Token]:
-    """The tokens that become blocks: the outermost ones, and list items at any depth of lists."""
+    """Tokens that become blocks: the outermost ones, and list items at any depth of lists."""
     found: list[Token] = []
     num_quotes = 0
     for token in tokens:
@@ -66,7 +65,7 @@ def _outer_tokens(tokens: Sequence[Token]) -> list[Token]:
 
 
 def _blocks(lines: Sequence[Line], owners: Sequence[int], tokens: Sequence[Token]) -> list[Block]:
-    """One block a run of lines with the same owner, from its first word to its last."""
+    """One block for each run of lines with the same owner, from its first to its last non-space character."""
     blocks: list[Block] = []
     begun: set[int] = set()
     for owner, run in groupby(enumerate(lines), key=lambda numbered: _group(numbered, owners)):
@@ -79,7 +78,7 @@ def _blocks(lines: Sequence[Line], owners: Sequence[int], tokens: Sequence[Token
 
 
 def _group(numbered: tuple[int, Line], owners: Sequence[int]) -> int:
-    """The owner of a line; lines nobody claims are parted by blank ones."""
+    """Owner of a line; blank lines separate lines without owner."""
     number, line = numbered
     return owners[number] or (0 if line.words else -1)
 

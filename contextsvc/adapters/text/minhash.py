@@ -1,4 +1,5 @@
-"""LikenessIndex by MinHash with banding (datasketch): estimated Jaccard similarity of word shingles.
+"""Near-duplicate index by datasketch: MinHash with banding, which estimates the Jaccard similarity of
+shingles.
 
 Source: Broder, On the resemblance and containment of documents, SEQUENCES 1997.
 https://doi.org/10.1109/SEQUEN.1997.666900
@@ -12,35 +13,39 @@ from datasketch import MinHash, MinHashLSH
 SHINGLE_WORDS = 5
 NUM_PERMUTATIONS = 128
 SEED = 1
-# How much a pair that is missed weighs against one that is looked at in vain: looking costs a comparison
-# of two signatures, missing cannot be made good.
+# Weights of false positives and false negatives when the bands are chosen. A false positive costs one
+# comparison of signatures; a false negative is never found.
 _WEIGHTS = (0.1, 0.9)
 _WORD = re.compile(r"\w+")
 
 
-class MinHashLikeness:
-    """Texts by the share of five-word runs that they have in common; about 4 kB of memory a text kept.
+class MinHashIndex:
+    """A `ports.LikenessIndex` that compares sets of five-word shingles; about 4 kB of memory for each kept
+    text.
 
-    The estimate has a standard deviation of sqrt(j (1 - j) / 128), .02 at .95.
+    The estimate of a Jaccard similarity j has a standard deviation of sqrt(j (1 - j) / 128), .02 at .95.
+
+    Args:
+        min_similarity: Smallest Jaccard similarity of a match, 0 to 1.
     """
 
-    def __init__(self, least: float) -> None:
-        self._least = least
-        # Above that the library would take a single band.
-        threshold = min(least, 0.95)
+    def __init__(self, min_similarity: float) -> None:
+        self._min_similarity = min_similarity
+        # With a higher threshold the library would use a single band.
+        threshold = min(min_similarity, 0.95)
         self._bands = MinHashLSH(threshold=threshold, num_perm=NUM_PERMUTATIONS, weights=_WEIGHTS)
         self._kept: dict[int, MinHash] = {}
         self._num_texts = 0
 
     def match(self, text: str) -> tuple[int, float] | None:
-        """As `LikenessIndex.match` says; a text without words is like nothing."""
+        """Most similar kept text (`ports.NearDuplicateIndex.match`). A text without words matches nothing."""
         signature = _signature(text)
         if signature is not None:
             pairs = [(self._kept[n].jaccard(signature), n) for n in self._bands.query(signature)]
-            alike = [pair for pair in pairs if pair[0] >= self._least]
-            if alike:
-                likeness, number = min(alike, key=lambda pair: (-pair[0], pair[1]))
-                return number, float(likeness)
+            matches = [pair for pair in pairs if pair[0] >= self._min_similarity]
+            if matches:
+                similarity, number = min(matches, key=lambda pair: (-pair[0], pair[1]))
+                return number, float(similarity)
             self._bands.insert(self._num_texts, signature, check_duplication=False)
             self._kept[self._num_texts] = signature
         self._num_texts += 1
@@ -53,8 +58,8 @@ def _signature(text: str) -> MinHash | None:
         return None
     size = min(SHINGLE_WORDS, len(words))
     runs = set(map(" ".join, zip(*(words[at:] for at in range(size)), strict=False)))
-    # A checksum, not SHA-1: twice as fast, and nobody gains by a collision.
+    # CRC-32 instead of SHA-1: twice as fast, and collisions are no security risk here.
     signature = MinHash(num_perm=NUM_PERMUTATIONS, seed=SEED, hashfunc=zlib.crc32)
-    # Encoded at once; no word holds a line end.
+    # Encoded in one call; no word contains a line end.
     signature.update_batch("\n".join(runs).encode("utf-8", "surrogatepass").split(b"\n"))
     return signature

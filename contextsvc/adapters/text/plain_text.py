@@ -1,4 +1,4 @@
-"""Plain text and reStructuredText -> blocks, line by line; and the line table every block parser needs."""
+"""BlockParser for plain text and reStructuredText, and the table of lines that every block parser uses."""
 
 import re
 from collections.abc import Sequence
@@ -27,12 +27,12 @@ _JUDGED_LINES, _JUDGED_CHARS = 20, 500
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of a text: what it says without the spaces around it, and where that lies.
+    """A line of a text without the spaces around it.
 
     Attributes:
-        start: First non-space character; equal to `end` when there is none.
-        end: One past the last non-space character.
-        indent: Columns before `start`, tabs every 8; of no use on a blank line.
+        start: Offset of the first non-space character; equal to `end` on a blank line.
+        end: Offset after the last non-space character.
+        indent: Columns before `start`, with tab stops every 8; meaningless on a blank line.
         words: `text[start:end]`.
     """
 
@@ -44,16 +44,16 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class _Before:
-    """What the next block hangs under: its indent, and what it announces."""
+    """Context of the next block: indent of the block before it, and what that block announces."""
 
     indent: int = 0
     announces: Literal["literal", "prose", "any"] = "any"
 
 
 def find_lines(text: str) -> list[Line]:
-    """Every line of a text, blank ones included, ended by \\n, \\r\\n or a lone \\r and nothing else.
+    """Lines of a text, blank ones included. Only \\n, \\r\\n and a lone \\r end a line.
 
-    `str.splitlines` was rejected: it also cuts at form feeds and U+2028, where Markdown does not.
+    Rejected: `str.splitlines`, which also splits at form feeds and U+2028, unlike Markdown.
     """
     lines: list[Line] = []
     at = 0
@@ -71,21 +71,21 @@ class PlainBlockParser:
     """A `ports.BlockParser` for plain text, reStructuredText and Sphinx text output."""
 
     def parse(self, text: str) -> list[Block]:
-        """See `parse_plain`."""
+        """Blocks of a text; see `parse_plain`."""
         return parse_plain(text)
 
 
 def parse_plain(text: str) -> list[Block]:
-    """The blocks of plain text or reStructuredText; the contract is `ports.BlockParser`'s.
+    """Blocks of plain text or reStructuredText; see `ports.BlockParser.parse` for the contract.
 
-    - heading: a title underlined, and perhaps overlined, by a run of one of = - * ^ ~ " # at least
-      as long; levels in order of first appearance, 6 at most.
-    - code: what is indented under a paragraph that ends in `::` or under a code directive; a doctest
-      (`>>>`) up to a blank line; else what is indented by 3 columns more than the block above and
-      does not read like prose. That judgement is ours: Sphinx text output indents both code and the
+    - heading: a title with an underline, optionally also an overline, of one repeated character of
+      = - * ^ ~ " #, at least as long as the title. Levels are numbered in order of first appearance, up to 6.
+    - code: lines indented under a paragraph that ends in `::` or under a code directive; a doctest (`>>>`) up
+      to a blank line; lines indented by at least 3 columns more than the block above that do not look like
+      prose. The last rule is a heuristic of this package: Sphinx text output indents both code and
       descriptions of methods.
-    - list_item: a bullet or number with the lines that hang under it, up to a blank line; what
-      follows the blank line is a block of its own.
+    - list_item: a bullet or number with the lines indented under it, up to a blank line. Text after the blank
+      line is a block of its own.
     - table: reStructuredText grid and simple tables.
     - paragraph: everything else, up to a blank line.
 
@@ -133,7 +133,7 @@ def _block_at(
 
 
 def _before_next(lines: Sequence[Line], at: int, end: int, kind: BlockKind, before: _Before) -> _Before:
-    """What the block just read means for the next one."""
+    """Context that a block sets for the next one."""
     if kind == "heading":
         return _Before()
     if kind in ("code", "table"):
@@ -147,7 +147,7 @@ def _before_next(lines: Sequence[Line], at: int, end: int, kind: BlockKind, befo
 
 
 def _heading_height(lines: Sequence[Line], at: int) -> int:
-    """Lines the heading that starts here takes: 3 with an overline, 2 without, 0 when there is none."""
+    """Number of lines of the heading that starts here: 3 with an overline, 2 without, 0 if none."""
     first, second, third = (lines[i].words if i < len(lines) else "" for i in (at, at + 1, at + 2))
     if _ADORNMENT.fullmatch(first):
         fits = len(second) <= len(first) == len(third)
@@ -177,10 +177,10 @@ def _item_end(lines: Sequence[Line], at: int) -> int:
 
 
 def _paragraph_end(lines: Sequence[Line], at: int) -> int:
-    """The line after the paragraph.
+    """Number of the line after the paragraph.
 
-    A line that ends in a colon may be followed without a blank line by a list or an indented
-    block: reStructuredText forbids it, people write it.
+    A list or an indented block may follow a line that ends in a colon without a blank line. reStructuredText
+    forbids this, but authors write it.
     """
     end = at + 1
     while end < len(lines) and lines[end].words:
@@ -195,7 +195,7 @@ def _paragraph_end(lines: Sequence[Line], at: int) -> int:
 
 
 def _indented_end(lines: Sequence[Line], at: int, indent: int) -> int:
-    """The line after the last one of at least this indent, blank lines between them included."""
+    """Number of the line after the last line with at least this indent; blank lines between are included."""
     end = at + 1
     for number in range(at + 1, len(lines)):
         if lines[number].words:
@@ -206,7 +206,7 @@ def _indented_end(lines: Sequence[Line], at: int, indent: int) -> int:
 
 
 def _code_end(lines: Sequence[Line], at: int, end: int) -> int:
-    """Code goes on over blank lines until its indent ends or something reads like prose."""
+    """Number of the line after the code, which ends where its indent ends or prose begins."""
     indent = min(line.indent for line in lines[at:end])
     start = end
     while True:
@@ -234,10 +234,10 @@ def _grid_end(lines: Sequence[Line], at: int) -> int:
 
 
 def _simple_table_ends(lines: Sequence[Line]) -> list[int]:
-    """For each line, where a simple table that starts there ends; 0 where none can.
+    """For each line, the end of a simple table that starts there; 0 if none can start there.
 
-    A border followed by a blank line closes the table. Found from the end in one pass: searching
-    from every border would take quadratic time on a file full of them.
+    A border before a blank line closes the table. One backward pass finds all ends; a search from every
+    border would take quadratic time in a file full of borders.
     """
     ends = [0] * len(lines)
     close = 0
@@ -250,9 +250,9 @@ def _simple_table_ends(lines: Sequence[Line]) -> list[int]:
 
 
 def _is_prose(lines: Sequence[Line]) -> bool:
-    """Whether lines read like sentences rather than code: mostly words, few marks of a program.
+    """Whether lines look like sentences rather than code: mostly words and few characters of program code.
 
-    Quoted pieces count as words: Sphinx sets inline code in double quotes.
+    Quoted text counts as a word, because Sphinx writes inline code in double quotes.
     """
     num_tokens = num_words = num_marks = 0
     for line in lines[:_JUDGED_LINES]:

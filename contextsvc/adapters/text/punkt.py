@@ -1,4 +1,4 @@
-"""NLTK's Punkt behind the SentenceSplitter port."""
+"""SentenceSplitter by NLTK's Punkt."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -10,7 +10,7 @@ from contextsvc.errors import MissingAsset, SettingError
 
 
 class PunktSentenceSplitter:
-    """A `ports.SentenceSplitter`; downloads nothing and leaves nltk's search path alone.
+    """A `ports.SentenceSplitter` that downloads nothing and does not change nltk's search path.
 
     Source: Kiss, Strunk, Computational Linguistics 32(4), 2006. https://doi.org/10.1162/coli.2006.32.4.485
     """
@@ -19,13 +19,13 @@ class PunktSentenceSplitter:
         """Load a language from the folder of the asset `punkt_tab`.
 
         Raises:
-            MissingAsset: the folder holds no Punkt data.
-            SettingError: it holds no such language.
+            MissingAsset: the folder holds no Punkt data, or the language's files cannot be read.
+            SettingError: the folder does not hold that language.
         """
         data = folder / "tokenizers" / "punkt_tab"
         languages = sorted(path.name for path in data.glob("*") if path.is_dir())
         if not languages:
-            raise MissingAsset(f"no Punkt data in {data}; pull it: contextsvc assets pull punkt_tab")
+            raise MissingAsset(f"{data} holds no Punkt data; pull it: contextsvc assets pull punkt_tab")
         if language not in languages:
             raise SettingError(f"unknown language {language!r}; choose from {', '.join(languages)}")
         try:
@@ -35,8 +35,11 @@ class PunktSentenceSplitter:
         self._tokenizer = PunktSentenceTokenizer(params)
 
     def split(self, text: str) -> list[tuple[int, int]]:
-        """As the port says. Only where Punkt lets a sentence start is used: ends follow from it, so
-        nothing can fall between two sentences."""
+        """Spans of the sentences; see `ports.SentenceSplitter.split`.
+
+        Only the starts that Punkt finds are used: a sentence ends where the next one starts, so no text is
+        lost between two sentences.
+        """
         starts = sorted({0, len(text), *(start for start, _ in self._tokenizer.span_tokenize(text))})
         trimmed = (_trim(text, start, end) for start, end in pairwise(starts))
         return [span for span in trimmed if span[0] < span[1]]
@@ -44,7 +47,7 @@ class PunktSentenceSplitter:
 
 @dataclass(frozen=True, slots=True)
 class _Language:
-    """What nltk reads a language from; its own pointer opens nothing outside its process-wide search path."""
+    """Folder of a language with the one method that nltk calls; nltk's own class needs its search path."""
 
     path: Path
 

@@ -1,4 +1,4 @@
-"""tiktoken behind the TokenCounter port."""
+"""TokenCounter by tiktoken."""
 
 import os
 import re
@@ -23,7 +23,7 @@ ENCODINGS: Mapping[str, str] = MappingProxyType(
         "o200k_base": "fb374d419588a4632f3f557e76b4b70aebbca790",
     }
 )
-"""Encoding to the file of its ranks, named as tiktoken's own cache names it."""
+"""File of the token ranks of each encoding, named as in tiktoken's cache: SHA-1 of its download address."""
 
 _COMMAND = "contextsvc assets pull tiktoken"
 _LONGEST_RUN_CHARS = 250_000
@@ -32,18 +32,18 @@ _ENVIRONMENT = threading.Lock()
 
 
 class TiktokenCounter:
-    """A `ports.TokenCounter` for the encodings of `ENCODINGS`; reads files, never the network.
+    """A `ports.TokenCounter` for the encodings of `ENCODINGS`; it reads files and never uses the network.
 
-    A lone surrogate counts as U+FFFD, as tiktoken itself has it.
+    A lone surrogate counts as U+FFFD, as in tiktoken.
     """
 
     def __init__(self, name: str, folder: Path) -> None:
-        """Load an encoding from the folder of the asset `tiktoken`; about a second.
+        """Load an encoding from the folder of the asset `tiktoken`; takes about a second.
 
         Raises:
-            SettingError: no encoding has that name.
-            MissingAsset: its file is not there.
-            CorruptAsset: the file is not the pinned one.
+            SettingError: the encoding is unknown.
+            MissingAsset: its file does not exist.
+            CorruptAsset: its file differs from the pinned one.
         """
         if name not in ENCODINGS:
             raise SettingError(f"unknown encoding {name!r}; choose from {', '.join(sorted(ENCODINGS))}")
@@ -53,26 +53,29 @@ class TiktokenCounter:
 
     @property
     def name(self) -> str:
-        """The encoding's name."""
+        """Name of the encoding."""
         return self._encoding.name
 
     @property
     def fingerprint(self) -> Fingerprint:
-        """As `fingerprint_of` its name."""
+        """Fingerprint of the encoding; see `fingerprint_of`."""
         return fingerprint_of(self.name)
 
     def count(self, texts: Sequence[str]) -> list[int]:
-        """As the port says. One thread: starting a pool costs more than a request's few texts."""
+        """Number of tokens of each text; see `ports.TokenCounter.count`.
+
+        In one thread, because starting a pool costs more than the few texts of a request.
+        """
         return [sum(len(self._encoding.encode_ordinary(part)) for part in _parts(text)) for text in texts]
 
 
 def fingerprint_of(name: str) -> Fingerprint:
-    """An encoding's name and the hash that its file bears as a name; nothing is loaded."""
+    """Fingerprint of an encoding: its name and the hash in its file's name; nothing is loaded."""
     return Fingerprint(name=name, weights=ENCODINGS[name][:12])
 
 
 def _parts(text: str) -> list[str]:
-    """The text whole, unless it has a run of spaces so long that tiktoken aborts (near a million)."""
+    """Split a text inside runs of spaces so long that tiktoken aborts (about a million)."""
     if len(text) <= _LONGEST_RUN_CHARS:
         return [text]
     cuts = [0]
@@ -82,18 +85,18 @@ def _parts(text: str) -> list[str]:
 
 
 def _check(folder: Path, file: str) -> None:
-    """Before tiktoken looks: it would delete a file that differs, then ask the network."""
+    """Verify the file before tiktoken opens it: tiktoken would delete a file that differs and download it."""
     if not (folder / file).is_file():
         raise MissingAsset(f"{folder / file} does not exist; pull it: {_COMMAND}")
     try:
         verify(folder, {file: ASSETS["tiktoken"].files[file]})
     except CorruptAsset as error:
-        raise CorruptAsset(f"in {folder}: {error}; pull it again: {_COMMAND}") from error
+        raise CorruptAsset(f"{folder}: {error}; pull it again: {_COMMAND}") from error
 
 
 @contextmanager
 def _cache_folder(folder: Path) -> Iterator[None]:
-    """tiktoken takes its folder from the environment alone, and only while an encoding is built."""
+    """Context that sets tiktoken's cache folder, which tiktoken reads when it builds an encoding."""
     variable = "TIKTOKEN_CACHE_DIR"
     with _ENVIRONMENT:
         before = os.environ.get(variable)

@@ -1,19 +1,21 @@
-"""The corpus: typed view of one generation's files, and the writer that makes them.
+"""The corpus: a typed view of the files of one generation, and the writer that makes them.
 
-    texts.utf8             the documents' texts one after another (lone surrogates pass, see `files.encode`)
-    documents.jsonl        one line a document: its fields and content hash
-    documents.npy          one row a document (`files.DOCUMENT`): where its line, text, chunks, sentences lie
+    texts.utf8             texts of the documents, one after another, with lone surrogates (`files.encode`)
+    documents.jsonl        one line for each document: its fields and content hash
+    documents.npy          one row for each document (`files.DOCUMENT`): bounds of its line, text, chunks and
+                           sentences
     sections.json          the distinct heading paths
-    chunks.npy             one row a chunk (`files.CHUNK`): document, span, bytes, sentences, tokens, section
-    sentences.npy          one row a sentence (`files.SENTENCE`): span in its document, row of its vector,
-                           norm of its vector in context (`storage.corpus.smoothing`)
+    chunks.npy             one row for each chunk (`files.CHUNK`): document, span, bytes, sentences, tokens,
+                           section
+    sentences.npy          one row for each sentence (`files.SENTENCE`): span in its document, row of its
+                           vector, norm of its vector in context (`storage.corpus.smoothing`)
     sentence_vectors.npy   (num_vectors, dim) float16, unit rows; equal sentences may share one
-    sentence_keys.npy      (num_vectors,) a digest of each sentence that has a vector
+    sentence_keys.npy      (num_vectors,) digest of each sentence that has a vector
     chunk_vectors.npy      (num_chunks, dim) float16, unit rows
-    aliases.jsonl          one line a document that another stands for; absent where there is none
+    aliases.jsonl          one line for each document that deduplication left out; absent if there is none
 
-Rows are numbered from 0 in the order in which they were added; a document's chunks and sentences
-follow each other. Chunk number is the id in every ranking.
+Rows are numbered from 0 in the order in which they were added. The chunks and the sentences of a document are
+consecutive. The number of a chunk is its id in every ranking.
 """
 
 from contextsvc.storage.corpus.files import sentence_key

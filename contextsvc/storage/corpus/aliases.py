@@ -1,6 +1,6 @@
-"""Aliases: documents that were left out because another says the same, and still are somebody's source.
+"""Aliases: documents that deduplication left out, because another has the same or nearly the same text.
 
-aliases.jsonl    one line an alias, in the order in which they were read; absent where there is none
+aliases.jsonl    one line for each alias, in the order in which they were read; absent if there is none
 """
 
 import json
@@ -11,19 +11,21 @@ from pathlib import Path
 from contextsvc.errors import CorruptIndex
 from contextsvc.records.documents import Document
 from contextsvc.storage.corpus.files import decode, encode
+from contextsvc.storage.generation import disk_writes
 
 ALIASES = "aliases.jsonl"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Alias:
-    """A document for which another stands.
+    """A document that another document represents in the index.
 
     Attributes:
-        doc_id: Its own.
-        kept: The id of the document that stands for it.
+        doc_id: Its own id.
+        kept: Id of the document that represents it.
         likeness: 0 to 1; 1 for an equal text.
-        exact: The texts are equal.
+        exact: Whether the texts are equal.
+        title: Its own title; so are `source` and `metadata`.
         content_hash: Its own, as `Document.content_hash`.
     """
 
@@ -38,30 +40,41 @@ class Alias:
 
     @classmethod
     def of(cls, document: Document, kept: str, likeness: float, exact: bool) -> "Alias":
-        """The alias that a document becomes."""
+        """Return the alias of a document that was left out."""
         return cls(
-            document.doc_id, kept, likeness, exact, document.title, document.source, dict(document.metadata),
-            document.content_hash,
-        )  # fmt: skip
+            doc_id=document.doc_id,
+            kept=kept,
+            likeness=likeness,
+            exact=exact,
+            title=document.title,
+            source=document.source,
+            metadata=dict(document.metadata),
+            content_hash=document.content_hash,
+        )
 
     @property
     def fields(self) -> Mapping[str, object]:
-        """What filters see of it, as of a document."""
+        """Fields that filters compare, as for a document."""
         return {**self.metadata, "doc_id": self.doc_id, "title": self.title, "source": self.source}
 
 
+@disk_writes()
 def write_aliases(folder: Path, aliases: Iterable[Alias]) -> None:
-    """Write them into a folder; no file without aliases."""
+    """Write aliases.jsonl into a folder; no file if there is no alias.
+
+    Raises:
+        WriteError: the operating system refused.
+    """
     lines = [encode(json.dumps(asdict(alias), ensure_ascii=False) + "\n") for alias in aliases]
     if lines:
         (folder / ALIASES).write_bytes(b"".join(lines))
 
 
 def parse_aliases(data: bytes) -> tuple[Alias, ...]:
-    """The aliases of a file that was verified; none of empty data.
+    """Return the aliases of a verified file; () for empty data.
 
     Raises:
-        CorruptIndex: it is of another form.
+        CorruptIndex: the data has another form.
     """
     try:
         return tuple(Alias(**json.loads(decode(line))) for line in data.split(b"\n")[:-1])

@@ -1,7 +1,7 @@
-"""What filters see of documents, by field: made once a generation, so that a filter reads no document.
+"""Columns: the fields of documents that filters compare, made once for a generation.
 
-A column answers with row numbers. A list-valued field holds each of its values; booleans are no numbers,
-as in JSON, so that true is not 1.
+A filter then reads no document: a column answers with row numbers. A field with a list holds each value of
+the list. Booleans are not numbers, as in JSON: true does not equal 1.
 """
 
 from array import array
@@ -18,7 +18,7 @@ Scalar = str | int | float
 
 
 class Column:
-    """The values that rows have in one field: (row, value) pairs in order of rows."""
+    """Values of one field, from (row, value) pairs in order of rows."""
 
     def __init__(self, values: Iterable[tuple[int, object]]) -> None:
         there, numbers, texts = list[int](), list[tuple[int | float, int]](), list[tuple[str, int]]()
@@ -33,7 +33,7 @@ class Column:
                     booleans[item].append(row)
                 elif isinstance(item, str):
                     (texts if alone else listed_texts).append((item, row))
-                # What is not a number equals nothing and has no place in an order.
+                # NaN equals nothing and has no place in an order.
                 elif isinstance(item, (int, float)) and item == item:
                     (numbers if alone else listed_numbers).append((item, row))
         self._there = np.array(there, dtype=np.int64)
@@ -42,11 +42,11 @@ class Column:
         self._listed_numbers, self._listed_texts = _Order(listed_numbers), _Order(listed_texts)
 
     def present(self) -> Int64Array:
-        """Rows that have the field at all."""
+        """Return the rows that have the field, in order."""
         return self._there
 
     def equal(self, wanted: Scalar) -> Int64Array:
-        """Rows with that value, or a list that holds it; a row may come twice."""
+        """Return the rows with a value or with a list that holds it; a row may come twice."""
         if isinstance(wanted, bool):
             return self._booleans[wanted]
         orders = (self._numbers, self._listed_numbers)
@@ -55,12 +55,12 @@ class Column:
         return np.concatenate([order.equal(wanted) for order in orders])
 
     def ordered(self, side: Literal["gt", "lt"], wanted: Scalar) -> Int64Array:
-        """Rows whose number is greater or less than a number, or whose text follows or precedes a text."""
+        """Return the rows with a greater ("gt") or smaller ("lt") value; values of lists do not count."""
         return (self._texts if isinstance(wanted, str) else self._numbers).beyond(side, wanted)
 
 
 class _Order:
-    """Values in order, each with its row. Python's own comparison: whole numbers may exceed 2**53."""
+    """Values in order, each with its row, compared by Python: integers may exceed 2**53."""
 
     def __init__(self, pairs: "list[tuple[int | float, int]] | list[tuple[str, int]]") -> None:
         pairs.sort()
@@ -68,7 +68,7 @@ class _Order:
         self._rows = np.array([row for _, row in pairs], dtype=np.int64)
 
     def equal(self, wanted: Any) -> Int64Array:
-        # Not a number is equal to nothing; a search for it would end anywhere.
+        # NaN equals nothing; a binary search for it would end anywhere.
         end = bisect_right(self._values, wanted) if wanted == wanted else 0
         return self._rows[bisect_left(self._values, wanted, hi=end) : end]
 
@@ -84,11 +84,11 @@ class Columns:
     """All fields of all rows.
 
     Args:
-        rows: The fields of each row, in order; read once.
-        owners: The document of each row: one may be known under several ids. None: each row's own number.
+        rows: Fields of each row, in order; read once.
+        owners: Document of each row; an alias has a row of its own. None: the number of the row.
 
     Attributes:
-        owners: (num_rows,).
+        owners: (num_rows,) document of each row.
     """
 
     def __init__(self, rows: Iterable[Mapping[str, object]], owners: Int64Array | None = None) -> None:
@@ -104,8 +104,8 @@ class Columns:
         self._columns: dict[str, Column] = {}
 
     def column(self, field: str) -> Column:
-        """The field's column, put in order when it is first asked for; an empty one where no row has it."""
-        # Two threads may both make it, and make the same.
+        """Return the column of a field, sorted at its first use; an empty one if no row has the field."""
+        # Two threads may both make it; the results are equal.
         found = self._columns.get(field)
         if found is None and field in self._values:
             found = self._columns[field] = Column(zip(*self._values[field], strict=True))

@@ -46,12 +46,17 @@ NO_KEY = b""
 SENTENCE = np.dtype([("start", "<i8"), ("end", "<i8"), ("row", "<i8"), ("context_norm", "<f4")])
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """A document without its text: its line of documents.jsonl and its row of documents.npy.
 
-    Ends are exclusive, bytes lie in texts.utf8; `title_row` is the row of the title's vector among those of
-    sentences, -1 for a document without one.
+    Attributes:
+        doc_id: Id of the document; `title`, `source`, `format` and `metadata` are its fields, too.
+        content_hash: As `Document.content_hash`.
+        first_byte: First byte of the text in texts.utf8. All ends are exclusive.
+        first_chunk: Number of the first chunk.
+        first_sentence: Number of the first sentence.
+        title_row: Row of the title's vector in sentence_vectors.npy; -1 for a document without a title.
     """
 
     doc_id: str
@@ -70,7 +75,7 @@ class Entry:
 
 
 class Entries(Sequence[Entry]):
-    """The documents of a corpus, each read when it is asked for: opening a large one reads no line."""
+    """Documents of a corpus by number; a line is read when its document is needed, not on opening."""
 
     def __init__(self, lines: bytes | mmap.mmap, table: NDArray[Any]) -> None:
         self._lines, self._table = lines, table
@@ -89,7 +94,7 @@ class Entries(Sequence[Entry]):
         return Entry(**self.line(number), **dict(bounds))
 
     def line(self, number: int) -> dict[str, Any]:
-        """What documents.jsonl says of a document: the fields of an `Entry` up to `content_hash`."""
+        """Return the line of a document in documents.jsonl: the fields of `Entry` up to `content_hash`."""
         row = self._table[number]
         found: dict[str, Any] = json.loads(decode(self._lines[row["first_line"] : row["end_line"]]))
         return found
@@ -99,7 +104,7 @@ _BOUNDS = DOCUMENT.names[2:] if DOCUMENT.names else ()
 
 
 def sentence_key(text: str) -> bytes:
-    """16 bytes that no two distinct sentences share: what makes a sentence that occurs twice one vector.
+    """Return a digest of 16 bytes; sentences with equal keys share one vector.
 
     The last byte is never zero, because numpy drops trailing zeros of byte strings.
     """
@@ -107,17 +112,17 @@ def sentence_key(text: str) -> bytes:
 
 
 def encode(text: str) -> bytes:
-    """UTF-8 in which a lone surrogate passes: real files hold them, and spans must still fit."""
+    """Return UTF-8 that keeps lone surrogates: some texts have them, and spans must still fit."""
     return text.encode("utf-8", "surrogatepass")
 
 
 def decode(data: bytes) -> str:
-    """The inverse of `encode`."""
+    """Return the text that `encode` wrote."""
     return data.decode("utf-8", "surrogatepass")
 
 
 def byte_offsets(text: str, edges: Iterable[int]) -> dict[int, int]:
-    """Bytes before each character position, in one pass: cutting at every edge anew would be quadratic."""
+    """Return the number of bytes before each character position, in one pass over the text."""
     offsets = {}
     position = num_bytes = 0
     for edge in sorted(set(edges)):
@@ -128,10 +133,10 @@ def byte_offsets(text: str, edges: Iterable[int]) -> dict[int, int]:
 
 
 def document_line(document: Document) -> bytes:
-    """A document's line of documents.jsonl.
+    """Return the line of a document in documents.jsonl.
 
     Raises:
-        ShapeError: its metadata is not JSON.
+        ShapeError: the metadata cannot be written as JSON.
     """
     fields = ("doc_id", "title", "source", "format")
     content = {
@@ -143,16 +148,16 @@ def document_line(document: Document) -> bytes:
 
 
 def json_line(content: object, of: str) -> bytes:
-    """JSON and a line end; ShapeError where it cannot be written, which names what it is `of`."""
-    # Not ASCII: escaped, two lone surrogates side by side would be read back as one character.
+    """Return JSON and a line end; a ShapeError names the document `of` which it cannot be written."""
+    # Not ASCII: two escaped lone surrogates side by side would be read back as one character.
     try:
         return encode(json.dumps(content, ensure_ascii=False) + "\n")
     except (TypeError, ValueError) as error:
-        raise ShapeError(f"the metadata of {of!r} cannot be kept as JSON: {error}") from error
+        raise ShapeError(f"the metadata of {of!r} cannot be written as JSON: {error}") from error
 
 
 class RowFile:
-    """A .npy file that grows: the header is written again, with the final shape, when it is closed."""
+    """A .npy file that grows; `close` writes the header again, with the final shape."""
 
     def __init__(self, path: Path, dtype: DTypeLike, width: int | None = None) -> None:
         self.num_rows = 0
@@ -161,23 +166,23 @@ class RowFile:
         self._header_bytes = self._file.write(self._header())
 
     def append(self, rows: NDArray[Any]) -> int:
-        """Append (n,) or (n, width) rows, cast to the file's type; the number of the first."""
+        """Append (n,) or (n, width) rows, cast to the type of the file; return the number of the first."""
         first = self.num_rows
-        # As bytes where they lie: an update writes all vectors of an index, which need no copy.
+        # The bytes of the array itself: an update writes all vectors of an index without a copy.
         self._file.write(np.ascontiguousarray(rows, dtype=self._dtype).reshape(-1).view(np.uint8).data)
         self.num_rows += len(rows)
         return first
 
     def append_bytes(self, data: bytes, num_rows: int) -> None:
-        """Append rows that are in the file's form already."""
+        """Append rows that are encoded already."""
         self._file.write(data)
         self.num_rows += num_rows
 
     def read(self, numbers: NDArray[np.int64]) -> NDArray[Any]:
-        """Rows written before, by number, in that order: (n,) or (n, width)."""
+        """Return rows that were written before, by number, in that order: (n,) or (n, width)."""
         if len(numbers) and not 0 <= int(numbers.min()) <= int(numbers.max()) < self.num_rows:
             raise ShapeError(
-                f"rows {numbers.min()} to {numbers.max()} were asked for; there are {self.num_rows}"
+                f"rows {numbers.min()} to {numbers.max()} do not exist; there are {self.num_rows}, from 0"
             )
         self._file.flush()
         num_bytes = self._dtype.itemsize * (self._width or 1)
@@ -187,12 +192,12 @@ class RowFile:
         return rows if self._width is None else rows.reshape(-1, self._width)
 
     def close(self) -> None:
-        """Write the final header; calling it again does nothing."""
+        """Write the final header and close the file. A second call does nothing."""
         if self._file.closed:
             return
         with self._file:
             header = self._header()
-            # numpy pads headers so that the first axis may grow in place; a file is lost if it stops that.
+            # numpy pads headers so that the first axis may grow in place. Without that, rows would be lost.
             if len(header) != self._header_bytes:
                 raise ShapeError(f"the .npy header grew from {self._header_bytes} to {len(header)} bytes")
             self._file.seek(0)

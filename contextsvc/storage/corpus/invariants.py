@@ -1,4 +1,4 @@
-"""What must hold in every corpus, for `contextsvc index check`: reads everything, changes nothing."""
+"""Invariants of every corpus, for `contextsvc index check`: reads everything, changes nothing."""
 
 from collections.abc import Iterator
 
@@ -15,11 +15,11 @@ _BLOCK_ROWS = 8192
 
 
 def broken_invariants(corpus: Corpus, manifest: Manifest | None = None) -> list[str]:
-    """What does not hold, one sentence each; empty when all does.
+    """Return the broken invariants, one sentence each; [] if all hold.
 
-    Texts, spans, chunks and sentences of each document fit each other, document and chunk ids are unique, a
-    sentence's vector is that of its text, rows are in range, vectors have length 1 within `UNIT_TOLERANCE`
-    (they are float16), counts agree.
+    The invariants: texts, spans, chunks and sentences of each document fit each other, document and chunk ids
+    are unique, the vector of a sentence is that of its text, rows are in range, vectors have length 1 within
+    `UNIT_TOLERANCE` (they are float16), counts agree.
     """
     found = corpus.differences(manifest) if manifest else []
     if len(corpus.chunk_vectors) != corpus.num_chunks:
@@ -49,7 +49,7 @@ def _alias_faults(corpus: Corpus, doc_ids: set[str]) -> Iterator[str]:
     seen: set[str] = set()
     for alias in corpus.aliases:
         if alias.kept not in doc_ids:
-            yield f"alias {alias.doc_id!r} stands for document {alias.kept!r}, which is not there"
+            yield f"alias {alias.doc_id!r} names document {alias.kept!r}, which does not exist"
         if alias.doc_id in doc_ids or alias.doc_id in seen:
             yield f"alias {alias.doc_id!r} has the id of another document"
         seen.add(alias.doc_id)
@@ -65,7 +65,7 @@ def _uneven(vectors: Float16Array, kind: str) -> list[str]:
 
 
 def _untiled(corpus: Corpus) -> list[str]:
-    """Documents must follow each other without gap in texts, chunks and sentences."""
+    """Check that documents follow each other without a gap in lines, texts, chunks and sentences."""
     ends = {
         "line": len(corpus.lines),
         "byte": len(corpus.texts),
@@ -96,7 +96,7 @@ def _document_faults(corpus: Corpus, doc: int, seen: set[str], doc_ids: set[str]
         yield f"document {entry.doc_id!r} is not UTF-8"
         return
     if entry.doc_id in doc_ids:
-        yield f"document {entry.doc_id!r} is there twice"
+        yield f"two documents have the id {entry.doc_id!r}"
     doc_ids.add(entry.doc_id)
     yield from _misnamed_vectors(corpus, doc, document)
     if document.content_hash != entry.content_hash:
@@ -112,7 +112,7 @@ def _chunk_faults(corpus: Corpus, doc: int, document: Document, seen: set[str]) 
             yield f"chunk {number} cannot be cut from its document"
             continue
         if chunk.doc_id != document.doc_id or document.text[chunk.start : chunk.end] != chunk.text:
-            yield f"chunk {number} is not what its span holds in {document.doc_id!r}"
+            yield f"chunk {number} differs from its span in {document.doc_id!r}"
         if chunk.chunk_id in seen:
             yield f"chunk {number} has the id of another, {chunk.chunk_id}"
         seen.add(chunk.chunk_id)
@@ -124,13 +124,14 @@ def _chunk_faults(corpus: Corpus, doc: int, document: Document, seen: set[str]) 
 
 
 def _misnamed_vectors(corpus: Corpus, doc: int, document: Document) -> Iterator[str]:
-    """A sentence's vector must be that of its text, a title's that of the title."""
+    """Check that the vector of each sentence is that of its text, and the title's that of the title."""
     text, title = document.text, int(corpus.document_table[doc]["title_row"])
     if title >= 0 and bytes(corpus.sentence_keys[title]) not in (NO_KEY, sentence_key(document.title)):
-        yield f"the title of document {doc} names vector {title}, which is another's"
+        yield f"the title of document {doc} names vector {title}, which belongs to another text"
     row = corpus.document_table[doc]
     sentences = corpus.sentence_table[row["first_sentence"] : row["end_sentence"]]
     keys = corpus.sentence_keys[sentences["row"]].tolist()
     for (start, end, number), key in zip(sentences[["start", "end", "row"]].tolist(), keys, strict=True):
         if key != NO_KEY and key != sentence_key(text[start:end]):
-            yield f"sentence {start}-{end} of document {doc} names vector {number}, which is another's"
+            where = f"sentence {start}-{end} of document {doc}"
+            yield f"{where} names vector {number}, which belongs to another text"

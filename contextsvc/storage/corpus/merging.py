@@ -1,4 +1,4 @@
-"""Several corpora -> one, document by document, without parsing or embedding anything."""
+"""Merging: documents of several corpora -> one corpus, without parsing or embedding."""
 
 from collections.abc import Sequence
 
@@ -10,17 +10,17 @@ from contextsvc.storage.corpus.view import Corpus
 from contextsvc.storage.corpus.writing import CorpusWriter
 
 Place = tuple[int, int]
-"""A document: the number of its corpus and its number in there."""
+"""Place of a document: the number of its corpus, and its number in that corpus."""
 
 _RUN_DOCUMENTS = 256
 
 
 class Merger:
-    """Copies documents of several corpora into a writer; equal sentences keep sharing one vector.
+    """Copies documents of several corpora into a writer; equal sentences share one vector.
 
     Args:
-        writer: Where they go.
-        corpora: Where they are.
+        writer: Writer of the new corpus.
+        corpora: The corpora to copy from.
         known: The vectors of these corpora, in the same order.
     """
 
@@ -32,7 +32,7 @@ class Merger:
         self._places: dict[int, Int64Array] = {}
 
     def add(self, places: Sequence[Place]) -> None:
-        """Append documents, in this order."""
+        """Append documents in this order."""
         start = 0
         for end in range(1, len(places) + 1):
             follows = end < len(places) and places[end] == (places[end - 1][0], places[end - 1][1] + 1)
@@ -41,7 +41,7 @@ class Merger:
                 start = end
 
     def chunks_from(self, number: int) -> Int64Array:
-        """For each chunk written its number in that corpus, -1 where it came from another: (num_chunks,)."""
+        """Return each written chunk's number in one corpus, -1 if it came from another: (num_chunks,)."""
         found = [
             np.arange(first, first + length) if corpus == number else np.full(length, -1)
             for corpus, first, length in self._origins
@@ -59,17 +59,19 @@ class Merger:
         self._origins.append((number, int(low["first_chunk"]), num_chunks))
 
     def _take_vectors(self, number: int, used: Int64Array) -> None:
-        """Give every vector that the run names a row here, in order of first occurrence."""
+        """Give each vector of the run a row in the new corpus, in order of first occurrence."""
         rows = self._rows[number]
         wanted = used[rows[used] < 0]
         _, at = np.unique(wanted, return_index=True)
         wanted = wanted[np.sort(at)]
-        homes = self._homes(number)[wanted]
-        # Its home may be another corpus, from which it was taken before.
-        sources = [(int(source), source_of(homes) == source) for source in np.unique(source_of(homes))]
-        taken = np.empty(len(homes), dtype=np.int64)
+        canonical = self._canonical(number)[wanted]
+        # The canonical vector may be in another corpus, and may have a row already.
+        sources = [
+            (int(source), source_of(canonical) == source) for source in np.unique(source_of(canonical))
+        ]
+        taken = np.empty(len(canonical), dtype=np.int64)
         for source, here in sources:
-            taken[here] = self._rows[source][row_of(homes[here])]
+            taken[here] = self._rows[source][row_of(canonical[here])]
         fresh = taken < 0
         corpus = self._corpora[number]
         if fresh.any():
@@ -79,10 +81,10 @@ class Merger:
             taken[fresh] = np.arange(first, first + len(new))
         rows[wanted] = taken
         for source, here in sources:
-            self._rows[source][row_of(homes[here])] = taken[here]
+            self._rows[source][row_of(canonical[here])] = taken[here]
 
-    def _homes(self, number: int) -> Int64Array:
-        """Of each vector of a corpus the place that stands for it and for those equal to it."""
+    def _canonical(self, number: int) -> Int64Array:
+        """Return the canonical location of each vector of a corpus; equal sentences share one."""
         if number not in self._places:
             corpus = self._corpora[number]
             own = place_of(number) | np.arange(len(corpus.sentence_vectors), dtype=np.int64)
@@ -92,7 +94,7 @@ class Merger:
 
 
 def _as_slice(rows: Int64Array) -> Int64Array | slice:
-    """Rows that follow each other as a slice, which copies nothing."""
+    """Return consecutive rows as a slice, which copies nothing; other rows unchanged."""
     if (np.diff(rows) == 1).all():
         return slice(int(rows[0]), int(rows[-1]) + 1)
     return rows

@@ -1,6 +1,6 @@
-"""Which sentences have a vector already, and where: a sentence that occurs twice is embedded once.
+"""Deduplication of vectors: a sentence that occurs twice is embedded once.
 
-In memory 16 bytes a distinct sentence; keys and vectors stay in the files of the corpora they came from.
+Memory: 16 bytes for each distinct sentence. Keys and vectors stay in the files of their corpora.
 """
 
 from collections.abc import Sequence
@@ -20,25 +20,25 @@ NOWHERE = -1
 
 @dataclass(slots=True)
 class Vectors:
-    """Keys (n,) and vectors (n, dim) of distinct sentences, in memory or mapped."""
+    """Keys (n,) and vectors (n, dim) of distinct sentences, in memory or memory-mapped."""
 
     keys: NDArray[np.bytes_]
     vectors: NDArray[Any]
 
 
 class KnownSentences:
-    """Vectors by the key of their sentence, over several sources, the first of which wins.
+    """Vectors by the key of their sentence, from several sources; the first source with a sentence wins.
 
-    A place is a source's number and a row in it, in one integer (`source_of`, `row_of`).
+    A place is the number of a source and a row in it, in one integer (`source_of`, `row_of`).
     """
 
     def __init__(self) -> None:
         self.sources: list[Vectors] = []
-        # Sorted runs of key prefixes; two of about one size are merged, so that there are few.
+        # Sorted runs of key prefixes; runs of about the same size are merged, so that there are few.
         self._runs: list[tuple[NDArray[np.uint64], Int64Array]] = []
 
     def add(self, found: Vectors) -> int:
-        """Take a source in; its number. Of sentences that are known already the former place stays."""
+        """Add a source and return its number. A sentence that is known already keeps its place."""
         number = len(self.sources)
         self.sources.append(found)
         fresh = np.flatnonzero(self.places(found.keys) == NOWHERE) if number else np.arange(len(found.keys))
@@ -51,7 +51,7 @@ class KnownSentences:
         return number
 
     def places(self, keys: NDArray[np.bytes_]) -> Int64Array:
-        """The place of each key, `NOWHERE` where it is not known: (n,)."""
+        """Return the place of each key, `NOWHERE` if it is not known: (n,)."""
         found = np.full(len(keys), NOWHERE, dtype=np.int64)
         prefixes = _prefixes(keys)
         for run, places in self._runs:
@@ -59,14 +59,14 @@ class KnownSentences:
                 continue
             at = np.minimum(np.searchsorted(run, prefixes), len(run) - 1)
             hits = np.flatnonzero((run[at] == prefixes) & (found == NOWHERE))
-            # The prefix may be another sentence's; then this one counts as not known, which costs its
-            # embedding and nothing else.
+            # Another sentence may have the same prefix. Then this one counts as not known, which costs one
+            # more embedding and nothing else.
             true = self._keys_at(places[at[hits]]) == keys[hits]
             found[hits[true]] = places[at[hits[true]]]
         return found
 
     def vectors_at(self, places: Int64Array, dim: int) -> Float32Array:
-        """The vectors at some places: (n, dim)."""
+        """Return the vectors at some places: (n, dim) float32."""
         vectors = np.empty((len(places), dim), dtype=np.float32)
         for number, rows, positions in self._by_source(places):
             vectors[positions] = self.sources[number].vectors[rows]
@@ -87,17 +87,17 @@ class KnownSentences:
 
 
 def place_of(number: int) -> int:
-    """The place of a source's row 0."""
+    """Return the place of row 0 of a source."""
     return number << _ROW_BITS
 
 
 def source_of(places: Int64Array) -> Int64Array:
-    """The numbers of the sources."""
+    """Return the source number of each place."""
     return places >> _ROW_BITS
 
 
 def row_of(places: Int64Array) -> Int64Array:
-    """The rows in them."""
+    """Return the row of each place in its source."""
     return places & _ROWS
 
 

@@ -1,4 +1,4 @@
-"""Reading a corpus: arrays are memory-mapped, texts are cut from the file when asked for."""
+"""Reading a corpus: arrays and texts are memory-mapped, so that opening a large index takes no memory."""
 
 import json
 import mmap
@@ -40,10 +40,10 @@ Float16Array = NDArray[np.float16]
 
 
 class Corpus:
-    """One generation's documents, chunks, sentences and vectors, by number.
+    """Documents, chunks, sentences and vectors of one generation, by number.
 
-    Every lookup takes constant time; reading from several threads is safe. It stays readable when the
-    folder is removed by a later publish. In memory: the sections.
+    Every lookup takes constant time; reading from several threads is safe. A corpus stays readable after a
+    later publish removed its folder. In memory are the sections alone.
     """
 
     def __init__(
@@ -68,8 +68,12 @@ class Corpus:
     def open(cls, folder: Path, manifest: Manifest | None = None) -> "Corpus":
         """Open a folder whose files were verified (`generation.open_manifest`).
 
+        Args:
+            folder: A generation or a part.
+            manifest: Description of the generation; None for a part, which has none.
+
         Raises:
-            CorruptIndex: a file is missing, has another form, or the counts differ from the manifest's.
+            CorruptIndex: a file is missing or has another form, or the counts differ from the manifest.
         """
         name = manifest.name if manifest else folder.name
         try:
@@ -78,7 +82,9 @@ class Corpus:
             if (int(arrays[DOCUMENTS]["end_line"][-1]) if len(arrays[DOCUMENTS]) else 0) != len(lines):
                 raise ValueError(f"{DOCUMENT_LINES}: {len(lines)} bytes, which {DOCUMENTS} does not say")
             sections = [tuple(path) for path in json.loads(decode((folder / SECTIONS).read_bytes()))]
-            alias_lines = _map(folder / ALIASES) if (folder / ALIASES).exists() else b""
+            # By the manifest where there is one: a publish meanwhile may remove the folder file by file.
+            has_aliases = ALIASES in manifest.files if manifest else (folder / ALIASES).exists()
+            alias_lines = _map(folder / ALIASES) if has_aliases else b""
             corpus = cls(_map(folder / TEXTS), lines, sections, arrays, alias_lines)
         except (OSError, EOFError, ValueError, TypeError) as error:
             raise CorruptIndex(name, [str(error)]) from error
@@ -89,43 +95,50 @@ class Corpus:
 
     @property
     def num_documents(self) -> int:
-        """Documents, those without a chunk included."""
+        """Number of documents, including those without a chunk."""
         return len(self.entries)
 
     @property
     def num_chunks(self) -> int:
-        """Chunks of all documents."""
+        """Number of chunks of all documents."""
         return len(self.chunk_table)
 
     def chunk(self, number: int) -> Chunk:
-        """The chunk as it was added; reads its own bytes alone.
+        """Return a chunk as it was added; reads only the bytes of the chunk and of its document's line.
 
         Raises:
-            ShapeError: no such number.
+            ShapeError: there is no such chunk.
         """
-        # At once, not field by field; and of the document no `Entry`: a request makes fifty chunks.
+        # The whole row at once, and no `Entry` of the document, because a request makes fifty chunks.
         doc, start, end, byte_start, byte_end, _, _, num_tokens, section = self._chunk_row(number).item()
         line = self.entries.line(doc)
         return Chunk(
-            line["doc_id"], start, end, decode(self.texts[byte_start:byte_end]), num_tokens, line["title"],
-            line["source"], self.sections[section], line["content_hash"],
-            self._also_in.get(line["doc_id"], ()),
-        )  # fmt: skip
+            doc_id=line["doc_id"],
+            start=start,
+            end=end,
+            text=decode(self.texts[byte_start:byte_end]),
+            num_tokens=num_tokens,
+            title=line["title"],
+            source=line["source"],
+            section=self.sections[section],
+            content_hash=line["content_hash"],
+            also_in=self._also_in.get(line["doc_id"], ()),
+        )
 
     def sentence_rows(self, number: int) -> Int64Array:
-        """Rows of a chunk's sentences in `sentence_vectors`, in order: (num sentences,)."""
+        """Return the rows of a chunk's sentences in `sentence_vectors`, in order: (num sentences,)."""
         row = self._chunk_row(number)
         rows = self.sentence_table["row"][row["first_sentence"] : row["end_sentence"]]
         return np.array(rows, dtype=np.int64)
 
     def sentence_spans(self, number: int) -> list[tuple[int, int]]:
-        """Spans of a chunk's sentences in the document's characters, in order."""
+        """Return the spans of a chunk's sentences in characters of the document, in order; ends exclusive."""
         row = self._chunk_row(number)
         table = self.sentence_table[row["first_sentence"] : row["end_sentence"]]
         return list(zip(table["start"].tolist(), table["end"].tolist(), strict=True))
 
     def document_of(self, numbers: Int64Array) -> Int64Array:
-        """Document number of each chunk number, in the same shape."""
+        """Return the document number of each chunk number, in the same shape."""
         return np.asarray(self.chunk_table["doc"][numbers], dtype=np.int64)
 
     @property
@@ -139,17 +152,20 @@ class Corpus:
         return self.chunk_table["num_tokens"].astype(np.int64)
 
     def chunks_of(self, doc: int) -> range:
-        """Chunk numbers of a document, in order of its text."""
+        """Return the chunk numbers of a document, in order of its text."""
         row = self._document_row(doc)
         return range(int(row["first_chunk"]), int(row["end_chunk"]))
 
     def metadata(self, doc: int) -> Mapping[str, object]:
-        """A document's metadata."""
+        """Return the metadata of a document."""
         return self._entry(doc).metadata
 
     def document_fields(self) -> Iterator[Mapping[str, object]]:
-        """What filters see of each document, in order: metadata, under `doc_id`, `title` and `source`."""
-        # Not through `entries`, which makes more of each line: the first filter reads all of them.
+        """Yield the fields of each document that filters compare: metadata, `doc_id`, `title` and `source`.
+
+        The last three win over metadata of the same name.
+        """
+        # Without an `Entry` for each line: the first filter reads all lines.
         bounds = (self.document_table[end].tolist() for end in ("first_line", "end_line"))
         for first, end in zip(*bounds, strict=True):
             line = json.loads(decode(self.lines[first:end]))
@@ -157,9 +173,9 @@ class Corpus:
 
     @cached_property
     def columns(self) -> Columns:
-        """What filters see, by field; made at the first filter.
+        """Fields that filters compare, made at the first filter.
 
-        An alias is seen as well as the document that stands for it, and found as that.
+        An alias has a row of its own; a filter that matches it finds the document that represents it.
         """
         fields = [*self.document_fields(), *(alias.fields for alias in self.aliases)]
         numbers = {fields[number]["doc_id"]: number for number in range(self.num_documents)}
@@ -168,7 +184,7 @@ class Corpus:
 
     @cached_property
     def aliases(self) -> tuple[Alias, ...]:
-        """Documents that were left out because one that is here says the same, in the order they came."""
+        """Documents that deduplication left out, in the order in which they were read."""
         return parse_aliases(bytes(self._alias_lines))
 
     @cached_property
@@ -179,23 +195,28 @@ class Corpus:
         return also
 
     def document_text(self, doc: int) -> str:
-        """A document's whole text."""
+        """Return the whole text of a document."""
         row = self._document_row(doc)
         return decode(self.texts[row["first_byte"] : row["end_byte"]])
 
     def document(self, doc: int) -> Document:
-        """A document as it was added."""
+        """Return a document as it was added."""
         entry = self._entry(doc)
         return Document(
-            entry.doc_id, self.document_text(doc), entry.title, entry.source, entry.format, entry.metadata
+            entry.doc_id,
+            self.document_text(doc),
+            title=entry.title,
+            source=entry.source,
+            format=entry.format,
+            metadata=entry.metadata,
         )
 
     def documents(self) -> Iterator[Document]:
-        """Every document, in order, one in memory at a time."""
+        """Yield every document in order, with one in memory at a time."""
         return map(self.document, range(self.num_documents))
 
     def differences(self, manifest: Manifest) -> list[str]:
-        """Where the counts differ from a manifest's, one sentence each."""
+        """Return the counts that differ from a manifest, one sentence each."""
         found = {
             "num_documents": self.num_documents,
             "num_chunks": self.num_chunks,
@@ -211,7 +232,7 @@ class Corpus:
 
     def _chunk_row(self, number: int) -> Any:
         if not 0 <= number < self.num_chunks:
-            raise ShapeError(f"chunk {number} was asked for; there are {self.num_chunks}, from 0")
+            raise ShapeError(f"chunk {number} does not exist; there are {self.num_chunks}, from 0")
         return self.chunk_table[number]
 
     def _entry(self, doc: int) -> Entry:
@@ -220,7 +241,7 @@ class Corpus:
 
     def _document_row(self, doc: int) -> Any:
         if not 0 <= doc < self.num_documents:
-            raise ShapeError(f"document {doc} was asked for; there are {self.num_documents}, from 0")
+            raise ShapeError(f"document {doc} does not exist; there are {self.num_documents}, from 0")
         return self.document_table[doc]
 
 
@@ -238,13 +259,13 @@ def _open_array(path: Path, dtype: np.dtype[Any]) -> NDArray[Any]:
     array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
     if array.dtype != dtype or array.ndim != (2 if dtype == VECTOR else 1):
         raise ValueError(f"{path.name}: holds {array.dtype} of {array.ndim} dimensions, expected {dtype}")
-    # As a plain array: the memmap subclass does bookkeeping on every slice.
+    # A plain array: the memmap subclass does bookkeeping on every slice.
     return array.view(np.ndarray)
 
 
 def _map(path: Path) -> bytes | mmap.mmap:
     with path.open("rb") as file:
-        # An empty file cannot be mapped. Mapped, not read by position: no descriptor to close.
+        # An empty file cannot be mapped. A map needs no open descriptor, unlike reads by position.
         if file.seek(0, 2) == 0:
             return b""
         return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)

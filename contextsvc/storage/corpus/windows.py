@@ -1,4 +1,4 @@
-"""Some chunks, and their sentences, each with its neighbours in the document: by number, all at once."""
+"""Windows: the neighbours of some chunks, and of their sentences, as numbers in arrays."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,14 +13,15 @@ from contextsvc.storage.corpus.view import Corpus
 
 @dataclass(frozen=True, slots=True)
 class Windows:
-    """The sentences of some chunks.
+    """Sentences of some chunks, each with its neighbours in the document.
 
     Attributes:
-        rows: (num sentences, 2 * reach + 1), rows in `sentence_vectors`: of the sentences from `reach` places
-            before to `reach` places after; past an edge of the document that of its first or last sentence.
-        norms: (num sentences,) what the index holds as `context_norm`.
-        titles: (num sentences,) row of the vector of the document's title, -1 where it has none.
-        firsts: (num chunks,) where in these each chunk's sentences begin, ascending.
+        rows: (num sentences, 2 * reach + 1): rows in `sentence_vectors` of the sentences from `reach` before
+            to `reach` after each sentence. Past an edge of the document its first or last sentence is
+            repeated.
+        norms: (num sentences,): stored norm of each sentence in context.
+        titles: (num sentences,): row of the vector of the document's title; -1 for no title.
+        firsts: (num chunks,): position of each chunk's first sentence in these arrays, ascending.
     """
 
     rows: Int64Array
@@ -30,9 +31,12 @@ class Windows:
 
 
 def chunks_around(corpus: Corpus, numbers: Int64Array, reach: int) -> Int64Array:
-    """(num chunks, 2 * reach + 1): numbers from `reach` before to `reach` after each chunk in its document.
+    """Return the numbers of the chunks from `reach` before to `reach` after each chunk.
 
-    Past an edge of the document that of its first or last chunk.
+    Past an edge of the document its first or last chunk is repeated.
+
+    Returns:
+        (num chunks, 2 * reach + 1).
 
     Raises:
         ShapeError: there is no such chunk.
@@ -45,7 +49,7 @@ def chunks_around(corpus: Corpus, numbers: Int64Array, reach: int) -> Int64Array
 
 
 def windows_of(corpus: Corpus, numbers: Int64Array, reach: int) -> Windows:
-    """Sentences of the chunks of these numbers, in that order; neighbours may lie in other chunks.
+    """Return the sentences of some chunks, in the order of the numbers; neighbours may be in other chunks.
 
     Raises:
         ShapeError: there is no such chunk.
@@ -60,14 +64,16 @@ def windows_of(corpus: Corpus, numbers: Int64Array, reach: int) -> Windows:
     around = sentences[:, None] + np.arange(-reach, reach + 1)
     around = np.clip(around, lowest[:, None], highest[:, None])
     return Windows(
-        corpus.sentence_table["row"][around], corpus.sentence_table["context_norm"][sentences],
-        np.repeat(documents["title_row"], sizes), firsts,
-    )  # fmt: skip
+        rows=corpus.sentence_table["row"][around],
+        norms=corpus.sentence_table["context_norm"][sentences],
+        titles=np.repeat(documents["title_row"], sizes),
+        firsts=firsts,
+    )
 
 
 def _chunk_rows(corpus: Corpus, numbers: Int64Array) -> NDArray[Any]:
     if len(numbers) and not 0 <= int(numbers.min()) <= int(numbers.max()) < corpus.num_chunks:
         raise ShapeError(
-            f"chunks {numbers.min()} to {numbers.max()} were asked for; there are {corpus.num_chunks}, from 0"
+            f"chunks {numbers.min()} to {numbers.max()} do not exist; there are {corpus.num_chunks}, from 0"
         )
     return corpus.chunk_table[numbers]

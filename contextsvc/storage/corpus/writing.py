@@ -1,7 +1,7 @@
-"""Writing the corpus files, one document at a time, in memory bounded by the largest document."""
+"""Writing the corpus files, one document at a time; the largest document bounds the memory."""
 
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -35,6 +35,7 @@ from contextsvc.storage.corpus.files import (
     json_line,
 )
 from contextsvc.storage.corpus.view import Corpus
+from contextsvc.storage.generation import disk_writes
 
 Vectors = NDArray[np.floating[Any]]
 Keys = Sequence[bytes] | NDArray[np.bytes_]
@@ -43,11 +44,13 @@ _BLOCK_ROWS = 8192
 
 
 class CorpusWriter:
-    """Streams documents into a folder; of what was added it holds the distinct heading paths alone.
+    """Streams documents into the files of a folder; holds only the distinct heading paths in memory.
 
-    Use it in a `with` block: the files are whole once it has ended without an error.
+    Use it in a `with` block: the files are complete after the block ends without an error. Every method may
+    raise a WriteError: the operating system refused.
     """
 
+    @disk_writes()
     def __init__(self, folder: Path, dim: int) -> None:
         self.dim = dim
         self._folder = folder
@@ -81,34 +84,40 @@ class CorpusWriter:
         if kind is None:
             self.close()
         else:
-            self._files.close()
+            # The files are abandoned: a full disk must not hide the first error.
+            with suppress(OSError):
+                self._files.close()
 
     @property
     def num_documents(self) -> int:
-        """Documents added so far."""
+        """Number of documents added so far."""
         return self._documents.num_rows
 
     @property
     def num_chunks(self) -> int:
-        """Chunks added so far."""
+        """Number of chunks added so far."""
         return self._chunks.num_rows
 
     @property
     def num_sentences(self) -> int:
-        """Sentences added so far."""
+        """Number of sentences added so far."""
         return self._sentences.num_rows
 
     @property
     def num_vectors(self) -> int:
-        """Sentence vectors added so far."""
+        """Number of sentence vectors added so far."""
         return self._sentence_vectors.num_rows
 
+    @disk_writes()
     def add_vectors(self, vectors: Vectors, keys: Keys | None = None) -> int:
-        """Append sentence vectors, (n, dim) unit rows, stored as float16; the row of the first.
+        """Append vectors of distinct sentences; they are stored as float16.
 
         Args:
-            vectors: Of distinct sentences.
-            keys: `files.sentence_key` of each; None where the sentences are not known.
+            vectors: (n, dim), unit rows.
+            keys: `files.sentence_key` of each sentence; None if the sentences are not known.
+
+        Returns:
+            The row of the first vector.
 
         Raises:
             ShapeError: another shape, or another number of keys.
@@ -120,14 +129,16 @@ class CorpusWriter:
         self._keys.append(named)
         return first
 
+    @disk_writes()
     def vectors(self, rows: Int64Array) -> Float32Array:
-        """Sentence vectors added before, as stored, by row: (n, dim).
+        """Return sentence vectors that were added before, by row, with their stored values: (n, dim).
 
         Raises:
             ShapeError: a row is out of range.
         """
         return self._sentence_vectors.read(rows).astype(np.float32)
 
+    @disk_writes()
     def add_document(
         self,
         document: Document,
@@ -139,21 +150,24 @@ class CorpusWriter:
         chunk_vectors: Float32Array,
         title_row: int = -1,
     ) -> int:
-        """Append a document with its sentences and chunks; its number.
+        """Append a document with its sentences and chunks.
 
         Args:
             document: Its metadata must be JSON.
-            sentences: In order.
-            vector_rows: One a sentence: the row of its vector, which may be added later.
-            context_norms: One a sentence, of `storage.corpus.smoothing`: what a query divides by.
-            chunks: Cut from this document.
-            chunk_bounds: One a chunk: its sentences, counted within the document, end exclusive.
+            sentences: In order of the text.
+            vector_rows: Row of each sentence's vector; the vector may be added later.
+            context_norms: Norm of each sentence in context (`storage.corpus.smoothing`).
+            chunks: Chunks of this document.
+            chunk_bounds: First and last sentence of each chunk, counted within the document, end exclusive.
             chunk_vectors: (number of chunks, dim), unit rows.
-            title_row: The row of the title's vector; -1 for no title.
+            title_row: Row of the title's vector; -1 for no title.
+
+        Returns:
+            The number of the document.
 
         Raises:
-            ShapeError: the lengths disagree, a bound or row is out of range, or metadata is not JSON.
-            SpanError: a chunk's text is not what its span holds.
+            ShapeError: the lengths differ, a bound or row is out of range, or metadata is not JSON.
+            SpanError: a chunk's text differs from its span in the document.
         """
         agree = len(vector_rows) == len(context_norms) == len(sentences) and len(chunk_bounds) == len(chunks)
         if not agree:
@@ -182,15 +196,17 @@ class CorpusWriter:
         self._num_line_bytes += len(line)
         return self.num_documents - 1
 
+    @disk_writes()
     def add_run(self, corpus: Corpus, first: int, end: int, rows: Int64Array, sections: Int64Array) -> None:
-        """Append documents `first` to `end` of another corpus as they are; nothing is parsed or embedded.
+        """Copy a run of documents from another corpus; nothing is parsed or embedded.
 
         Args:
-            corpus: Where they are.
-            first: Number of the first.
-            end: One past the last; a run is copied in memory, its vectors in blocks.
-            rows: For each vector of that corpus its row here, at least for those that the run names.
-            sections: For each section of that corpus its number here, -1 where it has none yet: it gets one.
+            corpus: The other corpus.
+            first: Number of the first document.
+            end: Number after the last document. A run is copied in memory, its vectors in blocks.
+            rows: New row of each vector of the other corpus; needed for the vectors of the run alone.
+            sections: New number of each section of the other corpus, -1 for none yet; a section of the run
+                that has none gets one, which is written into this array.
         """
         table = corpus.document_table[first:end]
         low, high = table[0], table[-1]
@@ -225,8 +241,9 @@ class CorpusWriter:
             self._highest_row, int(sentences["row"].max(initial=-1)), int(titles.max(initial=-1))
         )
 
+    @disk_writes()
     def close(self) -> None:
-        """Write what is written last and close the files; calling it again does nothing.
+        """Write the heading paths and the final headers and close the files. A second call does nothing.
 
         Raises:
             ShapeError: a sentence names a vector that was never added.
@@ -272,7 +289,12 @@ class CorpusWriter:
     def _add_rows(
         self, lengths: Sequence[tuple[int, ...]] | Int64Array, titles: Sequence[int] | Int64Array
     ) -> None:
-        """Rows of documents.npy from each document's number of line bytes, text bytes, chunks, sentences."""
+        """Append rows of documents.npy.
+
+        Args:
+            lengths: Number of line bytes, text bytes, chunks and sentences of each document.
+            titles: Row of each title's vector, -1 for none.
+        """
         before = (self._num_line_bytes, self._num_text_bytes, self.num_chunks, self.num_sentences)
         ends = np.cumsum(np.asarray(lengths, dtype=np.int64), axis=0) + np.array(before)
         starts = np.concatenate([[before], ends[:-1]])

@@ -1,27 +1,31 @@
-"""One writer a time: an advisory lock that the system frees when its holder dies, however it dies."""
+"""One writer at a time: an advisory lock that the system frees when its holder dies, whatever the cause."""
 
+import errno
 import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from io import RawIOBase
 from pathlib import Path
-from typing import IO
 
 from contextsvc.errors import Fault, IndexBusy, SettingError
-from contextsvc.storage.generation.disk import sync_folder
+from contextsvc.storage.generation.disk import WriteError, sync_folder
 from contextsvc.storage.generation.pointer import check_name
 
 
 @contextmanager
 def writing(root: Path, name: str) -> Iterator[Path]:
-    """The index's folder, made if need be, while no other process nor thread writes it.
+    """Hold the writer's lock of an index and yield its folder, which is made if it does not exist.
+
+    Only a `WriteError` becomes a Fault. Any other OSError raised inside, such as a ConnectionError of an
+    embedder, passes unchanged.
 
     Raises:
-        InvalidRequest: the name is none.
+        InvalidRequest: the name is not valid.
         SettingError: the root cannot be written.
-        IndexBusy: another writer holds the lock.
-        Fault: the operating system failed while it was held, a full disk for one.
+        IndexBusy: another process or thread holds the lock.
+        Fault: a file of the index could not be written; the disk is full, for example.
     """
     index = root / check_name(name)
     try:
@@ -29,28 +33,38 @@ def writing(root: Path, name: str) -> Iterator[Path]:
             (index / "generations").mkdir(parents=True, exist_ok=True)
             sync_folder(index)
             sync_folder(root)
-            with suppress(PermissionError):
-                sync_folder(root.absolute().parent)
-        lock = (index / "LOCK").open("a+", encoding="utf-8")
+            _sync_if_allowed(root.absolute().parent)
+        # Unbuffered: a buffer that a full disk refuses would be written again, and fail, on closing.
+        lock = (index / "LOCK").open("a+b", buffering=0)
     except OSError as error:
         raise SettingError(f"cannot write an index under {root}: {error}; set CONTEXTSVC_ROOT") from error
     with lock:
         _take(lock, name)
         try:
             yield index
-        except OSError as error:
-            raise Fault(f"writing index {name!r} failed: {error}; what was published still serves") from error
+        except WriteError as error:
+            raise Fault(
+                f"writing index {name!r} failed: {error}; the published generation still serves"
+            ) from error
 
 
-def _take(lock: IO[str], name: str) -> None:
+def _sync_if_allowed(folder: Path) -> None:
+    try:
+        sync_folder(folder)
+    except WriteError as error:
+        if error.errno not in (errno.EACCES, errno.EPERM):
+            raise
+
+
+def _take(lock: RawIOBase, name: str) -> None:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         lock.seek(0)
-        holder = lock.read(200) or "another process"
-        raise IndexBusy(f"index {name!r} is being written by {holder}; wait for it to end") from None
-    # Who holds it is a courtesy: on a full disk the lock is held all the same.
+        holder = (lock.read(200) or b"").decode("utf-8", "replace") or "another process"
+        raise IndexBusy(f"index {name!r} is being written by {holder}; wait until it ends") from None
+    # The holder's name is only for the message above: on a full disk the lock is held without it.
     with suppress(OSError):
         lock.truncate(0)
-        lock.write(f"process {os.getpid()} since {datetime.now(UTC).isoformat(timespec='seconds')}")
-        lock.flush()
+        since = datetime.now(UTC).isoformat(timespec="seconds")
+        lock.write(f"process {os.getpid()} since {since}".encode())

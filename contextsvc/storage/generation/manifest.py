@@ -1,4 +1,4 @@
-"""The manifest: what a generation's folder must hold, and whether it does."""
+"""The manifest: which files a generation must hold, and the check that it holds them."""
 
 import hashlib
 import json
@@ -26,21 +26,25 @@ _KINDS = {"embedder": str, "settings": dict, "generation": str, "name": str, "bu
 
 @dataclass(frozen=True, slots=True)
 class FileEntry:
-    """What a file of a generation must be."""
+    """SHA-256 and size of a file of a generation."""
 
     sha256: str
     num_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """What a generation holds.
+    """Description of a generation.
 
     Attributes:
+        format: Version of the file format; `FORMAT` is the one that this version reads.
+        generation: Its id: a sequence number and the first 12 digits of `content_hash`.
+        name: The index.
         embedder: Fingerprint of the model that made the vectors.
-        settings: What else shaped the files.
-        built_at: ISO 8601, UTC; no part of the id, so the same input gives the same `content_hash`.
-        files: By name, the manifest itself left out.
+        dim: Length of a vector.
+        settings: All other settings that shaped the files.
+        built_at: ISO 8601, UTC; not part of the id, so that the same input gives the same `content_hash`.
+        files: By name, without the manifest itself.
     """
 
     format: int
@@ -58,7 +62,7 @@ class Manifest:
 
     @property
     def content_hash(self) -> str:
-        """SHA-256 over format, description and the files' hashes; the id ends with its first 12 digits."""
+        """SHA-256 over the format, the description and the hashes of the files."""
         described = {field: getattr(self, field) for field in DESCRIBED}
         files = {name: entry.sha256 for name, entry in self.files.items()}
         return hashlib.sha256(_json({"format": self.format, "files": files, **described})).hexdigest()
@@ -67,20 +71,26 @@ class Manifest:
 def describe(
     name: str, sequence: int, description: Mapping[str, Any], files: Mapping[str, FileEntry]
 ) -> Manifest:
-    """The manifest of these files; TypeError or ValueError for a description that is not JSON."""
+    """Return the manifest of some files; TypeError or ValueError if the description is not JSON."""
     described = json.loads(_json(description))
     built_at = datetime.now(UTC).isoformat(timespec="seconds")
-    unnamed = Manifest(FORMAT, "", name, **described, built_at=built_at, files=files)
+    unnamed = Manifest(format=FORMAT, generation="", name=name, **described, built_at=built_at, files=files)
     return replace(unnamed, generation=f"{sequence:08d}-{unnamed.content_hash[:12]}")
 
 
 def manifest_bytes(manifest: Manifest) -> bytes:
-    """The manifest as a file, with the SHA-256 of everything else in it."""
+    """Return the content of manifest.json; its field `sha256` covers all other fields."""
     return _encoded(asdict(manifest))
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """Raises OSError, ValueError or RecursionError, saying what is wrong with the manifest."""
+    """Read the manifest of a generation's folder.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is not a manifest of this format, or it changed; the message says which.
+        RecursionError: its JSON is nested too deeply.
+    """
     data = (folder / MANIFEST).read_bytes()
     content = json.loads(data)
     if not isinstance(content, dict):
@@ -103,62 +113,83 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def problems(folder: Path, seen: FileStates | None = None) -> list[str]:
-    """What is wrong with a generation's folder, one sentence each; empty when sound.
+    """Return everything that is wrong with a generation's folder, one sentence each; [] if it is sound.
 
     Args:
         folder: The generation.
-        seen: Files that were hashed before (`verified`) are not read where they are as they were then,
-            and those hashed now are put in. None: every byte is read.
+        seen: Known hashes (`verified`). A file whose status is still the same is not read; a file that is
+            read and sound is added. None: read every byte.
+    """
+    return inspect(folder, seen)[0]
+
+
+def inspect(folder: Path, seen: FileStates | None = None) -> tuple[list[str], OSError | None]:
+    """As `problems`, with the first error of the operating system among them.
+
+    A folder with such an error, too many open files for one, may be sound the next time although nothing
+    changed in it. Any other problem stays until somebody changes a file.
     """
     if not folder.is_dir():
-        return [f"{folder.name}: there is no such generation"]
+        return [f"{folder.name}: this generation does not exist"], None
     try:
         manifest = read_manifest(folder)
-    except (OSError, ValueError, RecursionError) as error:
-        return [f"{MANIFEST}: {error}"]
+    except (FileNotFoundError, ValueError, RecursionError) as error:
+        return [f"{MANIFEST}: {error}"], None
+    except OSError as error:
+        return [f"{MANIFEST}: {error}"], error
     found = []
     if manifest.generation != folder.name or folder.name.split("-")[-1] != manifest.content_hash[:12]:
         found.append(f"{MANIFEST}: describes generation {manifest.generation}, the folder is {folder.name}")
     num_bytes = sum(entry.num_bytes for entry in manifest.files.values())
     faults = side_by_side(
-        lambda file: _file_problems(folder, *file, seen), sorted(manifest.files.items()), num_bytes
+        lambda file: _file_problem(folder, *file, seen), sorted(manifest.files.items()), num_bytes
     )
-    found += [fault for one in faults for fault in one]
-    extra = {path.name for path in folder.iterdir()} - set(manifest.files) - {MANIFEST}
-    return found + [f"{name}: not in the manifest" for name in sorted(extra)]
+    found += [fault for fault, _ in faults if fault]
+    refused = [error for _, error in faults if error]
+    try:
+        extra = {path.name for path in folder.iterdir()} - set(manifest.files) - {MANIFEST}
+    except OSError as error:  # removed since
+        return [*found, f"{folder.name}: {error.strerror}"], error
+    found += [f"{name}: not in the manifest" for name in sorted(extra)]
+    return found, refused[0] if refused else None
 
 
 def side_by_side(work: Callable[[Item], Made], items: Sequence[Item], num_bytes: int) -> list[Made]:
-    """The work on each item, in order; of many bytes in threads, for a digest releases the interpreter's lock
-    and one core hashes half a gigabyte a second."""
+    """Return the result of the work on each item, in order; for many bytes in threads.
+
+    A digest releases the interpreter's lock, and one core hashes half a gigabyte a second.
+    """
     if num_bytes < _FEW_BYTES:
         return [work(item) for item in items]
     with ThreadPoolExecutor(_THREADS) as pool:
         return list(pool.map(work, items))
 
 
-def _file_problems(folder: Path, name: str, expected: FileEntry, seen: FileStates | None) -> list[str]:
+def _file_problem(
+    folder: Path, name: str, expected: FileEntry, seen: FileStates | None
+) -> tuple[str, OSError | None]:
+    """Return one sentence, "" if the file is sound; with the system's error where there was one."""
     if Path(name).name != name:
-        return [f"{name!r}: lies outside the generation"]
+        return f"{name!r}: lies outside the generation", None
     path = folder / name
-    if path.is_symlink() or not path.is_file():
-        return [f"{name}: missing"]
     try:
+        if path.is_symlink() or not path.is_file():
+            return f"{name}: missing", None
         with path.open("rb") as file:
             status = os.fstat(file.fileno())
             if status.st_size != expected.num_bytes:
-                return [f"{name}: {status.st_size} bytes, expected {expected.num_bytes}"]
+                return f"{name}: {status.st_size} bytes, expected {expected.num_bytes}", None
             now = as_seen(expected.sha256, status)
             if seen is not None and seen.get(name) == now:
-                return []
+                return "", None
             settled = is_settled(status)  # before the bytes are read
             if hashlib.file_digest(file, "sha256").hexdigest() != expected.sha256:
-                return [f"{name}: changed since the index was built"]
+                return f"{name}: changed since the index was built", None
             if seen is not None and settled:
                 seen[name] = now
     except OSError as error:
-        return [f"{name}: {error.strerror}"]
-    return []
+        return f"{name}: {error.strerror}", error
+    return "", None
 
 
 def _encoded(content: Mapping[str, Any]) -> bytes:

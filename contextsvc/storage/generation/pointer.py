@@ -1,22 +1,22 @@
-"""CURRENT: which generation is published, and which were before it.
+"""CURRENT: the published generation and the generations before it.
 
     00000003-0123456789ab        the published generation
-    00000002-ba9876543210        those before it, newest first: what a reader may fall back to
+    00000002-ba9876543210        previous ones, newest first: a reader may fall back to them
     sha256 <64 hex digits>       over the lines above
 
-One small file that is replaced by one rename, so that a reader finds an answer or the answer before it. The
-history stands in the same file because it must change in the same instant: after a roll back the generation
-that was left is no fallback any more, although its number is higher.
+CURRENT is replaced by one rename, so that a reader finds the old content or the new one. The history is part
+of the same file because it must change at the same moment: after a roll back the generation that was left is
+no fallback any more, although its number is higher.
 """
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from contextsvc.errors import CorruptIndex, InvalidRequest, UnknownIndex
-from contextsvc.storage.generation.disk import sync_folder, write_synced
+from contextsvc.storage.generation.disk import disk_writes, sync_folder, write_synced
 
 POINTER = "CURRENT"
 GENERATION = re.compile(r"[0-9]{8,}-[0-9a-f]{12}")
@@ -26,24 +26,24 @@ _MOST_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Pointer:
-    """What CURRENT says.
+    """Content of CURRENT.
 
     Attributes:
         generation: Id of the published generation.
-        before: Ids of those published before it and not rolled back, newest first.
+        before: Ids of the previous generations that were not rolled back, newest first.
     """
 
     generation: str
     before: tuple[str, ...] = ()
 
     def encode(self) -> bytes:
-        """As the file holds it."""
+        """Return the content of the file."""
         lines = "".join(f"{line}\n" for line in (self.generation, *self.before)).encode()
         return lines + b"sha256 " + hashlib.sha256(lines).hexdigest().encode() + b"\n"
 
     @classmethod
     def decode(cls, data: bytes) -> "Pointer":
-        """The inverse of `encode`; ValueError, saying what was found, for anything else."""
+        """Return the pointer that `encode` wrote; ValueError, which says what was found, for other data."""
         lines = data.split(b"\n")
         ids = [line.decode("ascii", "replace") for line in lines[:-2]]
         wrong = [line for line in ids if not GENERATION.fullmatch(line)]
@@ -52,24 +52,26 @@ class Pointer:
             raise ValueError(f"holds {found!r}, expected generation ids and a checksum")
         pointer = cls(ids[0], tuple(ids[1:]))
         if pointer.encode() != data:
-            raise ValueError("its checksum does not fit what it holds")
+            raise ValueError("its checksum does not fit its content")
         return pointer
 
 
 def check_name(name: str) -> str:
-    """The name, if it is one: 1 to 64 of a-z 0-9 . _ - starting with a letter or digit, so no path.
+    """Return a valid index name unchanged.
+
+    Valid are 1 to 64 of a-z 0-9 . _ - with a letter or digit first, so that no name is a path.
 
     Raises:
-        InvalidRequest: it is not.
+        InvalidRequest: the name is not valid.
     """
     if not _NAME.fullmatch(name):
         expected = "1 to 64 of a-z 0-9 . _ - starting with a letter or digit"
-        raise InvalidRequest(f"{name[:80]!r} is no index name; expected {expected}")
+        raise InvalidRequest(f"{name[:80]!r} is not an index name; expected {expected}")
     return name
 
 
 def index_names(root: Path) -> list[str]:
-    """Names of the indexes under the root that have been published, sorted; [] without a root."""
+    """Return the names of the published indexes under a root, sorted; [] if there is no root."""
     if not root.is_dir():
         return []
     return sorted(
@@ -78,12 +80,12 @@ def index_names(root: Path) -> list[str]:
 
 
 def read_pointer(root: Path, name: str) -> Pointer:
-    """What CURRENT says, its checksum verified.
+    """Read CURRENT and verify its checksum.
 
     Raises:
-        InvalidRequest: the name is none.
-        UnknownIndex: nothing was published under it.
-        CorruptIndex: CURRENT cannot be read, or differs from what was written.
+        InvalidRequest: the name is not valid.
+        UnknownIndex: nothing was published under the name.
+        CorruptIndex: CURRENT cannot be read or changed since it was written.
     """
     try:
         with (root / check_name(name) / POINTER).open("rb") as file:
@@ -98,23 +100,30 @@ def read_pointer(root: Path, name: str) -> Pointer:
 
 
 def current(root: Path, name: str) -> str:
-    """Id of the published generation; raises what `read_pointer` raises."""
+    """Return the id of the published generation; errors as `read_pointer`."""
     return read_pointer(root, name).generation
 
 
 def generations(index: Path) -> list[str]:
-    """Ids of the generations in an index's folder, oldest first."""
+    """Return the ids of the generations in an index's folder, oldest first."""
     folder = index / "generations"
     if not folder.is_dir():
         return []
     return sorted(path.name for path in folder.iterdir() if GENERATION.fullmatch(path.name))
 
 
+def no_generation(name: str, generation: str, there: Sequence[str]) -> str:
+    """Return the message for a generation that an index does not have."""
+    return f"index {name!r} has no generation {generation!r} (there: {', '.join(there) or 'none'})"
+
+
 def best_pointer(root: Path, name: str) -> Pointer | None:
-    """What CURRENT says; where it is damaged, the generations by number, newest first; None without any.
+    """Return the content of CURRENT or, if it is damaged, all generations by number, newest first.
+
+    None if there is no generation.
 
     Raises:
-        InvalidRequest: the name is none.
+        InvalidRequest: the name is not valid.
     """
     try:
         return read_pointer(root, name)
@@ -125,25 +134,29 @@ def best_pointer(root: Path, name: str) -> Pointer | None:
         return Pointer(found[0], tuple(found[1:])) if found else None
 
 
-def pointed(generation: str, former: Pointer | None, keep: int, index: Path) -> Pointer:
-    """The pointer once a generation is published over a former one; of its history what is to be kept."""
+def next_pointer(generation: str, previous: Pointer | None, keep: int, index: Path) -> Pointer:
+    """Return the pointer after a publish: the new generation and the newest `keep` - 1 previous ones."""
     there = set(generations(index))
-    history = (former.generation, *former.before) if former else ()
+    history = (previous.generation, *previous.before) if previous else ()
     kept = [g for g in dict.fromkeys(history) if g != generation and g in there]
     return Pointer(generation, tuple(kept[: keep - 1]))
 
 
 def move_pointer(index: Path, pointer: Pointer) -> Iterator[str]:
-    """Replace CURRENT at once or not at all; pauses after each step, with its name."""
+    """Replace CURRENT in one step; yield the name of each step after it was taken.
+
+    The temporary name is always the same: only the holder of the writer's lock moves the pointer.
+    """
     write_synced(index / f"{POINTER}.tmp", pointer.encode())
     yield f"{POINTER}.tmp written"
-    (index / f"{POINTER}.tmp").rename(index / POINTER)
+    with disk_writes():
+        (index / f"{POINTER}.tmp").rename(index / POINTER)
     yield f"{POINTER} replaced"
     sync_folder(index)
     yield "published"
 
 
-def through(steps: Iterable[str]) -> None:
+def run_steps(steps: Iterable[str]) -> None:
     """Take every step."""
     for _ in steps:
         pass

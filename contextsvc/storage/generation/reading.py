@@ -1,35 +1,36 @@
-"""Finding and opening generations under a root."""
+"""Opening a generation under a root, after its files were verified."""
 
 from pathlib import Path
 
 from contextsvc.errors import CorruptIndex, InvalidRequest
-from contextsvc.storage.generation.manifest import Manifest, problems, read_manifest
-from contextsvc.storage.generation.pointer import check_name, current, generations
+from contextsvc.storage.generation.manifest import Manifest, inspect, read_manifest
+from contextsvc.storage.generation.pointer import check_name, current, generations, no_generation
 from contextsvc.storage.generation.verified import read_seen, write_seen
 
 
 def open_manifest(
     root: Path, name: str, generation: str | None = None, trust_seen: bool = False
 ) -> tuple[Path, Manifest]:
-    """Folder and manifest of a generation, the current one unless named, after verifying every file.
+    """Verify every file of a generation and return its folder and manifest.
+
+    A publish meanwhile may remove the folder; the new current generation is opened then.
 
     Args:
         root: Folder of the indexes.
         name: The index.
         generation: Its id; None: the current one.
-        trust_seen: Do not read files again that were verified before and not touched since (`verified`).
+        trust_seen: Do not read files that were verified before and not touched since (`verified`).
 
     Raises:
-        InvalidRequest: the name is none, or the index has no such generation.
+        InvalidRequest: the name is not valid, or the index has no such generation.
         UnknownIndex: nothing was published under the name.
-        CorruptIndex: with every problem found.
+        CorruptIndex: files differ from the manifest; it names every problem.
     """
     index = root / check_name(name)
     if generation is not None:
         if generation not in generations(index):
-            current(root, name)  # an index that is not there is told as that
-            there = ", ".join(generations(index)) or "none"
-            raise InvalidRequest(f"index {name!r} has no generation {generation!r} (there: {there})")
+            current(root, name)  # an unknown index is another error
+            raise InvalidRequest(no_generation(name, generation, generations(index)))
         return open_generation(root, name, generation, trust_seen)
     now = current(root, name)
     while True:
@@ -37,7 +38,6 @@ def open_manifest(
             return open_generation(root, name, now, trust_seen)
         except CorruptIndex:
             before, now = now, current(root, name)
-            # A publish meanwhile may have removed the folder under us; then the new one is meant.
             if now == before:
                 raise
 
@@ -45,27 +45,28 @@ def open_manifest(
 def open_generation(
     root: Path, name: str, generation: str, trust_seen: bool = False
 ) -> tuple[Path, Manifest]:
-    """As `open_manifest`, whatever CURRENT says.
+    """As `open_manifest`, for a given generation, without reading CURRENT.
 
     Raises:
-        CorruptIndex: with every problem found; also when there is no such generation.
+        CorruptIndex: files differ from the manifest, or there is no such generation. Its `__cause__` is the
+            error of the operating system, if there was one: opening again may then succeed.
     """
     folder = root / name / "generations" / generation
     known = read_seen(root / name, generation) if trust_seen else None
     seen = None if known is None else dict(known)
-    found = problems(folder, seen)
+    found, cause = inspect(folder, seen)
     try:
         if not found:
             if seen is not None and seen != known:
                 write_seen(root / name, generation, seen)
             return folder, read_manifest(folder)
     except (OSError, ValueError, RecursionError) as error:  # removed since
-        found = [str(error)]
-    raise CorruptIndex(name, found)
+        raise CorruptIndex(name, [str(error)]) from error
+    raise CorruptIndex(name, found) from cause
 
 
 def claimed_manifest(root: Path, name: str, generation: str) -> Manifest | None:
-    """What a generation says of itself, its files not looked at; None when that cannot be read."""
+    """Return the manifest of a generation without a look at its files; None if it cannot be read."""
     try:
         return read_manifest(root / name / "generations" / generation)
     except (OSError, ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""Going back to a former generation, and removing those that nobody needs."""
+"""Retention: going back to a previous generation, and removing generations that nobody needs."""
 
 import shutil
 from collections.abc import Collection
@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from contextsvc.errors import CorruptIndex, InvalidRequest, UnknownIndex
+from contextsvc.storage.generation.companions import remove_companions
 from contextsvc.storage.generation.journal import applied, drop_until
 from contextsvc.storage.generation.locking import writing
 from contextsvc.storage.generation.manifest import Manifest, problems, read_manifest
@@ -16,27 +17,31 @@ from contextsvc.storage.generation.pointer import (
     generations,
     index_names,
     move_pointer,
+    no_generation,
     read_pointer,
-    through,
+    run_steps,
 )
+from contextsvc.storage.generation.verified import drop_partial_files
 
 
 def roll_back(root: Path, name: str, generation: str | None = None) -> Manifest:
-    """Make a former generation current again, once it is verified; works where CURRENT is damaged, too.
+    """Verify a previous generation and make it current again. This works if CURRENT is damaged, too.
 
-    What it leaves stays in the folder until the next publish or `collect`, so that the roll back can
-    itself be undone by naming the generation.
+    The generation that was current stays in the folder until the next publish or `collect`. To undo the
+    roll back, name it as `generation`.
 
     Args:
         root: Folder of the indexes.
         name: The index.
-        generation: Its id; None: the one before the current, or the newest where CURRENT cannot be read.
+        generation: Its id. None: the one before the current generation, or the newest one if CURRENT
+            cannot be read.
 
     Raises:
         UnknownIndex: nothing was published under the name.
-        InvalidRequest: there is no such generation, or none before the current.
-        CorruptIndex: it is damaged, too.
-        IndexBusy: another writer is at work.
+        InvalidRequest: there is no such generation, or none before the current one.
+        CorruptIndex: the generation is damaged, too.
+        IndexBusy: another process or thread writes the index.
+        Fault: CURRENT could not be written.
     """
     require_published(root, name)
     with writing(root, name) as index:
@@ -44,28 +49,33 @@ def roll_back(root: Path, name: str, generation: str | None = None) -> Manifest:
         pointer, is_whole = _pointer(root, name)
         target = generation or (_before(name, pointer, there) if is_whole else pointer.generation)
         if target not in there:
-            known = ", ".join(there) or "none"
-            raise InvalidRequest(f"index {name!r} has no generation {target!r} (there: {known})")
+            raise InvalidRequest(no_generation(name, target, there))
         found = problems(index / "generations" / target)
         if found:
             raise CorruptIndex(name, found)
-        if is_whole and target != pointer.generation:  # guessed, it may never have been published
+        # If CURRENT is damaged, its generation is a guess that may never have been published.
+        if is_whole and target != pointer.generation:
             _forget_published(index, pointer.generation)
         if target != pointer.generation or not is_whole:
-            through(move_pointer(index, _after_roll_back(target, pointer)))
+            run_steps(move_pointer(index, _after_roll_back(target, pointer)))
         return read_manifest(index / "generations" / target)
 
 
 def collect(root: Path, name: str, keep: int) -> list[str]:
-    """Keep the current generation and those published before it, `keep` in all; ids of what was removed.
+    """Keep the current generation and its newest predecessors, `keep` in all, and remove the others.
 
-    Whatever a dead writer left goes, too.
+    Also removed are the calibrations and scores of generations that are gone, and everything that a killed
+    writer left.
+
+    Returns:
+        Ids of the removed generations, oldest first.
 
     Raises:
         InvalidRequest: `keep` is below 1.
         UnknownIndex: nothing was published under the name.
-        CorruptIndex: CURRENT cannot be read: nothing is removed then.
-        IndexBusy: another writer is at work.
+        CorruptIndex: CURRENT cannot be read; nothing is removed then.
+        IndexBusy: another process or thread writes the index.
+        Fault: CURRENT could not be written.
     """
     if keep < 1:
         raise InvalidRequest(f"--keep is {keep}; expected at least 1, the current generation")
@@ -74,23 +84,28 @@ def collect(root: Path, name: str, keep: int) -> list[str]:
         pointer = read_pointer(root, name)
         kept = Pointer(pointer.generation, pointer.before[: keep - 1])
         if kept != pointer:
-            through(move_pointer(index, kept))
+            run_steps(move_pointer(index, kept))
         gone = [found for found in generations(index) if found not in (kept.generation, *kept.before)]
         remove_others(index, {kept.generation, *kept.before})
         for leftover in (*(index / "generations").glob("staging-*"), index / "parts"):
             shutil.rmtree(leftover, ignore_errors=True)
+        drop_partial_files(index)
         return gone
 
 
 def remove_others(index: Path, keep: Collection[str]) -> None:
-    """Remove the generations not named; one that resists is left for the next time."""
+    """Remove all generations that are not named, with their calibrations and scores.
+
+    A file that resists stays for the next time.
+    """
     for generation in generations(index):
         if generation not in keep:
             shutil.rmtree(index / "generations" / generation, ignore_errors=True)
+    remove_companions(index, keep)
 
 
 def _forget_published(index: Path, generation: str) -> None:
-    """Drop from the journal what a generation holds: rolled back, it would pass for still to be published."""
+    """Drop the changes that a generation holds from the journal, so that they are not published again."""
     with suppress(OSError, ValueError, RecursionError):
         drop_until(index, applied(read_manifest(index / "generations" / generation)))
 
@@ -106,24 +121,24 @@ def _after_roll_back(target: str, pointer: Pointer) -> Pointer:
     if target == pointer.generation:
         return pointer
     if target in pointer.before:
-        # Those newer than the target were left, and are no fallback for it.
+        # Generations newer than the target were left; they are no fallback for it.
         return Pointer(target, pointer.before[pointer.before.index(target) + 1 :])
     return Pointer(target, (pointer.generation, *pointer.before))
 
 
 def require_published(root: Path, name: str) -> None:
-    """Raise unless there is such an index; before the lock, for taking that makes a folder.
+    """Raise unless the index exists. Call it before the lock is taken, which makes a folder.
 
     Raises:
-        InvalidRequest: the name is none.
-        UnknownIndex: nothing was published under it.
+        InvalidRequest: the name is not valid.
+        UnknownIndex: nothing was published under the name.
     """
     if not (root / check_name(name) / "CURRENT").exists():
         raise UnknownIndex(name, str(root), index_names(root))
 
 
 def _pointer(root: Path, name: str) -> tuple[Pointer, bool]:
-    """What CURRENT says and whether it is whole; damaged, it is taken from the generations there are."""
+    """Return the pointer and whether CURRENT is sound; else the pointer is a guess from the folder."""
     try:
         return read_pointer(root, name), True
     except CorruptIndex:

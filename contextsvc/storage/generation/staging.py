@@ -1,4 +1,7 @@
-"""Building a generation aside and making it current, so that a crash at any point loses nothing."""
+"""Building a generation in a staging folder and making it current.
+
+A crash at any point leaves the published generation as it was.
+"""
 
 import hashlib
 import os
@@ -10,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from contextsvc.errors import ContextError, ShapeError
-from contextsvc.storage.generation.disk import sync_folder, write_synced
+from contextsvc.storage.generation.disk import disk_writes, sync_folder, write_synced
 from contextsvc.storage.generation.locking import writing
 from contextsvc.storage.generation.manifest import (
     DESCRIBED,
@@ -27,31 +30,37 @@ from contextsvc.storage.generation.pointer import (
     best_pointer,
     generations,
     move_pointer,
-    pointed,
+    next_pointer,
     read_pointer,
-    through,
+    run_steps,
 )
 from contextsvc.storage.generation.retention import remove_others
-from contextsvc.storage.generation.verified import FileStates, as_seen, clock_of, write_seen
+from contextsvc.storage.generation.verified import (
+    FileStates,
+    as_seen,
+    clock_of,
+    drop_partial_files,
+    write_seen,
+)
 
 KEEP = 2
-"""Generations that a publish leaves, the new one included, unless told otherwise."""
+"""Default number of generations that a publish leaves, the new one included."""
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What is current after a publish; `changed` is False when the same content was current already."""
+    """Current generation after a publish; `changed` is False if the same content was current before."""
 
     manifest: Manifest
     changed: bool
 
 
 class Stage:
-    """A generation being built: write plain files into `folder`, then seal, then publish.
+    """A generation that is being built: write plain files into `folder`, then seal, then publish.
 
     Attributes:
-        folder: Of the new generation.
-        index: Of the index.
+        folder: Folder of the new generation.
+        index: Folder of the index.
     """
 
     def __init__(self, root: Path, name: str, folder: Path, keep: int) -> None:
@@ -60,22 +69,24 @@ class Stage:
         self._manifest: Manifest | None = None
         self._seen: FileStates = {}
 
+    @disk_writes()
     def seal(self, description: Mapping[str, Any]) -> Manifest:
-        """Hash and sync every file, then write the manifest, last.
+        """Hash and sync every file; write the manifest last.
 
         Args:
-            description: Exactly the fields named in `DESCRIBED`, of JSON values.
+            description: Exactly the fields named in `DESCRIBED`, with JSON values.
 
         Raises:
-            ShapeError: another set of fields, values that are not JSON, or something not a plain file.
+            ShapeError: other fields, values that are not JSON, or an entry that is not a plain file.
+            WriteError: the operating system refused.
         """
         if set(description) != set(DESCRIBED):
-            raise ShapeError(f"a generation is described by {DESCRIBED}, found {sorted(description)}")
+            raise ShapeError(f"expected the fields {DESCRIBED}, found {sorted(description)}")
         paths = sorted(path for path in self.folder.iterdir() if path.name != MANIFEST)
         clock = clock_of(self.folder)
         entries = side_by_side(_sync_and_describe, paths, sum(path.lstat().st_size for path in paths))
         files = {path.name: entry for path, (entry, _) in zip(paths, entries, strict=True)}
-        # Whatever is written from here on bears a later time than these, so that it will be noticed.
+        # A write from here on bears a later time than these files, so that it will be noticed.
         self._seen = {
             path.name: as_seen(entry.sha256, status)
             for path, (entry, status) in zip(paths, entries, strict=True)
@@ -88,39 +99,41 @@ class Stage:
             self._manifest = read_manifest(self.folder)
         except (TypeError, ValueError) as error:
             raise ShapeError(
-                f"index {self._name!r} is described by what JSON cannot hold: {error}"
+                f"the description of index {self._name!r} cannot be written as JSON: {error}"
             ) from error
         sync_folder(self.folder)
         return self._manifest
 
+    @disk_writes()
     def publish(self) -> Published:
-        """Make the sealed generation current, keep as many before it as asked, remove the rest.
+        """Make the sealed generation current, keep the newest previous ones, and remove the others.
 
-        If the current generation holds the same content and is sound, the stage is dropped instead.
+        If the current generation has the same content and is sound, remove the staging folder instead.
 
         Raises:
-            ShapeError: not sealed.
+            ShapeError: `seal` was not called.
+            WriteError: the operating system refused.
         """
         before = self._sound_twin()
         if before is not None:
             shutil.rmtree(self.folder, ignore_errors=True)
             return Published(before, changed=False)
-        through(self.publish_steps())
-        # What was hashed a moment ago need not be hashed again by who opens it now.
+        run_steps(self.publish_steps())
+        # These hashes are a moment old: a reader that opens the generation now need not hash again.
         write_seen(self.index, self._sealed().generation, self._seen)
         return Published(self._sealed(), changed=True)
 
     def publish_steps(self) -> Iterator[str]:
-        """Publish, pausing after each step with its name, so that a crash can be tried between any two."""
+        """Publish; yield the name of each step after it was taken, so that tests can crash in between."""
         generation = self._sealed().generation
-        former = best_pointer(self._root, self._name)
+        previous = best_pointer(self._root, self._name)
         self.folder.rename(self.index / "generations" / generation)
         yield "renamed"
         sync_folder(self.index / "generations")
         yield "generations synced"
-        pointer = pointed(generation, former, self._keep, self.index)
+        pointer = next_pointer(generation, previous, self._keep, self.index)
         yield from move_pointer(self.index, pointer)
-        # By the pointer, not by number: what a crashed writer left or was rolled back has high numbers too.
+        # Chosen by the pointer, not by number: rolled back and crashed generations have high numbers, too.
         remove_others(self.index, {pointer.generation, *pointer.before})
         yield "collected"
 
@@ -145,12 +158,12 @@ class Stage:
 
 @contextmanager
 def stage(root: Path, name: str, keep: int = KEEP) -> Iterator[Stage]:
-    """Take the writer's lock and a fresh staging folder; whatever was not published is gone at the end.
+    """Take the writer's lock and make a staging folder, which is removed at the end unless published.
 
     Args:
         root: Folder of the indexes.
         name: The index.
-        keep: Generations that a publish leaves, the new one included; at least 1.
+        keep: Number of generations that a publish leaves, the new one included; at least 1.
 
     Raises:
         ContextError: as `locking.writing`.
@@ -159,19 +172,21 @@ def stage(root: Path, name: str, keep: int = KEEP) -> Iterator[Stage]:
         holder = index / "generations"
         for leftover in holder.glob("staging-*"):
             shutil.rmtree(leftover, ignore_errors=True)
-        # Named by hand: tempfile.mkdtemp would shut other users out of the published folder.
+        drop_partial_files(index)
+        # Not tempfile.mkdtemp: its mode would shut other users out of the published folder.
         folder = holder / f"staging-{os.getpid()}"
         try:
-            folder.mkdir()
+            with disk_writes():
+                folder.mkdir()
             yield Stage(root, name, folder, keep)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
 
 def _sync_and_describe(path: Path) -> tuple[FileEntry, os.stat_result]:
-    """And what the system said of the file before it was read."""
+    """Return the entry of a file and its status before it was read."""
     if path.is_symlink() or not path.is_file():
-        raise ShapeError(f"a generation holds plain files only, found {path.name}")
+        raise ShapeError(f"expected plain files only in a generation, found {path.name}")
     with path.open("rb") as file:
         status = os.fstat(file.fileno())
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,17 +1,17 @@
-"""What was hashed before and not touched since, so that opening an index again does not read all of it.
+"""Files that were hashed before and not touched since, so that opening an index again does not read them all.
 
-`ROOT/NAME/verified.json` holds, for each file of a generation that once had the SHA-256 its manifest
-wants, what the system said of the file then: device, inode, size, times of the last change of content and of
-the last change of anything. The last of these cannot be set back, so whatever writes to a file is noticed.
-What is not noticed is a disk that loses bits by itself: `contextsvc index check` reads every byte, and so
-does whatever builds upon a generation.
+`ROOT/NAME/verified.json` holds, for each file of a generation that once had the SHA-256 of its manifest, the
+system's status of the file at that time: device, inode, size, time of the last change of content, time of the
+last change of anything. A program cannot set the last of these back, so every write to a file is noticed.
+A disk that loses bits by itself is not noticed: `contextsvc index check` reads every byte, and so does an
+update before it copies from a generation.
 
-Sealing a generation hashes its files, so that who publishes need not hash them again to serve them. That
-counts for files that were last changed before hashing began by the file system's clock (`clock_of`): a later
-change bears a later time.
+Sealing a generation hashes its files, so that the publisher does not hash them again to serve them. This
+counts only for files that were last changed before hashing began, by the clock of the file system
+(`clock_of`): a later change then bears a later time.
 
-An index that was copied elsewhere is hashed once there. A file that is not there, or cannot be written, costs
-time alone.
+An index that was copied elsewhere is hashed once there. If verified.json is missing or cannot be written,
+files are hashed again; nothing else is lost.
 """
 
 import json
@@ -21,17 +21,19 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from contextsvc.storage.generation.disk import replace_file
+
 VERIFIED = "verified.json"
 SETTLED_NS = 2_000_000_000
-"""A file changed less than this before it was hashed is hashed again next time: a later change could bear
-the same time, which some systems count in steps of up to two seconds."""
+"""A file that changed less than this before it was hashed is hashed again next time: a later change could
+bear the same time, because some file systems count time in steps of up to two seconds."""
 
 FileStates = dict[str, list[int | str]]
-"""By file name, its SHA-256 and what the system said of it."""
+"""By file name: its SHA-256 and its status (`as_seen`)."""
 
 
 def as_seen(sha256: str, status: os.stat_result) -> list[int | str]:
-    """What is kept of a file."""
+    """Return the SHA-256 and the status of a file, as verified.json holds them."""
     return [
         sha256,
         status.st_dev,
@@ -43,14 +45,15 @@ def as_seen(sha256: str, status: os.stat_result) -> list[int | str]:
 
 
 def is_settled(status: os.stat_result) -> bool:
-    """Whether a change from now on will show in the file's times."""
+    """Say whether a change from now on will show in the file's times."""
     return time.time_ns() - max(status.st_ctime_ns, status.st_mtime_ns) > SETTLED_NS
 
 
 def clock_of(folder: Path) -> int:
-    """The time, in nanoseconds, that the file system gives to what is changed in a folder now.
+    """Return the time in nanoseconds that the file system gives to a change in a folder now.
 
-    0 if it cannot be told. It is the file system's own: in its steps, and of its machine where that differs.
+    0 if it cannot be told. This is the file system's own clock: it has its steps, and may run on another
+    machine.
     """
     probe = folder / ".clock"
     with suppress(OSError):
@@ -63,24 +66,28 @@ def clock_of(folder: Path) -> int:
 
 
 def read_seen(index: Path, generation: str) -> FileStates:
-    """What is known of a generation's files; nothing where that cannot be read."""
+    """Return the known files of a generation; an empty dictionary if they cannot be read."""
     found = _read(index).get(generation)
     return dict(found) if isinstance(found, dict) else {}
 
 
 def write_seen(index: Path, generation: str, seen: Mapping[str, list[int | str]]) -> None:
-    """Keep it for the next opening, and forget generations that are gone; a folder that is read-only keeps
-    nothing, and of two writers at a time one is forgotten."""
+    """Store the known files of a generation, and forget generations that were removed.
+
+    Readers call this without a lock. Of two at the same time one is forgotten. A read-only folder stores
+    nothing.
+    """
     kept = {name: files for name, files in _read(index).items() if (index / "generations" / name).is_dir()}
     data = json.dumps({**kept, generation: dict(seen)}, sort_keys=True, indent=1)
-    # One name for all: what a dead process left is overwritten, and what two mixed up is no JSON.
-    fresh = index / f".{VERIFIED}"
     with suppress(OSError):
-        try:
-            fresh.write_text(data, "utf-8")
-            fresh.replace(index / VERIFIED)
-        finally:
-            fresh.unlink(missing_ok=True)
+        replace_file(index / VERIFIED, data.encode(), sync=False)
+
+
+def drop_partial_files(index: Path) -> None:
+    """Remove temporary files that a killed process left. A live reader that loses one hashes files again."""
+    for partial in index.glob(f".{VERIFIED}*"):
+        with suppress(OSError):
+            partial.unlink()
 
 
 def _read(index: Path) -> dict[str, object]:

@@ -54,14 +54,14 @@ def test_a_tokenizer_that_splits_wrongly_is_refused(tmp_path: Path) -> None:
     source.mkdir()
     into.mkdir()
     write_tiny_gguf(source / "tiny.gguf")
-    with pytest.raises(CorruptAsset, match=r"makes 30 tokens of .*; expected 7 tokens"):
+    with pytest.raises(CorruptAsset, match=r"into 30 tokens .*; expected 7 tokens"):
         convert(source, into)
     with safe_open(into / "model.safetensors", "np") as weights:  # the weights were fine
         assert weights.get_tensor("model.embed_tokens.weight").dtype == np.float16
 
 
 def test_a_folder_without_a_gguf_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(CorruptAsset, match=r"holds 0 \.gguf files; expected one"):
+    with pytest.raises(CorruptAsset, match=r"holds 0 \.gguf files; expected exactly one"):
         convert(tmp_path, tmp_path)
 
 

@@ -12,9 +12,12 @@ from contextsvc.assets import Asset, Pin, Wheel
 from contextsvc.errors import CorruptAsset, MissingAsset
 
 ASSET = Asset(
-    "small", "tests", "MIT", {"sub/a.txt": Pin(hashlib.sha256(b"alpha").hexdigest(), 5)},
-    Wheel("contextsvc-small", "1.0", "contextsvc_small/data/"),
-)  # fmt: skip
+    name="small",
+    purpose="tests",
+    licence="MIT",
+    files={"sub/a.txt": Pin(hashlib.sha256(b"alpha").hexdigest(), 5)},
+    wheel=Wheel("contextsvc-small", "1.0", "contextsvc_small/data/"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +58,6 @@ def test_a_member_that_is_not_there_is_named(source: WheelSource, tmp_path: Path
 
 
 def test_a_member_of_another_size_is_not_unpacked(source: WheelSource, tmp_path: Path) -> None:
-    with pytest.raises(CorruptAsset, match=r"sub/a\.txt has 5 bytes; expected 4"):
+    with pytest.raises(CorruptAsset, match=r"sub/a\.txt has 5 bytes, expected 4"):
         source.fetch(replace(ASSET, files={"sub/a.txt": Pin("0" * 64, 4)}), tmp_path)
     assert list(tmp_path.iterdir()) == []

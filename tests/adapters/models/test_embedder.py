@@ -31,7 +31,7 @@ def test_unit_rows_of_a_zero_row_is_the_first_axis() -> None:
 
 
 def test_unit_rows_refuses_what_is_not_finite() -> None:
-    with pytest.raises(Fault, match="not finite"):
+    with pytest.raises(Fault, match="NaN or infinity"):
         unit_rows(np.array([[np.nan, 1]], dtype=np.float32))
 
 
@@ -100,7 +100,7 @@ def test_loading_and_embedding_write_nothing(tmp_path: Path, capfd: pytest.Captu
 
 
 def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SettingError, match="no embedding model that can be loaded"):
+    with pytest.raises(SettingError, match="cannot be loaded; expected an embedding model"):
         SentenceTransformersEmbedder(tmp_path)
 
 

@@ -38,7 +38,7 @@ def test_the_fingerprint_names_model_and_weights(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SettingError, match="no cross-encoder that can be loaded"):
+    with pytest.raises(SettingError, match="cannot be loaded; expected a cross-encoder"):
         CrossEncoderReranker(tmp_path)
 
 

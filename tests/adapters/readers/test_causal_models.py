@@ -25,21 +25,21 @@ def test_a_model_is_loaded_to_be_read_in_its_precision(
 
 
 def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SettingError, match="no causal language model that can be loaded"):
+    with pytest.raises(SettingError, match="cannot be loaded; expected a causal language model"):
         load(tmp_path, "float32", "cpu")
 
 
 def test_a_damaged_configuration_is_refused(tmp_path: Path) -> None:
     folder = save_reader(tmp_path)
     (folder / "config.json").write_text("{")
-    with pytest.raises(SettingError, match="no causal language model that can be loaded"):
+    with pytest.raises(SettingError, match="cannot be loaded; expected a causal language model"):
         load(folder, "float32", "cpu")
 
 
 def test_weights_in_a_pickle_are_refused(tmp_path: Path) -> None:
     folder = save_reader(tmp_path)
     (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
-    with pytest.raises(SettingError, match="no causal language model that can be loaded"):
+    with pytest.raises(SettingError, match="cannot be loaded; expected a causal language model"):
         load(folder, "float32", "cpu")
 
 
@@ -94,5 +94,7 @@ def test_the_window_under_each_of_its_names(tmp_path: Path) -> None:
 
 def test_a_model_of_another_kind_is_no_reader(tmp_path: Path) -> None:
     # An encoder would be loaded with an output layer of random weights, others each time.
-    with pytest.raises(SettingError, match=r"no causal language model that can be loaded: it has no cls\."):
+    with pytest.raises(
+        SettingError, match=r"cannot be loaded; expected a causal language model: its weights lack cls\."
+    ):
         load(save_cross_encoder(tmp_path), "float32", "cpu")

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contextsvc.adapters.readers.lasso import ALPHA, lasso_contributions
-from contextsvc.measuring.masks import subset_masks, telling_masks
+from contextsvc.measuring.masks import required_masks, subset_masks
 from contextsvc.records.arrays import BoolArray, Float64Array
 
 SHRINKAGE = ALPHA / 0.25
@@ -41,7 +41,7 @@ def test_over_all_subsets_each_effect_is_shrunk_by_itself(effects: list[float], 
 
 def test_masks_of_a_trial_recover_additive_effects_up_to_shrinkage() -> None:
     effects = np.array([1.2, 0.0, 0.0, -0.6, 0.0, 0.4])
-    masks = np.concatenate([telling_masks(6, 0), subset_masks(6, 32, [0])])
+    masks = np.concatenate([required_masks(6, 0), subset_masks(6, 32, [0])])
     found = lasso_contributions(masks, masks @ effects - 2)
     np.testing.assert_allclose(found, effects, atol=2 * SHRINKAGE)
     assert np.argsort(-found)[:2].tolist() == [0, 5]

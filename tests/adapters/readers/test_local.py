@@ -49,8 +49,8 @@ def test_the_score_is_that_of_one_plain_pass_over_the_chat_text(tmp_path: Path) 
     assert ids.shape[1] == CHAT_TOKENS + 4
     with torch.inference_mode():
         logits = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)(ids).logits[0]
-    chances = torch.log_softmax(logits, dim=-1)
-    expected = [float(chances[place - 1, ids[0, place]]) for place in range(CHAT_TOKENS, CHAT_TOKENS + 4)]
+    log_probs = torch.log_softmax(logits, dim=-1)
+    expected = [float(log_probs[place - 1, ids[0, place]]) for place in range(CHAT_TOKENS, CHAT_TOKENS + 4)]
     for mode in ("exact", "masked"):
         scores = tiny(folder, mode).score(PROMPT, ALL, "2379")
         np.testing.assert_allclose(scores.values, [sum(expected) / 4], atol=1e-5)
@@ -154,7 +154,7 @@ def test_placebos_beside_a_text_take_no_room_in_the_window(tmp_path: Path) -> No
     reader = tiny(save_reader(tmp_path), "masked")
     beside = ("A placebo.\n\n",) * LLAMA_WINDOW_TOKENS  # a token a character: far more than the window
     asides = (False,) * len(PROMPT.units) + (True,) * len(beside)
-    prompt = replace(PROMPT, units=(*PROMPT.units, *beside), asides=asides)
+    prompt = replace(PROMPT, units=(*PROMPT.units, *beside), isolated=asides)
     pack = np.array([[not aside for aside in asides]])
     room = LLAMA_WINDOW_TOKENS - CHAT_TOKENS
     assert np.isfinite(reader.score(prompt, pack, "x" * room).values).all()
@@ -211,7 +211,10 @@ def test_a_model_gone_wrong_is_a_fault_of_the_reader(tmp_path: Path) -> None:
     weights["model.norm.weight"].fill_(math.nan)
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     for mode in MODES:
-        with pytest.raises(ReaderFault, match="gave a score of nan; try CONTEXTSVC_PRECISION=float32"):
+        with pytest.raises(
+            ReaderFault,
+            match="gave a score of nan, expected a finite number; try CONTEXTSVC_PRECISION=float32",
+        ):
             tiny(folder, mode).score(PROMPT, ALL, "2379")
 
 
@@ -240,5 +243,5 @@ def test_loading_writes_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str
 
 
 def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SettingError, match="no causal language model that can be loaded"):
+    with pytest.raises(SettingError, match="cannot be loaded; expected a causal language model"):
         TransformersReader(tmp_path)

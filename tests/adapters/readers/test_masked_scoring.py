@@ -260,8 +260,8 @@ def test_eager_attention_sees_the_same(model: Any, tmp_path_factory: pytest.Temp
 
 
 def test_a_pass_takes_as_many_copies_as_fit() -> None:
-    assert TOKENS.own == (40, 41, 42, 0, 1, 50, 51)
-    assert TOKENS.asked == ((0, 41), (1, 42), (4, 50), (5, 51), (6, 52))
+    assert TOKENS.suffix == (40, 41, 42, 0, 1, 50, 51)
+    assert TOKENS.predicted == ((0, 41), (1, 42), (4, 50), (5, 51), (6, 52))
     assert num_copies_a_pass(TOKENS) == COPY_TOKENS // 7
     assert num_copies_a_pass(replace(TOKENS, question=(2,) * COPY_TOKENS)) == 1
 

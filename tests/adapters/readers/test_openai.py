@@ -172,6 +172,8 @@ def test_tokens_end_once_they_are_used_up(start: Start) -> None:
     nothing = reader.score(PROMPT, masks("11"), TARGET, Limits(tokens=0))
     np.testing.assert_equal(nothing.values, [np.nan])
     assert nothing.cost.reader_calls == nothing.cost.reader_tokens == 0
+    stopped = reader.score(PROMPT, masks("11"), TARGET, Limits(stop=lambda: True))
+    np.testing.assert_equal(stopped.values, [np.nan])
 
 
 def test_time_cuts_short_the_call_under_way(start: Start) -> None:

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from contextsvc.adapters.readers.openai_replies import (
     NoPromptScores,
-    beyond_window,
     chat_text,
+    context_overflow,
     count_target_tokens,
     error_reason,
     num_tokens,
@@ -71,7 +71,7 @@ def test_every_dialect_gives_the_mean_over_the_target(dialect: str, usage: objec
 )
 def test_a_target_that_is_not_there_is_not_found(tokens: list[str], target: str) -> None:
     assert count_target_tokens(tokens, BEFORE, target) == 0
-    with pytest.raises(NoPromptScores, match="expected the target's: not echoed"):
+    with pytest.raises(NoPromptScores, match="expected those of the target: the server did not echo"):
         prompt_score(echoed(tokens, [-1.0] * len(tokens)), BEFORE, target)
 
 
@@ -158,4 +158,4 @@ def test_an_error_page_is_cut() -> None:
     ],
 )  # fmt: skip
 def test_a_prompt_that_is_too_long_is_told_from_other_refusals(reason: str, expected: object) -> None:
-    assert beyond_window(reason) == expected
+    assert context_overflow(reason) == expected

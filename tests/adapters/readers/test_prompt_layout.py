@@ -22,7 +22,7 @@ def test_a_chat_template_stands_around_units_and_question() -> None:
 
 
 def test_a_template_that_loses_the_message_is_refused() -> None:
-    with pytest.raises(SettingError, match="does not hold the user's message"):
+    with pytest.raises(SettingError, match="changes the user's message"):
         chat_layout(lambda _message: "<assistant>")
 
 

@@ -5,10 +5,10 @@ import pytest
 
 from contextsvc.adapters.readers.resilience import (
     CircuitBreaker,
-    GaveUp,
-    OutOfTime,
-    Patience,
-    Transient,
+    DeadlineExceeded,
+    RetriesExhausted,
+    RetryPolicy,
+    TransientFault,
     with_retries,
 )
 from contextsvc.errors import MissingExtra, ReaderFault
@@ -27,8 +27,8 @@ class Steps:
         return "done"
 
 
-def run(steps: Steps, patience: Patience | None = None, left: float = 1e9) -> str:
-    return with_retries(steps, patience or Patience(), lambda: left, steps.waits.append)
+def run(steps: Steps, policy: RetryPolicy | None = None, left: float = 1e9) -> str:
+    return with_retries(steps, policy or RetryPolicy(), lambda: left, steps.waits.append)
 
 
 def test_what_succeeds_is_called_once() -> None:
@@ -39,16 +39,18 @@ def test_what_succeeds_is_called_once() -> None:
 
 
 def test_a_passing_failure_is_tried_again() -> None:
-    steps = Steps(Transient("busy"), Transient("busy"))
+    steps = Steps(TransientFault("busy"), TransientFault("busy"))
     assert run(steps) == "done"
     assert steps.num_calls == 3
 
 
 @pytest.mark.parametrize("num_tries", [1, 3])
 def test_tries_are_bounded_and_the_last_failure_is_told(num_tries: int) -> None:
-    steps = Steps(*[Transient(f"busy {i}", 503) for i in range(1, 9)])
-    with pytest.raises(GaveUp, match=rf"busy {num_tries}; gave up after {num_tries} tr(y|ies)$") as caught:
-        run(steps, Patience(num_tries))
+    steps = Steps(*[TransientFault(f"busy {i}", 503) for i in range(1, 9)])
+    with pytest.raises(
+        RetriesExhausted, match=rf"busy {num_tries}; gave up after {num_tries} tr(y|ies)$"
+    ) as caught:
+        run(steps, RetryPolicy(num_tries))
     assert caught.value.status == 503
     assert steps.num_calls == num_tries
     assert len(steps.waits) == num_tries - 1
@@ -62,11 +64,11 @@ def test_other_errors_pass_through() -> None:
 
 
 def test_waits_are_drawn_below_an_end_that_doubles_up_to_the_longest() -> None:
-    patience = Patience(max_tries=6, first_wait_seconds=1, longest_wait_seconds=5)
+    policy = RetryPolicy(max_tries=6, first_wait_seconds=1, longest_wait_seconds=5)
     drawn = []
     for _ in range(50):
-        steps = Steps(*[Transient("busy")] * 5)
-        run(steps, patience)
+        steps = Steps(*[TransientFault("busy")] * 5)
+        run(steps, policy)
         drawn.append(steps.waits)
     for tried, top in enumerate([1, 2, 4, 5, 5]):
         waits = [waits[tried] for waits in drawn]
@@ -75,14 +77,14 @@ def test_waits_are_drawn_below_an_end_that_doubles_up_to_the_longest() -> None:
 
 
 def test_a_wait_asked_for_is_kept_up_to_the_longest() -> None:
-    steps = Steps(Transient("busy", wait_seconds=3), Transient("busy", wait_seconds=99))
+    steps = Steps(TransientFault("busy", wait_seconds=3), TransientFault("busy", wait_seconds=99))
     run(steps)
     assert steps.waits == [3, 20]
 
 
 def test_a_wait_that_outlasts_the_time_left_is_not_begun() -> None:
-    steps = Steps(Transient("busy", wait_seconds=3))
-    with pytest.raises(OutOfTime, match=r"2.0 s were left, the next try was due in 3.0 s"):
+    steps = Steps(TransientFault("busy", wait_seconds=3))
+    with pytest.raises(DeadlineExceeded, match=r"2.0 s were left, the next try was due in 3.0 s"):
         run(steps, left=2)
     assert steps.waits == []
 
@@ -142,7 +144,7 @@ def test_a_trial_that_fails_opens_it_again() -> None:
     turned.refuses("in 10 s")
 
 
-@pytest.mark.parametrize("error", [OutOfTime("late"), KeyboardInterrupt("stop")])
+@pytest.mark.parametrize("error", [DeadlineExceeded("late"), KeyboardInterrupt("stop")])
 def test_a_call_that_the_caller_ends_says_nothing_of_the_server(error: BaseException) -> None:
     turned = Turned()
     turned.fail()
@@ -169,7 +171,7 @@ def test_half_open_lets_one_call_through() -> None:
     thread = threading.Thread(target=trial)
     thread.start()
     assert inside.wait(30)
-    turned.refuses("when the call on trial is back")
+    turned.refuses("when the trial call has ended")
     go_on.set()
     thread.join(30)
     turned.call()

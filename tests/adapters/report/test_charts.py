@@ -34,7 +34,7 @@ def test_four_pictures_say_what_was_measured() -> None:
     # 400 tokens and half a second for each query, whatever their number
     assert words(pictures["cost"]).count("0.50 s") == 2
     assert words(pictures["cost"]).count("400") == 3  # two bars and a tick
-    assert "quality: log-probability a token, nats" in words(pictures["quality"])
+    assert "quality: log-probability per token, nats" in words(pictures["quality"])
 
 
 def test_equal_comparisons_give_equal_bytes_and_the_process_is_left_alone() -> None:
@@ -97,11 +97,16 @@ def test_nothing_measured_is_said() -> None:
     made = comparison(["wide"])
     (found,) = made.results
     result = replace(
-        found, score=None, score_interval=None, tokens=0.0, tokens_interval=(0.0, 0.0), cost=Cost(),
+        found,
+        score=None,
+        score_interval=None,
+        tokens=0.0,
+        tokens_interval=(0.0, 0.0),
+        cost=Cost(),
         verdict_shares=dict.fromkeys(found.verdict_shares, 0.0),
-    )  # fmt: skip
+    )
     pictures = draw(replace(made, outcome="likeness", results=(result,)))
-    assert "no query was measured to the end" in words(pictures["utilization"])
+    assert "no query was measured completely" in words(pictures["utilization"])
     assert "quality: likeness" in words(pictures["quality"])
     assert "0.00 s" in words(pictures["cost"])
 
@@ -117,5 +122,5 @@ def test_without_the_library_the_error_names_the_extra() -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert (
         done.stdout.strip()
-        == "MissingExtra pictures needs the extra 'report': pip install 'contextsvc[report]'"
+        == "MissingExtra drawing charts needs the extra 'report': pip install 'contextsvc[report]'"
     )

@@ -1,13 +1,15 @@
 import json
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from pydoc_data.topics import topics
 
 import pytest
 
-from contextsvc.adapters.sources.files import Skipped, read_documents
+from contextsvc.adapters.sources.files import Skipped, read_documents, read_python_reference
 from contextsvc.adapters.sources.html import read_html
 from contextsvc.errors import SourceError
 from contextsvc.records.documents import Document
@@ -80,21 +82,21 @@ def test_the_python_reference_is_a_source() -> None:
 @pytest.mark.parametrize(
     ("name", "data", "reason"),
     [
-        ("a.md", b"", "empty"),
-        ("a.txt", b" \n", "nothing but spaces"),
-        ("a.md", b"---\ntitle: x\n---\n \n", "nothing after the front matter"),
+        ("a.md", b"", "the text is empty"),
+        ("a.txt", b" \n", "the text has only spaces"),
+        ("a.md", b"---\ntitle: x\n---\n \n", "no text after the front matter"),
         (
             "a.rst",
             b"abc\xff",
             "not UTF-8: byte 0xff at offset 3; convert it to UTF-8, for example with iconv",
         ),
-        ("a.txt", b"a\0b", "NUL byte at offset 1: binary data or UTF-16, expected UTF-8 text"),
-        ("a.html", b"<p> </p>", "no text in the page that could be extracted"),
-        ("a.jsonl", b"\n \r\n", "empty, or nothing but blank lines"),
+        ("a.txt", b"a\0b", "NUL byte at offset 1, as in binary data or UTF-16; expected UTF-8 text"),
+        ("a.html", b"<p> </p>", "no text could be extracted from the page"),
+        ("a.jsonl", b"\n \r\n", "the file is empty or has only blank lines; expected one JSON object a line"),
         (
             "a.md",
             b"x" * (LIMIT + 1),
-            "a file longer than 1000 bytes; CONTEXTSVC_MAX_FILE_BYTES raises the limit",
+            "a file of more than 1000 bytes; set CONTEXTSVC_MAX_FILE_BYTES to a higher limit",
         ),
     ],
 )
@@ -125,8 +127,9 @@ def test_jsonl_lines_fail_one_by_one(tmp_path: Path) -> None:
         (":1", "Document"), (":2", "Skipped"), (":3", "Skipped"),
         (":5", "Skipped"), (":6", "Document"), (":7", "Skipped"),
     ]  # fmt: skip
-    assert reasons(file)[1] == "a line longer than 1000 bytes; CONTEXTSVC_MAX_FILE_BYTES raises the limit"
-    assert reasons(file)[3] == f"doc_id 'a' is taken by {file.as_posix()}:1, which is kept"
+    advice = "set CONTEXTSVC_MAX_FILE_BYTES to a higher limit"
+    assert reasons(file)[1] == f"a line of more than 1000 bytes; {advice}"
+    assert reasons(file)[3] == f"doc_id 'a' is already used by {file.as_posix()}:1, which is kept"
 
 
 def test_a_line_of_200_megabytes_is_passed_over(tmp_path: Path) -> None:
@@ -150,7 +153,7 @@ def test_the_first_of_two_equal_ids_is_kept(tmp_path: Path) -> None:
     assert first.text == "one"
     assert second == Skipped(
         f"{tmp_path.as_posix()}/two/docs/a.txt",
-        f"doc_id 'docs/a.txt' is taken by {first.source}, which is kept",
+        f"doc_id 'docs/a.txt' is already used by {first.source}, which is kept",
     )
 
 
@@ -161,7 +164,7 @@ def test_symlinks_out_and_pipes_are_named(tmp_path: Path) -> None:
     (tmp_path / "docs/link.png").symlink_to(tmp_path / "secret.png")
     os.mkfifo(tmp_path / "docs/pipe.txt")
     assert reasons(tmp_path / "docs") == [
-        "a symlink out of the folder; copy its target in, or name it as a SOURCE",
+        "a symlink out of the folder; copy its target in, or give that as a SOURCE",
         "not a regular file",
         "1 file of other kinds ignored",
     ]
@@ -222,9 +225,43 @@ def test_missing_and_unreadable_kinds_are_all_named_before_anything_is_read(tmp_
     with pytest.raises(SourceError) as raised:
         read_documents(sources, LIMIT, None)
     missing = f"no such file or folder: {sources[0]}, {sources[2]}, {sources[4]}"
-    assert f"{missing}; not a kind of file that is read: {sources[3]} (" in str(raised.value)
+    assert f"{missing}; unsupported kind of file: {sources[3]} (" in str(raised.value)
 
 
 def test_no_source_is_an_error() -> None:
     with pytest.raises(SourceError, match="no source given"):
         read_documents([], LIMIT, None)
+
+
+def test_every_topic_of_the_python_reference_is_a_document_in_order() -> None:
+    documents = list(read_python_reference())
+    assert [document.metadata["topic"] for document in documents] == sorted(topics)
+    assert all(document.text == topics[str(document.metadata["topic"])] for document in documents)
+
+
+def test_the_for_statement_of_the_python_reference() -> None:
+    document = next(d for d in read_python_reference() if d.metadata["topic"] == "for")
+    assert document.doc_id == "python-reference/for"
+    assert document.title == 'The "for" statement'
+    assert document.source == "pydoc_data.topics:for"
+    assert document.format == "plain"
+    assert document.metadata["python"] == f"{sys.version_info.major}.{sys.version_info.minor}"
+
+
+@pytest.mark.parametrize("control", ["\n", "\r", "\t", "\x7f", "\x85", "\u2028"])
+@pytest.mark.parametrize("place", ["{}.md", "in{}ner/a.md", "{}.jsonl"])
+def test_a_name_with_a_control_character_is_skipped_with_its_reason(
+    tmp_path: Path, control: str, place: str
+) -> None:
+    odd = tmp_path / "docs" / place.format(f"a{control}b")
+    odd.parent.mkdir(parents=True)
+    odd.write_text('{"doc_id": "d", "text": "t"}')
+    (tmp_path / "docs" / "z.md").write_text("Read.")
+    skipped, read = read_documents([str(tmp_path / "docs")], LIMIT, None)
+    assert isinstance(skipped, Skipped)
+    assert f"its name has the control character U+{ord(control):04X} at character" in skipped.reason
+    assert skipped.reason.endswith("rename it")
+    assert skipped.source.isprintable()
+    assert isinstance(read, Document)
+    (alone,) = read_documents([str(odd)], LIMIT, None)
+    assert isinstance(alone, Skipped) == ("in" not in place.format(""))

@@ -25,10 +25,10 @@ def test_symlinks_are_followed_inside_the_folder_only(tmp_path: Path) -> None:
     (folder / "file.md").symlink_to("real/a.md")
     (folder / "out").symlink_to(outside)
     (folder / "out.md").symlink_to(outside / "secret.md")
-    out = "a symlink out of the folder; copy its target in, or name it as a SOURCE"
+    out = "a symlink out of the folder; copy its target in, or give that as a SOURCE"
     assert found(folder) == [
         ("again/a.md", ""),
-        ("alias", "a symlink to a folder that another symlink led to before"),
+        ("alias", "a symlink to a folder that another symlink already led to"),
         ("file.md", ""),
         ("out", out),
         ("out.md", out),
@@ -45,8 +45,8 @@ def test_cycles_and_dead_ends_come_to_an_end(tmp_path: Path) -> None:
     (tmp_path / "a/up").symlink_to("..")
     (tmp_path / "self.md").symlink_to("self.md")
     (tmp_path / "gone.md").symlink_to("nowhere")
-    before = "a symlink to a folder that another symlink led to before"
-    lies_in = "a symlink to a folder that it lies in"
+    before = "a symlink to a folder that another symlink already led to"
+    lies_in = "a symlink to a folder that contains it"
     assert found(tmp_path) == [
         ("a/1.md", ""),
         ("a/to_b/to_a/1.md", ""),
@@ -54,8 +54,8 @@ def test_cycles_and_dead_ends_come_to_an_end(tmp_path: Path) -> None:
         ("a/to_b/to_a/up", lies_in),
         ("a/up", lies_in),
         ("b/to_a", before),
-        ("gone.md", "a symlink that leads nowhere: No such file or directory"),
-        ("self.md", "a symlink that leads nowhere: Too many levels of symbolic links"),
+        ("gone.md", "a symlink without a target: No such file or directory"),
+        ("self.md", "a symlink without a target: Too many levels of symbolic links"),
     ]
 
 

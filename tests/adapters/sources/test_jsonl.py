@@ -42,29 +42,41 @@ def test_title_and_metadata_may_be_absent_and_a_path_of_its_own_is_kept() -> Non
     ("line", "reason"),
     [
         (b'{"doc_id": "d", ', "not JSON: Expecting property name enclosed in double quotes at column 17"),
-        (b"[1]", "a list, expected an object with 'doc_id' and 'text'"),
-        (b"null", "null, expected an object with 'doc_id' and 'text'"),
-        (b'{"_id": "d", "text": "t"}', "lacks 'doc_id'; found '_id', 'text'"),
-        (b'{"doc_id": "d"}', "lacks 'text'; found 'doc_id'"),
-        (b"{}", "lacks 'doc_id'; found no keys"),
+        (b"[1]", "the line is a list, expected an object with 'doc_id' and 'text'"),
+        (b"null", "the line is null, expected an object with 'doc_id' and 'text'"),
+        (b'{"_id": "d", "text": "t"}', "the key 'doc_id' is missing; found '_id', 'text'"),
+        (b'{"doc_id": "d"}', "the key 'text' is missing; found 'doc_id'"),
+        (b"{}", "the key 'doc_id' is missing; found no keys"),
         (b'{"doc_id": 7, "text": "t"}', "'doc_id' is a number, expected text"),
         (b'{"doc_id": "d", "text": ["t"]}', "'text' is a list, expected text"),
         (b'{"doc_id": "d", "text": "t", "title": true}', "'title' is a boolean, expected text"),
-        (b'{"doc_id": "d", "text": " "}', "'text' is empty"),
-        (b'{"doc_id": "", "text": "t"}', "'doc_id' is empty"),
+        (b'{"doc_id": "d", "text": " "}', "document 'd' has no text"),
+        (b'{"doc_id": "", "text": "t"}', "the document id '' has 0 characters; expected 1 to 1024"),
+        (b'{"doc_id": " ", "text": "t"}', "the document id ' ' has only spaces"),
+        (
+            b'{"doc_id": "a\\nb", "text": "t"}',
+            "the document id 'a\\nb' has the control character U+000A at character 1",
+        ),
         (b'{"doc_id": "d", "text": "t", "metadata": "m"}', "'metadata' is text, expected an object"),
         (
             b'{"doc_id": "d", "text": "t", "metadata": {"a": {"b": 1}}}',
-            "'metadata' is nested at 'a'; expected scalars or lists of them",
+            "document 'd' has metadata 'a' of \"{'b': 1}\"; expected texts, finite numbers, booleans "
+            "or a list of those",
         ),
-        (b'{"doc_id": "d", "text": "t", "metadata": {"a": NaN}}', "not JSON: NaN is no JSON number"),
-        (b'{"doc_id": "d", "text": "a\\ud800"}', "'text' has half a surrogate pair at character 1"),
-        (b'{"doc_id": "d", "text": "ab\\u0000"}', "'text' has a NUL character at character 2"),
+        (b'{"doc_id": "d", "text": "t", "metadata": {"a": NaN}}', "not JSON: NaN is not a JSON number"),
+        (
+            b'{"doc_id": "d", "text": "a\\ud800"}',
+            "the text of document 'd' has half a surrogate pair at character 1",
+        ),
+        (
+            b'{"doc_id": "d", "text": "ab\\u0000"}',
+            "the text of document 'd' has a NUL character at character 2",
+        ),
         (
             b'{"doc_id": "\xe9"}',
             "not UTF-8: byte 0xe9 at offset 12; convert it to UTF-8, for example with iconv",
         ),
-        (b"[" * 100_000, "JSON nested too deeply"),
+        (b"[" * 100_000, "the JSON is nested too deeply"),
     ],
 )
 def test_a_line_that_is_no_document_says_why(line: bytes, reason: str) -> None:

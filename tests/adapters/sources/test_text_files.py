@@ -13,10 +13,10 @@ def test_a_byte_order_mark_is_stripped_and_line_ends_stay() -> None:
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (b"", "empty"),
-        (b" \r\n\t", "nothing but spaces"),
-        (b"\xef\xbb\xbf", "nothing but spaces"),
-        (b"ab\0c", "NUL byte at offset 2: binary data or UTF-16, expected UTF-8 text"),
+        (b"", "the text is empty"),
+        (b" \r\n\t", "the text has only spaces"),
+        (b"\xef\xbb\xbf", "the text has only spaces"),
+        (b"ab\0c", "NUL byte at offset 2, as in binary data or UTF-16; expected UTF-8 text"),
         (b"caf\xe9 au lait", "not UTF-8: byte 0xe9 at offset 3; convert it to UTF-8, for example with iconv"),
         (
             b"\xef\xbb\xbfa\xff",

@@ -163,7 +163,7 @@ def test_a_job_that_was_begun_three_times_has_failed(open_queue: Open) -> None:
         assert queue.take() == Job("a", b"deadly", num_tries)
         queue.close()
         queue = open_queue()
-    assert queue.state("a") == ("failed", "it was begun 3 times and never finished")
+    assert queue.state("a") == ("failed", "it was started 3 times and never finished")
     assert queue.take() == Job("b", b"", 1)
     assert queue.put("a", b"mended")
     assert queue.take() == Job("a", b"mended", 1)

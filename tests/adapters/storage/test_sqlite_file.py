@@ -253,7 +253,7 @@ def test_what_cannot_be_used_is_seen_at_start(tmp_path: Path) -> None:
         with pytest.raises(SettingError, match=r"cannot be used.*CONTEXTSVC_HOME"):
             SqliteJobQueue(path, 10)
     for max_jobs, lease_seconds in ((0, 1.0), (1, 0.0)):
-        with pytest.raises(SettingError, match="at least 1 and above 0"):
+        with pytest.raises(SettingError, match="at least 1 job and more than 0 s"):
             SqliteJobQueue(tmp_path / "jobs.sqlite3", max_jobs, lease_seconds)
 
 

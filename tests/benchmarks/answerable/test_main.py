@@ -33,7 +33,7 @@ from tests.world import fake_assembler
 SHARED = {"benchmark": "answerable", "dataset": "d@1", "settings": {}, "seed": 43, "command": "c"}
 TEXTS = {"Tea_time/0": "Tea is drunk hot.", "Tea_time/1": "Milk goes in first.", "Rain/0": "Rain falls."}
 DOCUMENTS = [
-    Document(doc_id, text, doc_id.partition("/")[0].replace("_", " ")) for doc_id, text in TEXTS.items()
+    Document(doc_id, text, title=doc_id.partition("/")[0].replace("_", " ")) for doc_id, text in TEXTS.items()
 ]
 
 

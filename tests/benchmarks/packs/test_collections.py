@@ -31,10 +31,11 @@ def question(text: str, *documents: Document, facts: set[tuple[int, int]]) -> Ho
 
 
 def test_a_paragraph_of_two_questions_is_indexed_once() -> None:
-    shared = Document("1/0", "One. Two.", "Numbers")
+    shared = Document("1/0", "One. Two.", title="Numbers")
     found = one_index("d@1", [
-        question("first", shared, Document("1/1", "Six. Ten.", "More"), facts={(0, 1), (1, 0)}),
-        question("second", Document("2/0", "Six. Ten.", "Other"), Document("2/1", "One. Two.", "Numbers"),
+        question("first", shared, Document("1/1", "Six. Ten.", title="More"), facts={(0, 1), (1, 0)}),
+        question("second", Document("2/0", "Six. Ten.", title="Other"),
+                 Document("2/1", "One. Two.", title="Numbers"),
                  facts={(0, 0), (1, 0)}),
     ])  # fmt: skip
     assert [d.doc_id for d in found.documents] == ["1/0", "1/1", "2/0"]

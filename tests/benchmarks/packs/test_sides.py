@@ -15,8 +15,8 @@ from contextsvc.records.documents import Document
 from contextsvc.settings import Settings
 
 DOCUMENTS = (
-    Document("a", "Alpha one.\n\nAlpha two.", "Letters", format="markdown"),
-    Document("b", "Beta alone.", "More"),
+    Document("a", "Alpha one.\n\nAlpha two.", title="Letters", format="markdown"),
+    Document("b", "Beta alone.", title="More"),
 )
 
 

@@ -17,11 +17,11 @@ VERSIONS = {"torch": "2", "faiss": "1"}
 
 
 def test_ours_gets_titles_apart_and_the_others_as_the_first_line() -> None:
-    document = Document("d", "Text.", "Title", format="markdown")
+    document = Document("d", "Text.", title="Title", format="markdown")
     assert (given(document, "ours").text, given(document, "ours").title) == ("Text.", "Title")
     assert given(document, "bare").text == "Title\n\nText."
     assert given(document, "ours").format == "markdown"
-    for alone in (Document("d", "Title", "Title"), Document("d", "Text.")):
+    for alone in (Document("d", "Title", title="Title"), Document("d", "Text.")):
         assert given(alone, "bare").text == alone.text
 
 

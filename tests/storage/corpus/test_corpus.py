@@ -15,7 +15,14 @@ from contextsvc.records.documents import Chunk, Document, Sentence
 from contextsvc.storage.corpus import Corpus, CorpusWriter, broken_invariants, chunks_around, windows_of
 from contextsvc.storage.generation import open_manifest, stage
 
-FIRST = Document("a", "Über uns. Two. Three.", "About", "a.md", "markdown", {"lang": "de", "tags": ["x", 1]})
+FIRST = Document(
+    "a",
+    "Über uns. Two. Three.",
+    title="About",
+    source="a.md",
+    format="markdown",
+    metadata={"lang": "de", "tags": ["x", 1]},
+)
 EMPTY = Document("b", "")
 LAST = Document("c", "One 🙂. \ud83d\ude00 lone.\nEnd.", metadata={"odd": "\ud83d\ude00\u2028"})
 # Unit vectors that float16 holds exactly enough: two axes and 0.6 / 0.8.
@@ -43,7 +50,7 @@ def write(folder: Path) -> None:
         assert writer.add_vectors(AXES[2:]) == 2
         np.testing.assert_allclose(writer.vectors(np.array([2, 0, 2])), AXES[[2, 0, 2]], atol=5e-4)
         assert writer.vectors(np.array([], dtype=np.int64)).shape == (0, 2)
-        with pytest.raises(ShapeError, match="rows 1 to 3 were asked for; there are 3"):
+        with pytest.raises(ShapeError, match="rows 1 to 3 do not exist; there are 3"):
             writer.vectors(np.array([3, 1]))
         assert (writer.num_chunks, writer.num_sentences, writer.num_vectors) == (3, 6, 3)
 
@@ -62,7 +69,7 @@ def test_chunks_come_back_as_they_were_added(corpus: Corpus) -> None:
     assert corpus.chunk(2) == cut(LAST, 0, 20, ("Top", "Deep"))
     assert corpus.chunk(2).chunk_id == cut(LAST, 0, 20).chunk_id
     for number in (-1, 3):
-        with pytest.raises(ShapeError, match=f"chunk {number} was asked for; there are 3"):
+        with pytest.raises(ShapeError, match=f"chunk {number} does not exist; there are 3"):
             corpus.chunk(number)
 
 
@@ -103,7 +110,7 @@ def test_windows_are_of_one_document_and_repeat_its_edges(corpus: Corpus) -> Non
     none = windows_of(corpus, np.zeros(0, dtype=np.int64), reach=2)
     assert (none.rows.shape, none.norms.shape, none.firsts.shape) == ((0, 5), (0,), (0,))
     for number in (-1, 3):
-        with pytest.raises(ShapeError, match=f"chunks {number} to {number} were asked for; there are 3"):
+        with pytest.raises(ShapeError, match=f"chunks {number} to {number} do not exist; there are 3"):
             windows_of(corpus, np.array([number]), reach=2)
 
 
@@ -112,7 +119,7 @@ def test_chunks_around_are_of_one_document_and_repeat_its_edges(corpus: Corpus) 
     around = chunks_around(corpus, np.array([2, 0, 1]), reach=2)
     assert around.tolist() == [[2, 2, 2, 2, 2], [0, 0, 0, 1, 1], [0, 0, 1, 1, 1]]
     assert chunks_around(corpus, np.zeros(0, dtype=np.int64), reach=2).shape == (0, 5)
-    with pytest.raises(ShapeError, match="chunks 3 to 3 were asked for; there are 3"):
+    with pytest.raises(ShapeError, match="chunks 3 to 3 do not exist; there are 3"):
         chunks_around(corpus, np.array([3]), reach=2)
 
 
@@ -197,7 +204,7 @@ def _add(folder: Path, **changes: object) -> None:
         ({"chunk_vectors": AXES}, ShapeError, r"\(3, 2\), expected \(1, 2\)"),
         ({"chunks": [cut(LAST, 0, 6)]}, ShapeError, "chunk of 'c' was given with document 'a'"),
         ({"chunks": [dataclasses.replace(cut(FIRST, 0, 9), text="Xber uns.")]}, SpanError, "0-9"),
-        ({"document": Document("a", FIRST.text, metadata={"x": {1}})}, ShapeError, "kept as JSON"),
+        ({"document": Document("a", FIRST.text, metadata={"x": {1}})}, ShapeError, "written as JSON"),
     ],
 )
 def test_what_does_not_fit_is_refused(
@@ -237,7 +244,7 @@ def _vectors_doubled(folder: Path) -> None:
         (_texts_cut, "the documents end at byte 49 of 20"),
         (_rows_changed("chunks.npy", "start", 1), "chunk 0 cannot be cut from its document"),
         (_rows_changed("chunks.npy", "section", 9), "chunk 0 cannot be cut from its document"),
-        (_rows_changed("chunks.npy", "doc", 2), "chunk 0 is not what its span holds in 'a'"),
+        (_rows_changed("chunks.npy", "doc", 2), "chunk 0 differs from its span in 'a'"),
         (_rows_changed("chunks.npy", "end_sentence", 3), "chunk 0 (0-14) does not hold its sentence 15-21"),
         (_rows_changed("sentences.npy", "row", 3), "sentences and titles name vectors 0 to 3, there are 3"),
         (

@@ -22,6 +22,7 @@ from contextsvc.storage.generation import (
     Stage,
     check_name,
     current,
+    disk_writes,
     index_names,
     open_manifest,
     problems,
@@ -119,7 +120,7 @@ def test_one_writer_at_a_time(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_or_a_lost_root_is_in_the_tree_of_errors(tmp_path: Path) -> None:
-    with pytest.raises(Fault, match="writing index 'docs' failed"), stage(tmp_path, "docs"):
+    with pytest.raises(Fault, match="writing index 'docs' failed"), stage(tmp_path, "docs"), disk_writes():
         raise OSError(28, "No space left on device")
     (tmp_path / "file").touch()
     with pytest.raises(SettingError, match="CONTEXTSVC_ROOT"), stage(tmp_path / "file", "docs"):
@@ -138,7 +139,7 @@ def test_no_name_leaves_the_root(name: str) -> None:
 
 
 def test_a_description_is_complete_and_json(tmp_path: Path) -> None:
-    with pytest.raises(ShapeError, match="described by"):
+    with pytest.raises(ShapeError, match="expected the fields"):
         publish(tmp_path, "abc", colour="red")
     for bad in ({"settings": {"x": {1}}}, {"settings": {"x": float("nan")}}, {"dim": "2"}):
         with pytest.raises(ShapeError, match="JSON"):
@@ -147,7 +148,7 @@ def test_a_description_is_complete_and_json(tmp_path: Path) -> None:
         with pytest.raises(ShapeError, match="before seal"):
             staged.publish()
         (staged.folder / "inner").mkdir()
-        with pytest.raises(ShapeError, match="plain files only, found inner"):
+        with pytest.raises(ShapeError, match="plain files only in a generation, found inner"):
             staged.seal(DESCRIPTION)
 
 
@@ -186,7 +187,7 @@ def test_a_generation_under_another_id_is_damage(tmp_path: Path) -> None:
     folder, manifest = open_manifest(tmp_path, "docs")
     moved = folder.with_name("00000007-" + manifest.content_hash[:12])
     folder.rename(moved)
-    assert problems(folder) == [f"{folder.name}: there is no such generation"]
+    assert problems(folder) == [f"{folder.name}: this generation does not exist"]
     assert problems(moved) == [
         f"manifest.json: describes generation {folder.name}, the folder is {moved.name}"
     ]

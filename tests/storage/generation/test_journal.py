@@ -1,12 +1,15 @@
+import resource
+import signal
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from contextsvc.errors import CorruptIndex, ShapeError
+from contextsvc.errors import CorruptIndex, Fault, ShapeError
 from contextsvc.records.documents import Document
 from contextsvc.service.publishing import encode_deletion, encode_upsert, pending, pending_documents
 from contextsvc.storage.generation import append, drop_until, read_journal
+from tests.bytes_read import bytes_read
 
 
 def held(index: Path, after: int = 0) -> list[bytes]:
@@ -77,3 +80,26 @@ def test_of_several_changes_of_a_document_the_last_counts(tmp_path: Path) -> Non
     assert list(pending_documents(tmp_path, 0, pending(tmp_path, 0))) == [new, other]
     with pytest.raises(ShapeError, match="JSON"):
         encode_upsert([Document("a", "x", metadata={"n": {1}})])
+
+
+def test_an_append_reads_as_much_of_a_long_journal_as_of_a_short_one(tmp_path: Path) -> None:
+    append(tmp_path, [b"one"])
+    append(tmp_path, [b"x" * 3_000_000])
+    assert bytes_read(lambda: append(tmp_path, [b"two"])) < 20_000
+    assert [len(data) for data in held(tmp_path)] == [3, 3_000_000, 3]
+
+
+def test_of_a_small_batch_that_the_disk_takes_in_part_nothing_is_kept(tmp_path: Path) -> None:
+    append(tmp_path, [b"one"])
+    size = (tmp_path / "journal").stat().st_size
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    # Room for the first record and a part of the second.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size + 100, limits[1]))
+    try:
+        with pytest.raises(Fault, match="nothing was kept"):
+            append(tmp_path, [b"two", b"three"])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert held(tmp_path) == [b"one"]

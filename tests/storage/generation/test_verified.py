@@ -172,7 +172,7 @@ def test_a_folder_that_cannot_be_written_costs_time_alone(
 
     os.utime(a_file(index))
     settle()
-    monkeypatch.setattr(Path, "write_text", refuse)
+    monkeypatch.setattr(Path, "replace", refuse)
     for _ in range(2):
         open_manifest(index.parent, "docs", trust_seen=True)
     assert hashed == ["a.txt", "a.txt"]

@@ -1,8 +1,8 @@
-"""Writing a vector index when a generation is sealed, and opening it.
+"""Write a vector index into a generation, and open it.
 
-`vectors.json` says how the chunk vectors are searched; `vectors.faiss` is there where that is not exactly.
-An exact search reads the stored vectors themselves. An index that follows another goes on with what that one
-learned, as long as that is good enough by a measurement that still stands (`faiss_measuring`).
+`vectors.json` describes how the chunk vectors are searched. `vectors.faiss` exists only for an approximate
+search; an exact search reads the stored vectors. An update reuses the trained lists of the previous
+generation while their measured recall is sufficient (see `recall`).
 """
 
 import json
@@ -14,28 +14,39 @@ import faiss
 import numpy as np
 
 from contextsvc.adapters.search.faiss.index import FaissVectorIndex, read_approximate
-from contextsvc.adapters.search.faiss.lists import can_take_over, factory_for, learned, take_over
-from contextsvc.adapters.search.faiss.recall import Judge, Measurement, Tuned
+from contextsvc.adapters.search.faiss.lists import (
+    can_replace_vectors,
+    factory_for,
+    replace_vectors,
+    train_index,
+)
+from contextsvc.adapters.search.faiss.recall import Measurement, RecallTuner, TunedEffort
 from contextsvc.adapters.search.faiss.scan import Float16Array
 from contextsvc.errors import CorruptIndex, ShapeError
 from contextsvc.records.arrays import Float32Array, Int64Array
 
 ABOUT = "vectors.json"
 APPROXIMATE = "vectors.faiss"
-LEAST_EFFORT = 8
-MOST_GROWTH = 1.5
-"""Of so many times the vectors that lists were learned from, or so many times fewer, they are learned anew:
-there are as many as the square root of the vectors asks for."""
-MOST_EFFORT_GROWTH = 2
-"""Nor are lists kept that must be tried more than so many times harder than when they were learned. Once is
-allowed for: over 200 questions, a recall near the one that is asked for falls to either side by chance."""
+MIN_EFFORT = 8
+MAX_GROWTH = 1.5
+"""Lists are trained again when the number of vectors grew or shrank by more than this factor since the
+training, because the number of lists depends on it (2 sqrt(n))."""
+MAX_EFFORT_GROWTH = 2
+"""Lists are trained again when the search effort must grow by more than this factor since the training. One
+doubling is accepted: over 200 queries a recall near the target falls on either side by chance."""
 _BLOCK_ROWS = 8192
 _library: Any = faiss
 
 
 @dataclass(frozen=True, slots=True)
 class VectorPlan:
-    """How vectors are to be searched; the meaning of each is in `settings.Settings`."""
+    """Settings of the vector search; see `settings.Settings` for their meaning.
+
+    Attributes:
+        exact_up_to: Largest number of vectors that are searched exactly.
+        factory: FAISS factory string of larger indexes; `{lists}` becomes 2 sqrt(n).
+        recall: Target recall at 10, 0 to 1.
+    """
 
     exact_up_to: int
     factory: str
@@ -43,12 +54,13 @@ class VectorPlan:
 
 
 @dataclass(frozen=True, slots=True)
-class FormerVectors:
-    """A generation whose files were verified.
+class PreviousVectors:
+    """Previous generation, whose files were verified.
 
     Attributes:
-        folder: Its folder, named by its id.
-        rows: (n,), for each vector to be indexed its row there, no row twice; -1 for a new one.
+        folder: Folder of the generation, named by its id.
+        rows: (n,) row of each vector to be indexed in the previous generation, -1 for a new one; no row
+            twice.
     """
 
     folder: Path
@@ -57,12 +69,12 @@ class FormerVectors:
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """When lists, or a graph, were learned; `vectors.json` keeps it for the generations that go on with them.
+    """Origin of a trained index, stored in `vectors.json` for later generations that reuse it.
 
     Attributes:
-        generation: Id of the generation that learned; empty where it is the one that says so.
-        num_vectors: What it learned from.
-        effort: What sufficed then.
+        generation: Id of the generation that trained it; empty for the generation that stores this record.
+        num_vectors: Number of vectors at the training.
+        effort: Search effort that reached the target recall then.
     """
 
     generation: str
@@ -70,15 +82,15 @@ class Training:
     effort: int
 
     @property
-    def said(self) -> str:
-        """For a person."""
+    def description(self) -> str:
+        """Text for the manifest."""
         return f"{self.generation or 'this generation'}, from {self.num_vectors} chunks"
 
 
-class _Made(NamedTuple):
+class _BuiltIndex(NamedTuple):
     index: Any
     factory: str
-    tuned: Tuned
+    tuned: TunedEffort
     training: Training
 
 
@@ -87,115 +99,118 @@ def write_vector_index(
     vectors: Float16Array,
     held_out: Float32Array,
     plan: VectorPlan,
-    former: FormerVectors | None = None,
+    previous: PreviousVectors | None = None,
 ) -> dict[str, object]:
     """Write the index of (n, dim) vectors into a folder; the same arguments give the same bytes.
 
-    An approximate index tries as hard as it must for `plan.recall` at 10 over the held-out queries, in
-    steps of two; if nothing suffices it tries as hard as it can, and the figure says so.
+    The search effort of an approximate index (nprobe or efSearch) is doubled until recall at 10 over the
+    held-out queries reaches `plan.recall`. If no effort reaches it, the largest one is used and the measured
+    recall is lower.
 
     Args:
-        folder: Where `vectors.json` and `vectors.faiss` go. The caller syncs them.
+        folder: Folder for `vectors.json` and `vectors.faiss`. The caller syncs the files to disk.
         vectors: float16, C-contiguous; n = 0 is legal.
-        held_out: (m, dim) queries that no chunk is made to match; of m = 0 it tries as hard as it can.
-        plan: Chosen by settings.
-        former: What it may go on with instead of learning anew; it does while the lists suit the number of
-            vectors (`MOST_GROWTH`) and suffice (`MOST_EFFORT_GROWTH`).
+        held_out: (m, dim) queries that equal no chunk vector; with m = 0 the largest effort is used.
+        plan: Settings of the search.
+        previous: Generation whose trained lists may be reused, within `MAX_GROWTH` and `MAX_EFFORT_GROWTH`;
+            None: train.
 
     Returns:
-        What the manifest says: `vector_index`, and of an approximate one `vector_index_learned_in`,
+        Entries of the manifest: `vector_index`; for an approximate index also `vector_index_learned_in`,
         `recall_measured_in`, `recall_at_10` and `recall_at_100`.
 
     Raises:
-        ShapeError: not (n, dim), or a value is not finite.
-        SettingError: FAISS knows no such factory string, or its index is of another kind.
+        ShapeError: vectors are not (n, dim), or a value is not finite.
+        SettingError: the factory string is unknown to FAISS or makes another kind of index.
     """
     if vectors.ndim != 2:
-        raise ShapeError(f"vectors are (n, dim), found shape {vectors.shape}")
+        raise ShapeError(f"vectors have shape {vectors.shape}, expected (n, dim)")
     is_exact = len(vectors) <= plan.exact_up_to
-    longest = _longest(vectors) if is_exact or former is None else _upper_bound(vectors, former)
+    max_norm = _max_norm(vectors) if is_exact or previous is None else _upper_bound(vectors, previous)
     about: dict[str, Any] = {
         "shape": list(vectors.shape),
-        "longest": longest,
+        "longest": max_norm,
         "factory": "",
         "effort": 0,
         "num_bytes": 0,
     }
-    said: dict[str, object] = {"vector_index": "exact"}
+    described: dict[str, object] = {"vector_index": "exact"}
     if not is_exact:
-        judge = Judge(vectors, longest, held_out, plan.recall)
-        made = _taken_over(former, vectors, judge, plan) if former else None
-        made = made or _learned(vectors, judge, plan)
-        # Serialised, not written by FAISS: its own writer leaves a partial file on a full disk.
+        tuner = RecallTuner(vectors, max_norm, held_out, plan.recall)
+        made = _reuse(previous, vectors, tuner, plan) if previous else None
+        made = made or _train(vectors, tuner, plan)
+        # Serialised first: the writer of FAISS leaves a partial file on a full disk.
         num_bytes = (folder / APPROXIMATE).write_bytes(_library.serialize_index(made.index))
         about |= {"factory": made.factory, "effort": made.tuned.effort, "num_bytes": num_bytes}
         measured = made.tuned.measured
         about |= {"training": asdict(made.training), "measured": asdict(measured)}
-        said = {"vector_index": f"{made.factory} at effort {made.tuned.effort}", **measured.said}
-        said["vector_index_learned_in"] = made.training.said
+        described = {"vector_index": f"{made.factory} at effort {made.tuned.effort}", **measured.entries}
+        described["vector_index_learned_in"] = made.training.description
     (folder / ABOUT).write_text(json.dumps(about, sort_keys=True), "utf-8")
-    return said
+    return described
 
 
 def open_vector_index(folder: Path, vectors: Float16Array, name: str = "vectors") -> FaissVectorIndex:
-    """What `write_vector_index` wrote, in a folder whose files were verified; reads no vector.
+    """Open an index that `write_vector_index` wrote; no vector is read.
 
     Args:
-        folder: Its folder.
-        vectors: What it was given.
-        name: The index's name, for the error.
+        folder: Folder of the index; its files were verified.
+        vectors: The vectors that were given to `write_vector_index`.
+        name: Name of the index, for the error.
 
     Raises:
-        CorruptIndex: it cannot be read, or is no index of these vectors.
+        CorruptIndex: the files cannot be read or belong to other vectors.
     """
     try:
         about = json.loads((folder / ABOUT).read_bytes())
-        shape, longest, effort = tuple(about["shape"]), float(about["longest"]), int(about["effort"])
+        shape, max_norm, effort = tuple(about["shape"]), float(about["longest"]), int(about["effort"])
         exact, num_bytes = about["factory"] == "", int(about["num_bytes"])
-        # FAISS maps a shortened file without complaint and would read past its end.
+        # FAISS maps a truncated file without an error and would read past its end.
         if not exact and (folder / APPROXIMATE).stat().st_size != num_bytes:
-            raise ValueError(f"{APPROXIMATE} has not the {num_bytes} bytes it was written with")
+            raise ValueError(f"{APPROXIMATE} has another size than the expected {num_bytes} bytes")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CorruptIndex(name, [f"{ABOUT}: {error}"]) from error
     if shape != vectors.shape:
-        raise CorruptIndex(name, [f"{ABOUT} is about vectors of {shape}, found {vectors.shape}"])
+        raise CorruptIndex(name, [f"{ABOUT} describes vectors of shape {shape}, found {vectors.shape}"])
     approximate = None if exact else read_approximate(folder / APPROXIMATE, shape, effort, name)
-    return FaissVectorIndex(vectors, longest, approximate)
+    return FaissVectorIndex(vectors, max_norm, approximate)
 
 
-def _learned(vectors: Float16Array, judge: Judge, plan: VectorPlan) -> _Made:
+def _train(vectors: Float16Array, tuner: RecallTuner, plan: VectorPlan) -> _BuiltIndex:
     factory = factory_for(plan.factory, len(vectors))
-    index = learned(factory, vectors)
-    tuned = judge.tuned(index, LEAST_EFFORT)
-    return _Made(index, factory, tuned, Training("", len(vectors), tuned.effort))
+    index = train_index(factory, vectors)
+    tuned = tuner.tune(index, MIN_EFFORT)
+    return _BuiltIndex(index, factory, tuned, Training("", len(vectors), tuned.effort))
 
 
-def _taken_over(former: FormerVectors, vectors: Float16Array, judge: Judge, plan: VectorPlan) -> _Made | None:
-    """The former index with these vectors; None where it does not suit them."""
-    about = _former_about(former.folder)
+def _reuse(
+    previous: PreviousVectors, vectors: Float16Array, tuner: RecallTuner, plan: VectorPlan
+) -> _BuiltIndex | None:
+    """Previous index filled with these vectors; None if it cannot be reused."""
+    about = _read_about(previous.folder)
     try:
         training, measured = Training(**about["training"]), Measurement(**about.get("measured", {}))
         shape = int(about["shape"][0]), vectors.shape[1]
-        path, effort = former.folder / APPROXIMATE, int(about["effort"])
-        index = read_approximate(path, shape, effort, former.folder.name, mapped=False).index
+        path, effort = previous.folder / APPROXIMATE, int(about["effort"])
+        index = read_approximate(path, shape, effort, previous.folder.name, mapped=False).index
     except (KeyError, TypeError, ValueError, CorruptIndex):
         return None
     growth = len(vectors) / training.num_vectors
     suits = about["factory"] == factory_for(plan.factory, training.num_vectors)
-    if not suits or not 1 / MOST_GROWTH <= growth <= MOST_GROWTH or not can_take_over(index):
+    if not suits or not 1 / MAX_GROWTH <= growth <= MAX_GROWTH or not can_replace_vectors(index):
         return None
-    take_over(index, vectors, former.rows)
-    measured = measured.after(former.folder.name, shape[0], former.rows)
-    if measured.stands(len(vectors), plan.recall):
-        tuned = Tuned(effort, measured, True)
+    replace_vectors(index, vectors, previous.rows)
+    measured = measured.after(previous.folder.name, shape[0], previous.rows)
+    if measured.still_holds(len(vectors), plan.recall):
+        tuned = TunedEffort(effort, measured, True)
     else:
-        tuned = judge.tuned(index, effort, MOST_EFFORT_GROWTH * training.effort)
-    since = replace(training, generation=training.generation or former.folder.name)
-    return _Made(index, about["factory"], tuned, since) if tuned.suffices else None
+        tuned = tuner.tune(index, effort, MAX_EFFORT_GROWTH * training.effort)
+    since = replace(training, generation=training.generation or previous.folder.name)
+    return _BuiltIndex(index, about["factory"], tuned, since) if tuned.suffices else None
 
 
-def _former_about(folder: Path) -> dict[str, Any]:
-    # Its files were verified: what cannot be read of it another version wrote, and then it is learned anew.
+def _read_about(folder: Path) -> dict[str, Any]:
+    # The files were verified, so one that cannot be read was written by another version: train again.
     try:
         about = json.loads((folder / ABOUT).read_bytes())
     except (OSError, ValueError):
@@ -203,19 +218,24 @@ def _former_about(folder: Path) -> dict[str, Any]:
     return about if isinstance(about, dict) else {}
 
 
-def _longest(vectors: Float16Array) -> float:
-    longest = 0.0
+def _max_norm(vectors: Float16Array) -> float:
+    """Largest Euclidean norm of a vector.
+
+    Raises:
+        ShapeError: a value is not finite.
+    """
+    max_norm = 0.0
     for start in range(0, len(vectors), _BLOCK_ROWS):
         block = vectors[start : start + _BLOCK_ROWS].astype(np.float32)
         if not np.isfinite(block).all():
-            raise ShapeError("a vector holds a value that is not finite")
-        longest = max(longest, float(np.linalg.norm(block, axis=1).max()))
-    return longest
+            raise ShapeError("a vector holds NaN or infinity; expected finite values")
+        max_norm = max(max_norm, float(np.linalg.norm(block, axis=1).max()))
+    return max_norm
 
 
-def _upper_bound(vectors: Float16Array, former: FormerVectors) -> float:
-    """Of their lengths, where those that stay need not be read."""
-    known = _former_about(former.folder).get("longest")
+def _upper_bound(vectors: Float16Array, previous: PreviousVectors) -> float:
+    """Upper bound of all norms that does not read the vectors kept from the previous generation."""
+    known = _read_about(previous.folder).get("longest")
     if not isinstance(known, float):
-        return _longest(vectors)
-    return max(known, _longest(vectors[np.flatnonzero(former.rows < 0)]))
+        return _max_norm(vectors)
+    return max(known, _max_norm(vectors[np.flatnonzero(previous.rows < 0)]))

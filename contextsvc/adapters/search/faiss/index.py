@@ -1,9 +1,9 @@
-"""VectorIndex by FAISS, made reproducible: exact, or approximate and scored again.
+"""VectorIndex by FAISS with reproducible results, exact or approximate.
 
-FAISS finds candidates in float32 or less and returns ties in any order. They are scored again in float64
-from the stored float16 vectors and sorted by (-score, id). An exact search fetches more where FAISS's
-rounding error could have kept a better one out, so it equals brute force, always. An approximate one may
-miss some, but what it returns has its true score, in order.
+FAISS finds candidates with float32 precision or less and returns ties in any order. The candidates are scored
+again in float64 from the stored float16 vectors and sorted by (-score, id). An exact search fetches more
+candidates when FAISS's rounding error could have excluded a better one, so it always equals brute force. An
+approximate search may miss chunks, but the scores and the order of its results are exact.
 """
 
 import math
@@ -22,39 +22,40 @@ from contextsvc.records.arrays import BoolArray, Float32Array, Float64Array, Int
 from contextsvc.records.packs import Ranking
 
 DECIMALS = 6
-FEW = 20_000
-"""So many allowed chunks are scored exactly, whatever the index: that is no slower than lists that have to be
-read nearly all for the few that a filter leaves (`benchmarks.search`)."""
-SPARE = 32
-"""So many more than asked for are fetched at the least, for those that tie."""
-MANY = 8
-"""So many queries at once are searched exactly by a product of matrices."""
+MAX_EXACT = 20_000
+"""If a filter allows at most this many chunks, they are searched exactly, also in an approximate index. That
+is not slower than reading nearly all lists for the few allowed chunks (`benchmarks.search`)."""
+EXTRA_CANDIDATES = 32
+"""Candidates fetched in addition to k, at least, because of ties."""
+BATCH_QUERIES = 8
+"""Number of queries in one call from which an exact search uses a matrix product."""
 _BLOCK_ROWS = 8192
 _TABLE_BYTES = (1 << 31) + 1
-"""Most that FAISS computes beside product codes (`precomputed_table_max_bytes`), and counts as read."""
-# The limit on allocations is a global of the library; the stubs give the C++ signatures.
+"""Limit of FAISS for tables that it precomputes (`precomputed_table_max_bytes`); they count as bytes read."""
+# FAISS has one global limit on allocations. Typed as Any, because the stubs have the C++ signatures.
 _deserialising = threading.Lock()
 _library: Any = faiss
 
 
 class ApproximateSearch:
-    """A FAISS index of inverted lists or a graph of neighbours, and how hard it tries.
+    """A FAISS index with inverted lists or with a neighbour graph, and its search effort.
 
     Attributes:
-        effort: Lists it reads (`nprobe`) or candidates it holds (`efSearch`) for a search without filter.
+        index: The FAISS index.
+        effort: `nprobe` of inverted lists, or `efSearch` of a graph, for a search without a filter.
     """
 
     def __init__(self, index: Any, effort: int) -> None:
         self.index, self.effort = index, effort
 
     @property
-    def most_effort(self) -> int:
-        """Beyond it trying harder finds nothing more."""
+    def max_effort(self) -> int:
+        """Largest useful effort; a larger one finds nothing more."""
         return int(self.index.nlist) if _has_lists(self.index) else int(self.index.ntotal)
 
     def fetch(self, query: Float32Array, k: int, share: float) -> Int64Array:
-        """About the k / share nearest rows, best first; tries harder the smaller the share is."""
-        effort = min(self.most_effort, round(self.effort / share))
+        """About the k / share nearest rows, best first; the effort is divided by `share`, too."""
+        effort = min(self.max_effort, round(self.effort / share))
         kinds = (_library.SearchParametersIVF, "nprobe"), (_library.SearchParametersHNSW, "efSearch")
         parameters, name = kinds[0] if _has_lists(self.index) else kinds[1]
         row = np.ascontiguousarray(query[np.newaxis], dtype=np.float32)
@@ -64,54 +65,61 @@ class ApproximateSearch:
 
 
 class FaissVectorIndex:
-    """Nearest chunks by inner product; ids are row numbers of the stored vectors.
+    """A `ports.VectorIndex` by inner product; ids are row numbers of the stored vectors.
 
     Args:
-        vectors: (n, dim) float16, C-contiguous, finite; kept by reference, so that they may be mapped.
-        longest: Upper bound of their lengths.
-        approximate: What finds candidates where more than `few` chunks are allowed; None: always exact.
+        vectors: (n, dim) float16, C-contiguous, finite; kept by reference, so they may be memory-mapped.
+        max_norm: Upper bound of the vectors' Euclidean norms.
+        approximate: Finds candidates if more than `max_exact` chunks are allowed; None: every search is
+            exact.
+        max_exact: Largest number of allowed chunks that are searched exactly.
     """
 
     def __init__(
         self,
         vectors: Float16Array,
-        longest: float,
+        max_norm: float,
         approximate: ApproximateSearch | None = None,
-        few: int = FEW,
+        max_exact: int = MAX_EXACT,
     ) -> None:
-        self._vectors, self._longest = vectors, longest
-        self._approximate, self._few = approximate, few
+        self._vectors, self._max_norm = vectors, max_norm
+        self._approximate, self._max_exact = approximate, max_exact
         self._size, self._dim = vectors.shape
         self._scan = HalfPrecisionScan(vectors)
 
     def search(
         self, queries: Float32Array, k: int, allowed: BoolArray | None = None, exact: bool = False
     ) -> list[Ranking]:
-        """As `VectorIndex.search` says; queries must be finite."""
+        """Nearest chunks of each query; see `ports.VectorIndex.search`.
+
+        Raises:
+            ShapeError: as in the port, or a query is not finite.
+        """
         if queries.ndim != 2 or queries.shape[1] != self._dim:
-            raise ShapeError(f"queries are {queries.shape}, expected (n, {self._dim})")
+            raise ShapeError(f"queries have shape {queries.shape}, expected (n, {self._dim})")
         if k < 1:
             raise ShapeError(f"k is {k}, expected at least 1")
         if allowed is not None and allowed.shape != (self._size,):
-            raise ShapeError(f"allowed is {allowed.shape}, expected ({self._size},)")
+            raise ShapeError(f"allowed has shape {allowed.shape}, expected ({self._size},)")
         if not np.isfinite(queries).all():
-            raise ShapeError("a query holds a value that is not finite")
-        if len(queries) >= MANY and allowed is None and (exact or self._approximate is None):
-            return self._exactly_many(queries, k)
+            raise ShapeError("a query holds NaN or infinity; expected finite values")
+        if len(queries) >= BATCH_QUERIES and allowed is None and (exact or self._approximate is None):
+            return self._search_exact_batch(queries, k)
         eligible = None if allowed is None else np.flatnonzero(allowed)
         return [self._search_one(query, k, allowed, eligible, exact) for query in queries]
 
     def search_at_depths(self, queries: Float32Array, depths: Sequence[int]) -> list[list[Ranking]]:
-        """For each k of `depths` what the approximate search finds, from one look at its lists a query.
+        """Results of the approximate search for each k in `depths`, as [depth][query]; one FAISS search a
+        query.
 
-        In as many threads as FAISS may use: for measuring, when nobody else waits.
+        Uses as many threads as FAISS may use, so it is meant for measuring during a build.
 
         Raises:
             ShapeError: the index has no approximate search.
         """
         search = self._approximate
         if search is None:
-            raise ShapeError("an exact index was asked what its approximate search finds")
+            raise ShapeError("the index is exact; expected one with an approximate search")
         with ThreadPoolExecutor(_library.omp_get_max_threads()) as pool:
             found = list(pool.map(lambda query: self._at_depths(search, query, depths), queries))
         return [[rankings[place] for rankings in found] for place in range(len(depths))]
@@ -120,29 +128,29 @@ class FaissVectorIndex:
         self, query: Float32Array, k: int, allowed: BoolArray | None, eligible: Int64Array | None, exact: bool
     ) -> Ranking:
         num_eligible = self._size if eligible is None else len(eligible)
-        if self._approximate is not None and not exact and num_eligible > self._few:
-            ids = self._approximately(self._approximate, query, k, allowed, num_eligible / self._size)
-            if len(ids) >= min(k + SPARE, num_eligible):
-                return self._ranked(query, ids, k)[0]
-        return self._exactly(query, k, allowed, eligible)
+        if self._approximate is not None and not exact and num_eligible > self._max_exact:
+            ids = self._fetch_allowed(self._approximate, query, k, allowed, num_eligible / self._size)
+            if len(ids) >= min(k + EXTRA_CANDIDATES, num_eligible):
+                return self._rank(query, ids, k)[0]
+        return self._search_exact(query, k, allowed, eligible)
 
     def _at_depths(
         self, search: ApproximateSearch, query: Float32Array, depths: Sequence[int]
     ) -> list[Ranking]:
         ids = search.fetch(query, _num_fetched(max(depths)), 1.0)
         return [
-            self._ranked(query, ids[: _num_fetched(k)], k)[0]
-            if len(ids) >= min(k + SPARE, self._size)
-            else self._exactly(query, k, None, None)
+            self._rank(query, ids[: _num_fetched(k)], k)[0]
+            if len(ids) >= min(k + EXTRA_CANDIDATES, self._size)
+            else self._search_exact(query, k, None, None)
             for k in depths
         ]
 
-    def _approximately(
+    def _fetch_allowed(
         self, search: ApproximateSearch, query: Float32Array, k: int, allowed: BoolArray | None, share: float
     ) -> Int64Array:
-        # The allowed ones among the nearest of all, and half as many more for chance. Not FAISS's own
-        # selection while it searches: where a filter allows what is far from the query, that returns
-        # enough, but not the best. Here too few are left then, and the caller searches exactly.
+        # Fetch the nearest of all chunks, half as many again for chance, and drop those not allowed.
+        # Rejected: the selector of FAISS. If the allowed chunks are far from the query, it returns enough
+        # chunks but not the best ones. Here too few remain in that case, and the caller searches exactly.
         num_fetched = _num_fetched(k)
         if allowed is None:
             return search.fetch(query, num_fetched, 1.0)
@@ -150,42 +158,44 @@ class FaissVectorIndex:
         found: Int64Array = ids[allowed[ids]][:num_fetched]
         return found
 
-    def _exactly(
+    def _search_exact(
         self, query: Float32Array, k: int, allowed: BoolArray | None, eligible: Int64Array | None
     ) -> Ranking:
         num_eligible = self._size if eligible is None else len(eligible)
-        # Few, because it is then known whether they suffice; an approximate search has no such test.
-        num_fetched = k + SPARE
+        # Only a few candidates: the error bound below tells whether they suffice. An approximate search has
+        # none.
+        num_fetched = k + EXTRA_CANDIDATES
         while num_fetched < num_eligible:
             ids, scores = self._scan.search(query, num_fetched, allowed)
-            ranking, last = self._ranked(query, ids, k)
-            if last > self._most_missed(query, scores):
+            ranking, last = self._rank(query, ids, k)
+            if last > self._missed_bound(query, scores):
                 return ranking
             num_fetched *= 4
-        return self._ranked(query, np.arange(self._size) if eligible is None else eligible, k)[0]
+        return self._rank(query, np.arange(self._size) if eligible is None else eligible, k)[0]
 
-    def _exactly_many(self, queries: Float32Array, k: int) -> list[Ranking]:
-        num_fetched = k + SPARE
+    def _search_exact_batch(self, queries: Float32Array, k: int) -> list[Ranking]:
+        num_fetched = k + EXTRA_CANDIDATES
         if num_fetched >= self._size:
-            return [self._exactly(query, k, None, None) for query in queries]
+            return [self._search_exact(query, k, None, None) for query in queries]
         found = []
         for query, ids, scores in zip(queries, *scan_many(self._vectors, queries, num_fetched), strict=True):
-            ranking, last = self._ranked(query, ids, k)
-            if last <= self._most_missed(query, scores):
-                ranking = self._exactly(query, k, None, None)
+            ranking, last = self._rank(query, ids, k)
+            if last <= self._missed_bound(query, scores):
+                ranking = self._search_exact(query, k, None, None)
             found.append(ranking)
         return found
 
-    def _most_missed(self, query: Float32Array, scores: Float32Array) -> float:
-        """What those can score that were not fetched, where these were, and tie by rounding."""
-        # |fl(x.y) - x.y| <= g |x| |y| with g = dim u / (1 - dim u), u = 2^-24, whatever the order of sums.
+    def _missed_bound(self, query: Float32Array, scores: Float32Array) -> float:
+        """Highest score that a chunk outside the fetched ones can have, with rounding to a tie included."""
+        # |fl(x.y) - x.y| <= g |x| |y| with g = dim u / (1 - dim u), u = 2^-24, for every order of sums.
         # Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., section 3.1. Twice, for safety.
-        error: float = self._dim * 2.0**-23 * self._longest * float(np.linalg.norm(query.astype(np.float64)))
-        # What was not fetched scores at most the least + error; half a rounding step more can tie.
+        error: float = self._dim * 2.0**-23 * self._max_norm * float(np.linalg.norm(query.astype(np.float64)))
+        # A chunk that was not fetched scores at most the lowest fetched score + error; half a rounding step
+        # can tie.
         return float(scores.min()) + error + 10.0**-DECIMALS
 
-    def _ranked(self, query: Float32Array, ids: Int64Array, k: int) -> tuple[Ranking, float]:
-        """The k best of the ids, and the last one's score."""
+    def _rank(self, query: Float32Array, ids: Int64Array, k: int) -> tuple[Ranking, float]:
+        """(the k best of the ids, score of the last of them)."""
         scores = self._scores(query, ids)
         best = np.lexsort((ids, -scores))[:k]
         last = float(scores[best[-1]]) if len(best) else -np.inf
@@ -196,33 +206,35 @@ class FaissVectorIndex:
         scores = np.empty(len(ids))
         for start in range(0, len(ids), _BLOCK_ROWS):
             rows = self._vectors[ids[start : start + _BLOCK_ROWS]].astype(np.float64)
-            # Not a matrix product: its order of sums depends on the number of rows; equal rows could differ.
+            # Not a matrix product: its order of sums depends on the number of rows, so equal rows could
+            # differ.
             scores[start : start + _BLOCK_ROWS] = (rows * wanted).sum(axis=1)
-        # Plus zero, for -0.0 is printed otherwise.
+        # Adding 0.0 turns -0.0 into 0.0.
         rounded: Float64Array = np.round(scores, DECIMALS) + 0.0
         return rounded
 
 
 def _num_fetched(k: int) -> int:
-    return max(4 * k, k + SPARE)
+    return max(4 * k, k + EXTRA_CANDIDATES)
 
 
 def read_approximate(
     path: Path, shape: tuple[int, int], effort: int, name: str, mapped: bool = True
 ) -> ApproximateSearch:
-    """The index in a file whose SHA-256 was verified, memory-mapped: opening reads little of it.
+    """Read an approximate index from a file whose SHA-256 was verified.
 
-    FAISS reads damaged files without complaint, so nothing unverified may come here.
+    FAISS reads damaged files without an error, so the caller must verify the file first.
 
     Args:
-        path: What `faiss_building` wrote.
-        shape: Number and length of the vectors it must hold.
-        effort: As `ApproximateSearch`.
-        name: The index's name, for the error.
-        mapped: False reads it into memory, where it may be changed.
+        path: File that `build.write_vector_index` wrote.
+        shape: Expected (number, dimension) of the vectors.
+        effort: Search effort; see `ApproximateSearch`.
+        name: Name of the index, for the error.
+        mapped: True maps the file into memory, which reads little of it; False loads a copy that may be
+            changed.
 
     Raises:
-        CorruptIndex: FAISS cannot read it, or it is no index of lists or neighbours of such vectors.
+        CorruptIndex: FAISS cannot read the file, or it is not an approximate index of such vectors.
     """
     try:
         with _deserialising:
@@ -233,12 +245,15 @@ def read_approximate(
         raise CorruptIndex(name, [f"FAISS cannot read the vector index: {error}"]) from error
     found = (type(index).__name__, index.metric_type, index.ntotal, index.d)
     if not is_approximate(index) or found[1:] != (faiss.METRIC_INNER_PRODUCT, *shape):
-        raise CorruptIndex(name, [f"the vector index is {found}, expected lists or neighbours of {shape}"])
+        raise CorruptIndex(
+            name,
+            [f"the vector index is {found}, expected inverted lists or a graph of vectors of shape {shape}"],
+        )
     return ApproximateSearch(index, effort)
 
 
 def is_approximate(index: Any) -> bool:
-    """A kind of FAISS index whose effort can be chosen: inverted lists, or a graph of neighbours."""
+    """Whether a FAISS index has inverted lists or a neighbour graph, so that its search effort can be set."""
     return _has_lists(index) or isinstance(index, _library.IndexHNSW)
 
 

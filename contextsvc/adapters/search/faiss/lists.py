@@ -1,8 +1,11 @@
-"""An approximate index, learned from its vectors or taken over from a generation that learned before.
+"""Training of an approximate index, and reuse of a trained one for other vectors.
 
-Learning where the lists lie takes most of the time of writing an index, and one changed document does not
-move them. So the next generation may keep what was learned: vectors that stay keep their codes, those that
-are new are assigned and encoded. It comes to the same bytes as adding all vectors to the emptied index.
+Training takes most of the time of writing an index, and one changed document hardly moves the lists. So the
+next generation may reuse them: kept vectors keep their codes, and new vectors are assigned and encoded. The
+result has the same bytes as adding all vectors to the emptied index.
+
+Relies on the SWIG interface of FAISS: `downcast_InvertedLists`, `add_entries`, `swig_ptr` and
+`contrib.inspect_tools`. `tests/adapters/test_private_interfaces.py` checks it.
 """
 
 import math
@@ -25,7 +28,7 @@ _library: Any = faiss
 
 
 def factory_for(setting: str, num_vectors: int) -> str:
-    """The factory string for so many vectors: `{lists}` becomes 2 sqrt(n)."""
+    """Factory string for a number of vectors n: `{lists}` is replaced by 2 sqrt(n)."""
     return setting.replace("{lists}", str(max(1, round(2 * math.sqrt(num_vectors)))))
 
 
@@ -38,28 +41,35 @@ def empty(factory: str, dim: int) -> Any:
     try:
         index = _library.index_factory(dim, factory, _library.METRIC_INNER_PRODUCT)
     except RuntimeError as error:
-        raise SettingError(f"CONTEXTSVC_APPROXIMATE_INDEX {factory!r} is no FAISS index: {error}") from error
+        raise SettingError(
+            f"CONTEXTSVC_APPROXIMATE_INDEX {factory!r} is not a factory string of FAISS: {error}"
+        ) from error
     if not is_approximate(index):
         raise SettingError(
-            f"CONTEXTSVC_APPROXIMATE_INDEX {factory!r} is a {type(index).__name__}; expected inverted lists "
-            "or a graph of neighbours, such as IVF{lists},SQ8 or HNSW32,SQ8"
+            f"CONTEXTSVC_APPROXIMATE_INDEX {factory!r} makes a {type(index).__name__}; expected inverted "
+            "lists or a neighbour graph, such as IVF{lists},SQ8 or HNSW32,SQ8"
         )
     return index
 
 
-def learned(factory: str, vectors: Float16Array) -> Any:
-    """An index of all vectors, trained on them; the same vectors make the same bytes.
+def train_index(factory: str, vectors: Float16Array) -> Any:
+    """Train an index and add all vectors; the same vectors give the same bytes.
+
+    Args:
+        factory: FAISS factory string.
+        vectors: (n, dim).
 
     Raises:
-        SettingError: as `empty`, or the index does not fit so many vectors.
+        SettingError: the factory string is unknown to FAISS, makes another kind of index, or does not suit
+            the vectors.
     """
     index = empty(factory, vectors.shape[1])
     num_rows = len(vectors)
     if isinstance(index, _library.IndexIVF):
-        index.cp.min_points_per_centroid = 1  # a warning on standard error otherwise
+        index.cp.min_points_per_centroid = 1  # otherwise FAISS prints a warning
         index.cp.max_points_per_centroid = _TRAINING_ROWS_A_LIST
         num_rows = max(1, min(num_rows, _TRAINING_ROWS_A_LIST * index.nlist))
-    # Evenly spaced: a corpus is in order of its documents, so that its first rows are about few things.
+    # Evenly spaced, because the first rows of a corpus belong to few documents.
     chosen = np.linspace(0, len(vectors) - 1, num_rows).round().astype(np.int64)
     try:
         with _one_thread():
@@ -73,40 +83,40 @@ def learned(factory: str, vectors: Float16Array) -> Any:
     return index
 
 
-def can_take_over(index: Any) -> bool:
-    """Whether codes can be moved: a graph knows its rows by number and drops none, blocks interleave them."""
+def can_replace_vectors(index: Any) -> bool:
+    """Whether an index has plain inverted lists, whose codes can be moved; a graph has none."""
     return isinstance(index, _library.IndexIVF) and isinstance(
         _library.downcast_InvertedLists(index.invlists), _library.ArrayInvertedLists
     )
 
 
-def take_over(index: Any, vectors: Float16Array, rows: Int64Array) -> None:
-    """Make an index that was read into memory one of other vectors; what it learned stays.
+def replace_vectors(index: Any, vectors: Float16Array, rows: Int64Array) -> None:
+    """Replace the vectors of a trained index, in place.
 
     Args:
-        index: Of a kind that `can_take_over`; changed in place.
-        vectors: (n, dim), all of them.
-        rows: (n,), for each vector its row in the index, no row twice; -1: it is new.
+        index: Index for which `can_replace_vectors` is True, loaded into memory.
+        vectors: (n, dim) vectors that the index holds afterwards.
+        rows: (n,) present row of each vector in the index, -1 for a new one; no row twice.
     """
     place = np.full(index.ntotal, -1, dtype=np.int64)
     kept = np.flatnonzero(rows >= 0)
     place[rows[kept]] = kept
     lists = _library.downcast_InvertedLists(index.invlists)
-    former = [get_invlist(lists, number) for number in range(index.nlist)]
+    previous = [get_invlist(lists, number) for number in range(index.nlist)]
     index.reset()
     fresh = np.flatnonzero(rows < 0)
     with _one_thread():
         for start in range(0, len(fresh), _BLOCK_ROWS):
             new = fresh[start : start + _BLOCK_ROWS]
             index.add_with_ids(np.ascontiguousarray(vectors[new], dtype=np.float32), new)
-    for number, (ids, codes) in enumerate(former):
+    for number, (ids, codes) in enumerate(previous):
         added_ids, added_codes = get_invlist(lists, number)
         _fill(lists, number, np.concatenate([place[ids], added_ids]), np.concatenate([codes, added_codes]))
     index.ntotal = len(vectors)
 
 
 def _fill(lists: Any, number: int, ids: Int64Array, codes: Any) -> None:
-    # In order of rows, which is the order that adding them would give; -1 are gone.
+    # Sorted by row, as if the vectors had been added in order; rows of -1 are removed.
     order = np.argsort(ids)
     order = order[np.searchsorted(ids[order], 0) :]
     ids, codes = ids[order], np.ascontiguousarray(codes[order])
@@ -117,7 +127,7 @@ def _fill(lists: Any, number: int, ids: Int64Array, codes: Any) -> None:
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    # A graph comes out otherwise each time when several threads build it, sums may when several add.
+    # With several threads a graph differs each time, and sums may differ.
     before = _library.omp_get_max_threads()
     _library.omp_set_num_threads(1)
     try:

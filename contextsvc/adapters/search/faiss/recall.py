@@ -1,7 +1,7 @@
-"""What an approximate index misses: its recall over held-out queries, and the effort that suffices.
+"""Recall of an approximate index over held-out queries, and the search effort that reaches a target.
 
-Measuring takes several times as long as moving the codes of a changed document. So a measurement stands until
-more than a share of the vectors has changed, and says in which generation it was made.
+A measurement takes several times as long as the update of one document. So it remains valid until more than a
+share of the vectors has changed, and it names the generation that measured.
 """
 
 from collections.abc import Mapping
@@ -17,20 +17,20 @@ from contextsvc.records.arrays import Float32Array, Int64Array
 from contextsvc.records.packs import Ranking
 
 DEPTHS = (10, 100)
-"""Recall is measured at both: 10 is what people compare, 100 is what a request takes by default."""
-MOST_DRIFT = 0.01
-"""Recall is measured again once vectors that came or went since are more than this share: below it, what
-changed is on average less than this share of what any query asks for."""
+"""Depths at which recall is measured: 10 is usual in comparisons, 100 is the default of a request."""
+MAX_DRIFT = 0.01
+"""Share of vectors added or removed since the measurement above which recall is measured again. Below it, on
+average a smaller share of each query's results has changed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """Recall and where it was measured; `vectors.json` keeps it for the generations that go on with it.
+    """Measured recall and its origin, stored in `vectors.json` for later generations that reuse the index.
 
     Attributes:
-        recalls: `recall_at_10` and `recall_at_100`; empty where there was no query to measure it with.
-        generation: Id of the generation that measured; empty where it is the one that says so.
-        num_changed: Vectors that came or went since.
+        recalls: `recall_at_10` and `recall_at_100`, 0 to 1; empty if there was no held-out query.
+        generation: Id of the generation that measured; empty for the generation that stores this record.
+        num_changed: Number of vectors added or removed since.
     """
 
     recalls: Mapping[str, float] = field(default_factory=dict)
@@ -38,80 +38,92 @@ class Measurement:
     num_changed: int = 0
 
     @property
-    def said(self) -> dict[str, object]:
-        """What the manifest says of it."""
+    def entries(self) -> dict[str, object]:
+        """Entries of the manifest."""
         if not self.recalls:
             return {}
         since = f"{self.generation}, {self.num_changed} chunks came or went since"
         return {**self.recalls, "recall_measured_in": since if self.generation else "this generation"}
 
     def after(self, generation: str, num_vectors: int, rows: Int64Array) -> "Measurement":
-        """The same in a generation that follows.
+        """Measurement as stored in the next generation.
 
         Args:
-            generation: Id of the one that says this.
-            num_vectors: How many it has.
-            rows: For each vector that follows its row there, -1 for a new one.
+            generation: Id of the generation that holds this record.
+            num_vectors: Number of its vectors.
+            rows: (n,) row there of each vector of the next generation, -1 for a new one.
         """
         num_new = int((rows < 0).sum())
         num_gone = num_vectors - (len(rows) - num_new)
         return Measurement(self.recalls, self.generation or generation, self.num_changed + num_new + num_gone)
 
-    def stands(self, num_vectors: int, wanted: float) -> bool:
-        """Whether it tells enough of so many vectors to know that the recall is what is asked for."""
+    def still_holds(self, num_vectors: int, target: float) -> bool:
+        """Whether recall at 10 reached the target and few enough of `num_vectors` vectors changed since."""
         found = self.recalls.get(f"recall_at_{DEPTHS[0]}", -1.0)
-        return found >= wanted and self.num_changed <= MOST_DRIFT * num_vectors
+        return found >= target and self.num_changed <= MAX_DRIFT * num_vectors
 
 
 @dataclass(frozen=True, slots=True)
-class Tuned:
-    """An effort, what it comes to, and whether that is what was asked for."""
+class TunedEffort:
+    """Search effort, its measured recall, and whether that reaches the target."""
 
     effort: int
     measured: Measurement
     suffices: bool
 
 
-class Judge:
-    """Measures recall over held-out queries; what an exact search finds is asked for once."""
+class RecallTuner:
+    """Measures recall over held-out queries and chooses the search effort; the exact search runs once.
 
-    def __init__(self, vectors: Float16Array, longest: float, held_out: Float32Array, wanted: float) -> None:
-        self._vectors, self._longest = vectors, longest
-        self._held_out, self._wanted = held_out, wanted
+    Args:
+        vectors: (n, dim) float16 stored vectors.
+        max_norm: Upper bound of their Euclidean norms.
+        held_out: (m, dim) queries; m = 0 is legal.
+        target: Target recall at 10, 0 to 1.
+    """
 
-    def tuned(self, index: Any, first: int, last: int | None = None) -> Tuned:
-        """The least effort of first, 2 first, ... that suffices, or the one of them that reaches `last`.
+    def __init__(self, vectors: Float16Array, max_norm: float, held_out: Float32Array, target: float) -> None:
+        self._vectors, self._max_norm = vectors, max_norm
+        self._held_out, self._target = held_out, target
 
-        The greatest there is counts as sufficient, for nothing is better.
+    def tune(self, index: Any, first: int, last: int | None = None) -> TunedEffort:
+        """Smallest effort of first, 2 first, 4 first, ... that reaches the target.
+
+        The search stops at the first effort of at least `last`, which then may not suffice. The largest
+        useful effort always counts as sufficient, because nothing is better.
         """
-        most = ApproximateSearch(index, 0).most_effort
+        most = ApproximateSearch(index, 0).max_effort
         if len(self._held_out) == 0:
-            return Tuned(most, Measurement(), True)
+            return TunedEffort(most, Measurement(), True)
         effort = min(first, most)
         while True:
             shares = self._recalls(index, effort)
-            suffices = shares[0] >= self._wanted or effort == most
+            suffices = shares[0] >= self._target or effort == most
             if suffices or (last is not None and effort >= last):
                 break
             effort = min(2 * effort, most)
         recalls = {f"recall_at_{k}": round(s, 4) for k, s in zip(DEPTHS, shares, strict=True)}
-        return Tuned(effort, Measurement(recalls), suffices)
+        return TunedEffort(effort, Measurement(recalls), suffices)
 
     def _recalls(self, index: Any, effort: int) -> list[float]:
-        tried = FaissVectorIndex(self._vectors, self._longest, ApproximateSearch(index, effort))
+        tried = FaissVectorIndex(self._vectors, self._max_norm, ApproximateSearch(index, effort))
         found = tried.search_at_depths(self._held_out, DEPTHS)
         return [recall(one, best) for one, best in zip(found, self._best, strict=True)]
 
     @cached_property
     def _best(self) -> list[list[Ranking]]:
-        deepest = FaissVectorIndex(self._vectors, self._longest).search(self._held_out, max(DEPTHS))
+        deepest = FaissVectorIndex(self._vectors, self._max_norm).search(self._held_out, max(DEPTHS))
         return [[Ranking(found.ids[:k], found.scores[:k]) for found in deepest] for k in DEPTHS]
 
 
 def recall(found: list[Ranking], exact: list[Ranking]) -> float:
-    """Mean share of the exact results that were found; 1 without queries.
+    """Mean share of the exact results that were found, 0 to 1; 1 without queries.
 
-    By score, not by id: what is as near as the last exact result is as right as that one.
+    Compared by score, not by id, so a chunk that ties with the last exact result counts as found.
+
+    Args:
+        found: Results of each query.
+        exact: Results of an exact search of the same queries and depth.
     """
     shares = [
         float((one.scores >= best.scores[-1]).sum()) / len(best.scores)

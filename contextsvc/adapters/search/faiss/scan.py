@@ -1,8 +1,11 @@
-"""Exact inner products by FAISS's scalar quantiser, straight from the stored float16 rows.
+"""Exact inner products of float16 rows by FAISS's scalar quantiser, without a copy.
 
-Half precision is a quantiser to FAISS whose codes are the rows themselves, so a memory-mapped array is
-scanned where it lies: nothing is copied, nothing further is stored, opening costs nothing. numpy would
-convert one number at a time.
+FAISS treats half precision as a quantiser whose codes are the rows themselves. So a memory-mapped array is
+scanned in place: no copy, no further file, no cost to open. Rejected: numpy, which converts one number at a
+time.
+
+Relies on the SWIG interface of FAISS: `swig_ptr`, `select_InvertedListScanner`, `scan_codes`.
+`tests/adapters/test_private_interfaces.py` checks it.
 """
 
 import threading
@@ -15,18 +18,18 @@ from numpy.typing import NDArray
 from contextsvc.records.arrays import BoolArray, Float32Array, Int64Array
 
 Float16Array = NDArray[np.float16]
-# The stubs give the C++ signatures, the wrapper takes arrays and keywords.
+# Typed as Any: the stubs have the C++ signatures, but the wrapper accepts arrays and keywords.
 _library: Any = faiss
 _BLOCK_ROWS = 8192
 
 
 class HalfPrecisionScan:
-    """Scans (n, dim) float16 rows, C-contiguous, kept by reference; any number of threads may ask."""
+    """Exact scan over (n, dim) float16 rows, C-contiguous and kept by reference. Thread-safe."""
 
     def __init__(self, rows: Float16Array) -> None:
         self._rows = rows
         self._quantizer = _library.ScalarQuantizer(rows.shape[1], _library.ScalarQuantizer.QT_fp16)
-        # FAISS asks for numbers of the rows, although it gives positions (below).
+        # FAISS requires row numbers, although it returns positions (see `_tools`).
         self._numbers = np.arange(len(rows), dtype=np.int64)
         self._all = np.full((len(rows) + 7) // 8, 255, dtype=np.uint8)
         self._of_thread = threading.local()
@@ -34,7 +37,14 @@ class HalfPrecisionScan:
     def search(
         self, query: Float32Array, k: int, allowed: BoolArray | None = None
     ) -> tuple[Int64Array, Float32Array]:
-        """Rows with the k largest inner products in float32, and these, in any order; fewer if there are."""
+        """(rows, scores) of the k largest inner products in float32, in any order; fewer if fewer are
+        allowed.
+
+        Args:
+            query: (dim,), finite.
+            k: At least 1.
+            allowed: (n,) rows to search; None: all.
+        """
         wanted = np.ascontiguousarray(query, dtype=np.float32)
         found = np.full(k, -np.inf, dtype=np.float32)
         ids = np.full(k, -1, dtype=np.int64)
@@ -52,11 +62,12 @@ class HalfPrecisionScan:
         return ids[there], found[there]
 
     def _tools(self) -> tuple[Any, Any]:
-        # One scanner a thread, for it holds the query, and one selector whose bits are exchanged: neither
-        # a query, because the wrapper frees no scanner, and no selector once a scanner was given it.
+        # One scanner for each thread, because it stores the query, and one selector whose bits are replaced.
+        # New ones for each query would leak: the wrapper never frees a scanner, nor a selector that a scanner
+        # uses.
         if not hasattr(self._of_thread, "tools"):
             selector = _library.IDSelectorBitmap(self._all)
-            # True: it gives pairs of list and position, which in list 0 is the row's number.
+            # True: it returns pairs of list and position; in list 0 the pair equals the row number.
             scanner = self._quantizer.select_InvertedListScanner(
                 _library.METRIC_INNER_PRODUCT, None, True, selector, False
             )
@@ -66,10 +77,15 @@ class HalfPrecisionScan:
 
 
 def scan_many(rows: Float16Array, queries: Float32Array, k: int) -> tuple[Int64Array, Float32Array]:
-    """For each query the rows with the k largest inner products in float32, and these, in any order.
+    """(rows, scores) of the k largest inner products of each query in float32, in any order; both (n, k).
 
-    Both are (n, k); k is at most the number of rows. Of some dozens of queries a matrix product reads the
-    rows once, not once each. Not FAISS's own search of many in blocks: it spends most of its time choosing.
+    A matrix product reads the rows once for all queries. Rejected: FAISS's own search in blocks, which spends
+    most of its time on selection.
+
+    Args:
+        rows: (num_rows, dim) float16.
+        queries: (n, dim), finite.
+        k: 1 to num_rows.
     """
     wanted = np.ascontiguousarray(queries, dtype=np.float32)
     scores = np.full((len(wanted), k), -np.inf, dtype=np.float32)

@@ -13,7 +13,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from contextsvc.adapters.search.faiss.build import VectorPlan, open_vector_index, write_vector_index
-from contextsvc.adapters.search.faiss.index import MANY, ApproximateSearch, FaissVectorIndex, read_approximate
+from contextsvc.adapters.search.faiss.index import (
+    BATCH_QUERIES,
+    ApproximateSearch,
+    FaissVectorIndex,
+    read_approximate,
+)
 from contextsvc.adapters.search.faiss.recall import recall
 from contextsvc.errors import CorruptIndex, SettingError, ShapeError
 from contextsvc.records.arrays import BoolArray, Float32Array
@@ -44,7 +49,7 @@ def best_scores(vectors: Vectors, query: Float32Array, k: int, allowed: BoolArra
 
 @given(
     num_distinct=st.integers(1, 30), num_rows=st.integers(1, 250), k=st.integers(1, 20),
-    share_allowed=st.sampled_from([None, 0.02, 0.5, 1.0]), num_queries=st.sampled_from([2, MANY]),
+    share_allowed=st.sampled_from([None, 0.02, 0.5, 1.0]), num_queries=st.sampled_from([2, BATCH_QUERIES]),
     seed=st.integers(0, 2**16),
 )  # fmt: skip
 def test_it_equals_brute_force_however_many_duplicates(
@@ -68,18 +73,18 @@ def test_ties_across_the_border_of_what_is_fetched_are_by_id() -> None:
     allowed = np.arange(405) % 3 == 2
     (found,) = exact_index(vectors).search(np.array([[0, 1]], dtype=np.float32), k=3, allowed=allowed)
     assert found.ids.tolist() == [2, 5, 8]
-    many = exact_index(vectors).search(np.array([[0, 1]] * MANY, dtype=np.float32), k=10)
-    assert [found.ids.tolist() for found in many] == [list(range(10))] * MANY
+    many = exact_index(vectors).search(np.array([[0, 1]] * BATCH_QUERIES, dtype=np.float32), k=10)
+    assert [found.ids.tolist() for found in many] == [list(range(10))] * BATCH_QUERIES
 
 
 @pytest.fixture(scope="module", params=[LISTS, GRAPH], ids=["lists", "graph"])
 def approximate(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> FaissVectorIndex:
-    """3,000 vectors around 60 centres, opened from disk; `few` so small that filters reach FAISS."""
+    """3,000 vectors around 60 centres, opened from disk; `max_exact` so small that filters reach FAISS."""
     folder = tmp_path_factory.mktemp("approximate")
     write_vector_index(folder, CLUSTERED, QUERIES, request.param)
     opened = open_vector_index(folder, CLUSTERED)
     assert opened._approximate is not None
-    return FaissVectorIndex(CLUSTERED, 1.01, opened._approximate, few=20)
+    return FaissVectorIndex(CLUSTERED, 1.01, opened._approximate, max_exact=20)
 
 
 def _clustered() -> Vectors:
@@ -142,7 +147,7 @@ def test_a_graph_that_a_filter_empties_is_searched_exactly() -> None:
     vectors = unit_rows(300, 4, 0)
     graph = faiss.IndexHNSWFlat(4, 4, faiss.METRIC_INNER_PRODUCT)
     graph.add(vectors[:1].astype(np.float32))
-    index = FaissVectorIndex(vectors, 1.01, ApproximateSearch(graph, 8), few=0)
+    index = FaissVectorIndex(vectors, 1.01, ApproximateSearch(graph, 8), max_exact=0)
     (found,) = index.search(vectors[:1].astype(np.float32), 5)
     assert (
         found.ids.tolist() == exact_index(vectors).search(vectors[:1].astype(np.float32), 5)[0].ids.tolist()
@@ -160,7 +165,7 @@ def test_effort_is_raised_until_recall_suffices_and_both_are_told(tmp_path: Path
     assert 0.1 < float(str(careless["recall_at_10"])) < 0.9 < float(str(careful["recall_at_10"])) <= 1.0
     exact = exact_index(vectors).search(queries, 10)
     opened = open_vector_index(tmp_path, vectors)._approximate
-    found = FaissVectorIndex(vectors, 1.01, opened, few=0).search(queries, 10)
+    found = FaissVectorIndex(vectors, 1.01, opened, max_exact=0).search(queries, 10)
     assert round(recall(found, exact), 4) == careless["recall_at_10"]
 
 
@@ -171,8 +176,8 @@ def test_up_to_its_size_an_index_is_exact_and_writes_no_copy(tmp_path: Path) -> 
     }
     assert [path.name for path in tmp_path.iterdir()] == ["vectors.json"]
     said = write_vector_index(tmp_path, vectors, NOBODY, VectorPlan(99, "IVF4,SQ8", 0.9))
-    learned = {"vector_index_learned_in": "this generation, from 100 chunks"}
-    assert said == {"vector_index": "IVF4,SQ8 at effort 4", **learned}
+    train_index = {"vector_index_learned_in": "this generation, from 100 chunks"}
+    assert said == {"vector_index": "IVF4,SQ8 at effort 4", **train_index}
 
 
 def test_what_is_far_from_the_query_is_found_when_a_filter_allows_nothing_else(
@@ -190,7 +195,7 @@ def test_few_allowed_chunks_are_scored_exactly_without_touching_the_lists(tmp_pa
     vectors = unit_rows(500, 8, 0)
     write_vector_index(tmp_path, vectors, NOBODY, LISTS)
     index = open_vector_index(tmp_path, vectors)
-    # 500 are fewer than FEW, so that all is exact here, and equal to brute force.
+    # 500 are fewer than MAX_EXACT, so that all is exact here, and equal to brute force.
     query = vectors[3:4].astype(np.float32)
     assert index.search(query, 9)[0].ids.tolist() == exact_index(vectors).search(query, 9)[0].ids.tolist()
 
@@ -229,14 +234,14 @@ def test_it_takes_only_files_about_these_vectors(tmp_path: Path) -> None:
         with pytest.raises(CorruptIndex, match="'docs'"):
             open_vector_index(tmp_path, vectors, "docs")
         if content and content != whole[:-1]:
-            with pytest.raises(CorruptIndex, match=r"cannot read|expected lists"):
+            with pytest.raises(CorruptIndex, match=r"cannot read|expected inverted lists"):
                 read_approximate(lists, (30, 4), 8, "docs")
     lists.unlink()
     with pytest.raises(CorruptIndex, match="No such file"):
         open_vector_index(tmp_path, vectors)
     lists.write_bytes(whole)
     open_vector_index(tmp_path, vectors)
-    with pytest.raises(CorruptIndex, match="is about vectors of"):
+    with pytest.raises(CorruptIndex, match="describes vectors of"):
         open_vector_index(tmp_path, vectors[:2])
     for damaged in ("", "[]", "{}", about.replace("4", '"x"'), about.replace("shape", "form")):
         (tmp_path / "vectors.json").write_text(damaged)
@@ -249,9 +254,9 @@ def test_it_stays_readable_when_the_folder_is_gone(tmp_path: Path) -> None:
     folder.mkdir()
     write_vector_index(folder, CLUSTERED, QUERIES, LISTS)
     opened = open_vector_index(folder, CLUSTERED)
-    before = FaissVectorIndex(CLUSTERED, 1.01, opened._approximate, few=0).search(QUERIES, 10)
+    before = FaissVectorIndex(CLUSTERED, 1.01, opened._approximate, max_exact=0).search(QUERIES, 10)
     shutil.rmtree(folder)
-    after = FaissVectorIndex(CLUSTERED, 1.01, opened._approximate, few=0).search(QUERIES, 10)
+    after = FaissVectorIndex(CLUSTERED, 1.01, opened._approximate, max_exact=0).search(QUERIES, 10)
     assert [ranking.ids.tolist() for ranking in after] == [ranking.ids.tolist() for ranking in before]
 
 
@@ -282,7 +287,7 @@ def test_numbers_that_are_not_finite_are_refused(tmp_path: Path) -> None:
         write_vector_index(tmp_path, np.array([[np.nan, 0]], dtype=np.float16), NOBODY[:, :2], EXACT)
     with pytest.raises(ShapeError, match="finite"):
         exact_index(unit_rows(3, 2, 0)).search(np.array([[np.inf, 0]], dtype=np.float32), 1)
-    with pytest.raises(ShapeError, match="found shape"):
+    with pytest.raises(ShapeError, match=r"expected \(n, dim\)"):
         write_vector_index(tmp_path, np.zeros(3, np.float16), NOBODY, EXACT)
 
 
@@ -290,7 +295,7 @@ def test_numbers_that_are_not_finite_are_refused(tmp_path: Path) -> None:
 def test_threads_find_what_one_finds(with_lists: bool, tmp_path: Path) -> None:
     write_vector_index(tmp_path, CLUSTERED, QUERIES, LISTS)
     search = open_vector_index(tmp_path, CLUSTERED)._approximate if with_lists else None
-    index = FaissVectorIndex(CLUSTERED, 1.01, search, few=0)
+    index = FaissVectorIndex(CLUSTERED, 1.01, search, max_exact=0)
     queries = unit_rows(64, 16, 1).astype(np.float32)
     masks = [None if row % 2 else np.arange(3000) % 7 != row % 7 for row in range(64)]
 

@@ -1,4 +1,4 @@
-"""Recall is measured where it may have moved; where it stands, the manifest says where it was measured."""
+"""Recall is measured again when it may have changed; else the manifest says where it was measured."""
 
 import json
 from dataclasses import replace
@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contextsvc.adapters.search.faiss import recall
-from contextsvc.adapters.search.faiss.build import FormerVectors
-from contextsvc.adapters.search.faiss.recall import Judge, Measurement, Tuned
+from contextsvc.adapters.search.faiss.build import PreviousVectors
+from contextsvc.adapters.search.faiss.recall import Measurement, RecallTuner, TunedEffort
 from contextsvc.records.arrays import Int64Array
 from tests.adapters.search.faiss.test_lists import BEFORE, PLAN, following, told
 
@@ -20,13 +20,13 @@ from tests.adapters.search.faiss.test_lists import BEFORE, PLAN, following, told
 def times(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Efforts with which a measurement began."""
     found: list[int] = []
-    tuned = Judge.tuned
+    tuned = RecallTuner.tune
 
-    def noted(judge: Judge, index: object, first: int, last: int | None = None) -> Tuned:
+    def noted(tuner: RecallTuner, index: object, first: int, last: int | None = None) -> TunedEffort:
         found.append(first)
-        return tuned(judge, index, first, last)
+        return tuned(tuner, index, first, last)
 
-    monkeypatch.setattr(recall.Judge, "tuned", noted)
+    monkeypatch.setattr(recall.RecallTuner, "tune", noted)
     return found
 
 
@@ -40,7 +40,7 @@ def test_recall_stands_until_more_than_a_hundredth_changed(tmp_path: Path, times
     assert first["recall_measured_in"] == "this generation"
     # 2 replaced are 2 gone and 2 new; of 400, 4 may.
     second = told(
-        tmp_path / "second", following(with_new(2)), former=FormerVectors(tmp_path / "first", with_new(2))
+        tmp_path / "second", following(with_new(2)), previous=PreviousVectors(tmp_path / "first", with_new(2))
     )
     assert second["recall_measured_in"] == "first, 4 chunks came or went since"
     assert (second["recall_at_10"], second["recall_at_100"]) == (
@@ -50,7 +50,7 @@ def test_recall_stands_until_more_than_a_hundredth_changed(tmp_path: Path, times
     assert (second["vector_index"], times) == (first["vector_index"], [8])
     vectors = np.concatenate([following(with_new(2)), BEFORE[:1]])
     rows = np.append(np.arange(400), -1)
-    third = told(tmp_path / "third", vectors, former=FormerVectors(tmp_path / "second", rows))
+    third = told(tmp_path / "third", vectors, previous=PreviousVectors(tmp_path / "second", rows))
     assert third["recall_measured_in"] == "this generation"
     assert (third["vector_index_learned_in"], times) == ("first, from 400 chunks", [8, 8])
 
@@ -61,8 +61,8 @@ def test_changes_add_up_over_generations(tmp_path: Path, times: list[int]) -> No
     for number in range(1, 6):
         vectors = np.concatenate([vectors, following(np.array([-1]), seed=number)])
         rows = np.append(np.arange(len(vectors) - 1), -1)
-        former = FormerVectors(tmp_path / str(number - 1), rows)
-        said.append(told(tmp_path / str(number), vectors, former=former)["recall_measured_in"])
+        previous = PreviousVectors(tmp_path / str(number - 1), rows)
+        said.append(told(tmp_path / str(number), vectors, previous=previous)["recall_measured_in"])
     assert said == [*(f"0, {number} chunks came or went since" for number in range(1, 5)), "this generation"]
     assert len(times) == 2
 
@@ -82,8 +82,8 @@ def test_what_was_not_measured_or_does_not_reach_what_is_asked_for_is_measured(
 ) -> None:
     told(tmp_path / "first", BEFORE)
     rewritten(tmp_path / "first", **measured)
-    former = FormerVectors(tmp_path / "first", np.arange(400))
-    said = told(tmp_path / "next", BEFORE, replace(PLAN, recall=0.95), former)
+    previous = PreviousVectors(tmp_path / "first", np.arange(400))
+    said = told(tmp_path / "next", BEFORE, replace(PLAN, recall=0.95), previous)
     assert (said["recall_measured_in"], said["recall_at_10"]) == ("this generation", 1.0)
     assert (said["vector_index_learned_in"], len(times)) == ("first, from 400 chunks", 2)
 
@@ -94,5 +94,5 @@ def test_what_came_and_what_went_are_both_counted(num_new: int, num_gone: int, b
     measured = Measurement({"recall_at_10": 0.99}, "a", before).after("b", 50, rows)
     assert measured == Measurement({"recall_at_10": 0.99}, "a", before + num_new + num_gone)
     assert Measurement().after("b", 50, rows).generation == "b"
-    assert measured.stands(1000, 0.99) == (before + num_new + num_gone <= 10)
-    assert not measured.stands(1000, 0.991)
+    assert measured.still_holds(1000, 0.99) == (before + num_new + num_gone <= 10)
+    assert not measured.still_holds(1000, 0.991)

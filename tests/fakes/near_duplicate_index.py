@@ -1,15 +1,15 @@
-"""Likeness of texts by brute force."""
+"""Near-duplicates by brute force."""
 
 
-class PlainLikeness:
-    """The Jaccard similarity of five-word runs, exactly."""
+class PlainNearDuplicateIndex:
+    """Exact Jaccard similarity of five-word runs."""
 
     def __init__(self, least: float) -> None:
         self._least = least
         self._kept: list[set[tuple[str, ...]]] = []
 
     def match(self, text: str) -> tuple[int, float] | None:
-        """As `LikenessIndex.match` says."""
+        """As `NearDuplicateIndex.match` says."""
         words = text.lower().split()
         runs = {tuple(words[at : at + 5]) for at in range(max(1, len(words) - 4))} if words else set()
         shares = [(len(runs & kept) / max(1, len(runs | kept)), -n) for n, kept in enumerate(self._kept)]

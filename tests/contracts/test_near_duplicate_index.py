@@ -1,22 +1,24 @@
+"""The contract of every NearDuplicateIndex."""
+
 from collections.abc import Callable
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contextsvc.adapters.text.minhash import MinHashLikeness
-from contextsvc.ports import LikenessIndex
-from tests.fakes.likeness import PlainLikeness
+from contextsvc.adapters.text.minhash import MinHashIndex
+from contextsvc.ports import NearDuplicateIndex
+from tests.fakes.near_duplicate_index import PlainNearDuplicateIndex
 
-Build = Callable[[float], LikenessIndex]
-pytestmark = pytest.mark.parametrize("build", [PlainLikeness, MinHashLikeness])
+Build = Callable[[float], NearDuplicateIndex]
+pytestmark = pytest.mark.parametrize("build", [PlainNearDuplicateIndex, MinHashIndex])
 
 
 def words(first: int, end: int) -> str:
     return " ".join(f"w{n}" for n in range(first, end))
 
 
-def test_what_is_new_is_kept_and_numbered(build: Build) -> None:
+def test_new_texts_are_added_and_numbered(build: Build) -> None:
     index = build(0.9)
     assert index.match(words(0, 100)) is None
     assert index.match(words(200, 300)) is None
@@ -24,7 +26,7 @@ def test_what_is_new_is_kept_and_numbered(build: Build) -> None:
     assert index.match(words(0, 100)) == (0, 1.0)
 
 
-def test_a_match_is_not_kept_so_that_likeness_is_not_handed_on(build: Build) -> None:
+def test_a_match_is_not_added_so_similarity_is_not_passed_on(build: Build) -> None:
     index = build(0.7)
     # 196 runs, of which 176 are shared with the next: 176 / (196 + 196 - 176) = .81; with the last .5.
     assert index.match(words(0, 200)) is None
@@ -48,18 +50,24 @@ def test_a_few_changed_words_are_near_and_other_texts_are_not(build: Build) -> N
     assert index.match(words(500, 1500)) is None
 
 
-def test_case_counts_for_nothing_and_order_does(build: Build) -> None:
+def test_order_of_words_matters_and_case_does_not(build: Build) -> None:
     index = build(0.9)
     assert index.match(words(0, 50)) is None
     assert index.match(words(0, 50).upper()) == (0, 1.0)
     assert index.match(" ".join(reversed(words(0, 50).split()))) is None
 
 
-def test_texts_without_words_are_like_nothing(build: Build) -> None:
+def test_texts_without_words_have_no_near_duplicates(build: Build) -> None:
     index = build(0.5)
     assert [index.match(text) for text in ("", " ", "", "one", "one", "one two", "\ud800")] == [
-        None, None, None, None, (3, 1.0), None, None,
-    ]  # fmt: skip
+        None,
+        None,
+        None,
+        None,
+        (3, 1.0),
+        None,
+        None,
+    ]
 
 
 @settings(max_examples=20, deadline=None)  # making a banding takes the library a tenth of a second

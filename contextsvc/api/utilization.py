@@ -1,0 +1,163 @@
+"""Utilization: measure a pack, and the schemas of measurements."""
+
+from typing import Literal
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field
+
+from contextsvc.api.operations import Body, EngineHere, GoneHere, answers
+from contextsvc.measuring.records import TargetKind, VerdictName
+from contextsvc.ports.reading import Outcome
+from contextsvc.records.json import Json
+from contextsvc.service.slots import run_served
+
+utilization = APIRouter()
+
+
+class UtilizationBody(Body):
+    """What to measure.
+
+    Without a `response` the reader writes its own answer. `sentences` measures the sentences of live
+    chunks, too; `minimize` adds the smallest pack found that holds the quality.
+    """
+
+    response: str | None = Field(None, max_length=100_000)
+    sentences: bool = False
+    minimize: bool = False
+
+    model_config = ConfigDict(
+        extra="forbid", strict=True, json_schema_extra={"example": {"response": "The finally clause runs."}}
+    )
+
+
+class ThresholdView(BaseModel):
+    """Threshold from which an effect counts, and where it comes from."""
+
+    eps: float
+    low: float
+    high: float
+    num_placebos: int
+    origin: str
+    calibrated: bool
+
+
+class CostView(BaseModel):
+    """Cost of a measurement."""
+
+    reader_calls: int
+    reader_tokens: int
+    seconds: float
+
+
+class VerdictView(BaseModel):
+    """Verdict on a chunk; `group` numbers near-duplicates that were removed together."""
+
+    chunk_id: str
+    effect: float | None
+    necessity: float | None
+    verdict: VerdictName
+    num_tokens: int
+    group: int | None
+
+
+class SentenceView(BaseModel):
+    """Verdict on a sentence of a live chunk; `start` and `end` count characters of the document."""
+
+    chunk_id: str
+    start: int
+    end: int
+    effect: float
+    verdict: VerdictName
+
+
+class MinimalView(BaseModel):
+    """The smallest pack found that holds the quality; it is kept under its own id."""
+
+    pack_id: str
+    chunk_ids: list[str]
+    text: str
+    quality: float
+    full: float
+    margin: float
+    num_tokens: int
+    num_tokens_saved: int
+    cost: CostView
+
+
+class ControlsView(BaseModel):
+    """Controls that say whether the measurement can be believed."""
+
+    full: float | None
+    no_context: float | None
+    unrelated: float | None
+    depends_on_context: bool | None
+    live_only: float | None
+    sufficient: bool | None
+    placebo_effects: list[float]
+    num_placebos_live: int
+
+
+class PackUtilization(BaseModel):
+    """Utilization measured on this pack."""
+
+    scope: Literal["pack"]
+    pack_id: str
+    score: float | None
+    strict_score: float | None
+    interval: tuple[float, float]
+    verdicts: list[VerdictView]
+    sentences: list[SentenceView]
+    threshold: ThresholdView
+    controls: ControlsView
+    target: str
+    target_kind: TargetKind
+    outcome: Outcome
+    reader: str
+    method: str
+    cost: CostView
+    note: str
+    partial: bool
+    cache: dict[str, str] | None = None
+    minimal: MinimalView | None = None
+
+
+class IndexUtilization(BaseModel):
+    """Utilization measured on the generation by the last `contextsvc measure`."""
+
+    scope: Literal["index"]
+    generation: str
+    score: float
+    strict_score: float
+    interval: tuple[float, float]
+    num_queries: int
+    share_dependent: float
+    share_sufficient: float | None
+    num_placebos: int
+    placebo_rate: float | None
+    thresholds: dict[str, ThresholdView]
+    reader: str
+    method: str
+    cost: CostView
+
+
+class NoUtilization(BaseModel):
+    """No score, and the reason."""
+
+    scope: Literal["pack", "index"]
+    score: None
+    reason: str
+
+
+@utilization.post(
+    "/v1/packs/{pack_id}/utilization",
+    response_model=PackUtilization,
+    response_model_exclude_unset=True,
+    responses=answers("utilization", 404, 409, 422, 429, 500, 503),
+)
+async def measure_pack(
+    pack_id: str, engine: EngineHere, gone: GoneHere, body: UtilizationBody | None = None
+) -> Json:
+    """Measure the share of a pack's tokens that influenced the answer, or return the known measurement."""
+    body = body or UtilizationBody(response=None)
+    steps = engine.utilization_steps(pack_id, body.response, body.sentences, body.minimize)
+    return await run_served(steps, gone)
