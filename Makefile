@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 QUERY ?= What happens to a return statement in try when finally also returns?
 
-.PHONY: setup demo test serve lint docs bench bench-smoke peers clean
+.PHONY: help setup demo test serve lint lower-bounds docs bench bench-smoke peers clean
 .DEFAULT_GOAL := help
 
 help:
@@ -15,6 +15,7 @@ help:
 	@echo "make docs    the documentation as a site in site/, after writing its generated parts"
 	@echo "make bench   the benchmarks that docs/figures.md quotes (needs the data sets)"
 	@echo "make bench-smoke   each of them on a few items, nothing kept (skips where a data set is absent)"
+	@echo "make lower-bounds   tests without models on the lowest versions that pyproject.toml allows"
 	@echo "make peers   .venv-peers, the pipelines that benchmarks compare with"
 
 # The stamp is newer than what it was made from, so a second run installs nothing.
@@ -58,8 +59,17 @@ docs: .venv/installed
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 	@echo "to read it: $(BIN)/python -m http.server --directory site"
 
+# Two workers with one torch thread each: most tests use one core only.
 test: setup lint
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
+
+# Apart from .venv. Not part of CI, because the install takes minutes: tests/test_dependencies.py compares
+# lower-bounds.txt with pyproject.toml there.
+lower-bounds: setup
+	@$(PYTHON) -m venv .venv-lower
+	@.venv-lower/bin/pip install --quiet --disable-pip-version-check -r lower-bounds.txt
+	@.venv-lower/bin/pip install --quiet --disable-pip-version-check --no-deps -e .
+	OMP_NUM_THREADS=1 .venv-lower/bin/python -m pytest -n 2 --dist loadfile -m "not model and not data"
 
 bench-smoke: setup
 	$(BIN)/python -m benchmarks.smoke
@@ -80,4 +90,4 @@ bench: setup peers
 	$(BIN)/python -m benchmarks.report
 
 clean:
-	rm -rf .venv .venv-peers build site *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-lower .venv-peers build site *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

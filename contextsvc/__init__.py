@@ -1,3 +1,61 @@
-"""Context assembly for language models: a token-budgeted pack and how much of it was used."""
+"""Context assembly for language models: a token-budgeted pack and how much of it was used.
+
+The public interface is `__all__`; nothing is imported before it is used.
+
+    import contextsvc
+
+    contextsvc.build(["docs"], index="mine")  # files and folders -> indexes/mine
+    with contextsvc.open_index("mine") as mine:
+        pack = mine.pack("How do I restore a backup?", budget_tokens=800)
+        print(pack.text)  # put this before the question
+        answer = ...  # what your model answered
+        used = mine.measure(pack, response=answer)
+        print(used.score, [verdict.verdict for verdict in used.verdicts])
+"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from contextsvc.records.documents import Document
+    from contextsvc.settings import Settings
+    from contextsvc.wiring.interface import (
+        BuiltIndex,
+        IndexHandle,
+        PackOptions,
+        build,
+        measure,
+        open_index,
+        pack,
+    )
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "BuiltIndex",
+    "Document",
+    "IndexHandle",
+    "PackOptions",
+    "Settings",
+    "build",
+    "measure",
+    "open_index",
+    "pack",
+]
+
+_ELSEWHERE = {"Document": "contextsvc.records.documents", "Settings": "contextsvc.settings"}
+
+if not TYPE_CHECKING:  # a type checker would believe that every name exists
+
+    def __getattr__(name: str) -> object:
+        """A public name, imported when it is first used (PEP 562)."""
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from importlib import import_module
+
+        value = getattr(import_module(_ELSEWHERE.get(name, "contextsvc.wiring.interface")), name)
+        globals()[name] = value
+        return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,4 +1,4 @@
-"""`python -m contextsvc`."""
+"""`python -m contextsvc`: the command line."""
 
 from contextsvc.cli.main import run
 

@@ -1,179 +1,373 @@
-"""Settings: frozen, read from the environment once, each documented where it is declared.
+"""Settings: read from the environment once, each with its explanation and its rule where it is declared.
 
-`CONTEXTSVC_<NAME>` sets `<name>`; the README's table is checked against this file.
+`CONTEXTSVC_<NAME>` sets `<name>`. `documented()` gives the table of all settings for the documentation.
+
+Wrong settings are refused together, in one error. A variable that begins with `CONTEXTSVC_` and is no
+setting is refused too, because a misspelt setting would otherwise silently keep its default. Kubernetes
+injects variables named after services, such as `CONTEXTSVC_PORT=tcp://10.0.0.1:80`; these are ignored.
 """
 
+import json
+import logging
+import math
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any, get_type_hints
 
-import platformdirs
-
 from contextsvc.errors import SettingError
+
+log = logging.getLogger("contextsvc.settings")
 
 PREFIX = "CONTEXTSVC_"
 
+DATA = PREFIX + "DATA"
+"""Folder of the data sets that tests and benchmarks read; not a setting of the service."""
 
-def setting(default: Any, doc: str, secret: bool = False) -> Any:
-    """A field with its explanation; a callable default is a factory; a secret is not in the repr."""
-    metadata = {"doc": doc}
+ENCODINGS = ("o200k_base", "cl100k_base")
+"""Built-in token encodings, the default first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A condition on the value of one setting.
+
+    Attributes:
+        expected: The condition in words, as errors and the documentation show it.
+        holds: Whether a value meets the condition.
+        reads_files: The condition depends on the files of this machine. Such a rule is checked when the
+            environment is read, not whenever a `Settings` is made.
+        hides_value: Errors do not show the value, because it may hold a password.
+    """
+
+    expected: str
+    holds: Callable[[Any], bool]
+    reads_files: bool = False
+    hides_value: bool = False
+
+
+def at_least(low: int) -> Rule:
+    """A number that is `low` or more."""
+    return Rule(f"at least {low}", lambda value: bool(value >= low))
+
+
+def between(low: float, high: float) -> Rule:
+    """A number from `low` to `high`, both included."""
+    return Rule(f"between {low} and {high}", lambda value: bool(low <= value <= high))
+
+
+def one_of(*choices: str) -> Rule:
+    """One of some names."""
+    return Rule(f"{', '.join(choices[:-1])} or {choices[-1]}", lambda value: value in choices)
+
+
+POSITIVE = Rule("more than 0", lambda value: bool(value > 0))
+FILLED = Rule("not empty", bool)
+HTTP_URL = Rule(
+    "http://HOST:PORT/v1 or https://HOST/v1 without user, password, query and fragment",
+    lambda url: not url or bool(re.fullmatch(r"\s*https?://[^\s/@?#]+[^\s@?#]*\s*", url)),
+    hides_value=True,
+)
+FACTORY = Rule(
+    "a FAISS factory string that begins with IVF or HNSW", lambda value: bool(re.match("(IVF|HNSW)", value))
+)
+FOLDER = Rule("a folder", lambda path: path.is_dir() or not path.exists(), reads_files=True)
+
+
+def _is_model(name: str) -> bool:
+    # A plain name can be an asset or a name on the hub; a name that can only be a path has to be there.
+    is_path = name.startswith((".", os.sep)) or Path(name).is_absolute()
+    return not is_path or Path(name).is_dir()
+
+
+MODEL = Rule("a folder that exists, an asset or a name on the hub", _is_model, reads_files=True)
+TOKENIZER_FILES = Rule(
+    "name=/path/tokenizer.json of files that exist, separated by commas",
+    lambda value: all(name and path and Path(path).is_file() for name, path in _tokenizer_files(value)),
+    reads_files=True,
+)
+
+
+def setting(default: Any, doc: str, rule: Rule | None = None, *, secret: bool = False) -> Any:
+    """A field of `Settings`.
+
+    Args:
+        default: The default, or a function that makes it.
+        doc: What the setting is: a noun phrase, with the unit.
+        rule: The condition that a value has to meet.
+        secret: The value is left out of the repr.
+    """
+    metadata = {"doc": doc, "rule": rule}
     if callable(default):
         return field(default_factory=default, metadata=metadata)
     return field(default=default, metadata=metadata, repr=not secret)
 
 
 def _cache_folder() -> Path:
-    return Path(platformdirs.user_cache_dir("contextsvc"))
+    from platformdirs import user_cache_dir
+
+    return Path(user_cache_dir("contextsvc"))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Everything that can be chosen. A changed copy (`dataclasses.replace`) is an experiment."""
+    """All settings of the service. To change some, make a copy with `dataclasses.replace`.
 
-    home: Path = setting(_cache_folder, "folder of pulled models, data files and the cache")
-    root: Path = setting(lambda: Path("indexes"), "folder of the indexes")
+    Raises:
+        SettingError: values break a rule; the message names all of them.
+    """
 
-    embedder: str = setting("all-MiniLM-L6-v2", "embedding model: asset, folder or hub name")
-    reader: str = setting("SmolLM2-135M-Instruct", "model that measures: asset, folder or hub name")
-    reader_mode: str = setting("blocks", "how it scores: blocks, masked or exact; see Measuring")
-    reader_state_bytes: int = setting(512_000_000, "memory for chunk states that blocks keeps")
-    reader_url: str = setting("", "OpenAI-compatible endpoint that measures with the model named reader")
-    reader_api_key: str = setting("", "its key; sent to that endpoint alone", secret=True)
-    reader_outcome: str = setting("auto", "what an endpoint gives: auto, log-probability or likeness")
-    reader_timeout_seconds: float = setting(60.0, "longest wait for one answer of an endpoint")
-    cross_encoder: str = setting("", "reranking model: folder or hub name; empty: best sentence")
-    tokenizer: str = setting("o200k_base", "encoding that budgets are counted in")
-    tokenizers: str = setting("", "further encodings: name=/path/tokenizer.json, comma-separated")
-    precision: str = setting("auto", "auto, float32 or bfloat16; auto: bfloat16 where the CPU has it")
-    num_threads: int = setting(0, "threads of the models; 0: one a core")
+    home: Path = setting(_cache_folder, "folder of the pulled models, the data files and the cache", FOLDER)
+    root: Path = setting(lambda: Path("indexes"), "folder of the indexes", FOLDER)
 
-    chunk_min_tokens: int = setting(48, "smallest chunk, in o200k_base tokens, where avoidable")
-    chunk_max_tokens: int = setting(160, "largest chunk, in o200k_base tokens, always")
+    embedder: str = setting("all-MiniLM-L6-v2", "embedding model: asset, folder or hub name", MODEL)
+    reader: str = setting("SmolLM2-135M-Instruct", "measuring model: asset, folder, hub or endpoint name")
+    reader_mode: str = setting(
+        "blocks", "scoring method of a local reader", one_of("blocks", "masked", "exact")
+    )
+    reader_state_bytes: int = setting(
+        512_000_000, "bytes of chunk states that mode blocks keeps", at_least(0)
+    )
+    reader_url: str = setting("", "OpenAI-compatible endpoint that measures; empty: a local reader", HTTP_URL)
+    reader_api_key: str = setting("", "API key, sent to the reader URL only", secret=True)
+    reader_outcome: str = setting(
+        "auto", "quantity that an endpoint measures", one_of("auto", "log-probability", "likeness")
+    )
+    reader_timeout_seconds: float = setting(60.0, "longest wait for a reply of an endpoint", POSITIVE)
+    cross_encoder: str = setting("", "reranking model: folder or hub name; empty: best sentence", MODEL)
+    tokenizer: str = setting(
+        ENCODINGS[0], f"encoding of budgets: {', '.join(ENCODINGS)} or one of tokenizers"
+    )
+    tokenizers: str = setting(
+        "", "more encodings: name=/path/tokenizer.json, comma-separated", TOKENIZER_FILES
+    )
+    precision: str = setting(
+        "auto",
+        "number format of the models; auto: bfloat16 if the processor has it",
+        one_of("auto", "float32", "bfloat16"),
+    )
+    num_threads: int = setting(0, "threads of the models; 0: one per core", at_least(0))
+
+    chunk_min_tokens: int = setting(48, "smallest chunk where avoidable, in o200k_base tokens", at_least(1))
+    chunk_max_tokens: int = setting(160, "largest chunk, in o200k_base tokens", at_least(16))
     duplicate_likeness: float = setting(
-        0.95, "documents at least this alike are near-duplicates; 1: equal ones"
+        0.95, "least likeness of near-duplicate documents; 1: only equal documents", between(0.5, 1)
     )
-    max_file_bytes: int = setting(50_000_000, "larger files, and longer JSONL lines, are skipped")
+    max_file_bytes: int = setting(50_000_000, "longest file or JSONL line; longer are skipped", at_least(1))
 
-    exact_up_to: int = setting(50_000, "chunks up to which an index is searched exactly")
-    approximate_index: str = setting("IVF{lists},SQ8", "FAISS factory string of larger ones; lists or graph")
-    approximate_recall: float = setting(0.99, "recall@10 for which a larger one tries as hard as it must")
+    exact_up_to: int = setting(50_000, "largest number of chunks that is searched exactly", at_least(0))
+    approximate_index: str = setting(
+        "IVF{lists},SQ8", "FAISS factory string of larger indexes; {lists}: 2 sqrt(chunks)", FACTORY
+    )
+    approximate_recall: float = setting(0.99, "recall@10 that larger indexes are tuned to", between(0, 1))
 
-    keep_generations: int = setting(2, "generations that a publish leaves, the new one included")
-    damaged_index: str = setting("fallback", "when the current generation is damaged: fallback or refuse")
+    keep_generations: int = setting(2, "generations that a publish keeps, the new one included", at_least(1))
+    damaged_index: str = setting(
+        "fallback",
+        "behaviour if the current generation is damaged: serve the previous one or refuse",
+        one_of("fallback", "refuse"),
+    )
 
-    num_candidates: int = setting(100, "candidates taken from each of dense and lexical search")
-    rerank_depth: int = setting(50, "candidates that the second stage scores")
-    lexical_weight: float = setting(0.35, "weight of BM25 in the score")
-    semantic_weight: float = setting(0.65, "weight of the best sentence, or the cross-encoder, in the score")
-    link_weight: float = setting(0.3, "weight of documents that name each other's title in the score")
+    num_candidates: int = setting(100, "candidates taken from each of dense and lexical search", at_least(1))
+    rerank_depth: int = setting(50, "number of candidates that are reranked", at_least(1))
+    lexical_weight: float = setting(0.35, "weight of BM25 in the score", at_least(0))
+    semantic_weight: float = setting(0.65, "weight of the best sentence or the cross-encoder", at_least(0))
+    link_weight: float = setting(0.3, "weight of documents that name each other's titles", at_least(0))
     score_floor: float = setting(
-        0.5, "share of the best score that a chunk must have, and must add to the pack"
+        0.5, "share of the best score that a chunk must have and must add to the pack", between(0, 1)
     )
-    near_duplicate_similarity: float = setting(0.95, "chunks at least this alike are duplicates")
-    diversity_weight: float = setting(0.1, "how much likeness to what is packed lowers the gain")
-    max_chunks: int = setting(3, "most chunks in a pack, unless the request says otherwise")
-    trim: bool = setting(True, "trim chunks that do not fit whole to the sentences that bear on the query")
-    answerable: float = setting(0.48, "packs whose answer_score is below are flagged not answerable; 0: off")
-    ordering: str = setting("relevance", "relevance, document or edges")
+    near_duplicate_similarity: float = setting(0.95, "least similarity of duplicate chunks", between(0, 1))
+    diversity_weight: float = setting(
+        0.1, "weight by which similarity to packed chunks lowers the gain", between(0, 1)
+    )
+    max_chunks: int = setting(3, "most chunks in a pack, unless the request sets it", between(1, 64))
+    trim: bool = setting(True, "trim chunks that do not fit to the sentences relevant to the query")
+    answerable: float = setting(0.48, "least answer_score of an answerable pack; 0: off", between(0, 1))
+    ordering: str = setting("relevance", "order of the chunks", one_of("relevance", "document", "edges"))
 
-    cache: bool = setting(True, "keep query vectors, packs and measurements on disk")
-    drop_packs: bool = setting(False, "forget a pack once the generation it was made from is removed")
-    cache_bytes: int = setting(1_000_000_000, "size at which the cache evicts")
+    cache: bool = setting(True, "storage of query vectors, packs and measurements on disk")
+    drop_packs: bool = setting(False, "deletion of packs whose generation is removed")
+    cache_bytes: int = setting(1_000_000_000, "size above which the cache evicts", at_least(1))
 
-    answer_max_tokens: int = setting(48, "longest answer the reader writes when none is given")
-    num_placebos: int = setting(2, "unrelated chunks put into each measured pack as a control")
-    num_subsets: int = setting(0, "random subsets of each measured pack, for a LASSO over them")
-    measure_max_calls: int = setting(1_000, "most reader calls of one measurement; past it: partial")
-    measure_max_tokens: int = setting(1_000_000, "most reader tokens of one measurement; past it: partial")
-    measure_max_seconds: float = setting(120.0, "longest measurement; past it: partial")
-    background_jobs: int = setting(0, "measurements that may wait for an idle moment; 0: off")
-    measure_share: float = setting(0.0, "share of packs measured in the background unasked")
-    seed: int = setting(0, "seed of placebo draws and bootstraps")
+    answer_max_tokens: int = setting(
+        48, "longest answer that the reader writes if none is given", at_least(1)
+    )
+    num_placebos: int = setting(2, "unrelated chunks in each measured pack, as a control", at_least(0))
+    num_subsets: int = setting(0, "random subsets of each measured pack, for a LASSO", at_least(0))
+    measure_max_calls: int = setting(
+        1_000, "reader calls after which a measurement stops as partial", at_least(1)
+    )
+    measure_max_tokens: int = setting(
+        1_000_000, "reader tokens after which a measurement stops as partial", at_least(1)
+    )
+    measure_max_seconds: float = setting(
+        120.0, "seconds after which a measurement stops as partial", POSITIVE
+    )
+    background_jobs: int = setting(0, "measurements that may wait for an idle moment; 0: off", at_least(0))
+    measure_share: float = setting(0.0, "share of packs measured in the background unasked", between(0, 1))
+    seed: int = setting(0, "seed of placebo draws and bootstraps", at_least(0))
 
-    max_body_bytes: int = setting(20_000_000, "longest request body; more is refused with 413")
-    host: str = setting("127.0.0.1", "address the service listens on")
-    port: int = setting(8000, "port the service listens on")
-    max_concurrent: int = setting(2, "packs assembled at one time")
-    max_waiting: int = setting(32, "requests that may wait; more are refused with 429")
-    wait_seconds: float = setting(5.0, "longest wait for a slot; then 503")
+    max_body_bytes: int = setting(20_000_000, "longest request body; longer: refused with 413", at_least(1))
+    host: str = setting("127.0.0.1", "address the service listens on", FILLED)
+    port: int = setting(8000, "port the service listens on; 0: any free port", between(0, 65_535))
+    max_concurrent: int = setting(2, "packs assembled at the same time", at_least(1))
+    max_waiting: int = setting(32, "requests that may wait; more: refused with 429", at_least(0))
+    wait_seconds: float = setting(5.0, "longest wait for a slot; then refused with 503", at_least(0))
 
     def __post_init__(self) -> None:
-        _require(1 <= self.chunk_min_tokens <= self.chunk_max_tokens, "chunk_min_tokens", self,
-                 "at least 1 and at most chunk_max_tokens")  # fmt: skip
-        _require(0.5 <= self.duplicate_likeness <= 1, "duplicate_likeness", self, "between 0.5 and 1")
-        _require(self.chunk_max_tokens >= 16, "chunk_max_tokens", self, "at least 16")
-        weights = (self.lexical_weight, self.semantic_weight)
-        _require(min(weights) >= 0 and sum(weights) > 0, "lexical_weight", self,
-                 "weights not negative, at least one positive")  # fmt: skip
-        for name in ("score_floor", "near_duplicate_similarity", "diversity_weight", "measure_share",
-                     "approximate_recall", "answerable"):  # fmt: skip
-            _require(0 <= getattr(self, name) <= 1, name, self, "between 0 and 1")
-        for name in ("num_candidates", "rerank_depth", "max_chunks", "max_concurrent",
-                     "answer_max_tokens", "max_file_bytes", "keep_generations", "max_body_bytes",
-                     "cache_bytes", "measure_max_calls", "measure_max_tokens"):  # fmt: skip
-            _require(getattr(self, name) >= 1, name, self, "at least 1")
-        for name in ("num_threads", "num_placebos", "max_waiting", "wait_seconds", "num_subsets",
-                     "reader_state_bytes", "background_jobs", "exact_up_to", "link_weight"):  # fmt: skip
-            _require(getattr(self, name) >= 0, name, self, "not negative")
-        for name in ("measure_max_seconds", "reader_timeout_seconds"):
-            _require(getattr(self, name) > 0, name, self, "more than 0")
-        _require(not self.measure_share or self.background_jobs > 0, "measure_share", self,
-                 "0, or CONTEXTSVC_BACKGROUND_JOBS above 0")  # fmt: skip
-        _require(self.damaged_index in ("fallback", "refuse"), "damaged_index", self, "fallback or refuse")
-        _require(self.precision in ("auto", "float32", "bfloat16"), "precision", self,
-                 "auto, float32 or bfloat16")  # fmt: skip
+        _refuse(_problems({f.name: getattr(self, f.name) for f in fields(self)}, at_start=False))
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> "Settings":
-        """The only reader of the environment.
+        """Settings of the environment, all of them checked.
+
+        Args:
+            env: Variables and their values; None: the environment of this process.
 
         Raises:
-            SettingError: a value does not parse, is out of range, or the name is unknown.
+            SettingError: a value has the wrong type or breaks a rule, or a `CONTEXTSVC_` variable is no
+                setting; the message names every such variable.
         """
         env = os.environ if env is None else env
-        known = {PREFIX + f.name.upper(): f for f in fields(cls)}
-        unknown = sorted(k for k in env if k.startswith(PREFIX) and k not in known and k != DATA)
-        if unknown:
-            raise SettingError(f"unknown setting {unknown[0]}; known: {', '.join(sorted(known))}")
-        hints = get_type_hints(cls)
-        values = {f.name: _parse(k, env[k], hints[f.name]) for k, f in known.items() if k in env}
+        mine = {name: env[name] for name in sorted(env) if name.startswith(PREFIX) and name != DATA}
+        links = [name for name, value in mine.items() if _is_service_link(name, value)]
+        if links:
+            log.info(json.dumps({"event": "kubernetes_service_links_ignored", "variables": links}))
+        chosen = {name: value for name, value in mine.items() if name not in links}
+        known = {PREFIX + f.name.upper(): f.name for f in fields(cls)}
+        problems = [_unknown(name, known) for name in chosen if name not in known]
+        hints, values = get_type_hints(cls), dict[str, Any]()
+        for variable, name in known.items():
+            try:
+                if variable in chosen:
+                    values[name] = _parsed(variable, chosen[variable], hints[name])
+            except SettingError as error:
+                problems.append(str(error))
+        problems += _problems({**_defaults(), **values}, at_start=True)
+        _refuse(problems)
         return cls(**values)
 
 
-DATA = PREFIX + "DATA"
-"""Where tests and benchmarks find their data; no setting of the service."""
-
-
 def documented() -> list[tuple[str, str, str]]:
-    """(environment variable, default, explanation) of every setting, in order of declaration."""
-    return [(PREFIX + f.name.upper(), _shown(f), f.metadata["doc"]) for f in fields(Settings)]
+    """(environment variable, default, explanation with the rule) of every setting, in declared order."""
+    return [(PREFIX + f.name.upper(), _shown(f), _explained(f)) for f in fields(Settings)]
+
+
+def _explained(f: "Field[Any]") -> str:
+    doc, rule = f.metadata["doc"], f.metadata["rule"]
+    unsaid = rule is None or rule.reads_files or rule in (FACTORY, FILLED, HTTP_URL)
+    return doc if unsaid else f"{doc} ({rule.expected})"
 
 
 def _shown(f: "Field[Any]") -> str:
-    if f.name == "home":
-        return "the platform's cache folder"
-    value = f.default_factory() if callable(f.default_factory) else f.default
-    return str(value)
+    return "the platform's cache folder" if f.name == "home" else str(_default(f))
 
 
-def _require(holds: bool, name: str, settings: Settings, expected: str) -> None:
-    if not holds:
-        found = getattr(settings, name)
-        raise SettingError(f"{PREFIX}{name.upper()} is {found!r}; expected {expected}")
+def _default(f: "Field[Any]") -> Any:
+    return f.default_factory() if callable(f.default_factory) else f.default
 
 
-def _parse(variable: str, value: str, kind: Any) -> Any:
+def _defaults() -> dict[str, Any]:
+    return {f.name: _default(f) for f in fields(Settings)}
+
+
+def _problems(values: Mapping[str, Any], at_start: bool) -> list[str]:
+    """Every broken rule: first those of one setting, then those of several."""
+    rules = [(f.name, f.metadata["rule"]) for f in fields(Settings) if f.metadata["rule"]]
+    rules += [(name, make(values)) for name, make in _TOGETHER]
+    return [
+        _problem(PREFIX + name.upper(), None if rule.hides_value else values[name], rule.expected)
+        for name, rule in rules
+        if (at_start or not rule.reads_files) and not rule.holds(values[name])
+    ]
+
+
+def _smallest_chunk(values: Mapping[str, Any]) -> Rule:
+    largest = values["chunk_max_tokens"]
+    return Rule(f"at most CONTEXTSVC_CHUNK_MAX_TOKENS ({largest})", lambda value: value <= largest)
+
+
+def _some_weight(values: Mapping[str, Any]) -> Rule:
+    other = values["semantic_weight"]
+    expected = "more than 0, because CONTEXTSVC_SEMANTIC_WEIGHT is 0"
+    return Rule(expected, lambda value: value != 0 or other != 0)
+
+
+def _room_to_measure(values: Mapping[str, Any]) -> Rule:
+    jobs = values["background_jobs"]
+    return Rule("0, or CONTEXTSVC_BACKGROUND_JOBS above 0", lambda value: not value or jobs > 0)
+
+
+def _known_tokenizer(values: Mapping[str, Any]) -> Rule:
+    names = (*ENCODINGS, *(name for name, _ in _tokenizer_files(values["tokenizers"])))
+    return Rule(f"one of {', '.join(names)}", lambda value: value in names, reads_files=True)
+
+
+def _reader_model(values: Mapping[str, Any]) -> Rule:
+    by_url = bool(values["reader_url"])
+    return Rule(MODEL.expected, lambda value: by_url or _is_model(value), reads_files=True)
+
+
+_TOGETHER: tuple[tuple[str, Callable[[Mapping[str, Any]], Rule]], ...] = (
+    ("chunk_min_tokens", _smallest_chunk),
+    ("lexical_weight", _some_weight),
+    ("measure_share", _room_to_measure),
+    ("tokenizer", _known_tokenizer),
+    ("reader", _reader_model),
+)
+"""Rules that depend on other settings, by the setting that they are about."""
+
+
+def _tokenizer_files(value: str) -> list[tuple[str, str]]:
+    """(name, path) of each additional encoding; the path is empty if there is no `=`."""
+    parts = [part.strip().partition("=") for part in value.split(",") if part.strip()]
+    return [(name, path) for name, _, path in parts]
+
+
+def _problem(variable: str, found: object, expected: str) -> str:
+    found = str(found) if isinstance(found, Path) else found
+    return f"{variable} {'cannot be used' if found is None else f'is {found!r}'}; expected {expected}"
+
+
+def _unknown(variable: str, known: Mapping[str, str]) -> str:
+    from difflib import get_close_matches
+
+    nearest = get_close_matches(variable, known, n=2, cutoff=0)
+    return f"unknown setting {variable}; the nearest are {' and '.join(nearest)}"
+
+
+def _refuse(problems: list[str]) -> None:
+    if len(problems) == 1:
+        raise SettingError(problems[0])
+    if problems:
+        raise SettingError(f"{len(problems)} settings are wrong:" + "".join(f"\n  {p}" for p in problems))
+
+
+def _parsed(variable: str, value: str, kind: Any) -> Any:
     try:
         if kind is bool:
             return {"1": True, "true": True, "0": False, "false": False}[value.strip().lower()]
-        return kind(value)
+        parsed = kind(value)
+        if kind is float and not math.isfinite(parsed):
+            raise ValueError
     except (KeyError, ValueError):
-        raise SettingError(f"{variable} is {value!r}; expected {_expected(kind)}") from None
+        expected = {bool: "1, true, 0 or false", int: "a whole number"}.get(kind, "a number")
+        raise SettingError(_problem(variable, value, expected)) from None
+    return parsed
 
 
-def _expected(kind: Any) -> str:
-    if kind is bool:
-        return "1, true, 0 or false"
-    return {int: "a whole number", float: "a number"}.get(kind, str(kind))
+_SERVICE_LINK = re.compile(
+    r"""CONTEXTSVC_ ([A-Z0-9_]+_)?  # the Service's name: contextsvc, or contextsvc-something
+    ( (SERVICE_HOST | PORT_\d+_(TCP|UDP|SCTP)_ADDR) = [\da-fA-F.:]+
+    | (SERVICE_PORT(_[A-Z0-9_]+)? | PORT_\d+_(TCP|UDP|SCTP)_PORT) = \d+
+    | PORT_\d+_(TCP|UDP|SCTP)_PROTO = (tcp|udp|sctp)
+    | PORT(_\d+_(TCP|UDP|SCTP))? = (tcp|udp|sctp)://([\d.]+|\[[\da-fA-F:.]+\]):\d+ )""",
+    re.VERBOSE,
+)
+
+
+def _is_service_link(variable: str, value: str) -> bool:
+    """Whether Kubernetes injected a variable: its name and its value both have to look like it."""
+    return _SERVICE_LINK.fullmatch(f"{variable}={value}") is not None

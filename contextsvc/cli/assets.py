@@ -4,20 +4,24 @@ from typing import Annotated, Any
 
 import typer
 
-from contextsvc import assets
-from contextsvc.cli.output import JsonFlag, print_json, print_table, progress, say, size
-from contextsvc.settings import Settings
+from contextsvc.cli.options import JsonFlag
 
-app = typer.Typer(help="Models and data files: pinned, verified, pulled once.", no_args_is_help=True)
+app = typer.Typer(help="Download and list models and data files.", no_args_is_help=True)
 
 
 @app.command("pull")
 def pull(
-    names: Annotated[list[str] | None, typer.Argument(help="Which; all if none is named.")] = None,
+    names: Annotated[list[str] | None, typer.Argument(help="Names of assets.  [default: all]")] = None,
     as_json: Annotated[bool, JsonFlag] = False,
 ) -> None:
-    """Pull assets unless they are there and whole."""
-    from contextsvc.wiring import pull_asset
+    """Download missing and damaged assets.
+
+    Verifies each by its SHA-256.
+    """
+    from contextsvc import assets
+    from contextsvc.cli.output import print_json, progress, say, size
+    from contextsvc.settings import Settings
+    from contextsvc.wiring.assets import pull_asset
 
     settings = Settings.from_env()
     pulled = []
@@ -25,8 +29,18 @@ def pull(
         with progress("pulling") as tell:
             pulled.append(pull_asset(settings, name, tell))
     if as_json:
-        print_json([{"name": p.name, "source": p.source, "seconds": round(p.seconds, 2),
-                     "num_bytes": p.size_bytes, "folder": str(p.folder)} for p in pulled])  # fmt: skip
+        print_json(
+            [
+                {
+                    "name": p.name,
+                    "source": p.source,
+                    "seconds": round(p.seconds, 2),
+                    "num_bytes": p.size_bytes,
+                    "folder": str(p.folder),
+                }
+                for p in pulled
+            ]
+        )
         return
     for p in pulled:
         say(f"{p.name}: {p.source}, verified, {size(p.size_bytes)}, {p.seconds:.1f} s")
@@ -34,7 +48,14 @@ def pull(
 
 @app.command("list")
 def list_assets(as_json: Annotated[bool, JsonFlag] = False) -> None:
-    """Each asset with licence, size, SHA-256, source and state; every file is hashed."""
+    """List every asset and its state.
+
+    Prints licence, size, SHA-256 and source; hashes every file.
+    """
+    from contextsvc import assets
+    from contextsvc.cli.output import print_json, print_table, say, size
+    from contextsvc.settings import Settings
+
     home = Settings.from_env().home
     rows: list[dict[str, Any]] = [
         {

@@ -1,16 +1,15 @@
-"""What a build or an update has done, for people and for machines."""
+"""Output of `contextsvc index build` and `update`: progress, results and duplicates."""
 
 from collections.abc import Sequence
 
 from contextsvc.cli.output import out, print_fields, print_table
 from contextsvc.indexing.build import BuildResult, Progress
-from contextsvc.indexing.deduplication import Deduplicator
 from contextsvc.records.json import Json
 from contextsvc.storage.corpus.aliases import Alias
 
 
 def progress_line(done: Progress, remaining: str) -> str:
-    """How far it is."""
+    """The progress of a build as one line; `remaining` is added at its end."""
     if done.phase != "embedding":
         return done.phase
     rate = done.num_documents / done.seconds if done.seconds else 0.0
@@ -19,7 +18,7 @@ def progress_line(done: Progress, remaining: str) -> str:
 
 
 def built_view(built: BuildResult) -> Json:
-    """As JSON."""
+    """A build as JSON."""
     done, manifest = built.progress, built.manifest
     return {
         "name": manifest.name,
@@ -44,7 +43,7 @@ def built_view(built: BuildResult) -> Json:
 
 
 def print_built(built: BuildResult, updated: bool = False) -> None:
-    """As a few lines."""
+    """Print a build as a few lines; `updated` adds the counts of changed documents."""
     view = built_view(built)
     what = "published" if built.changed else "unchanged: it was already current"
     fields = {
@@ -52,17 +51,18 @@ def print_built(built: BuildResult, updated: bool = False) -> None:
         "content": f"{view['num_documents']} documents, {view['num_tokens']} tokens, "
         f"{view['num_chunks']} chunks",
         "sentences": f"{view['num_sentences']}",
-        "vectors": f"{view['num_vectors']} of distinct sentences and titles, {view['num_embedded']} made now",
+        "vectors": f"{view['num_vectors']} of distinct sentences and titles, "
+        f"{view['num_embedded']} embedded now",
         "time": f"{view['seconds']} s: {view['documents_per_second']} documents/s, "
         f"{view['tokens_per_second']} tokens/s, {view['encoder_share']:.0%} in the encoder",
     }
     if updated:
         fields["changes"] = (
             f"{view['num_added']} added, {view['num_replaced']} replaced, {view['num_deleted']} deleted, "
-            f"{view['num_unchanged']} found unchanged"
+            f"{view['num_unchanged']} unchanged"
         )
     elif view["num_reused"]:
-        fields["resumed"] = f"{view['num_reused']} documents were finished before"
+        fields["resumed"] = f"{view['num_reused']} documents were taken from the interrupted build"
     print_fields(fields)
 
 
@@ -70,32 +70,31 @@ MAX_SHOWN = 20
 
 
 def duplicates_view(aliases: Sequence[Alias]) -> list[Json]:
-    """As JSON."""
+    """Duplicate documents as JSON."""
     return [
         {
-            "doc_id": alias.doc_id, "source": alias.source, "kept": alias.kept,
-            "exact": alias.exact, "likeness": alias.likeness,
+            "doc_id": alias.doc_id,
+            "source": alias.source,
+            "kept": alias.kept,
+            "exact": alias.exact,
+            "likeness": alias.likeness,
         }
         for alias in aliases
-    ]  # fmt: skip
+    ]
 
 
-def print_duplicates(watch: Deduplicator) -> None:
-    """How many there are and what became of them; nothing without any."""
-    if not watch.found:
+def print_duplicates(found: Sequence[Alias], left_out: bool) -> None:
+    """Print the number of duplicates and whether they were left out; nothing if there are none."""
+    if not found:
         return
-    num_exact = sum(alias.exact for alias in watch.found)
-    what = f"{num_exact} equal to another document, {len(watch.found) - num_exact} nearly so: "
-    print_fields(
-        {
-            "duplicates": what
-            + ("left out, kept as aliases" if watch.keep_one else "all indexed; --dedupe keeps one of each")
-        }
-    )
+    num_exact = sum(alias.exact for alias in found)
+    what = f"{num_exact} equal to another document, {len(found) - num_exact} nearly equal: "
+    what += "left out, kept as aliases" if left_out else "all indexed; --dedupe keeps one of each"
+    print_fields({"duplicates": what})
 
 
 def print_aliases(aliases: Sequence[Alias]) -> None:
-    """The first of them, each with the document that stands for it; nothing without any."""
+    """Print up to 20 aliases, each with the document that stands for it; nothing if there are none."""
     if not aliases:
         return
     rows = [

@@ -1,35 +1,17 @@
-"""`contextsvc index`: build, list, show, check."""
+"""`contextsvc index`: build, update, list, show, check, roll back and collect."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from contextsvc.cli.build_output import (
-    built_view,
-    duplicates_view,
-    print_aliases,
-    print_built,
-    print_duplicates,
-    progress_line,
-)
-from contextsvc.cli.output import JsonFlag, out, print_fields, print_json, print_table, progress, say, size
-from contextsvc.cli.sources import Sources, interruptible
+from contextsvc.cli.options import JsonFlag, ResumeFlag, RootOption, StrictFlag, settings_with
 from contextsvc.errors import ContextError, CorruptIndex, UserError
-from contextsvc.indexing.build import Update, build_index, update_index
-from contextsvc.indexing.deduplication import Deduplicator
-from contextsvc.records.json import Json
-from contextsvc.service.views import index_view
-from contextsvc.settings import Settings
-from contextsvc.storage.checking import check_index
-from contextsvc.storage.corpus import Corpus
-from contextsvc.storage.generation import collect, index_names, open_manifest, roll_back
 
-app = typer.Typer(help="Indexes: build, update, list, show, check, roll back, collect.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from contextsvc.records.json import Json
 
-ResumeOption = typer.Option("--resume", help="Go on from the finished parts of an interrupted build.")
-
-RootOption = typer.Option(help="Folder of the indexes; default: CONTEXTSVC_ROOT or indexes.")
+app = typer.Typer(help="Build, update, inspect, roll back and clean up indexes.", no_args_is_help=True)
 
 
 @app.command("build")
@@ -37,45 +19,62 @@ def build(
     sources: Annotated[list[str], typer.Argument(help="Files, folders or python-reference.")],
     index: Annotated[str, typer.Option("--index", help="Name of the index.")],
     root: Annotated[Path | None, RootOption] = None,
-    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 if anything was skipped.")] = False,
-    resume: Annotated[bool, ResumeOption] = False,
+    strict: Annotated[bool, StrictFlag] = False,
+    resume: Annotated[bool, ResumeFlag] = False,
     dedupe: Annotated[
-        bool, typer.Option("--dedupe", help="Keep the first of equal and near-duplicate documents.")
+        bool, typer.Option("--dedupe", help="Keep only the first of equal and near-duplicate documents.")
     ] = False,
     as_json: Annotated[bool, JsonFlag] = False,
 ) -> None:
-    """Build an index and publish it; the former generation serves until then."""
-    from contextsvc.wiring import build_index_parts, make_near_duplicate_index
+    """Build an index from all its documents.
 
-    settings = Settings.from_env()
+    The previous generation serves until the new one is published.
+    """
+    import contextsvc
+    from contextsvc.cli.build_output import (
+        built_view,
+        duplicates_view,
+        print_built,
+        print_duplicates,
+        progress_line,
+    )
+    from contextsvc.cli.output import out, print_json, progress
+    from contextsvc.cli.sources import Sources, interruptible
+
+    settings = settings_with(root=root)
     read = Sources(settings, sources)
-    least = settings.duplicate_likeness
-    watch = Deduplicator(least, make_near_duplicate_index(least), dedupe)
     with progress(f"indexing {index}") as tell, interruptible():
-        built = build_index(
-            root or settings.root, index, read.documents(), build_index_parts(settings),
-            lambda done: tell(progress_line(done, read.remaining(done))), settings.keep_generations, resume,
-            watch,
-        )  # fmt: skip
-    if as_json:
-        print_json({**built_view(built), "skipped": read.skipped, "duplicates": duplicates_view(watch.found)})
-    else:
-        print_built(built)
-        print_duplicates(watch)
-        if read.skipped:
-            out.print(f"{len(read.skipped)} skipped, each with its reason above")
-    if strict and read.skipped:
-        raise UserError(
-            f"{len(read.skipped)} sources were skipped and --strict was given; the rest is published"
+        result = contextsvc.build(
+            read.documents(),
+            index=index,
+            settings=settings,
+            dedupe=dedupe,
+            resume=resume,
+            report=lambda done: tell(progress_line(done, read.remaining(done))),
         )
+    if as_json:
+        duplicates = duplicates_view(result.duplicates)
+        print_json({**built_view(result.made), "skipped": read.skipped, "duplicates": duplicates})
+    else:
+        print_built(result.made)
+        print_duplicates(result.duplicates, dedupe)
+        if read.skipped:
+            out.print(f"{len(read.skipped)} skipped; the reason of each is above")
+    _refuse_skipped(strict, len(read.skipped))
 
 
 @app.command("list")
 def list_indexes(
     root: Annotated[Path | None, RootOption] = None, as_json: Annotated[bool, JsonFlag] = False
 ) -> None:
-    """Every index under the root; its files are compared with its manifest."""
-    folder = root or Settings.from_env().root
+    """List the indexes under the root.
+
+    Compares the files of each index with its manifest.
+    """
+    from contextsvc.cli.output import print_json, print_table, say
+    from contextsvc.storage.generation import index_names
+
+    folder = settings_with(root=root).root
     rows = [_row(folder, name) for name in index_names(folder)]
     if as_json:
         print_json({"root": str(folder), "indexes": rows})
@@ -83,8 +82,8 @@ def list_indexes(
         say(f"no index under {folder}; build one: contextsvc index build SOURCE --index NAME")
     else:
         columns = ("name", "generation", "documents", "chunks", "built", "state")
-        print_table(columns, [[row.get(column, "") for column in columns] for row in rows],
-                    right=("documents", "chunks"))  # fmt: skip
+        cells = [[row.get(column, "") for column in columns] for row in rows]
+        print_table(columns, cells, right=("documents", "chunks"))
 
 
 @app.command("show")
@@ -93,8 +92,17 @@ def show(
     root: Annotated[Path | None, RootOption] = None,
     as_json: Annotated[bool, JsonFlag] = False,
 ) -> None:
-    """An index: what it was built with, how large it is, its last measured utilization, its aliases."""
-    folder, manifest = open_manifest(root or Settings.from_env().root, name, trust_seen=True)
+    """Show an index.
+
+    Prints its settings, its size, its last measured utilization and its aliases.
+    """
+    from contextsvc.cli.build_output import duplicates_view, print_aliases
+    from contextsvc.cli.output import print_fields, print_json, size
+    from contextsvc.service.views import index_view
+    from contextsvc.storage.corpus import Corpus
+    from contextsvc.storage.generation import open_manifest
+
+    folder, manifest = open_manifest(settings_with(root=root).root, name, trust_seen=True)
     view = index_view(name, folder, manifest)
     aliases = Corpus.open(folder, manifest).aliases
     if as_json:
@@ -108,8 +116,8 @@ def show(
         print_fields({"utilization": score["reason"]})
     else:
         low, high = score["interval"]
-        print_fields({"utilization": f"{score['score']:.2f} [{low:.2f}, {high:.2f}] over "
-                                     f"{score['num_queries']} queries by {score['reader']}"})  # fmt: skip
+        measured = f"over {score['num_queries']} queries by {score['reader']}"
+        print_fields({"utilization": f"{score['score']:.2f} [{low:.2f}, {high:.2f}] {measured}"})
     print_aliases(aliases)
 
 
@@ -119,10 +127,15 @@ def check(
     root: Annotated[Path | None, RootOption] = None,
     as_json: Annotated[bool, JsonFlag] = False,
 ) -> None:
-    """Verify every byte against the manifest, the invariants and the probe queries; names what is wrong."""
+    """Verify every byte of an index.
+
+    Checks the files against the manifest, the invariants and the probe queries.
+    """
+    from contextsvc.cli.output import out, print_json
+    from contextsvc.storage.checking import check_index
     from contextsvc.wiring import open_search
 
-    manifest, problems = check_index(root or Settings.from_env().root, name, open_search)
+    manifest, problems = check_index(settings_with(root=root).root, name, open_search)
     if as_json:
         print_json({"name": name, "sound": not problems, "problems": problems})
     elif manifest and not problems:
@@ -133,7 +146,9 @@ def check(
         raise CorruptIndex(name, problems)
 
 
-def _row(root: Path, name: str) -> Json:
+def _row(root: Path, name: str) -> "Json":
+    from contextsvc.storage.generation import open_manifest
+
     try:
         _, manifest = open_manifest(root, name, trust_seen=True)
     except ContextError as error:
@@ -152,57 +167,72 @@ def _row(root: Path, name: str) -> Json:
 def update(
     name: Annotated[str, typer.Argument(help="The index.")],
     sources: Annotated[
-        list[str] | None, typer.Argument(help="Files, folders or python-reference; spelled as when built.")
+        list[str] | None, typer.Argument(help="Files, folders or python-reference, spelled as in the build.")
     ] = None,
     delete: Annotated[
-        list[str] | None, typer.Option("--delete", help="Id of a document to leave out; repeatable.")
+        list[str] | None, typer.Option("--delete", help="Id of a document to remove; repeatable.")
     ] = None,
     prune: Annotated[
-        bool, typer.Option("--prune", help="Leave out documents of the sources whose files are gone.")
+        bool, typer.Option("--prune", help="Remove documents of these sources whose files are gone.")
     ] = False,
     root: Annotated[Path | None, RootOption] = None,
-    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 if anything was skipped.")] = False,
-    resume: Annotated[bool, ResumeOption] = False,
+    strict: Annotated[bool, StrictFlag] = False,
+    resume: Annotated[bool, ResumeFlag] = False,
     as_json: Annotated[bool, JsonFlag] = False,
 ) -> None:
-    """Publish the index with documents added, replaced and left out; only what changed is embedded."""
+    """Add, replace and remove documents.
+
+    Embeds changed documents only, then publishes a new generation.
+    """
+    from contextsvc.cli.build_output import built_view, print_built, progress_line
+    from contextsvc.cli.output import print_json, progress, say
+    from contextsvc.cli.sources import Sources, interruptible
+    from contextsvc.indexing.build import Update, update_index
     from contextsvc.wiring import build_index_parts
 
     if not sources and not delete:
-        raise UserError("nothing to do; name files or folders to update from, or documents to --delete")
+        raise UserError("nothing to do; expected files or folders to update from, or documents to --delete")
     if prune and not sources:
-        raise UserError("--prune needs the sources whose documents may be gone")
-    settings = Settings.from_env()
+        raise UserError("--prune needs the sources of the documents that may be gone")
+    settings = settings_with(root=root)
     read = Sources(settings, sources or [])
     change = Update(read.documents(), delete or [], read.gone if prune else None)
     with progress(f"updating {name}") as tell, interruptible():
         built = update_index(
-            root or settings.root, name, lambda _: change, build_index_parts(settings),
-            lambda done: tell(progress_line(done, read.remaining(done))), settings.keep_generations, resume,
-        )  # fmt: skip
+            settings.root,
+            name,
+            lambda _: change,
+            build_index_parts(settings),
+            lambda done: tell(progress_line(done, read.remaining(done))),
+            keep=settings.keep_generations,
+            resume=resume,
+        )
     if as_json:
         print_json({**built_view(built), "skipped": read.skipped, "lost": list(built.lost)})
     else:
         print_built(built, updated=True)
     for doc_id in built.lost:
-        say(f"lost {doc_id}: what stood for this near-duplicate is gone; name its source to have it again")
-    if strict and read.skipped:
-        raise UserError(
-            f"{len(read.skipped)} sources were skipped and --strict was given; the rest is published"
-        )
+        say(f"lost {doc_id}: the document that stood for this near-duplicate is gone; update from its source")
+    _refuse_skipped(strict, len(read.skipped))
 
 
 @app.command("rollback")
 def rollback(
     name: Annotated[str, typer.Argument(help="The index.")],
     generation: Annotated[
-        str | None, typer.Argument(help="Its id; default: the one before the current.")
+        str | None, typer.Argument(help="Id of the generation.  [default: the previous one]")
     ] = None,
     root: Annotated[Path | None, RootOption] = None,
     as_json: Annotated[bool, JsonFlag] = False,
 ) -> None:
-    """Make a former generation current again, once every byte of it is verified."""
-    manifest = roll_back(root or Settings.from_env().root, name, generation)
+    """Make a previous generation current again.
+
+    Verifies every byte of it first.
+    """
+    from contextsvc.cli.output import out, print_json
+    from contextsvc.storage.generation import roll_back
+
+    manifest = roll_back(settings_with(root=root).root, name, generation)
     if as_json:
         print_json({"name": name, "generation": manifest.generation})
     else:
@@ -214,15 +244,26 @@ def gc(
     name: Annotated[str, typer.Argument(help="The index.")],
     keep: Annotated[
         int | None,
-        typer.Option(help="Generations to keep, the current included; default: CONTEXTSVC_KEEP_GENERATIONS."),
+        typer.Option(help="Generations to keep, with the current.  [default: CONTEXTSVC_KEEP_GENERATIONS]"),
     ] = None,
     root: Annotated[Path | None, RootOption] = None,
     as_json: Annotated[bool, JsonFlag] = False,
 ) -> None:
-    """Remove former generations and what dead writers left."""
-    settings = Settings.from_env()
-    removed = collect(root or settings.root, name, settings.keep_generations if keep is None else keep)
+    """Remove previous generations.
+
+    Removes the leftovers of killed writers, too.
+    """
+    from contextsvc.cli.output import out, print_json
+    from contextsvc.storage.generation import collect
+
+    settings = settings_with(root=root)
+    removed = collect(settings.root, name, settings.keep_generations if keep is None else keep)
     if as_json:
         print_json({"name": name, "removed": removed})
     else:
         out.print(f"{name}: removed {', '.join(removed) or 'nothing'}")
+
+
+def _refuse_skipped(strict: bool, num_skipped: int) -> None:
+    if strict and num_skipped:
+        raise UserError(f"{num_skipped} sources were skipped and --strict was given; the rest is published")

@@ -1,15 +1,17 @@
-"""The `contextsvc` command: exit code 0, 1 for what the caller can mend, 2 for a fault."""
+"""The `contextsvc` command.
+
+Exit codes: 0; 1 for a command that the caller can correct; 2 for a wrong setting, which the operator has to
+correct, and for a fault of the machine or the data.
+"""
 
 import sys
-import traceback
 from typing import Annotated
 
 import typer
 
 from contextsvc import __version__
 from contextsvc.cli import assets, index, measure, pack, serve
-from contextsvc.cli.output import say
-from contextsvc.errors import ContextError, UserError
+from contextsvc.errors import ContextError, SettingError, UserError
 
 app = typer.Typer(
     name="contextsvc",
@@ -23,13 +25,13 @@ app.add_typer(assets.app, name="assets")
 app.add_typer(index.app, name="index")
 app.command("pack")(pack.pack)
 app.command("measure")(measure.measure)
-app.command("calibrate")(measure.calibrate_command)
+app.command("calibrate")(measure.calibrate)
 app.command("serve")(serve.serve)
 
 
 @app.callback(invoke_without_command=True)
 def options(
-    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
     """Token-budgeted context packs for language models, with measured context utilization."""
     if version:
@@ -38,7 +40,7 @@ def options(
 
 
 def run(arguments: list[str] | None = None) -> None:
-    """Run the command line and leave with its exit code."""
+    """Run the command line, then exit with its exit code."""
     sys.exit(_exit_code(arguments))
 
 
@@ -46,15 +48,23 @@ def _exit_code(arguments: list[str] | None) -> int:
     try:
         app(arguments)
     except SystemExit as leaving:
-        # The parser's own refusals leave with 2, which here is kept for faults.
+        # The parser refuses a command with 2, which here means a wrong setting or a fault.
         return 0 if not leaving.code else 1
     except KeyboardInterrupt:
-        say("stopped")
+        _say("stopped")
         return 1
     except ContextError as error:
-        say(f"error: {error}")
-        return 1 if isinstance(error, UserError) else 2
-    except Exception:  # noqa: BLE001 - the last line of defence: a defect is told as one
-        say(f"error: unexpected; please report it with this:\n{traceback.format_exc()}")
+        _say(f"error: {error}")
+        return 1 if isinstance(error, UserError) and not isinstance(error, SettingError) else 2
+    except Exception:  # noqa: BLE001 - a defect is reported as one
+        import traceback
+
+        _say(f"error: unexpected; please report it with this:\n{traceback.format_exc()}")
         return 2
     return 0
+
+
+def _say(line: str) -> None:
+    from contextsvc.cli.output import say
+
+    say(line)

@@ -1,22 +1,20 @@
-"""`contextsvc measure` and `contextsvc calibrate`: ablation over a file of queries."""
+"""`contextsvc measure` and `contextsvc calibrate`: packs of many queries, measured by ablation."""
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, replace
 from itertools import product
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from contextsvc.cli.output import JsonFlag, print_fields, print_json, progress, say
+from contextsvc.cli.options import JsonFlag, RootOption, settings_with
 from contextsvc.errors import MissingExtra, UserError
-from contextsvc.measuring.comparison import Comparison, Configuration
-from contextsvc.packing.ordering import ORDERINGS, ordering_named
-from contextsvc.records.json import Json
-from contextsvc.service.experiments import Question, calibrate, compare_configurations, drawn_questions
-from contextsvc.settings import Settings
-from contextsvc.web.report import report_page
+
+if TYPE_CHECKING:
+    from contextsvc.measuring.comparison import Comparison, Configuration
+    from contextsvc.records.json import Json
+    from contextsvc.service.experiments import Question
 
 QUERY_LINES = '{"query": TEXT, "response"?: TEXT}'
 WIDEST, NARROWEST = 6, 1
@@ -24,32 +22,43 @@ WIDEST, NARROWEST = 6, 1
 
 def measure(
     index: Annotated[str, typer.Option(help="Name of the index.")],
-    queries: Annotated[Path, typer.Option(help='JSONL of {"query": TEXT, "response"?: TEXT}.')],
+    queries: Annotated[Path, typer.Option(help=f"File with lines of {QUERY_LINES}.")],
     out: Annotated[Path, typer.Option(help="Folder for report.html and report.json.")],
-    budget: Annotated[list[int] | None, typer.Option(help="Budget of each pack; repeatable.")] = None,
-    max_chunks: Annotated[list[int] | None, typer.Option(help="Most chunks; repeatable.")] = None,
-    ordering: Annotated[list[str] | None, typer.Option(help=f"{', '.join(ORDERINGS)}; repeatable.")] = None,
-    root: Annotated[Path | None, typer.Option(help="Folder of the indexes.")] = None,
+    budget: Annotated[list[int] | None, typer.Option(help="Token budget; repeatable.")] = None,
+    max_chunks: Annotated[
+        list[int] | None, typer.Option(help="Largest number of chunks; repeatable.")
+    ] = None,
+    ordering: Annotated[
+        list[str] | None, typer.Option(help="relevance, document or edges; repeatable.")
+    ] = None,
+    root: Annotated[Path | None, RootOption] = None,
     as_json: Annotated[bool, JsonFlag] = False,
 ) -> None:
-    """Measure the packs of many queries under several configurations and say which one to use."""
-    from contextsvc.wiring import build_engine, draw_pictures
+    """Compare configurations over many queries.
+
+    Measures the packs of every query under every configuration and recommends one.
+    """
+    from dataclasses import asdict
+
+    from contextsvc import open_index
+    from contextsvc.cli.output import print_json, progress, say
+    from contextsvc.web.report import report_page
+    from contextsvc.wiring import draw_pictures
 
     questions = _questions(queries)
-    settings = Settings.from_env()
+    settings = settings_with(root=root)
     chunks = max_chunks or [WIDEST, settings.max_chunks, NARROWEST]
     configurations = grid(chunks, budget or [800], ordering or [settings.ordering])
     out.mkdir(parents=True, exist_ok=True)
     rows: dict[str, list[Json]] = {configuration.name: [] for configuration in configurations}
     total = len(questions) * len(configurations)
-    with progress(f"measuring {index}") as tell:
-        engine = build_engine(replace(settings, root=root or settings.root))
+    with progress(f"measuring {index}") as tell, open_index(index, settings=settings) as opened:
 
-        def keep(name: str, row: Json) -> None:
+        def keep(name: str, row: "Json") -> None:
             rows[name].append(row)
             tell(f"{sum(map(len, rows.values()))} of {total} packs")
 
-        comparison = compare_configurations(engine, index, questions, configurations, keep)
+        comparison = opened.compare(questions, configurations, keep)
     try:
         pictures = draw_pictures(comparison)
     except MissingExtra as missing:
@@ -65,29 +74,33 @@ def measure(
     _print(comparison, out / "report.html")
 
 
-def calibrate_command(
+def calibrate(
     index: Annotated[str, typer.Option(help="Name of the index.")],
-    queries: Annotated[Path | None, typer.Option(help='JSONL of {"query", "response"?}.')] = None,
-    num_questions: Annotated[int, typer.Option(help="How many to draw where no file is given.")] = 100,
-    root: Annotated[Path | None, typer.Option(help="Folder of the indexes.")] = None,
+    queries: Annotated[Path | None, typer.Option(help=f"File with lines of {QUERY_LINES}.")] = None,
+    num_questions: Annotated[
+        int, typer.Option(help="Number of questions to draw from the index if there is no file.")
+    ] = 100,
+    root: Annotated[Path | None, RootOption] = None,
     as_json: Annotated[bool, JsonFlag] = False,
 ) -> None:
-    """Draw placebos and store the reader's threshold for this generation of an index.
+    """Store the reader's threshold for an index.
 
-    Without a file, sentences of the index ask and the sentences after them answer.
+    Draws placebos from the current generation. Without a file, sentences of the index are the questions and
+    the sentences after them the answers.
     """
-    from contextsvc.wiring import build_engine
+    from dataclasses import asdict
 
-    settings = Settings.from_env()
-    with progress(f"calibrating {index}") as tell:
-        engine = build_engine(replace(settings, root=root or settings.root))
-        loaded = engine.library.get(index)
-        questions = (
-            _questions(queries) if queries else drawn_questions(loaded.corpus, num_questions, settings.seed)
-        )
-        stored = calibrate(engine, index, questions, lambda row: tell(_state(row)))
+    from contextsvc import open_index
+    from contextsvc.cli.output import print_fields, print_json, progress
     from contextsvc.measuring.verdicts import threshold_from
 
+    settings = settings_with(root=root)
+    with progress(f"calibrating {index}") as tell, open_index(index, settings=settings) as opened:
+        generation = opened.generation
+        questions = _questions(queries) if queries else None
+        stored = opened.calibrate(
+            questions, num_questions=num_questions, report=lambda row: tell(_state(row))
+        )
     for calibration in stored:
         found = threshold_from(calibration.placebo_effects, calibration.origin, settings.seed, True)
         if as_json:
@@ -99,17 +112,20 @@ def calibrate_command(
             {
                 f"threshold, {calibration.target_kind} as target": f"{found.eps:.3f} nats/token "
                 f"[{found.low:.3f}, {found.high:.3f}] from {found.num_placebos} placebos",
-                "stored for": f"generation {loaded.generation}, reader {calibration.reader}",
+                "stored for": f"generation {generation}, reader {calibration.reader}",
             }
         )
 
 
-def grid(chunks: list[int], budgets: list[int], orderings: list[str]) -> list[Configuration]:
+def grid(chunks: list[int], budgets: list[int], orderings: list[str]) -> "list[Configuration]":
     """Every combination once, the widest first: most tokens, then most chunks.
 
     Raises:
         UnknownChoice: an unknown ordering.
     """
+    from contextsvc.measuring.comparison import Configuration
+    from contextsvc.packing.ordering import ordering_named
+
     for name in orderings:
         ordering_named(name)
     many = len(set(orderings)) > 1
@@ -145,18 +161,22 @@ def read_queries(path: Path) -> Iterator[tuple[str, str | None]]:
         yield query, response
 
 
-def _questions(path: Path) -> list[Question]:
+def _questions(path: Path) -> "list[Question]":
+    from contextsvc.service.experiments import Question
+
     found = [Question(query, response) for query, response in read_queries(path)]
     if not found:
         raise UserError(f"{path} holds no query; expected lines of {QUERY_LINES}")
     return found
 
 
-def _state(row: Json) -> str:
+def _state(row: "Json") -> str:
     return f"skipped: {row['skipped']}" if "skipped" in row else f"{row['num_placebos']} placebos"
 
 
-def _print(comparison: Comparison, page: Path) -> None:
+def _print(comparison: "Comparison", page: Path) -> None:
+    from contextsvc.cli.output import print_fields
+
     fields = {}
     for result in comparison.results:
         score = "not measured to the end"
@@ -164,7 +184,7 @@ def _print(comparison: Comparison, page: Path) -> None:
             low, high = result.score_interval
             score = f"utilization {result.score:.2f} [{low:.2f}, {high:.2f}]"
         fields[result.configuration.name] = (
-            f"{result.tokens:,.0f} tokens, {score}, against the widest: {result.against_widest.verdict}"
+            f"{result.tokens:,.0f} tokens, {score}, compared with the widest: {result.against_widest.verdict}"
             if result.configuration.name != comparison.widest
             else f"{result.tokens:,.0f} tokens, {score}, the widest"
         )

@@ -1,4 +1,4 @@
-"""What the command line prints: results on stdout, progress and refusals on stderr."""
+"""Output of the command line: results on stdout, progress and errors on stderr."""
 
 import json
 import sys
@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -15,18 +14,16 @@ from rich.table import Table
 out = Console(highlight=False, emoji=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
 
-JsonFlag = typer.Option("--json", help="Print JSON for machines.")
-
 Tell = Callable[[str], None]
 
 
 def print_json(content: Any) -> None:
-    """One JSON document on stdout."""
+    """Print one JSON document."""
     sys.stdout.write(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
 
 def print_fields(fields: Mapping[str, object]) -> None:
-    """Names and values in two columns."""
+    """Print names and values in two columns."""
     width = max((len(name) for name in fields), default=0)
     for name, value in fields.items():
         out.print(f"[bold]{name.ljust(width)}[/bold]  ", end="")
@@ -34,9 +31,16 @@ def print_fields(fields: Mapping[str, object]) -> None:
 
 
 def print_text(text: str, lead: str, rest: str, used: int = 0, style: str | None = None) -> None:
-    """A text behind `lead`; on a terminal it is wrapped between words, each further line behind `rest`.
+    """Print a text; on a terminal, wrap it between words.
 
-    Elsewhere a line stays a line, so that output can be searched. `used` columns are taken already.
+    Off a terminal a line stays a line, so that output can be searched.
+
+    Args:
+        text: One line.
+        lead: Printed before the text.
+        rest: Printed before each further line of a wrapped text.
+        used: Columns of the first line that are taken already.
+        style: A style of rich.
     """
     room = out.width - max(used, len(rest))
     lines = [text]
@@ -47,7 +51,7 @@ def print_text(text: str, lead: str, rest: str, used: int = 0, style: str | None
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], right: Sequence[str] = ()) -> None:
-    """A table; off a terminal it is wide, so that lines can be searched."""
+    """Print a table; off a terminal it is 400 columns wide, so that lines can be searched."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
         table.add_column(column, justify="right" if column in right else "left", overflow="fold")
@@ -57,13 +61,13 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], right:
 
 
 def say(line: str) -> None:
-    """A line for a person on stderr."""
+    """Print a line on stderr."""
     err.print(line, markup=False)
 
 
 @contextmanager
 def progress(what: str) -> Iterator[Tell]:
-    """A function that shows the latest state: in place on a terminal, as plain lines elsewhere."""
+    """A function that shows the latest state: in place on a terminal, elsewhere as lines."""
     if not err.is_terminal:
         yield lambda text: say(f"{what}: {text}")
         return
@@ -75,7 +79,7 @@ def progress(what: str) -> Iterator[Tell]:
 
 
 def size(num_bytes: int) -> str:
-    """Bytes for a person.
+    """A number of bytes as text.
 
     >>> size(999), size(1_234_000)
     ('999 B', '1.2 MB')

@@ -1,4 +1,4 @@
-"""Sources on the command line: what they give, what was skipped, how far they are read, what is gone."""
+"""Sources named on the command line: their documents, what was skipped, and the time left."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,10 +17,10 @@ _PREFIXES = {"python-reference": "pydoc_data.topics"}
 
 
 class Sources:
-    """Reads sources once, and keeps count.
+    """Documents of sources, read once and counted.
 
     Attributes:
-        skipped: What gave no document and why, but for files of kinds that are not read.
+        skipped: Source and reason of every file that gave no document; files of unknown kinds are not listed.
     """
 
     def __init__(self, settings: Settings, names: Sequence[str]) -> None:
@@ -33,25 +33,27 @@ class Sources:
         self._read_bytes = self._read_chars = 0
 
     def documents(self) -> Iterator[Document]:
-        """The documents, one in memory at a time."""
+        """The documents in order, one in memory at a time."""
         for document in self._documents:
             self._read_chars += len(document.text)
             self._read_bytes += _file_bytes(document)
             yield document
-        self._total_bytes = self._read_bytes  # all is read: nothing has to be estimated any more
+        self._total_bytes = self._read_bytes  # all is read: the total is known
 
     def gone(self, entry: Entry | Alias) -> bool:
-        """Whether a document that did not come was one of these sources', whose file is not there any more.
+        """Whether a document of the index came from these sources and its file is gone.
 
-        By the source it was read from then, spelled as these are. What was skipped this time is there.
+        Compares the source that the index recorded with these sources, as they are spelled. A file that was
+        skipped this time is not gone.
         """
         kept = any(_lies_in(entry.source, str(item["source"])) for item in self.skipped)
         return not kept and any(_lies_in(entry.source, root) for root in self._roots)
 
     def remaining(self, done: Progress) -> str:
-        """How long it will take, from the characters done in the time so far; empty where it is a guess.
+        """The time left as text, from the characters done so far; empty in the first 5 seconds.
 
-        How many characters there are follows from the files' bytes, at the ratio of what was read.
+        The total number of characters is estimated from the bytes of all files, by the characters per byte of
+        the files read so far.
         """
         fresh = done.num_chars - done.num_reused_chars
         if not (self._total_bytes and self._read_bytes and fresh) or done.seconds < _LEAST_SECONDS:
@@ -68,16 +70,16 @@ class Sources:
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Tells whoever stops a build how to go on."""
+    """Print how to continue if the user stops a build."""
     try:
         yield
     except KeyboardInterrupt:
-        say("nothing was published; the same command with --resume goes on from the finished parts")
+        say("nothing was published; repeat the command with --resume to continue from the finished parts")
         raise
 
 
 def _lies_in(source: str, root: str) -> bool:
-    # A line of a JSONL file, and a topic of the reference, stand behind a colon.
+    # The line of a JSONL file and the topic of the reference follow a colon.
     return source == root or root == "." or source.startswith((f"{root}/", f"{root}:"))
 
 

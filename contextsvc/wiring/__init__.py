@@ -1,7 +1,7 @@
-"""Settings -> parts. The only importer of adapters.
+"""Settings -> parts. The only room that imports adapters.
 
-Imports of adapters stand inside the functions: torch takes seconds to load, and `contextsvc index list` needs
-none.
+Functions import adapters when they are called: torch takes seconds to load, and `contextsvc index list`
+needs no model.
 """
 
 from contextsvc.wiring.assets import pull_asset

@@ -1,4 +1,4 @@
-"""Assets -> folders: where a model is, and how it comes there."""
+"""Assets: their folders, and the download into them."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +8,13 @@ from contextsvc.settings import Settings
 
 
 def pull_asset(settings: Settings, name: str, report: Callable[[str], None]) -> assets.Pulled:
-    """Bring an asset into the home folder."""
+    """Download an asset into the home folder, unless it is there and whole.
+
+    Args:
+        settings: Names the home folder.
+        name: A name of `assets.ASSETS`.
+        report: Called with each step of the download.
+    """
     from contextsvc.adapters.assets.hub import HubSource
     from contextsvc.adapters.assets.wheels import WheelSource
 
@@ -21,5 +27,5 @@ def pull_asset(settings: Settings, name: str, report: Callable[[str], None]) -> 
 
 
 def model_place(settings: Settings, name: str) -> str:
-    """An asset's folder, or the name as it is: a folder, or a name that a hub may know."""
+    """Folder of an asset; any other name is returned unchanged, as a folder or a name on the hub."""
     return str(assets.locate(settings.home, name)) if name in assets.ASSETS else name

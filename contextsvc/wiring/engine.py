@@ -1,35 +1,63 @@
-"""Settings -> the running whole."""
+"""Settings -> the engine and its parts."""
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from contextsvc import assets
 from contextsvc.errors import SettingError
+from contextsvc.measuring.measurer import Measurer
 from contextsvc.packing.assembler import Assembler, RetrievalSettings
-from contextsvc.ports import Cache, Embedder, Reranker, TokenCounter
+from contextsvc.ports import Embedder, Reranker, TokenCounter
 from contextsvc.service.caching import CachedAssembler, CachedEmbedder, CachedMeasurer
 from contextsvc.service.engine import Engine
 from contextsvc.service.publishing import Publisher
 from contextsvc.settings import Settings
 from contextsvc.storage.library import Library
 from contextsvc.wiring.assets import model_place
-from contextsvc.wiring.indexes import INDEX_TOKENIZER, build_embedder, build_index_parts, open_search
+from contextsvc.wiring.indexes import (
+    INDEX_TOKENIZER,
+    build_embedder,
+    build_index_parts,
+    check_factory,
+    open_search,
+)
 from contextsvc.wiring.measuring import build_jobs, build_measurer
 
+if TYPE_CHECKING:
+    from contextsvc.adapters.storage.disk_cache import DiskcacheCache
 
-def build_engine(settings: Settings, extra_tokenizer: str | None = None) -> Engine:
-    """The running whole.
+
+def build_engine(
+    settings: Settings, extra_tokenizer: str | None = None, closing: ExitStack | None = None
+) -> Engine:
+    """The engine that packs and measures.
 
     Args:
-        settings: What to build.
-        extra_tokenizer: Path of a `tokenizer.json` that may be named in requests: for the command
-            line, whose caller may read files anyway.
+        settings: Choose the parts.
+        extra_tokenizer: Path of a `tokenizer.json` that requests may name. Only for callers who may read
+            any file, such as the command line.
+        closing: Closes the files of the cache and of the job queue, and the connections of the reader.
 
     Raises:
         MissingAsset: a model or data file was never pulled.
-        SettingError: a setting names something that does not exist.
+        SettingError: a setting names a part that does not exist.
     """
-    cache = build_cache(settings)
+    check_factory(settings)
+    cache, jobs = build_cache(settings), build_jobs(settings)
+    if closing is not None:
+        for part in (cache, jobs):
+            if part is not None:
+                closing.callback(part.close)
+
+    def measurer() -> Measurer:
+        made = build_measurer(settings)
+        close = getattr(made.reader, "close", None)  # a model has nothing to close, an endpoint has
+        if closing is not None and close is not None:
+            closing.callback(close)
+        return made
+
     embedder = build_embedder(settings)
     asking = CachedEmbedder(embedder, cache) if cache else embedder
     assembler = build_assembler(settings, asking, extra_tokenizer)
@@ -40,8 +68,8 @@ def build_engine(settings: Settings, extra_tokenizer: str | None = None) -> Engi
         settings,
         library,
         CachedAssembler(assembler, cache),
-        CachedMeasurer(lambda: build_measurer(settings), cache),
-        build_jobs(settings),
+        CachedMeasurer(measurer, cache),
+        jobs,
         publisher=Publisher(
             library, lambda: build_index_parts(settings, embedder), settings.keep_generations
         ),
@@ -49,7 +77,7 @@ def build_engine(settings: Settings, extra_tokenizer: str | None = None) -> Engi
 
 
 def build_assembler(settings: Settings, embedder: Embedder, extra_tokenizer: str | None = None) -> Assembler:
-    """What makes packs; arguments and errors as for `build_engine`."""
+    """The assembler of packs; arguments and errors as for `build_engine`."""
     from contextsvc.adapters.text.tiktoken_counter import fingerprint_of
 
     return Assembler(
@@ -72,7 +100,7 @@ def build_assembler(settings: Settings, embedder: Embedder, extra_tokenizer: str
 
 
 def build_reranker(settings: Settings) -> Reranker | None:
-    """The cross-encoder, if one is chosen."""
+    """The cross-encoder, or None if no model is set."""
     if not settings.cross_encoder:
         return None
     from contextsvc.adapters.models.reranker import CrossEncoderReranker
@@ -81,7 +109,7 @@ def build_reranker(settings: Settings) -> Reranker | None:
 
 
 def build_counters(settings: Settings, extra_tokenizer: str | None = None) -> Mapping[str, TokenCounter]:
-    """Token counters by the name that requests use."""
+    """Token counters by the names that requests use."""
     from contextsvc.adapters.text.huggingface_counter import HuggingFaceTokenCounter
     from contextsvc.adapters.text.tiktoken_counter import ENCODINGS, TiktokenCounter
 
@@ -97,7 +125,7 @@ def build_counters(settings: Settings, extra_tokenizer: str | None = None) -> Ma
     return counters
 
 
-def build_cache(settings: Settings) -> Cache | None:
+def build_cache(settings: Settings) -> "DiskcacheCache | None":
     """The cache, or None when it is off."""
     if not settings.cache:
         return None

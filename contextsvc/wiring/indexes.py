@@ -1,4 +1,4 @@
-"""Settings -> what an index is built from, with and opened by."""
+"""Settings -> the sources of an index, and the parts that build and open it."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -16,15 +16,22 @@ from contextsvc.storage.corpus import Corpus
 from contextsvc.wiring.assets import model_place
 
 INDEX_TOKENIZER = "o200k_base"
-"""Chunk sizes are always counted in this one, so that an index does not depend on who asks it."""
+"""Encoding of chunk sizes. It is no setting, so that an index serves requests in every encoding."""
+
+
+_TRIED_DIM, _TRIED_VECTORS = 15_360, 50_000
+"""Size of the index that tries a factory string. Usual numbers of sub-quantizers divide the length."""
 
 
 def read_sources(
     settings: Settings, sources: Sequence[str], skipped: Callable[[str, str, int], None]
 ) -> Iterator[Document]:
-    """Documents of files, folders and `python-reference`.
+    """Documents of files, folders and `python-reference`, read one at a time.
 
-    `skipped` is told (source, reason, number of ignored files) of whatever gave no document.
+    Args:
+        settings: Limit the size of a file.
+        sources: Paths, or `python-reference`.
+        skipped: Called with (source, reason, number of ignored files) for every source without a document.
 
     Raises:
         SourceError: a source does not exist.
@@ -32,7 +39,7 @@ def read_sources(
     from contextsvc.adapters.sources.files import Skipped, read_documents
     from contextsvc.adapters.sources.html import read_html
 
-    # Not a generator itself: a source that does not exist is told before any model is loaded.
+    # Not a generator itself: a missing source is refused now, before any model is loaded.
     items = read_documents(sources, settings.max_file_bytes, read_html)
 
     def documents() -> Iterator[Document]:
@@ -46,18 +53,19 @@ def read_sources(
 
 
 def source_bytes(sources: Sequence[str]) -> int | None:
-    """Bytes of the files that `read_sources` would read; None where that cannot be told."""
+    """Total bytes of the files that `read_sources` would read; None if it cannot be known."""
     from contextsvc.adapters.sources.files import source_bytes as count
 
     return count(sources)
 
 
 def build_index_parts(settings: Settings, embedder: Embedder | None = None) -> IndexParts:
-    """What an index is built with; an embedder that is loaded already is used."""
+    """The parts that build an index; `embedder` is used if it is given, else the model is loaded."""
     from contextsvc.adapters.text.markdown import MarkdownItBlockParser
     from contextsvc.adapters.text.punkt import PunktSentenceSplitter
     from contextsvc.adapters.text.tiktoken_counter import TiktokenCounter
 
+    check_factory(settings)
     return IndexParts(
         parsers={"markdown": MarkdownItBlockParser(), "plain": PlainBlockParser()},
         splitter=PunktSentenceSplitter(assets.locate(settings.home, "punkt_tab")),
@@ -71,6 +79,17 @@ def build_index_parts(settings: Settings, embedder: Embedder | None = None) -> I
     )
 
 
+def check_factory(settings: Settings) -> None:
+    """Refuse a FAISS factory string that makes no approximate index; without it a large build fails late.
+
+    Raises:
+        SettingError: FAISS does not know the string, or it makes an index of another kind.
+    """
+    from contextsvc.adapters.search.faiss.lists import empty, factory_for
+
+    empty(factory_for(settings.approximate_index, _TRIED_VECTORS), _TRIED_DIM)
+
+
 def build_embedder(settings: Settings) -> Embedder:
     """The embedding model."""
     from contextsvc.adapters.models.embedder import SentenceTransformersEmbedder
@@ -80,7 +99,7 @@ def build_embedder(settings: Settings) -> Embedder:
 
 
 def make_near_duplicate_index(least: float) -> NearDuplicateIndex | None:
-    """Finds texts that are at least so much alike; None where equal ones alone are looked for."""
+    """Search for near-duplicates of at least this similarity, 0 to 1; None at 1: equal texts are enough."""
     if least >= 1:
         return None
     from contextsvc.adapters.text.minhash import MinHashIndex
@@ -91,7 +110,7 @@ def make_near_duplicate_index(least: float) -> NearDuplicateIndex | None:
 def write_search(
     folder: Path, corpus: Corpus, former: PreviousGeneration | None = None, settings: Settings | None = None
 ) -> Mapping[str, object]:
-    """Write the search structures of a corpus into its folder; what the manifest is to say of them."""
+    """Write the search structures of a corpus into its folder; return their description for the manifest."""
     from contextsvc.adapters.search.bm25 import Bm25sLexicalIndex
     from contextsvc.adapters.search.faiss.build import PreviousVectors, VectorPlan, write_vector_index
 
@@ -115,7 +134,7 @@ def write_search(
 
 
 def open_search(name: str, folder: Path, corpus: Corpus) -> tuple[VectorIndex, LexicalIndex]:
-    """Open what `write_search` wrote."""
+    """Open the search structures that `write_search` wrote."""
     from contextsvc.adapters.search.bm25 import Bm25sLexicalIndex
     from contextsvc.adapters.search.faiss.build import open_vector_index
 

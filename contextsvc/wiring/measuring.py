@@ -1,4 +1,4 @@
-"""Settings -> what measures, waits and draws."""
+"""Settings -> the measurer, its queue and the pictures of its results."""
 
 from collections.abc import Mapping
 
@@ -12,7 +12,7 @@ from contextsvc.wiring.assets import model_place
 
 
 def build_measurer(settings: Settings) -> Measurer:
-    """The reader and how it is asked."""
+    """The measurer with its reader; loads the reader's model."""
     fit: Fit = necessity_and_sufficiency
     if settings.num_subsets:
         from contextsvc.adapters.readers.lasso import lasso_contributions
@@ -31,24 +31,32 @@ def build_measurer(settings: Settings) -> Measurer:
 
 
 def build_reader(settings: Settings) -> Reader:
-    """The model that measures: behind an endpoint where one is set, else in this process."""
+    """The model that measures: an endpoint if its URL is set, else a model in this process."""
     if settings.reader_url:
         from contextsvc.adapters.readers.openai import OpenAiEndpointReader
 
         return OpenAiEndpointReader(
-            settings.reader_url, settings.reader, settings.reader_api_key, settings.reader_outcome,
-            settings.answer_max_tokens, settings.reader_timeout_seconds,
-        )  # fmt: skip
+            settings.reader_url,
+            settings.reader,
+            api_key=settings.reader_api_key,
+            outcome=settings.reader_outcome,
+            answer_max_tokens=settings.answer_max_tokens,
+            timeout_seconds=settings.reader_timeout_seconds,
+        )
     from contextsvc.adapters.readers.local import TransformersReader
 
     return TransformersReader(
-        model_place(settings, settings.reader), settings.precision, settings.num_threads,
-        settings.answer_max_tokens, settings.reader_mode, settings.reader_state_bytes,
-    )  # fmt: skip
+        model_place(settings, settings.reader),
+        precision=settings.precision,
+        num_threads=settings.num_threads,
+        answer_max_tokens=settings.answer_max_tokens,
+        mode=settings.reader_mode,
+        state_bytes=settings.reader_state_bytes,
+    )
 
 
 def build_jobs(settings: Settings) -> JobQueue | None:
-    """Measurements that wait, or None when measuring in the background is off."""
+    """The queue of background measurements, or None if they are off."""
     if not settings.background_jobs:
         return None
     from contextsvc.adapters.storage.job_queue import SqliteJobQueue
@@ -57,7 +65,7 @@ def build_jobs(settings: Settings) -> JobQueue | None:
 
 
 def draw_pictures(comparison: Comparison) -> Mapping[str, str]:
-    """Pictures of a comparison as SVG, by name.
+    """Pictures of a comparison as SVG texts, by name.
 
     Raises:
         MissingExtra: the extra `report` is not installed.

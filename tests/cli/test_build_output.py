@@ -51,11 +51,11 @@ def test_show_shows_twenty_and_says_how_many_more(tmp_path: Path, capsys: pytest
 def test_a_build_says_what_it_found(
     keep_one: bool, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    print_duplicates(built(tmp_path, 3, keep_one))
+    print_duplicates(built(tmp_path, 3, keep_one).found, keep_one)
     out = " ".join(capsys.readouterr().out.split())
-    assert "2 equal to another document, 0 nearly so" in out
+    assert "2 equal to another document, 0 nearly equal" in out
     assert said in out
-    print_duplicates(built(tmp_path, 1))
+    print_duplicates(built(tmp_path, 1).found, keep_one)
     assert capsys.readouterr().out == ""
 
 

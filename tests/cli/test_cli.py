@@ -1,6 +1,7 @@
-"""The command line: what it prints, what it refuses, and its exit codes. Runs the real command functions."""
+"""The command line: its output, its errors and its exit codes. Runs the real command functions."""
 
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 
 from contextsvc.cli.main import run
 from contextsvc.cli.measure import grid, read_queries
-from contextsvc.cli.pack import print_pack
+from contextsvc.cli.pack_output import print_pack
 from contextsvc.errors import UnknownChoice, UserError
 from tests.conftest import Build
 from tests.fakes.cache import MemoryCache
@@ -47,7 +48,7 @@ def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
         (["measure", "--index", "x", "--queries", "/nowhere.jsonl", "--out", "x"], "cannot read the queries"),
     ],
 )
-def test_what_the_caller_can_mend_leaves_with_1(
+def test_a_wrong_command_exits_with_1(
     arguments: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert ran(*[str(tmp_path) if a == "ROOT" else a for a in arguments]) == 1
@@ -56,12 +57,64 @@ def test_what_the_caller_can_mend_leaves_with_1(
     assert "Traceback" not in captured.err
 
 
-def test_a_setting_that_does_not_fit_leaves_with_1(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+COMMANDS = [
+    ["serve"],
+    ["pack", "q", "--index", "pages"],
+    ["calibrate", "--index", "pages"],
+    ["index", "list"],
+    ["index", "show", "pages"],
+    ["index", "check", "pages"],
+    ["index", "gc", "pages"],
+    ["index", "rollback", "pages"],
+    ["index", "build", "python-reference", "--index", "pages"],
+    ["index", "update", "pages", "--delete", "x"],
+    ["assets", "list"],
+    ["assets", "pull"],
+]
+
+
+@pytest.mark.parametrize("arguments", COMMANDS, ids=" ".join)
+def test_wrong_settings_are_the_operators_and_exit_with_2(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("CONTEXTSVC_PORT", "high")
-    assert ran("index", "list") == 1
-    assert "CONTEXTSVC_PORT is 'high'; expected a whole number" in capsys.readouterr().err
+    monkeypatch.setenv("CONTEXTSVC_ORDERING", "random")
+    assert ran(*arguments) == 2
+    said = capsys.readouterr().err
+    assert "CONTEXTSVC_PORT is 'high'; expected a whole number" in said
+    assert "CONTEXTSVC_ORDERING is 'random'; expected relevance, document or edges" in said
+
+
+def test_a_factory_string_is_tried_before_a_model_is_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CONTEXTSVC_HOME", str(tmp_path))  # a model would be missing
+    monkeypatch.setenv("CONTEXTSVC_APPROXIMATE_INDEX", "IVF{lists},SQ9")
+    (tmp_path / "a.txt").write_text("A text.")
+    for command in (["serve"], ["index", "build", str(tmp_path / "a.txt"), "--index", "pages"]):
+        assert ran(*command, "--root", str(tmp_path / "indexes")) == 2
+        assert "SQ9' is not a factory string of FAISS" in capsys.readouterr().err
+
+
+def test_a_port_on_the_command_line_is_the_callers(capsys: pytest.CaptureFixture[str]) -> None:
+    assert ran("serve", "--port", "65536") == 1
+    said = capsys.readouterr().err
+    assert "--port" in said
+    assert "65535" in said
+
+
+def test_the_service_starts_beside_service_links(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name, value in (("PORT", "tcp://10.0.0.1:80"), ("SERVICE_HOST", "10.0.0.1"), ("SERVICE_PORT", "80")):
+        monkeypatch.setenv(f"CONTEXTSVC_{name}", value)
+    served = []
+    monkeypatch.setattr("contextsvc.wiring.build_engine", lambda settings: fake_engine(settings.root))
+    monkeypatch.setattr("uvicorn.run", lambda _, **given: served.append((given["host"], given["port"])))
+    caplog.set_level(logging.INFO)
+    assert ran("serve", "--root", str(tmp_path)) == 0
+    assert served == [("127.0.0.1", 8000)]
+    assert [r.name for r in caplog.records].count("contextsvc.settings") == 1
 
 
 def test_indexes_are_listed_shown_and_checked(
@@ -166,10 +219,11 @@ def test_what_nothing_answers_is_said_in_a_line(
     build()
     engine = fake_engine(tmp_path, MemoryCache())
     # Of two terms the better chunk holds one, the lesser: see tests/test_answerability.py.
-    line = "nothing in the index seems to answer this: score 0.246, 0.5 asked (CONTEXTSVC_ANSWERABLE)"
-    empty = (
-        "Nothing in the index seems to answer this, and --answerable-only was asked for: the pack is empty."
+    line = (
+        "nothing in the index seems to answer the query: "
+        "score 0.246, at least 0.5 expected (CONTEXTSVC_ANSWERABLE)"
     )
+    empty = "Nothing in the index seems to answer the query, and --answerable-only is set: the pack is empty."
     said = []
     asks = [ASK, {**ASK, "query": "snapshot zebras"}]
     for ask in (*asks, {**asks[1], "answerable_only": True}):

@@ -22,7 +22,8 @@ Run = Callable[..., dict[str, Any]]
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Three files in `docs` under the working directory, and a command line without a model."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("contextsvc.wiring.build_index_parts", lambda _: fake_parts())
+    for module in ("contextsvc.wiring", "contextsvc.wiring.interface"):
+        monkeypatch.setattr(f"{module}.build_index_parts", lambda _: fake_parts())
     made = tmp_path / "docs"
     made.mkdir()
     for name in ("one", "two", "three"):
@@ -132,7 +133,7 @@ def test_a_build_that_is_stopped_says_how_to_go_on_and_does(
     with monkeypatch.context() as stopping:
         stopping.setattr("contextsvc.indexing.build.record_probes", stop)  # when all parts are finished
         assert ran("index", "build", "docs", "--index", "mine") == 1
-    assert "--resume goes on" in capsys.readouterr().err
+    assert "with --resume to continue" in capsys.readouterr().err
     assert run("index", "list")["indexes"] == []
     view = run("index", "build", "docs", "--index", "mine", "--resume")
     assert (view["num_reused"], view["num_embedded"], view["num_documents"]) == (4, 0, 4)

@@ -32,6 +32,26 @@ def factory_for(setting: str, num_vectors: int) -> str:
     return setting.replace("{lists}", str(max(1, round(2 * math.sqrt(num_vectors)))))
 
 
+def empty(factory: str, dim: int) -> Any:
+    """An index without vectors of length `dim`, not yet trained.
+
+    Raises:
+        SettingError: FAISS knows no such factory string, or its index is of another kind.
+    """
+    try:
+        index = _library.index_factory(dim, factory, _library.METRIC_INNER_PRODUCT)
+    except RuntimeError as error:
+        raise SettingError(
+            f"CONTEXTSVC_APPROXIMATE_INDEX {factory!r} is not a factory string of FAISS: {error}"
+        ) from error
+    if not is_approximate(index):
+        raise SettingError(
+            f"CONTEXTSVC_APPROXIMATE_INDEX {factory!r} makes a {type(index).__name__}; expected inverted "
+            "lists or a neighbour graph, such as IVF{lists},SQ8 or HNSW32,SQ8"
+        )
+    return index
+
+
 def train_index(factory: str, vectors: Float16Array) -> Any:
     """Train an index and add all vectors; the same vectors give the same bytes.
 
@@ -43,17 +63,7 @@ def train_index(factory: str, vectors: Float16Array) -> Any:
         SettingError: the factory string is unknown to FAISS, makes another kind of index, or does not suit
             the vectors.
     """
-    try:
-        index = _library.index_factory(vectors.shape[1], factory, _library.METRIC_INNER_PRODUCT)
-    except RuntimeError as error:
-        raise SettingError(
-            f"CONTEXTSVC_APPROXIMATE_INDEX {factory!r} is not a factory string of FAISS: {error}"
-        ) from error
-    if not is_approximate(index):
-        raise SettingError(
-            f"CONTEXTSVC_APPROXIMATE_INDEX {factory!r} makes a {type(index).__name__}; expected inverted "
-            "lists or a neighbour graph, such as IVF{lists},SQ8 or HNSW32,SQ8"
-        )
+    index = empty(factory, vectors.shape[1])
     num_rows = len(vectors)
     if isinstance(index, _library.IndexIVF):
         index.cp.min_points_per_centroid = 1  # otherwise FAISS prints a warning

@@ -1,0 +1,153 @@
+"""Output of `contextsvc pack`: a pack, its utilization, and the same request for a running service."""
+
+import json
+import shlex
+
+from contextsvc.cli.output import out, print_fields, print_table, print_text
+from contextsvc.records.json import Json
+from contextsvc.records.spans import offset_in
+from contextsvc.service.views import spans_text
+
+
+def print_pack(view: Json, address: str, ask: Json) -> None:
+    """Print a pack, and the same request to a running service; `ask` is the body of the request."""
+    print_fields(
+        {
+            "query": view["query"],
+            "index": f"{view['index']}  generation {view['generation']}",
+            "tokens": f"{view['num_tokens']} of {view['budget_tokens']} ({view['tokenizer']}), "
+            f"{_counted(len(view['chunks']), 'chunk')} ordered by {view['ordering']}",
+            **_answering(view),
+            "cache": view["cache"]["pack"],
+            "time": ", ".join(f"{name} {1000 * s:.0f} ms" for name, s in view["trace"]["seconds"].items()),
+        }
+    )
+    verdicts = {v["chunk_id"]: v for v in view["utilization"].get("verdicts", [])}
+    sentences = view["utilization"].get("sentences", [])
+    for number, chunk in enumerate(view["chunks"], start=1):
+        _print_chunk(number, chunk, verdicts.get(chunk["chunk_id"]))
+        _print_sentences(chunk, [s for s in sentences if s["chunk_id"] == chunk["chunk_id"]])
+    if not view["chunks"]:
+        out.print(f"\n{_why_empty(view, ask)}: the pack is empty.")
+    if "drops" in view:
+        _print_drops(view["drops"])
+    out.print()
+    print_utilization(view["utilization"])
+    out.print("\n[bold]the same request to a running service[/bold] (contextsvc serve)")
+    out.print(_curl(address, ask), markup=False)
+
+
+def print_utilization(score: Json) -> None:
+    """Print a utilization score with its interval, controls and cost."""
+    if "reason" in score:
+        print_fields({"utilization": f"none: {score['reason']}"})
+        return
+    low, high = score["interval"]
+    head = "none" if score["score"] is None else f"{score['score']:.2f}"
+    head += f" [{low:.2f}, {high:.2f}]"
+    if score["scope"] == "index":
+        print_fields({"utilization": f"{head} over {score['num_queries']} queries of the index"})
+        return
+    print_fields(
+        {
+            "utilization": f"{head} of the sent tokens influenced the answer",
+            **({"  note": score["note"]} if score["note"] else {}),
+            "  answer": f"{score['target']!r} ({_whose(score['target_kind'])})",
+            "  reader": f"{score['reader']}, {score['method']}",
+            **_controls(score["controls"], score["threshold"], _unit(score)),
+            "  cost": f"{score['cost']['reader_calls']} reader calls, "
+            f"{score['cost']['reader_tokens']} tokens, {score['cost']['seconds']:.1f} s",
+        }
+    )
+
+
+def _answering(view: Json) -> dict[str, str]:
+    """A warning if nothing in the index answers the query."""
+    if view["answerable"]:
+        return {}
+    return {"answer": f"nothing in the index seems to answer the query: {_shortfall(view)}"}
+
+
+def _why_empty(view: Json, ask: Json) -> str:
+    if ask.get("answerable_only") and not view["answerable"] and view["answer_score"] > 0:
+        return "Nothing in the index seems to answer the query, and --answerable-only is set"
+    return "Nothing in the index passed the score floor"
+
+
+def _shortfall(view: Json) -> str:
+    least = f"at least {view['answer_threshold']:g} expected (CONTEXTSVC_ANSWERABLE)"
+    return f"score {view['answer_score']:.3f}, {least}"
+
+
+def _controls(controls: Json, threshold: Json, unit: str) -> dict[str, str]:
+    eps = f"{threshold['eps']:.3f} {unit} [{threshold['low']:.3f}, {threshold['high']:.3f}]"
+    found = {"  threshold": f"{eps}: 95 % of {threshold['num_placebos']} placebos ({threshold['origin']})"}
+    if controls["depends_on_context"] is not None:
+        nothing = f"without any chunk the answer loses {controls['full'] - controls['no_context']:.3f} {unit}"
+        if controls["unrelated"] is not None:
+            nothing += f", with an unrelated one {controls['full'] - controls['unrelated']:.3f}"
+        depends = "it depends" if controls["depends_on_context"] else "it does not depend"
+        found["  no context"] = f"{nothing}: {depends} on the pack"
+    alone = "no chunk is live"
+    if controls["live_only"] is not None:
+        enough = "enough" if controls["sufficient"] else "not enough"
+        alone = f"the live chunks alone lose {controls['full'] - controls['live_only']:.3f} {unit}: {enough}"
+    found["  sufficiency"] = alone
+    found["  placebos"] = (
+        f"{controls['num_placebos_live']} of {len(controls['placebo_effects'])} "
+        "unrelated chunks were measured as live"
+    )
+    return found
+
+
+def _signed(effect: float) -> str:
+    return f"{round(effect, 3) + 0.0:+.3f}"  # no -0.000
+
+
+def _unit(score: Json) -> str:
+    return "nats/token" if score["outcome"] == "log-probability" else "likeness"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _whose(kind: str) -> str:
+    return "the reader's own" if kind == "answer" else "the caller's"
+
+
+def _print_chunk(number: int, chunk: Json, verdict: Json | None) -> None:
+    heading = " > ".join(dict.fromkeys(part for part in (chunk["title"], *chunk["section"]) if part))
+    facts = f"{chunk['source']}  {spans_text(chunk)}  {chunk['num_tokens']} tokens"
+    facts += f"  score {chunk['score']:.3f}"
+    if verdict:
+        effect = "" if verdict["effect"] is None else f" ({_signed(verdict['effect'])})"
+        facts += f"  {verdict['verdict']}{effect}"
+    out.print(f"\n[bold]\\[{number}][/bold] ", end="")
+    out.print(heading, markup=False, style="bold")
+    print_text(facts, "    ", "    ", style="cyan")
+    for line in chunk["text"].splitlines():
+        print_text(line, "    | ", "    | ")
+
+
+def _print_sentences(chunk: Json, sentences: list[Json]) -> None:
+    for sentence in sentences:
+        at = offset_in(chunk["spans"], sentence["start"]) or 0
+        text = chunk["text"][at : at + sentence["end"] - sentence["start"]]
+        line = f"{sentence['verdict']} ({_signed(sentence['effect'])})  {' '.join(text.split())}"
+        print_text(line, "    > ", "      ", style="cyan" if sentence["verdict"] == "live" else None)
+
+
+def _print_drops(drops: list[Json]) -> None:
+    out.print("\n[bold]left out[/bold]")
+    rows = [(d["rank"], f"{d['score']:.3f}", d["reason"], d["detail"], _where(d)) for d in drops]
+    print_table(("rank", "score", "reason", "detail", "chunk"), rows, right=("rank", "score"))
+
+
+def _where(drop: Json) -> str:
+    return f"{drop['doc_id']} {drop['start']}-{drop['end']}"
+
+
+def _curl(address: str, ask: Json) -> str:
+    data = shlex.quote(json.dumps(ask, ensure_ascii=False))
+    return f"curl -s {address}/v1/context -H 'content-type: application/json' -d {data}"
