@@ -52,7 +52,7 @@ GoneHere = Annotated[Gone, Depends(_gone)]
 
 @cache
 def examples() -> Json:
-    """Recorded answers of a real service, by name; `python -m benchmarks.record_examples` records them."""
+    """Recorded answers of a real service, by name; `python -m tools.record_examples` records them."""
     text = resources.files("contextsvc.api").joinpath("examples.json").read_text("utf-8")
     found: Json = json.loads(text)
     return found

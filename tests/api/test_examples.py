@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from benchmarks.record_examples import example, real_service, record
 from contextsvc.api.app import create_app
 from contextsvc.api.operations import examples
 from contextsvc.api.packs import ContextBody
@@ -15,6 +14,7 @@ from tests.api.test_api import ASK
 from tests.conftest import Build
 from tests.fakes.cache import MemoryCache
 from tests.world import fake_engine
+from tools.record_examples import example, real_service, record
 
 FREE = {"settings", "signals", "thresholds"}
 """Keys whose own keys are data."""

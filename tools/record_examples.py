@@ -1,6 +1,6 @@
 """Answers of the real service, recorded as the examples of the OpenAPI document.
 
-    python -m benchmarks.record_examples
+    python -m tools.record_examples
 
 It builds the index of the Python language reference in a temporary folder, asks each route once, and writes
 `contextsvc/api/examples.json`. Texts are as they came; run it again when the form of an answer changes.

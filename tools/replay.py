@@ -1,8 +1,8 @@
 """Answers of a checkout, written to a file, so that two checkouts can be compared byte by byte.
 
     git worktree add ../before COMMIT
-    python -m benchmarks.replay --tree ../before --out before.jsonl
-    python -m benchmarks.replay --out after.jsonl && cmp before.jsonl after.jsonl
+    python -m tools.replay --tree ../before --out before.jsonl
+    python -m tools.replay --out after.jsonl && cmp before.jsonl after.jsonl
 
 The checkout is used through its command line and over HTTP, so that its modules may have any names. A line is
 the digest of an index file, a pack or a measurement; times and cache states are left out.
