@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contextsvc.adapters.language_models.local import MODES
+from contextsvc.adapters.language_models.openai import OUTCOMES
 from contextsvc.adapters.models.torch_runtime import PRECISIONS
-from contextsvc.adapters.readers.local import MODES
-from contextsvc.adapters.readers.openai import OUTCOMES
 from contextsvc.adapters.text.tiktoken_counter import ENCODINGS as TOKENIZERS
 from contextsvc.errors import SettingError
 from contextsvc.packing.ordering import ORDERINGS

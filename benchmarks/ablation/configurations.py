@@ -7,9 +7,9 @@ from benchmarks.indexes import indexed
 from benchmarks.rows import RESULTS
 from benchmarks.switches import asked_for
 from contextsvc.cli.measure import grid
+from contextsvc.pages.report import report_page
 from contextsvc.records.json import Json
 from contextsvc.service.experiments import Question, compare_configurations
-from contextsvc.web.report import report_page
 from contextsvc.wiring import draw_pictures
 
 COMMAND = "python -m benchmarks.ablation.configurations"

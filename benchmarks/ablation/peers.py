@@ -10,8 +10,8 @@ from context_cite import ContextCiter
 from context_cite.context_partitioner import BaseContextPartitioner
 
 from benchmarks.ablation.packs import Cite
+from contextsvc.adapters.language_models.causal_models import load
 from contextsvc.adapters.models.torch_runtime import resolve_precision
-from contextsvc.adapters.readers.causal_models import load
 from contextsvc.records.arrays import BoolArray
 
 

@@ -42,7 +42,7 @@ def measure(
 
     from contextsvc import open_index
     from contextsvc.cli.output import print_json, progress, say
-    from contextsvc.web.report import report_page
+    from contextsvc.pages.report import report_page
     from contextsvc.wiring import draw_pictures
 
     questions = _questions(queries)

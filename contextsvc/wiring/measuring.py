@@ -15,7 +15,7 @@ def build_measurer(settings: Settings) -> Measurer:
     """The measurer with its reader; loads the reader's model."""
     fit: Fit = necessity_and_sufficiency
     if settings.num_subsets:
-        from contextsvc.adapters.readers.lasso import lasso_contributions
+        from contextsvc.adapters.language_models.lasso import lasso_contributions
 
         fit = lasso_contributions
     return Measurer(
@@ -33,7 +33,7 @@ def build_measurer(settings: Settings) -> Measurer:
 def build_reader(settings: Settings) -> Reader:
     """The model that measures: an endpoint if its URL is set, else a model in this process."""
     if settings.reader_url:
-        from contextsvc.adapters.readers.openai import OpenAiEndpointReader
+        from contextsvc.adapters.language_models.openai import OpenAiEndpointReader
 
         return OpenAiEndpointReader(
             settings.reader_url,
@@ -43,7 +43,7 @@ def build_reader(settings: Settings) -> Reader:
             answer_max_tokens=settings.answer_max_tokens,
             timeout_seconds=settings.reader_timeout_seconds,
         )
-    from contextsvc.adapters.readers.local import TransformersReader
+    from contextsvc.adapters.language_models.local import TransformersReader
 
     return TransformersReader(
         model_place(settings, settings.reader),
@@ -70,6 +70,6 @@ def draw_pictures(comparison: Comparison) -> Mapping[str, str]:
     Raises:
         MissingExtra: the extra `report` is not installed.
     """
-    from contextsvc.adapters.report.charts import draw
+    from contextsvc.adapters.charts.comparison_charts import draw
 
     return draw(comparison)

@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from contextsvc.adapters.readers.openai import OpenAiEndpointReader
+from contextsvc.adapters.language_models.openai import OpenAiEndpointReader
 from contextsvc.ports import Reader
 
 Json = dict[str, Any]

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from contextsvc import assets
-from contextsvc.adapters.readers.local import TransformersReader
+from contextsvc.adapters.language_models.local import TransformersReader
 from contextsvc.errors import InvalidRequest, ShapeError
 from contextsvc.ports import Limits, Prompt, Reader
 from contextsvc.ports.reading import Outcome

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from contextsvc.adapters.readers.prompt_layout import check_masks
+from contextsvc.adapters.language_models.prompt_layout import check_masks
 from contextsvc.errors import InvalidRequest
 from contextsvc.ports import NO_LIMITS, Answer, Limits, Prompt, Scores
 from contextsvc.ports.reading import Cost, Outcome

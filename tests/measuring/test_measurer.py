@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contextsvc.adapters.readers.lasso import lasso_contributions
+from contextsvc.adapters.language_models.lasso import lasso_contributions
 from contextsvc.errors import InvalidRequest
 from contextsvc.measuring.calibration import store_calibration
 from contextsvc.measuring.measurer import INDEPENDENT, used_chunks

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contextsvc.adapters.readers.lasso import lasso_contributions
+from contextsvc.adapters.language_models.lasso import lasso_contributions
 from contextsvc.indexing.build import build_index
 from contextsvc.measuring.masks import Fit, necessity_and_sufficiency
 from contextsvc.measuring.measurer import Measurer

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from contextsvc.adapters.readers.lasso import lasso_contributions
+from contextsvc.adapters.language_models.lasso import lasso_contributions
 from contextsvc.errors import Fault, UnknownPack
 from contextsvc.measuring.calibration import store_calibration
 from contextsvc.measuring.measurer import Measurer

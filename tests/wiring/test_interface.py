@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import contextsvc
-from contextsvc.adapters.readers.openai import OpenAiEndpointReader
+from contextsvc.adapters.language_models.openai import OpenAiEndpointReader
 from contextsvc.errors import IndexMismatch, ReaderFault, SettingError, UnknownIndex, UserError
 from contextsvc.indexing.build import build_index
 from contextsvc.records.documents import Document

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contextsvc.adapters.readers.openai_replies import (
+from contextsvc.adapters.language_models.openai_replies import (
     NoPromptScores,
     chat_text,
     context_overflow,

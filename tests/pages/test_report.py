@@ -5,11 +5,11 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
 
-from contextsvc.adapters.report.charts import draw
+from contextsvc.adapters.charts.comparison_charts import draw
 from contextsvc.measuring.comparison import Comparison, UsedThreshold, compare
 from contextsvc.measuring.non_inferiority import NonInferiority
+from contextsvc.pages.report import report_page
 from contextsvc.records.json import Json
-from contextsvc.web.report import report_page
 from tests.comparisons import comparison, configuration, observations, utilization
 
 VOID = {"meta", "br"}

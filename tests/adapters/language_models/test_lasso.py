@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contextsvc.adapters.readers.lasso import ALPHA, lasso_contributions
+from contextsvc.adapters.language_models.lasso import ALPHA, lasso_contributions
 from contextsvc.measuring.masks import required_masks, subset_masks
 from contextsvc.records.arrays import BoolArray, Float64Array
 

@@ -12,7 +12,7 @@ from io import StringIO
 from typing import Any
 from xml.etree import ElementTree
 
-from contextsvc.adapters.report.label_places import place_labels
+from contextsvc.adapters.charts.label_places import place_labels
 from contextsvc.errors import MissingExtra
 from contextsvc.measuring.comparison import VERDICTS, Comparison, ConfigurationResult
 

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contextsvc.adapters.report.label_places import Box, place_labels
+from contextsvc.adapters.charts.label_places import Box, place_labels
 
 FRAME = (0.0, 0.0, 400.0, 300.0)
 SIZE = (60.0, 10.0)

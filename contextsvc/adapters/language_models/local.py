@@ -12,15 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from contextsvc.adapters.models.torch_runtime import (
-    model_folder,
-    model_name,
-    resolve_precision,
-    set_num_threads,
-    short_digest,
-    weights_hash,
-)
-from contextsvc.adapters.readers.causal_models import (
+from contextsvc.adapters.language_models.causal_models import (
     end_tokens,
     first_tokens,
     has_sliding_window,
@@ -28,7 +20,7 @@ from contextsvc.adapters.readers.causal_models import (
     load,
     window_tokens,
 )
-from contextsvc.adapters.readers.masked_scoring import (
+from contextsvc.adapters.language_models.masked_scoring import (
     StateCache,
     States,
     num_copies_a_pass,
@@ -37,7 +29,20 @@ from contextsvc.adapters.readers.masked_scoring import (
     score_copies,
     token_log_probs,
 )
-from contextsvc.adapters.readers.prompt_layout import LAYOUT_VERSION, REFUSAL, PromptTokens, check_masks
+from contextsvc.adapters.language_models.prompt_layout import (
+    LAYOUT_VERSION,
+    REFUSAL,
+    PromptTokens,
+    check_masks,
+)
+from contextsvc.adapters.models.torch_runtime import (
+    model_folder,
+    model_name,
+    resolve_precision,
+    set_num_threads,
+    short_digest,
+    weights_hash,
+)
 from contextsvc.errors import InvalidRequest, ReaderFault, SettingError
 from contextsvc.ports import NO_LIMITS, Answer, Limits, Prompt, Scores
 from contextsvc.ports.reading import Cost, Outcome

@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 import matplotlib
 import pytest
 
-from contextsvc.adapters.report.charts import draw
+from contextsvc.adapters.charts.comparison_charts import draw
 from contextsvc.ports.reading import Cost
 from tests.comparisons import comparison
 
@@ -115,7 +115,7 @@ def test_without_the_library_the_error_names_the_extra() -> None:
     # In an interpreter of its own: an import that failed once must not spoil the other tests.
     program = (
         "import sys; sys.modules['matplotlib'] = None\n"
-        "from contextsvc.adapters.report.charts import draw\n"
+        "from contextsvc.adapters.charts.comparison_charts import draw\n"
         "try: draw(None)\n"
         "except Exception as error: print(type(error).__name__, error)"
     )

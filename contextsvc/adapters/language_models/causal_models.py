@@ -6,8 +6,8 @@ from typing import Any
 
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from contextsvc.adapters.language_models.prompt_layout import PromptLayout, chat_layout, completion_layout
 from contextsvc.adapters.models.torch_runtime import PRECISIONS, quiet_loading
-from contextsvc.adapters.readers.prompt_layout import PromptLayout, chat_layout, completion_layout
 from contextsvc.errors import SettingError
 
 

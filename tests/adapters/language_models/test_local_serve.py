@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from contextsvc import assets
-from contextsvc.adapters.readers.openai import OpenAiEndpointReader
+from contextsvc.adapters.language_models.openai import OpenAiEndpointReader
 from contextsvc.ports import Prompt
 from contextsvc.settings import Settings
 

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from contextsvc.adapters.readers.openai import OpenAiEndpointReader
-from contextsvc.adapters.readers.prompt_layout import INSTRUCTION
+from contextsvc.adapters.language_models.openai import OpenAiEndpointReader
+from contextsvc.adapters.language_models.prompt_layout import INSTRUCTION
 from contextsvc.errors import InvalidRequest, MissingExtra, ReaderFault, SettingError, ShapeError
 from contextsvc.ports import Limits, Prompt
 from contextsvc.records.arrays import BoolArray

@@ -15,22 +15,22 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from contextsvc.adapters.readers.openai_client import OpenAiClient, RequestRefused
-from contextsvc.adapters.readers.openai_replies import (
+from contextsvc.adapters.language_models.openai_client import OpenAiClient, RequestRefused
+from contextsvc.adapters.language_models.openai_replies import (
     NoPromptScores,
     chat_text,
     context_overflow,
     num_tokens,
     prompt_score,
 )
-from contextsvc.adapters.readers.prompt_layout import (
+from contextsvc.adapters.language_models.prompt_layout import (
     LAYOUT_VERSION,
     REFUSAL,
     chat_layout,
     check_masks,
     completion_layout,
 )
-from contextsvc.adapters.readers.resilience import (
+from contextsvc.adapters.language_models.resilience import (
     CircuitBreaker,
     DeadlineExceeded,
     RetriesExhausted,

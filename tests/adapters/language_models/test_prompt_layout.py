@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contextsvc.adapters.readers.prompt_layout import (
+from contextsvc.adapters.language_models.prompt_layout import (
     INSTRUCTION,
     PromptTokens,
     chat_layout,

@@ -10,8 +10,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contextsvc.adapters.readers.causal_models import load
-from contextsvc.adapters.readers.masked_scoring import (
+from contextsvc.adapters.language_models.causal_models import load
+from contextsvc.adapters.language_models.masked_scoring import (
     COPY_TOKENS,
     Layers,
     StateCache,
@@ -21,7 +21,7 @@ from contextsvc.adapters.readers.masked_scoring import (
     read_in_order,
     score_copies,
 )
-from contextsvc.adapters.readers.prompt_layout import PromptTokens
+from contextsvc.adapters.language_models.prompt_layout import PromptTokens
 from contextsvc.records.arrays import BoolArray, Float64Array
 from tests.adapters.tiny_models import save_reader
 

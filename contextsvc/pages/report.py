@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 from contextsvc.measuring.comparison import Comparison, ConfigurationResult, UsedThreshold
+from contextsvc.pages.report_queries import minus, query_section
+from contextsvc.pages.report_style import STYLE
 from contextsvc.records.json import Json
-from contextsvc.web.report_queries import minus, query_section
-from contextsvc.web.report_style import STYLE
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 

@@ -3,7 +3,7 @@ import threading
 
 import pytest
 
-from contextsvc.adapters.readers.resilience import (
+from contextsvc.adapters.language_models.resilience import (
     CircuitBreaker,
     DeadlineExceeded,
     RetriesExhausted,

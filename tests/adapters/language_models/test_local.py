@@ -11,9 +11,9 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from contextsvc.adapters.readers.local import MODES, TransformersReader
-from contextsvc.adapters.readers.masked_scoring import COPY_TOKENS
-from contextsvc.adapters.readers.prompt_layout import INSTRUCTION, REFUSAL
+from contextsvc.adapters.language_models.local import MODES, TransformersReader
+from contextsvc.adapters.language_models.masked_scoring import COPY_TOKENS
+from contextsvc.adapters.language_models.prompt_layout import INSTRUCTION, REFUSAL
 from contextsvc.errors import InvalidRequest, ReaderFault, SettingError
 from contextsvc.ports import Limits, Prompt
 from tests.adapters.tiny_models import LLAMA_WINDOW_TOKENS, VOCABULARY_SIZE, save_reader

@@ -26,7 +26,7 @@ from typing import Any
 import torch
 from transformers import DynamicCache
 
-from contextsvc.adapters.readers.prompt_layout import PromptTokens
+from contextsvc.adapters.language_models.prompt_layout import PromptTokens
 from contextsvc.records.arrays import BoolArray
 
 COPY_TOKENS = 384

@@ -7,9 +7,15 @@ import pytest
 import torch
 from transformers import BloomConfig, BloomForCausalLM, GPT2Config, GPT2LMHeadModel
 
+from contextsvc.adapters.language_models.causal_models import (
+    end_tokens,
+    first_tokens,
+    layout_of,
+    load,
+    window_tokens,
+)
+from contextsvc.adapters.language_models.prompt_layout import INSTRUCTION
 from contextsvc.adapters.models.torch_runtime import quiet_loading
-from contextsvc.adapters.readers.causal_models import end_tokens, first_tokens, layout_of, load, window_tokens
-from contextsvc.adapters.readers.prompt_layout import INSTRUCTION
 from contextsvc.errors import SettingError
 from tests.adapters.tiny_models import LLAMA_WINDOW_TOKENS, save_cross_encoder, save_reader
 

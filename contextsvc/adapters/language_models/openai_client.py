@@ -9,8 +9,8 @@ from email.utils import parsedate_to_datetime
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
-from contextsvc.adapters.readers.openai_replies import EXCERPT_CHARS, error_reason
-from contextsvc.adapters.readers.resilience import (
+from contextsvc.adapters.language_models.openai_replies import EXCERPT_CHARS, error_reason
+from contextsvc.adapters.language_models.resilience import (
     CircuitBreaker,
     DeadlineExceeded,
     RetryPolicy,
