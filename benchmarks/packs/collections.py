@@ -2,18 +2,21 @@
 
 `hotpotqa`: all paragraphs of all questions in one index; evidence are the supporting sentences.
 `chunking`: the corpora of `benchmarks.chunking` in one index; evidence are the reference excerpts.
+`etcd`: a manual in one index; a question needs facts, each of which a pack may hold in other words.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from benchmarks import hotpotqa
 from benchmarks.chunking import corpora
 from benchmarks.chunking.metrics import union
 from benchmarks.hotpotqa import HopQuestion
 from benchmarks.parts import Part, Parted, of_part
-from benchmarks.rows import dataset, fingerprint
-from contextsvc.errors import SpanError
+from benchmarks.rows import dataset, fingerprint, read_lines
+from contextsvc.errors import ShapeError, SpanError
 from contextsvc.indexing.sentences import Split
 from contextsvc.records.documents import Document
 from contextsvc.settings import Settings
@@ -45,10 +48,16 @@ class Excerpt:
 
 @dataclass(frozen=True, slots=True)
 class PackQuestion(Parted):
-    """A question, its evidence, and the sentences of the evidence, each character once."""
+    """A question, its evidence, and the sentences of the evidence, each character once.
+
+    Attributes:
+        facts: For each fact of a right answer, the places where a document states it. Empty if the question
+            has no facts but excerpts.
+    """
 
     evidence: tuple[Excerpt, ...]
     sentences: tuple[Excerpt, ...]
+    facts: tuple[tuple[Excerpt, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +134,54 @@ def sentences_of(document: Document, spans: Sequence[tuple[int, int]], split: Sp
     ]
 
 
+def load_etcd(_: Split) -> Collection:
+    """Pages of the manual as the service reads them; evidence are the shortest lines that state the facts."""
+    folder, file = dataset("etcd_docs", "content", "en", "docs", "v3.5"), dataset("etcd_questions.jsonl")
+    documents = tuple(read_sources(Settings.from_env(), [str(folder)], lambda *_: None))
+    data = f"{fingerprint(folder)}, {fingerprint(file)}"
+    questions = tuple(fact_question(line, documents) for line in read_lines(file))
+    return Collection("etcd", data, documents, questions, titled=False)
+
+
+def fact_question(line: Mapping[str, Any], documents: Sequence[Document]) -> PackQuestion:
+    """A question whose facts are found wherever a document states one of their alternatives.
+
+    Raises:
+        ShapeError: no document states one of the facts.
+    """
+    facts = tuple(
+        tuple(place for words in fact for document in documents for place in stated(document, words))
+        for fact in line["facts"]
+    )
+    if not all(facts):
+        raise ShapeError(f"a fact of {line['id']} is in no document")
+    texts = {document.doc_id: document for document in documents}
+    lines = [[whole_lines(texts[place.doc_id], place) for place in fact] for fact in facts]
+    evidence = tuple(min(found, key=lambda place: len(place.text)) for found in lines)
+    return PackQuestion(line["question"], evidence, tuple(dict.fromkeys(evidence)), facts)
+
+
+def whole_lines(document: Document, place: Excerpt) -> Excerpt:
+    """The lines of a document that a place lies in."""
+    end = document.text.find("\n", place.end)
+    start = document.text.rfind("\n", 0, place.start) + 1
+    return Excerpt.cut(document, start, len(document.text) if end < 0 else end)
+
+
+def stated(document: Document, words: str) -> list[Excerpt]:
+    """Places of some words in a document; any white space may be between them."""
+    pattern = r"\s+".join(map(re.escape, words.split()))
+    return [Excerpt.cut(document, *found.span()) for found in re.finditer(pattern, document.text)]
+
+
 SOURCES: Mapping[str, Source] = {
     "hotpotqa": Source(
         load_hotpotqa, hotpotqa.LICENCE, hotpotqa.SOURCE,
         (64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096),
     ),
     "chunking": Source(load_chunking, corpora.LICENCE, corpora.SOURCE, (256, 512)),
+    "etcd": Source(
+        load_etcd, "CC BY 4.0", "github.com/etcd-io/website v3.5; questions written for this project",
+        (150, 300, 500, 800, 1500),
+    ),
 }  # fmt: skip

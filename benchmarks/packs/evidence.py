@@ -9,6 +9,7 @@ from benchmarks.packs.collections import Excerpt, PackQuestion
 
 BOTH, ALL, SHARE = "both supporting paragraphs", "all supporting sentences", "share of supporting sentences"
 RECALL, PRECISION = "recall, %", "precision, %"
+ANSWERED, FACTS = "answered: all facts inside", "share of the facts inside"
 TOKENS = "tokens of the pack"
 ENOUGH = 0.8
 """Share of the evidence that counts as enough."""
@@ -57,6 +58,17 @@ def retrieved(question: PackQuestion, pack: Pack) -> Mapping[str, float]:
     spans = [(excerpt.start, excerpt.end) for excerpt in question.evidence]
     got = scores(question.evidence[0].doc_id, spans, found)
     return {RECALL: 100 * got.recall, PRECISION: 100 * got.precision, TOKENS: pack.num_tokens}
+
+
+def answered(question: PackQuestion, pack: Pack) -> Mapping[str, float]:
+    """Whether the pack states every fact of the question, and the share of the facts that it states."""
+    doc_ids = {place.doc_id for place in pack.places}
+    inside = {doc_id: _inside(pack, doc_id) for doc_id in doc_ids}
+    held = [
+        any(place.doc_id in doc_ids and _held(place, inside[place.doc_id]) for place in fact)
+        for fact in question.facts
+    ]
+    return {ANSWERED: float(all(held)), FACTS: sum(held) / len(held), TOKENS: pack.num_tokens}
 
 
 def tokens_needed(shares: Mapping[int, float]) -> int:

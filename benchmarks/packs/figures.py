@@ -10,6 +10,7 @@ from benchmarks.packs.evidence import (
     SHARE,
     TOKENS,
     Pack,
+    answered,
     retrieved,
     smallest_enough,
     supporting,
@@ -27,6 +28,7 @@ SMALLEST = f"smallest budget with {100 * ENOUGH:.0f} % of the supporting sentenc
 SCORES: Mapping[str, Callable[[PackQuestion, Pack], Mapping[str, float]]] = {
     "hotpotqa": supporting,
     "chunking": retrieved,
+    "etcd": answered,
 }
 """Figures of a pack, by collection."""
 

@@ -1,13 +1,21 @@
-"""What is asked of the two collections."""
+"""What is asked of the collections."""
 
 import pytest
 
 from benchmarks import hotpotqa
 from benchmarks.chunking.corpora import FOLDER
 from benchmarks.hotpotqa import HopQuestion
-from benchmarks.packs.collections import Excerpt, load_chunking, load_hotpotqa, one_index, sentences_of
+from benchmarks.packs.collections import (
+    Excerpt,
+    fact_question,
+    load_chunking,
+    load_etcd,
+    load_hotpotqa,
+    one_index,
+    sentences_of,
+)
 from benchmarks.rows import data_root
-from contextsvc.errors import SpanError
+from contextsvc.errors import ShapeError, SpanError
 from contextsvc.records.documents import Document
 
 ROOT = data_root()
@@ -63,6 +71,35 @@ def test_what_two_excerpts_share_is_one_sentence() -> None:
     document = Document("d", "one\ntwo\nsix\nten")
     found = sentences_of(document, [(4, 11), (0, 7)], lines)
     assert [(s.start, s.text) for s in found] == [(0, "one"), (4, "two"), (8, "six")]
+
+
+def test_a_fact_is_found_in_each_document_and_in_each_wording() -> None:
+    text = "Run `etcdctl\n  defrag` now.\nRun etcdctl defrag."
+    pages = [Document("a", text), Document("b", "Do defragment it.")]
+    line = {"id": "1", "question": "?", "facts": [["etcdctl defrag", "defragment"], ["Run"]]}
+    found = fact_question(line, pages)
+    assert [(e.doc_id, e.start, e.text) for e in found.facts[0]] == [
+        ("a", 5, "etcdctl\n  defrag"),
+        ("a", 32, "etcdctl defrag"),
+        ("b", 3, "defragment"),
+    ]
+    assert [e.start for e in found.facts[1]] == [0, 28]
+    # The shortest lines that state each fact.
+    assert [e.text for e in found.evidence] == ["Do defragment it.", "Run `etcdctl"]
+
+
+def test_a_fact_that_no_document_states_is_refused() -> None:
+    line = {"id": "7", "question": "?", "facts": [["quorum"]]}
+    with pytest.raises(ShapeError, match="a fact of 7 is in no document"):
+        fact_question(line, [Document("a", "Run it.")])
+
+
+@pytest.mark.data
+@pytest.mark.skipif(not (ROOT and (ROOT / "etcd_questions.jsonl").exists()), reason="no etcd questions")
+def test_every_fact_of_the_etcd_questions_is_in_the_manual() -> None:
+    found = load_etcd(whole)
+    assert (len(found.documents), len(found.questions)) == (83, 96)
+    assert sum(len(question.facts) for question in found.questions) == 181
 
 
 @pytest.mark.data

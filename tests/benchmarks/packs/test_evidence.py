@@ -1,5 +1,6 @@
 """Figures of one pack, each worked out by hand."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -7,12 +8,15 @@ from benchmarks.chunking.metrics import Place
 from benchmarks.packs.collections import Excerpt, PackQuestion
 from benchmarks.packs.evidence import (
     ALL,
+    ANSWERED,
     BOTH,
+    FACTS,
     PRECISION,
     RECALL,
     SHARE,
     TOKENS,
     Pack,
+    answered,
     retrieved,
     smallest_enough,
     supporting,
@@ -29,6 +33,27 @@ def told(*places: tuple[str, int, int]) -> tuple[float, float, float]:
     found = supporting(QUESTION, Pack(tuple(Place(*place) for place in places), 7))
     assert found[TOKENS] == 7
     return found[BOTH], found[ALL], found[SHARE]
+
+
+FACTS_QUESTION = PackQuestion("?", (A1, B1), (A1, B1), ((A1, A2), (B1,)))
+
+
+@pytest.mark.parametrize(
+    ("places", "found"),
+    [
+        ([("a", 0, 9), ("b", 5, 13)], (1, 1)),
+        ([("a", 20, 29), ("b", 0, 40)], (1, 1)),  # the first fact in its other words
+        ([("a", 0, 40)], (0, 0.5)),
+        ([("a", 0, 8), ("b", 6, 13)], (0, 0)),  # a letter is missing of each
+        ([("c", 0, 40)], (0, 0)),
+        ([], (0, 0)),
+    ],
+)
+def test_a_question_is_answered_if_each_fact_is_stated_once(
+    places: list[tuple[str, int, int]], found: tuple[float, float]
+) -> None:
+    got = answered(FACTS_QUESTION, Pack(tuple(Place(*place) for place in places), 7))
+    assert (got[ANSWERED], got[FACTS], got[TOKENS]) == (*found, 7)
 
 
 def test_everything_is_inside() -> None:
