@@ -111,7 +111,7 @@ class Measurer:
         """Score the target with chunks of the pack removed, and judge each chunk by its effect.
 
         If no limit is reached, equal texts of the pack, query, target, reader and seed give equal verdicts,
-        effects and controls. The budget and the ordering of the pack do not matter.
+        effects and controls. The budget and ordering settings that the pack was made with do not matter.
 
         Args:
             index: The generation that the pack was made from. Placebos are drawn from it.

@@ -23,11 +23,11 @@ def minimal_pack(
 ) -> tuple[MinimalPack, ContextPack]:
     """Remove unused chunks, as many as the quality allows (backward elimination).
 
-    Only chunks that do not count as used can be removed. The one with the smallest effect is removed first.
-    For a redundant chunk the necessity is compared instead, because its effect is that of its whole group.
-    The search first tries to remove all unused chunks, then all but the last, and so on. The result is the
-    first remainder that, read as a prompt of its own, loses at most the threshold. If the target does not
-    depend on its context, no chunk counts as used.
+    Only chunks that do not count as used can be removed. They are sorted by effect, smallest first. A
+    redundant chunk is sorted by its necessity, because its effect is that of its whole group. The search
+    tries to remove all unused chunks, then all but the last, then all but the last two, and so on. It stops
+    at the first remainder that, read as a prompt of its own, loses at most the threshold. If the target does
+    not depend on its context, no chunk counts as used.
 
     Args:
         reader: The reader that measured the pack.

@@ -55,8 +55,8 @@ def loss_bound(num_losses: int, num_pairs: int) -> float:
     """Compute the one-sided 95 % Clopper-Pearson upper bound of the share of queries that lose.
 
     If the true share were equal to the bound, `num_losses` or fewer losses would have a probability of 5 %.
-    The bound is 1 if all pairs lose, and if there are no pairs. Without losses it is 1 - 0.05 ** (1 /
-    num_pairs).
+    The bound is 1 if all pairs lose, and if there are no pairs. Without losses it is
+    1 - 0.05 ** (1 / num_pairs).
 
     Args:
         num_losses: Number of queries that lose.

@@ -41,7 +41,7 @@ class Trial:
     num_required: int
 
     def prompt(self, query: str) -> Prompt:
-        """Build the prompt of units and placebos. Placebos are hidden from the units if the reader supports it."""
+        """Build the prompt of units and placebos. It asks the reader to hide the placebos from the units."""
         return Prompt(self.units, query, isolated=self.is_placebo)
 
 
@@ -166,7 +166,10 @@ def effects_of(trial: Trial, scores: Scores, fit: Fit) -> Effects:
 
 
 def _contributions(trial: Trial, outcomes: Float64Array, fit: Fit) -> list[float] | None:
-    """Compute the contribution of each column of the design, or return None if a required mask was not scored."""
+    """Compute the contribution of each column of the design.
+
+    Return None if a required mask was not scored.
+    """
     end = trial.num_required + len(trial.duplicates)
     of_design = np.concatenate([outcomes[: trial.num_required], outcomes[end:]])
     scored = ~np.isnan(of_design)
