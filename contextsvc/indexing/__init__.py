@@ -1,1 +1,1 @@
-"""Indexing: documents become an index."""
+"""Build indexes from documents, and update them."""

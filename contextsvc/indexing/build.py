@@ -1,8 +1,9 @@
-"""Builds and updates: documents become a published generation.
+"""Build or update an index: turn documents into a published generation (one version of an index).
 
-A build reads all documents anew; an update starts from the current generation. Then both do the same:
-documents are read in batches, and each batch is cut into sentences, embedded, chunked and written as a
-segment. At the end the segments are merged, search structures are written, and the generation is published.
+A build reads all documents anew. An update starts from the current generation. From then on both work the
+same way. Documents are read in batches, and each batch is cut into sentences, embedded, chunked and written
+as a segment (a small corpus in a folder of its own). At the end the segments are merged, the search
+structures are written, and the generation is published.
 """
 
 import time
@@ -55,7 +56,8 @@ __all__ = [
 ]
 
 BATCH_CHARS = 500_000
-"""Characters of the texts in a batch, about: enough to sort sentences by length, few enough for memory."""
+"""Approximate number of characters in the texts of a batch. It is large enough to sort sentences by length,
+and small enough for memory."""
 
 OnProgress = Callable[[Progress], None]
 
@@ -70,23 +72,24 @@ def build_index(
     resume: bool = False,
     deduplicator: Deduplicator | None = None,
 ) -> BuildResult:
-    """Build an index and publish it as the current generation.
+    """Build an index and publish it as the current generation (version of the index).
 
-    Nothing is visible before the publish; on any error the previous generation stays current. Segments that
-    were finished by then are kept for `resume`.
+    Nothing is visible before the generation is published. If an error occurs, the previous generation stays
+    current, and the segments that were finished before the error are kept for `resume`.
 
     Args:
-        root: Folder of the indexes.
-        name: The index; made if it does not exist.
-        documents: Read once, in order; ids unique.
+        root: Folder of all indexes.
+        name: Name of the index, which is created if it does not exist.
+        documents: Documents with distinct ids. They are read once, in order.
         parts: Parts and limits to build with.
-        on_progress: Called after every batch and at every new phase.
+        on_progress: Function that is called after every batch and at the start of every phase.
         keep: Number of generations to keep, the new one included.
-        resume: Reuse the segments that an interrupted build of this index finished; else they are removed.
-        deduplicator: Finds copies among the documents; None: copies are not searched for.
+        resume: Whether to reuse the segments that an interrupted build of this index finished. If not, these
+            segments are removed.
+        deduplicator: Finds copies among the documents. None: copies are not searched for.
 
     Raises:
-        SourceError: there is no document, or none has text.
+        SourceError: there is no document, or no document has text.
     """
     with stage(root, name, keep) as staged:
         build = _Build(staged, parts, on_progress, resume, deduplicator=deduplicator)
@@ -103,29 +106,29 @@ def update_index(
     keep: int = KEEP,
     resume: bool = False,
 ) -> BuildResult:
-    """Publish the current generation with some documents added, replaced and deleted.
+    """Add, replace and delete documents of an index, and publish the result as a new generation.
 
-    Unchanged documents are copied, after every byte of the current generation is verified. If nothing
-    changes, no generation is published.
+    A generation is one published version of an index. Before unchanged documents are copied, every byte of
+    the current generation is verified. If nothing changes, no generation is published.
 
     Args:
-        root: Folder of the indexes.
-        name: The index.
-        changes: Returns the update for the current generation's manifest; called while no other writer can
-            publish.
+        root: Folder of all indexes.
+        name: Name of the index.
+        changes: Function that gets the manifest of the current generation and returns the update. It is
+            called while no other writer can publish.
         parts: Parts and limits, equal to those that the index was built with.
-        on_progress: Called after every batch and at every new phase.
+        on_progress: Function that is called after every batch and at the start of every phase.
         keep: Number of generations to keep, the new one included.
         resume: As for `build_index`.
 
     Raises:
-        UnknownIndex: there is no such index.
+        UnknownIndex: there is no index with this name.
         CorruptIndex: the current generation is damaged.
         IndexMismatch: the index was built with another embedder.
         SettingError: the index was built with other chunk settings.
         InvalidRequest: a document to delete is not in the index.
     """
-    current(root, name)  # before the lock makes a folder
+    current(root, name)  # raises UnknownIndex before `stage` makes a folder
     with stage(root, name, keep) as staged:
         folder, manifest = open_manifest(root, name)
         _check_compatible(manifest, parts)
@@ -146,15 +149,15 @@ def update_index(
 
 
 class _Build:
-    """A generation in the making: one segment a batch, merged into one corpus at the end.
+    """A generation that is being built: one segment per batch, merged into one corpus at the end.
 
     Args:
         staged: Folder of the new generation.
         parts: Parts and limits to build with.
-        on_progress: Called after every batch and at every new phase.
-        resume: Reuse the segments that an interrupted build finished.
-        base: Folder and corpus of the generation that is updated; None: documents are built anew.
-        deduplicator: Deduplication of the documents; None: copies stay.
+        on_progress: Function that is called after every batch and at the start of every phase.
+        resume: Whether to reuse the segments that an interrupted build finished.
+        base: Folder and corpus of the generation that is updated. None: all documents are built anew.
+        deduplicator: Finds copies among the documents. None: copies stay.
     """
 
     def __init__(
@@ -182,9 +185,10 @@ class _Build:
             self.plan.offer_segment(len(self._corpora), self._add_corpus(Corpus.open(folder)))
 
     def add(self, documents: Iterable[Document]) -> None:
-        """Add documents; those without a reusable copy are written as segments, one a batch.
+        """Add documents. Documents without a reusable copy are written as segments, one segment per batch.
 
-        The next batch is cut in one thread and the previous one written in another, while this thread embeds.
+        Three threads work at the same time. This thread embeds a batch, a second thread cuts the next batch,
+        and a third thread writes the previous batch.
         """
         batches = _batches(filter(self._is_new, documents))
         cuts = (cut_documents(batch, self._parts, self._memo) for batch in batches)
@@ -197,10 +201,10 @@ class _Build:
                 self._on_progress(self.progress)
 
     def publish(self, position: int, empty: bool) -> BuildResult:
-        """Merge the segments, write the search structures, seal and publish.
+        """Merge the segments, write the search structures, seal the generation and publish it.
 
         Args:
-            position: Position of the last journal record in this generation.
+            position: Position of the last journal record whose change is in this generation.
             empty: Whether a generation without chunks may be published.
 
         Raises:
@@ -229,7 +233,7 @@ class _Build:
         return self._result(published.manifest, published.changed)
 
     def discard(self, manifest: Manifest) -> BuildResult:
-        """End without a publish: the generation of this manifest stays current."""
+        """End without publishing. The generation of this manifest stays current."""
         drop_parts(self._staged.index)
         return self._result(manifest, changed=False)
 
@@ -259,7 +263,7 @@ class _Build:
         finish_part(folder, self._made_with)
         corpus = Corpus.open(folder)
         self._corpora.append(corpus)
-        # Replaces the vectors in memory by the mapped file.
+        # The memory-mapped file replaces the vectors in memory.
         self._known.sources[number] = Vectors(corpus.sentence_keys, corpus.sentence_vectors)
         self.progress.num_chunks += corpus.num_chunks
         self.progress.num_tokens += int(corpus.chunk_tokens.sum())
@@ -317,7 +321,7 @@ def _batches(documents: Iterable[Document]) -> Iterator[list[Document]]:
 def _update_deduplicator(
     manifest: Manifest, base: Corpus, parts: IndexParts, update: Update
 ) -> UpdateDeduplicator | None:
-    """The deduplicator of an index that was built to keep one of its copies; None for another index."""
+    """Return the deduplicator for an update, or None if the index was built without leaving copies out."""
     least = manifest.settings.get(DEDUPE)
     if least is None:
         return None
@@ -352,7 +356,10 @@ def _check_compatible(manifest: Manifest, parts: IndexParts) -> None:
 
 
 def _journal_position(root: Path, name: str) -> int:
-    """Position of the last journal record in the current generation; 0 without a readable generation."""
+    """Return the position of the last journal record whose change is in the current generation.
+
+    It is 0 if there is no readable current generation.
+    """
     try:
         manifest = claimed_manifest(root, name, current(root, name))
     except ContextError:

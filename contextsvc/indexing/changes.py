@@ -1,4 +1,4 @@
-"""Records of a change: the update that is asked for, the progress of the build, and the result."""
+"""Records of a change of an index: the requested update, the progress of the build, and its result."""
 
 import time
 from collections.abc import Callable, Collection, Iterable
@@ -12,20 +12,22 @@ from contextsvc.storage.generation import Manifest
 
 @dataclass(slots=True, kw_only=True)
 class Progress:
-    """Progress of a build; it grows while the build runs.
+    """Progress of a build. The numbers grow while the build runs.
 
     Attributes:
         phase: "embedding" until all documents are read, then "merging", "writing the searches", "publishing".
-        num_documents: Documents read so far, reused ones included.
-        num_chars: Characters of these documents.
-        num_reused: Documents whose chunks and vectors exist already: in the current generation, or in a
-            segment that an interrupted build finished.
-        num_reused_chars: Characters of the reused documents.
-        num_sentences: Sentences of the other documents.
-        num_vectors: Distinct sentences that were embedded.
-        num_chunks: Chunks of the finished segments; at the end, of the generation.
-        num_tokens: Tokens of these chunks.
-        encoder_seconds: Time inside the embedder.
+        num_documents: Number of documents read so far, reused ones included.
+        num_chars: Number of characters in these documents.
+        num_reused: Number of read documents whose chunks and vectors exist already. They are in the current
+            generation (the published version of the index), or in a segment that an interrupted build
+            finished.
+        num_reused_chars: Number of characters in the reused documents.
+        num_sentences: Number of sentences in the documents that are not reused.
+        num_vectors: Number of distinct sentences that were embedded.
+        num_chunks: Number of chunks in the finished segments. At the end it is the number of chunks in the
+            generation.
+        num_tokens: Number of tokens in these chunks.
+        encoder_seconds: Seconds spent in the embedder.
         started: Start of the build, by `time.perf_counter`.
     """
 
@@ -52,12 +54,13 @@ class Update:
     """Changes to an index.
 
     Attributes:
-        documents: Documents to add, or to replace the document of the same id with; ids unique.
+        documents: Documents with distinct ids. Each is added, or replaces the document with the same id.
         delete: Ids of documents to delete.
-        is_gone: Called, after the last of `documents`, with every document and alias of the index that is not
-            among them; those for which it returns True are deleted. None: none of them is.
-        ignore_missing: An id in `delete` that the index does not have is no error.
-        applied: Position of the last journal record among these changes; None: the position stays.
+        is_gone: Function that decides which other documents to delete. After the last of `documents` it is
+            called with every document and alias of the index that is not among `documents`. If it returns
+            True, the document or alias is deleted. None: nothing else is deleted.
+        ignore_missing: Whether `delete` may contain ids that are not in the index. If not, they are an error.
+        applied: Position of the last journal record among these changes. None: the position stays.
     """
 
     documents: Iterable[Document] = ()
@@ -72,16 +75,16 @@ class BuildResult:
     """Result of a build or an update.
 
     Attributes:
-        manifest: Manifest of the generation that is current now.
-        changed: Whether this build published it; False if it was current before.
+        manifest: Manifest of the generation (version of the index) that is current now.
+        changed: Whether this build published the current generation. False if it was current before.
         progress: Final progress of the build.
-        seconds: Time that the build took.
-        num_added: Documents that the current generation did not have.
-        num_changed: Documents that it had with other content.
-        num_unchanged: Documents that it had with the same content.
-        num_deleted: Documents that were deleted from it.
-        lost: Ids of near-duplicates whose kept document was deleted or changed, so that neither is indexed
-            now; read their source again.
+        seconds: Seconds that the build took.
+        num_added: Number of documents that are new in an update. A build counts all its documents.
+        num_changed: Number of documents that the updated generation had with other content.
+        num_unchanged: Number of documents that the updated generation had with the same content.
+        num_deleted: Number of documents that were deleted by an update.
+        lost: Ids of near-duplicates that are not indexed any more, because the document that represented them
+            was deleted or changed. Read their source again to index them.
     """
 
     manifest: Manifest

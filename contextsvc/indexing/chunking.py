@@ -1,10 +1,13 @@
-"""Semantic chunking: sentences and their vectors become chunk bounds, by dynamic programming.
+"""Semantic chunking: compute chunk bounds from sentences and their vectors, by dynamic programming.
 
-The cohesion of a chunk is the sum over its sentence pairs of (cosine - mean cosine of near pairs in the
-document). Pairs above the mean hold a chunk together, pairs below it split it, so no percentile has to be
-chosen. The segmentation of greatest cohesion under a minimum and a maximum of tokens is a best path over
-the gaps between sentences, found exactly. Rejected: greedy cuts where neighbouring similarity falls below a
-percentile, because that looks at one gap at a time and bounds neither side.
+The cohesion of a chunk is a sum over all pairs of its sentences. Each pair adds its cosine minus the mean
+cosine of near pairs in the document. Pairs above the mean hold a chunk together, and pairs below the mean
+split it. So no percentile has to be chosen.
+
+The best segmentation has the greatest total cohesion under a minimum and a maximum number of tokens per
+chunk. It is a best path over the gaps between sentences, and it is found exactly. Rejected: cutting greedily
+where the similarity of neighbouring sentences falls below a percentile. A greedy cut looks at one gap at a
+time, and it limits neither the smallest nor the largest chunk.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,10 +20,10 @@ from contextsvc.records.arrays import Float32Array, Float64Array, Int64Array
 from contextsvc.records.documents import Sentence
 
 Bounds = tuple[int, int]
-"""Number of the first sentence and one past the last."""
+"""Number of a chunk's first sentence, and the number one past its last sentence."""
 
 NEAR = 8
-"""Greatest distance, in sentences, of the pairs whose mean similarity is taken."""
+"""Greatest distance, in sentences, between the two sentences of a near pair."""
 
 
 def chunk_bounds(
@@ -32,23 +35,24 @@ def chunk_bounds(
 ) -> list[Bounds]:
     """Segment a document into chunks, which are runs of sentences.
 
-    Each section is segmented by itself; a section below the minimum is joined with the next one. A heading
-    stays with the sentence after it. A chunk is below the minimum only if the maximum allows no other
-    segmentation, or if the document itself is smaller.
+    Each section is segmented by itself. A section below the minimum is first joined with the next section. A
+    heading stays in one chunk with the sentence after it, if both fit. A chunk is below the minimum only if
+    the maximum allows no other segmentation, or if the document itself is smaller.
 
     Args:
-        sentences: In document order.
-        vectors: (num_sentences, dim) unit rows.
-        min_tokens: At least 1.
-        max_tokens: At least `min_tokens`; no single sentence has more.
-        count: Counts the tokens of the text from sentence i up to and without sentence j. Chunks are halved
-            until it returns at most `max_tokens`. None: the sum of the sentences' tokens is taken instead.
+        sentences: Sentences in document order.
+        vectors: Vector of each sentence: (num_sentences, dim), unit rows.
+        min_tokens: Smallest number of tokens in a chunk, at least 1.
+        max_tokens: Largest number of tokens in a chunk, at least `min_tokens`. No sentence may have more.
+        count: Counts the tokens of the text from sentence i up to and without sentence j. A chunk with more
+            than `max_tokens` is halved until every part fits. None: the tokens of a chunk are the sum of its
+            sentences' tokens.
 
     Returns:
-        Bounds of the chunks, in order, that cover all sentences; [] for no sentences.
+        Bounds of the chunks, in order. They cover all sentences. The list is empty if there are no sentences.
 
     Raises:
-        ShapeError: numbers of sentences and vectors differ, or not 1 <= min_tokens <= max_tokens.
+        ShapeError: the numbers of sentences and vectors differ, or not 1 <= min_tokens <= max_tokens.
     """
     if len(sentences) != len(vectors):
         raise ShapeError(f"{len(sentences)} sentences but {len(vectors)} vectors")
@@ -68,7 +72,10 @@ def chunk_bounds(
 
 
 def mean_near_similarity(vectors: Float32Array) -> float:
-    """Mean cosine of the pairs at most `NEAR` sentences apart; 0 for fewer than two sentences."""
+    """Compute the mean cosine of all pairs of sentences that are at most `NEAR` sentences apart.
+
+    It is 0 for fewer than two sentences.
+    """
     total, pairs = 0.0, 0
     for distance in range(1, min(NEAR, len(vectors) - 1) + 1):
         total += float(np.einsum("ij,ij->", vectors[distance:], vectors[:-distance], dtype=np.float64))
@@ -77,7 +84,11 @@ def mean_near_similarity(vectors: Float32Array) -> float:
 
 
 def _atoms(sentences: Sequence[Sentence], max_tokens: int) -> list[Bounds]:
-    """Runs that are never split: each heading with the sentence after it, where both fit a chunk."""
+    """Find the runs of sentences that are never split.
+
+    A heading forms a run with the sentence after it, if both fit into a chunk. Any other sentence is a run
+    alone.
+    """
     atoms: list[Bounds] = []
     start, tokens = 0, 0
     for number, sentence in enumerate(sentences):
@@ -92,7 +103,11 @@ def _atoms(sentences: Sequence[Sentence], max_tokens: int) -> list[Bounds]:
 
 
 def _sections(sentences: Sequence[Sentence], atoms: Sequence[Bounds], min_tokens: int) -> list[Bounds]:
-    """Sections of at least `min_tokens`: a smaller one joins the next, the last one the previous."""
+    """Find sections, and join small ones until each has at least `min_tokens`.
+
+    A small section is joined with the next section. A small last section is joined with the previous one. A
+    document below the minimum is one section.
+    """
     sections: list[Bounds] = []
     tokens = [sentence.num_tokens for sentence in sentences]
     for first, end in atoms:
@@ -115,9 +130,10 @@ def _best_path(
     min_tokens: int,
     max_tokens: int,
 ) -> list[Bounds]:
-    """Chunks of a section: first as few below the minimum as possible, then the greatest cohesion.
+    """Find the best segmentation of a section into chunks.
 
-    Of equal segmentations the one with the longer last chunk is taken.
+    It has the smallest possible number of chunks below the minimum and, among such segmentations, the
+    greatest cohesion. If several are equal, the one with the longer last chunk is taken.
     """
     first, end = int(edges[0]), int(edges[-1])
     if len(edges) == 2:
@@ -148,7 +164,7 @@ def _best_path(
 
 
 def _expected_sums(most: int, mean: float) -> Float64Array:
-    """Expected sum of the cosines of all pairs, for 0 to `most` sentences."""
+    """Return the expected sum of the cosines of all pairs in a run, for runs of 0 to `most` sentences."""
     sizes = np.arange(most + 1)
     expected: Float64Array = mean * (sizes * (sizes - 1) / 2)
     return expected
@@ -163,7 +179,7 @@ def _cohesion(sums: Float64Array, sizes: Int64Array, expected: Float64Array) -> 
 def _within_maximum(
     bounds: Sequence[Bounds], max_tokens: int, count: Callable[[int, int], int]
 ) -> list[Bounds]:
-    # The tokens of a run are not exactly the sum of its sentences' tokens, and the maximum is guaranteed.
+    # The maximum is guaranteed, but the tokens of a run are not exactly the sum of its sentences' tokens.
     kept: list[Bounds] = []
     waiting = list(reversed(bounds))
     while waiting:
@@ -177,14 +193,14 @@ def _within_maximum(
 
 
 def pooled_vectors(vectors: Float32Array, bounds: Sequence[Bounds]) -> Float32Array:
-    """Chunk vectors: the mean of the sentences' vectors of each chunk, scaled to unit length.
+    """Compute chunk vectors: the mean of the vectors of a chunk's sentences, scaled to unit length.
 
     Args:
-        vectors: (num_sentences, dim) unit rows.
-        bounds: Bounds of each chunk, none empty.
+        vectors: Vector of each sentence: (num_sentences, dim), unit rows.
+        bounds: Bounds of each chunk. No chunk is empty.
 
     Returns:
-        (num_chunks, dim) float32; a mean of zero stays zero.
+        (num_chunks, dim) float32. A mean of zero stays zero.
     """
     pooled = np.zeros((len(bounds), vectors.shape[1]))
     for row, (first, end) in enumerate(bounds):

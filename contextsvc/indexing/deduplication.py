@@ -1,4 +1,7 @@
-"""Deduplication: copies among documents are found while the documents are read, before embedding."""
+"""Find copies among documents while the documents are read, before they are embedded.
+
+A copy that is left out of an index is stored as an alias: a document that another document represents.
+"""
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 
@@ -9,23 +12,25 @@ from contextsvc.storage.corpus import Corpus
 from contextsvc.storage.corpus.aliases import Alias
 
 DEDUPE = "dedupe"
-"""Setting in the manifest of an index that keeps one of its copies: least similarity of near-duplicates."""
+"""Name of a setting in the manifest of an index that leaves copies out.
+
+The value is the least similarity of near-duplicates."""
 
 
 class Deduplicator:
-    """Finds documents that are copies of earlier ones, and leaves them out if it is told to.
+    """Finds documents that are copies of earlier documents, and leaves the copies out if `keep_one` is set.
 
-    The first document of several copies is kept. Two documents are equal if their texts are equal, character
-    for character; they are near-duplicates if the near-duplicate index says so. The original of a copy is
-    always a kept document, so similarity is never passed on from copy to copy.
+    Of several copies, the first document is kept. Two documents are equal if every character of their texts
+    is equal. They are near-duplicates if the near-duplicate index says so. The original of a copy is always a
+    kept document. So a document is never called a copy only because it is similar to another copy.
 
     Args:
-        least: Least similarity of near-duplicates, 0 to 1, with which `near_duplicates` was made.
-        near_duplicates: Finds near-duplicates; None: only equal texts are copies.
-        keep_one: Leave copies out; else they are only reported.
+        least: Least similarity of near-duplicates, 0 to 1. `near_duplicates` was made with this value.
+        near_duplicates: Finds near-duplicates. None: only documents with equal texts are copies.
+        keep_one: Whether to leave copies out. If not, copies are only reported.
 
     Attributes:
-        found: The copies read so far, in order.
+        found: Aliases of the copies that were read so far, in order.
     """
 
     def __init__(self, least: float, near_duplicates: NearDuplicateIndex | None, keep_one: bool) -> None:
@@ -35,7 +40,7 @@ class Deduplicator:
         self._kept: list[str] = []
 
     def read(self, documents: Iterable[Document]) -> Iterator[Document]:
-        """The documents one by one, without copies if `keep_one` is set."""
+        """Yield the documents one by one, without copies if `keep_one` is set."""
         for document in documents:
             alias = self._alias(document)
             if alias is not None:
@@ -45,16 +50,16 @@ class Deduplicator:
 
     @property
     def aliases(self) -> list[Alias]:
-        """Aliases that the generation stores; complete when all documents are read."""
+        """Aliases that the generation stores. The list is complete when all documents are read."""
         return list(self.found) if self.keep_one else []
 
     @property
     def manifest_settings(self) -> dict[str, object]:
-        """Settings that the manifest stores; complete when all documents are read."""
+        """Settings that the manifest stores. They are complete when all documents are read."""
         return {DEDUPE: self._least, "num_aliases": len(self.aliases)} if self.keep_one else {}
 
     def _alias(self, document: Document) -> Alias | None:
-        """The alias that a document becomes; None for the first of its copies, which is kept."""
+        """Return the alias that a document becomes, or None if the document is kept."""
         if not document.text.strip():  # empty documents are not copies of each other
             return None
         key = _text_key(document)
@@ -74,19 +79,20 @@ class Deduplicator:
 
 
 class UpdateDeduplicator(Deduplicator):
-    """Deduplication for an update of an index that keeps one of its copies.
+    """Deduplication for an update of an index that leaves copies out.
 
     - A document of the index stays a document, even if its new text is a copy.
-    - An alias stays an alias until it or its original changes.
-    - An alias that loses its original becomes a document again: from its source if that was read, else from
-      the original's text if the texts were equal. Else the near-duplicate is lost.
+    - An alias stays an alias until the alias or its original changes.
+    - An alias that loses its original becomes a document again. If the alias was read, the read document is
+      used. Otherwise, if the texts were equal, the text of the original is used. Otherwise the near-duplicate
+      is lost.
 
     Args:
         base: The generation that is updated.
         least: As for `Deduplicator`.
-        near_duplicates: As for `Deduplicator`; empty.
+        near_duplicates: As for `Deduplicator`. This index must be empty.
         deleted: Ids of documents that the update deletes.
-        prunes: Whether the update deletes more documents after all are read.
+        prunes: Whether the update deletes more documents at the end, after all documents are read.
 
     Attributes:
         lost: Ids of near-duplicates that were lost with their original.
@@ -113,7 +119,7 @@ class UpdateDeduplicator(Deduplicator):
 
     @property
     def aliases(self) -> list[Alias]:
-        """Aliases that stay, then new ones."""
+        """Aliases that the generation stores: first the old aliases that stay, then the new ones."""
         return [*self._old_aliases.values(), *self.found]
 
     @property
@@ -122,7 +128,7 @@ class UpdateDeduplicator(Deduplicator):
         return bool(self.found) or len(self._old_aliases) != self._num_old_aliases
 
     def read(self, documents: Iterable[Document]) -> Iterator[Document]:
-        """The documents one by one, without copies."""
+        """Yield the documents one by one, without copies."""
         for document in documents:
             old_hash, alias = self._hashes.get(document.doc_id), self._old_aliases.get(document.doc_id)
             self._read.add(document.doc_id)
@@ -136,13 +142,13 @@ class UpdateDeduplicator(Deduplicator):
                 and alias.kept not in self._changed_or_deleted
             ):
                 if not alias.exact and alias.kept not in self._read:
-                    self._read_aliases[document.doc_id] = document  # its original may still turn out changed
+                    self._read_aliases[document.doc_id] = document  # its original may still change
             else:
                 self._old_aliases.pop(document.doc_id, None)
                 yield from self._read_new(document)
 
     def delete(self, doc_id: str) -> bool:
-        """Delete an alias; False if there is no alias of that id."""
+        """Delete an alias. Return False if no alias has this id."""
         return self._old_aliases.pop(doc_id, None) is not None
 
     def prune(self, is_gone: Callable[[Alias], bool]) -> None:
@@ -152,10 +158,12 @@ class UpdateDeduplicator(Deduplicator):
                 self.delete(alias.doc_id)
 
     def orphans(self, holds: Callable[[str], bool]) -> Iterator[Document]:
-        """Documents that were aliases and have lost their original; call it after everything else.
+        """Yield the documents that were aliases and have lost their original.
+
+        Call this after all other documents were read and deleted.
 
         Args:
-            holds: Whether the new generation has a document of an id.
+            holds: Returns whether the new generation has a document with an id.
         """
         among_orphans = Deduplicator(self._least, None, keep_one=True)
         yield from among_orphans.read(self._orphaned(holds))
@@ -185,7 +193,7 @@ class UpdateDeduplicator(Deduplicator):
     def _read_new(self, document: Document) -> Iterator[Document]:
         self._index_base()
         alias = self._alias(document)
-        # The original must be certain to stay: not changed, not deleted, not to be pruned.
+        # The original must stay for certain: it is not changed, not deleted, and cannot be pruned later.
         uncertain = alias is not None and (
             alias.kept in self._changed_or_deleted
             or (self._prunes and alias.kept in self._hashes and alias.kept not in self._read)
@@ -196,7 +204,7 @@ class UpdateDeduplicator(Deduplicator):
             self.found.append(alias)
 
     def _index_base(self) -> None:
-        # Only when there is a document to compare: it reads every text of the base.
+        # This is done only when there is a document to compare, because it reads every text of the base.
         if self._base_is_indexed:
             return
         self._base_is_indexed = True

@@ -1,4 +1,4 @@
-"""Overlapping work: threads that prepare the next item and finish the previous one."""
+"""Overlap work: one thread prepares the next item while another thread finishes the previous item."""
 
 import queue
 import threading
@@ -14,10 +14,11 @@ Item = TypeVar("Item")
 
 
 def prefetch(items: Iterable[Made], depth: int = 1) -> Generator[Made, None, None]:
-    """The same items in the same order, made in another thread while the caller works on earlier ones.
+    """Yield items in their order, but make them in another thread while the caller works on earlier items.
 
-    At most `depth` finished items wait. An exception of `items` is raised here, after the items before it.
-    Close the iterator to stop early: the thread then ends after the item it is making.
+    At most `depth` finished items wait. If `items` raises an exception, this iterator raises it after the
+    items before it. To stop early, close this iterator. The thread then ends as soon as its current item is
+    made.
     """
     made: queue.Queue[tuple[Made | None, BaseException | None]] = queue.Queue(depth)
     stopping = threading.Event()
@@ -53,7 +54,7 @@ def _make(
 
 
 def _offer(made: "queue.Queue[Item]", item: Item, stopping: threading.Event) -> bool:
-    """Put an item into the queue; False if the consumer stopped first."""
+    """Put an item into the queue. Return False if the consumer stopped before there was room."""
     while not stopping.is_set():
         try:
             made.put(item, timeout=_POLL_SECONDS)
@@ -65,10 +66,11 @@ def _offer(made: "queue.Queue[Item]", item: Item, stopping: threading.Event) -> 
 
 @contextmanager
 def worker_thread() -> Iterator[Callable[[Callable[[], None]], None]]:
-    """A thread for work that must stay in order; the context gives the function that submits work.
+    """Start a thread that does work in the order in which it is submitted.
 
-    `submit` waits until the work submitted before has ended; leaving the context waits for the last one.
-    An exception of the work is raised by the next `submit`, or when the context is left.
+    The context gives the function `submit`, which takes the work. `submit` waits until all work submitted
+    before has ended. Leaving the context waits for the last work. If the work raises an exception, the next
+    `submit` raises this exception, or leaving the context does.
     """
     with ThreadPoolExecutor(1, "contextsvc-worker") as pool:
         last: list[Future[None]] = []

@@ -1,4 +1,4 @@
-"""Plan of the next generation: its documents, their order, and the place of each."""
+"""Plan the documents of the next generation (version of an index), their order, and where each is stored."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -9,16 +9,17 @@ from contextsvc.storage.corpus.files import Entry
 
 
 class Plan:
-    """Documents of the next generation, in the order of the base; new ones follow at the end.
+    """Documents of the next generation, in the order of the base. New documents follow at the end.
 
-    The plan holds id, content hash and place of each document, but no text. One thread may call `add` while
-    another calls `set_places`.
+    The base is the generation that an update starts from. The place of a document is its location: the number
+    of the corpus that stores it, and the number of the document in that corpus. The plan holds id, content
+    hash and place of each document, but no text. One thread may call `add` while another calls `set_places`.
 
     Attributes:
-        num_added: Documents that the base does not have.
-        num_changed: Documents that the base has with other content.
-        num_unchanged: Documents that the base has with the same content.
-        num_deleted: Documents that were deleted from the base.
+        num_added: Number of documents that the base does not have.
+        num_changed: Number of documents that the base has with other content.
+        num_unchanged: Number of documents that the base has with the same content.
+        num_deleted: Number of documents that were deleted from the base.
     """
 
     def __init__(self) -> None:
@@ -32,12 +33,12 @@ class Plan:
 
     @property
     def changes(self) -> bool:
-        """Whether anything differs from the base."""
+        """Whether the plan differs from the base."""
         return self.num_added + self.num_changed + self.num_deleted > 0
 
     @property
     def places(self) -> list[Place]:
-        """Places of the documents, in order.
+        """Place (corpus number, document number) of each document that was not deleted, in order.
 
         Raises:
             ShapeError: a document was added, but its place was never set (a defect of the caller's code).
@@ -47,25 +48,30 @@ class Plan:
         return [place for place in self._places if place is not None and place[0] >= 0]
 
     def start_from(self, base: Corpus) -> None:
-        """Start with all documents of the base, which is corpus number 0."""
+        """Start with all documents of the base. The base is corpus number 0."""
         self._base = base
-        # By line, not by entry: an update of one document reads the lines of all.
+        # Lines are read instead of entries, because even an update of one document reads the lines of all.
         for number, line in enumerate(map(base.entries.line, range(base.num_documents))):
             self._positions[line["doc_id"]] = number
             self._hashes.append(bytes.fromhex(line["content_hash"]))
             self._places.append((0, number))
 
     def offer_segment(self, number: int, corpus: Corpus) -> None:
-        """Offer the documents of a finished segment, which is corpus `number`, for reuse by `add`."""
+        """Offer the documents of a finished segment for reuse by `add`.
+
+        Args:
+            number: Number of the segment's corpus.
+            corpus: The corpus of the segment.
+        """
         for doc, entry in enumerate(corpus.entries):
             self._finished[bytes.fromhex(entry.content_hash)] = (number, doc)
 
     def add(self, document: Document) -> bool:
-        """Add a document, or replace the one of the same id; call it once for each id.
+        """Add a document, or replace the document with the same id. Call this once for each id.
 
         Returns:
-            True if a corpus has this document with the same content, which is reused. False if the document
-            must be written and its place set.
+            True if the base or an offered segment has this document with the same content. Then the stored
+            document is reused. False if the caller must write the document and set its place.
         """
         content_hash = bytes.fromhex(document.content_hash)
         self._added.add(document.doc_id)
@@ -85,16 +91,21 @@ class Plan:
         return content_hash in self._finished
 
     def holds(self, doc_id: str) -> bool:
-        """Whether the plan has a document of that id now."""
+        """Return whether the plan has a document with this id now."""
         return doc_id in self._positions
 
     def set_places(self, documents: Sequence[Document], number: int) -> None:
-        """Set the places of documents that are written as corpus `number`, in this order."""
+        """Set the places of documents that a segment stores.
+
+        Args:
+            documents: All documents of the segment, in the order in which it stores them.
+            number: Number of the segment's corpus.
+        """
         for doc, document in enumerate(documents):
             self._places[self._positions[document.doc_id]] = (number, doc)
 
     def delete(self, doc_id: str) -> bool:
-        """Delete a document; False if there is none of that id."""
+        """Delete a document. Return False if no document has this id."""
         position = self._positions.pop(doc_id, None)
         if position is None:
             return False

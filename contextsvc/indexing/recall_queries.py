@@ -1,4 +1,4 @@
-"""Queries that measure the recall of a vector index."""
+"""Choose queries that measure the recall of a vector index."""
 
 import numpy as np
 
@@ -6,14 +6,22 @@ from contextsvc.records.arrays import Float32Array
 from contextsvc.storage.corpus.view import Corpus
 
 NUM_HELD_OUT = 200
-"""Number of queries, if there are so many."""
+"""Largest number of queries. A small corpus gives fewer."""
 
 
 def held_out_sentences(corpus: Corpus, num_sentences: int = NUM_HELD_OUT) -> Float32Array:
-    """Vectors of sentences spread evenly over the corpus: (n, dim) float32, n <= num_sentences, distinct.
+    """Return vectors of sentences that are spread evenly over the corpus, to be used as queries.
 
-    The index does not hold them: it holds chunk vectors. Each is the middle sentence of a chunk. Chunks of
-    one sentence are left out, because chunk and sentence have the same vector.
+    The vector index holds chunk vectors, so it does not hold these vectors. Each is the vector of the middle
+    sentence of a chunk. Chunks of one sentence are left out, because they have the same vector as their
+    sentence.
+
+    Args:
+        corpus: The corpus.
+        num_sentences: Largest number of sentences.
+
+    Returns:
+        (n, dim) float32, n <= num_sentences, distinct rows of the corpus.
     """
     lengths = corpus.chunk_table["end_sentence"] - corpus.chunk_table["first_sentence"]
     chunks = np.flatnonzero(lengths > 1)

@@ -1,8 +1,8 @@
-"""Segments of a build: documents are parsed, split, embedded, chunked and written as small corpora.
+"""Write segments: parse, split, embed and chunk documents, and write the result as a small corpus.
 
-A segment is a corpus in a folder of its own. A build makes one after the other and merges them at the end:
-finished segments survive an interruption, and an update is a build whose first segment is the current
-generation.
+A segment is a corpus in a folder of its own. A build writes one segment after the other and merges them at
+the end. So finished segments survive an interruption. An update is a build whose first segment is the current
+generation (the published version of the index).
 """
 
 from collections import OrderedDict
@@ -26,18 +26,21 @@ from contextsvc.storage.corpus.smoothing import context_norms
 from contextsvc.storage.library import OpenSearch
 
 MAX_CHARS = 4_000_000
-"""Characters of the texts whose results a `Memo` keeps: several versions of a manual."""
+"""Number of characters in the texts whose results a `Memo` keeps: enough for several versions of a manual."""
 
 Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, slots=True)
 class PreviousGeneration:
-    """The generation that an update starts from; its search structures are updated instead of built anew.
+    """The generation that an update starts from.
+
+    Its search structures are updated for the new generation, instead of being built anew.
 
     Attributes:
-        folder: Its folder; all its files were verified.
-        chunks: (num_chunks,) number in this generation of each chunk of the new corpus, -1 for a new one.
+        folder: Folder of the previous generation. All its files were verified.
+        chunks: For each chunk of the new corpus its number in the previous generation, or -1 for a new chunk:
+            (num_chunks,).
     """
 
     folder: Path
@@ -50,13 +53,18 @@ class IndexParts:
 
     Attributes:
         parsers: Parser of each document format.
-        write_search: Writes the search structures of a corpus into its folder and returns settings for the
-            manifest. With a previous generation the structures must answer as well as without.
+        splitter: Splits a paragraph into sentences.
+        counter: Counts tokens for the limits of a chunk.
+        embedder: Computes the vectors of sentences.
+        write_search: Writes the search structures of a corpus into a folder and returns settings for the
+            manifest. If there is a previous generation, the structures must answer as well as structures that
+            are built anew.
         open_search: Opens these search structures.
-        min_tokens: Smallest chunk, where avoidable.
-        max_tokens: Largest chunk, always.
-        make_near_duplicate_index: Makes an empty index of near-duplicates for a least similarity; None as its
-            result: near-duplicates are not searched for.
+        min_tokens: Smallest number of tokens in a chunk. Smaller chunks are made only if they cannot be
+            avoided.
+        max_tokens: Largest number of tokens in a chunk, without exceptions.
+        make_near_duplicate_index: Makes an empty index of near-duplicates for a given least similarity. If it
+            returns None, near-duplicates are not searched for.
     """
 
     parsers: Mapping[Format, BlockParser]
@@ -71,7 +79,7 @@ class IndexParts:
 
     @property
     def settings(self) -> dict[str, object]:
-        """Settings that shape chunks; an index holds only chunks of equal settings."""
+        """Settings that determine the chunks. All chunks of an index were made with equal settings."""
         return {
             "chunk_min_tokens": self.min_tokens,
             "chunk_max_tokens": self.max_tokens,
@@ -81,15 +89,15 @@ class IndexParts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CutDocuments:
-    """Documents cut into sentences.
+    """Documents cut into sentences. Equal sentences are stored once, as a distinct sentence with a number.
 
     Attributes:
         documents: The documents.
         sentences: Sentences of each document, in order.
-        numbers: For each document the numbers of its sentences among the distinct ones.
-        titles: Number of each document's title among the distinct sentences, -1 for no title.
+        numbers: For each document, the numbers of its sentences among the distinct sentences.
+        titles: For each document, the number of its title among the distinct sentences, or -1 for no title.
         keys: Key of each distinct sentence, in order of first occurrence.
-        texts: Text of each distinct sentence.
+        texts: Text of each distinct sentence, in the order of `keys`.
     """
 
     documents: Sequence[Document]
@@ -101,7 +109,7 @@ class CutDocuments:
 
     @property
     def num_sentences(self) -> int:
-        """Sentences of all documents, each occurrence counted."""
+        """Number of sentences in all documents, each occurrence counted."""
         return sum(map(len, self.sentences))
 
 
@@ -110,10 +118,10 @@ class DocumentChunks:
     """Chunks of a document.
 
     Attributes:
-        bounds: First sentence of each chunk, and one past its last.
-        num_tokens: Tokens of each chunk.
-        vectors: (num_chunks, dim) mean vectors of the chunks' sentences, unit rows.
-        norms: (num_sentences,) norms of the sentences' vectors in context.
+        bounds: For each chunk, the number of its first sentence and the number one past its last sentence.
+        num_tokens: Number of tokens in each chunk.
+        vectors: Mean vector of the sentences of each chunk: (num_chunks, dim), unit rows.
+        norms: Norm of each sentence's vector in its context (`context_norms`): (num_sentences,).
     """
 
     bounds: Sequence[Bounds]
@@ -123,12 +131,13 @@ class DocumentChunks:
 
 
 class Memo(Generic[Made]):
-    """Results by text, for work that depends on the text only: versions of a manual share most sentences.
+    """Cache of results by text, for work that depends only on the text.
 
-    The results used longest ago are removed first, so memory is bounded. Not safe for several threads.
+    Versions of a manual share most sentences, so many results are reused. The results that were used longest
+    ago are removed first, so memory is bounded. A memo is not safe for several threads.
 
     Args:
-        max_chars: Characters of the texts whose results are kept; 0 keeps nothing.
+        max_chars: Number of characters in the texts whose results are kept; 0 keeps nothing.
     """
 
     def __init__(self, max_chars: int = MAX_CHARS) -> None:
@@ -136,9 +145,15 @@ class Memo(Generic[Made]):
         self._results: OrderedDict[str, tuple[Made, int]] = OrderedDict()
 
     def for_document(self, document: Document, make: Callable[[], Made], *also: str) -> Made:
-        """The result for an equal text of the same format, else the result of `make`; do not change it.
+        """Return the kept result for an equal text of the same format.
 
-        `also` names everything else that `make` depends on.
+        If there is none, call `make` and keep its result. The caller must not change the result, because
+        later calls may return it again.
+
+        Args:
+            document: The document whose text and format the result depends on.
+            make: Makes the result.
+            also: All other texts that the result depends on.
         """
         key = digest(document.format, document.text, *also)
         kept = self._results.get(key)
@@ -150,7 +165,10 @@ class Memo(Generic[Made]):
         return made
 
     def for_texts(self, texts: Sequence[str], make: Callable[[list[str]], Sequence[Made]]) -> list[Made]:
-        """The result for each text; `make` is called once with the distinct texts that have no result yet."""
+        """Return the result for each text.
+
+        `make` is called at most once, with the distinct texts that have no kept result.
+        """
         results = {text: self._results[text][0] for text in texts if text in self._results}
         missing = list(dict.fromkeys(text for text in texts if text not in results))
         for text in results:
@@ -169,17 +187,18 @@ class Memo(Generic[Made]):
 
 
 class BuildMemo:
-    """Results of a build: equal texts are cut, counted and chunked once.
+    """Kept results of a build: equal texts are cut, counted and chunked once.
 
-    Equal texts have equal sentences. In one build these have equal vectors, so their chunks are equal, too.
+    Equal texts have equal sentences. In one build equal sentences have equal vectors, so the chunks are
+    equal, too.
     """
 
     def __init__(self) -> None:
-        # `cut_documents` fills these in one thread ...
+        # `cut_documents` fills these four memos in one thread.
         self.sentences = Memo[list[Sentence]]()
         self.fits, self.counts = Memo[bool](), Memo[int]()
         self.splits = Memo[list[Span]]()
-        # ... and `write_segment` this one in another.
+        # `write_segment` fills this memo in another thread.
         self.chunks = Memo[DocumentChunks]()
 
 
@@ -208,7 +227,12 @@ def cut_documents(documents: Sequence[Document], parts: IndexParts, memo: BuildM
 
 
 def embed_sentences(cut: CutDocuments, known: KnownSentences, parts: IndexParts) -> tuple[Vectors, int]:
-    """Vectors of the distinct sentences, as the index stores them, and the number of newly embedded ones."""
+    """Embed the distinct sentences that are not known, and collect the vectors of the known ones.
+
+    Returns:
+        The vector of each distinct sentence in the precision of the index, and the number of newly embedded
+        sentences.
+    """
     keys = np.array(cut.keys, dtype="S16")
     places = known.places(keys)
     missing = np.flatnonzero(places == NOWHERE)
@@ -222,12 +246,12 @@ def embed_sentences(cut: CutDocuments, known: KnownSentences, parts: IndexParts)
 def write_segment(
     folder: Path, cut: CutDocuments, embedded: Vectors, parts: IndexParts, memo: BuildMemo
 ) -> None:
-    """Chunk the documents and write them as a corpus."""
+    """Chunk the documents and write them as a corpus into a folder."""
     with CorpusWriter(folder, parts.embedder.dim) as writer:
         writer.add_vectors(embedded.vectors, embedded.keys)
         of_each = zip(cut.documents, cut.sentences, cut.numbers, cut.titles, strict=True)
         for document, sentences, numbers, title in of_each:
-            # In the stored precision: chunks must follow from the vectors that the generation holds.
+            # The stored precision is used, because chunks must follow from the vectors in the generation.
             vectors = embedded.vectors[numbers].astype(np.float32)
             title_vector = embedded.vectors[title].astype(np.float32) if title >= 0 else None
             make = partial(_chunk, document, sentences, vectors, title_vector, parts)
@@ -250,8 +274,8 @@ def _cut(document: Document, parts: IndexParts, memo: BuildMemo) -> list[Sentenc
 
 
 def _fit(parts: IndexParts, texts: Sequence[str]) -> list[bool]:
-    """Whether each text fits a chunk and the embedder."""
-    # A token is at least one byte: most texts need not be tokenised to know that they fit.
+    """Return for each text whether it fits both a chunk and the embedder."""
+    # A token has at least one byte. So a text with few bytes fits, and need not be tokenised.
     sizes = np.array([len(text.encode("utf-8", "surrogatepass")) for text in texts])
     fits = np.ones(len(texts), dtype=bool)
     limits = (

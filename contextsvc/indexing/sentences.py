@@ -1,4 +1,4 @@
-"""Sentences of a document: its blocks are split by structure, then by language, then by limits."""
+"""Cut a document into sentences: its blocks are split by structure, then by language, then by limits."""
 
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -26,22 +26,23 @@ _BREAKS = (re.compile(r"\n+"), re.compile(r"(?<=[.!?;:,])\s+"), re.compile(r"\s+
 def cut_sentences(
     text: str, blocks: Sequence[Block], split: Split, fits: Fits, count: Count
 ) -> list[Sentence]:
-    """CutDocuments a document into sentences that each fit.
+    """Cut a document into sentences, each of which fits the embedder and a chunk.
 
-    A paragraph is split into sentences; a heading, list item, code fence or table is one sentence.
-    A sentence that does not fit is cut again: at a line end, else after punctuation, else at a space,
+    A paragraph is split into sentences. A heading, list item, code fence or table is one sentence. A sentence
+    that does not fit is cut again near its middle: at a line end, else after punctuation, else at a space,
     else between two characters.
 
     Args:
-        text: The document.
+        text: Text of the document.
         blocks: Blocks of the document, in order (`ports.BlockParser`).
-        split: Returns the sentence spans of a paragraph (`ports.SentenceSplitter`).
+        split: Returns the (start, end) character offsets of the sentences in a paragraph
+            (`ports.SentenceSplitter`).
         fits: Returns for each text whether it fits the embedder and a chunk.
         count: Counts the tokens of each text.
 
     Returns:
-        Sentences in order that cover every non-space character; [] for a document of spaces. The section
-        of a heading includes the heading itself.
+        Sentences in order. They cover every non-space character. The list is empty for a document of spaces.
+        The section of a heading includes the heading itself.
     """
     pieces: list[_Piece] = []
     headings: list[tuple[int, str]] = []
@@ -59,7 +60,7 @@ def cut_sentences(
 
 
 def heading_title(text: str) -> str:
-    """The words of a heading without its marks.
+    """Return the words of a heading without its marks.
 
     >>> heading_title("## Restoring a cluster ##"), heading_title("=====\\nTitle\\n=====")
     ('Restoring a cluster', 'Title')
@@ -71,10 +72,18 @@ def heading_title(text: str) -> str:
 
 
 def cut_to_fit(text: str, span: Span, fits: Fits) -> list[Span]:
-    """Halve a span, at the best break near its middle, until every part fits.
+    """Halve a part of a text, at the best break near its middle, until every part fits.
 
-    A span of n characters takes about log2(n / limit) rounds of counting. Rejected: filling each part up to
-    the limit, which leaves a tiny last part.
+    A part of n characters takes about log2(n / limit) rounds of counting. Rejected: filling each part up to
+    the limit, because this leaves a tiny last part.
+
+    Args:
+        text: The whole text.
+        span: (start, end) character offsets of the part.
+        fits: Returns for each text whether it fits.
+
+    Returns:
+        (start, end) character offsets of the parts, in order.
     """
     done: list[Span] = []
     waiting = [span]
@@ -117,8 +126,8 @@ def _within_limits(text: str, pieces: Sequence[_Piece], fits: Fits) -> list[_Pie
 
 
 def _with_counts(text: str, pieces: Sequence[_Piece], count: Count) -> list[Sentence]:
-    # The gap to the next sentence is counted with the sentence before it, so that sums over a
-    # run of sentences come close to the tokens of the run's text.
+    # Each sentence is counted together with the gap after it. So the sum over a run of sentences comes
+    # close to the number of tokens in the run's text.
     starts = [piece.span[0] for piece in pieces]
     ends = [*starts[1:], pieces[-1].span[1]] if pieces else []
     counts = count([text[start:end] for start, end in zip(starts, ends, strict=True)])

@@ -1,1 +1,1 @@
-"""A pack becomes a measurement."""
+"""Measure how much of a pack its answer used."""

@@ -1,4 +1,9 @@
-"""Calibrations: stored placebo effects of a generation, those of the package, and thresholds from them."""
+"""Store calibrations, and compute thresholds from them.
+
+A calibration holds the effects of placebos (unrelated chunks put into packs as a control), measured with one
+reader (the language model that measures). It is drawn in one generation (one published version of an index)
+and stored beside that generation. The package ships calibrations for generations without one of their own.
+"""
 
 import json
 from collections.abc import Sequence
@@ -17,20 +22,21 @@ PACKAGED = "calibrations"
 
 
 def store_calibration(folder: Path, generation: str, calibration: Calibration) -> Path:
-    """Store a calibration of a generation; it atomically replaces one of the same reader, method and kind.
+    """Store a calibration of a generation.
 
-    Threads and processes may store at the same time: the last one wins, and readers find a whole file.
+    The file atomically replaces an older calibration of the same reader, method and kind of target. Threads
+    and processes may store at the same time. The last one wins, and whoever reads the file finds it whole.
 
     Args:
         folder: Folder of the generation, ROOT/NAME/generations/ID.
         generation: Id of the generation.
-        calibration: Placebo effects that were drawn in it.
+        calibration: Placebo effects that were drawn in this generation.
 
     Returns:
-        The file, outside the folder of the generation, which is never changed.
+        Path of the stored file. It lies outside the folder of the generation, which is never changed.
 
     Raises:
-        WriteError: the file could not be written; nothing is left behind.
+        WriteError: the file could not be written. No partial file is left.
     """
     path = _path(folder, generation, calibration.reader, calibration.method, calibration.target_kind)
     write_companion(path, encode(calibration))
@@ -45,19 +51,23 @@ def thresholds_for(
     packaged: Sequence[Calibration],
     seed: int,
 ) -> dict[TargetKind, Threshold]:
-    """Threshold of each kind of target: from the calibration of this generation, else from a packaged one.
+    """Compute the threshold of each kind of target from stored or packaged calibrations.
 
-    A kind without either is missing. A packaged calibration must have the name, weights, way of scoring and
-    prompt layout of the reader. Precision and answer length may differ: they depend on the machine and on
-    the caller.
+    A calibration of this generation is preferred. Without one, the first packaged calibration that fits is
+    used. It fits if it has the same method, and the same name, weights, way of scoring and prompt layout of
+    the reader. Precision and answer length of the reader may differ, because they depend on the machine and
+    on the caller.
 
     Args:
         folder: Folder of the generation, ROOT/NAME/generations/ID.
         generation: Id of the generation.
         reader: Fingerprint of the reader.
-        method: `Measurer.method`.
+        method: `Measurer.method` of the measurer that will use the thresholds.
         packaged: Calibrations that ship with the package.
         seed: Seed of the bootstrap.
+
+    Returns:
+        Thresholds by kind of target. A kind without a calibration is missing.
     """
     kinds: tuple[TargetKind, ...] = ("response", "answer")
     found: dict[TargetKind, Threshold] = {}
@@ -73,7 +83,7 @@ def thresholds_for(
 
 
 def packaged_calibrations() -> tuple[Calibration, ...]:
-    """Calibrations that ship with the package, sorted by file name."""
+    """Return the calibrations that ship with the package, sorted by file name."""
     folder = resources.files("contextsvc.measuring").joinpath(PACKAGED)
     files = sorted((f for f in folder.iterdir() if f.name.endswith(".json")), key=lambda f: f.name)
     return tuple(decode(Calibration, json.dumps(json.loads(f.read_text("utf-8"))).encode()) for f in files)

@@ -1,6 +1,7 @@
 """Compare configurations of one index on the same queries, and recommend one.
 
-The records come first, then `compare`, then the parts of it in the order in which it calls them.
+The records come first, then `compare`, then the private functions in the order in which `compare` calls them.
+The *widest* configuration is the one that sends the most tokens.
 """
 
 import math
@@ -18,17 +19,17 @@ from contextsvc.ports.reading import Cost, Outcome
 from contextsvc.records.arrays import Float64Array
 
 VERDICTS: tuple[VerdictName, ...] = get_args(VerdictName)
-"""All verdicts, from the most to the least useful."""
+"""All verdict names, from the most to the least useful; `unmeasured` comes last."""
 
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """Settings that packs are made with.
+    """Settings with which packs are made.
 
     Attributes:
-        name: Name for a person; unique in a comparison.
-        max_chunks: Most chunks of a pack.
-        budget_tokens: Most tokens of a pack.
+        name: Name for people, unique in a comparison.
+        max_chunks: Largest number of chunks in a pack.
+        budget_tokens: Largest number of tokens in a pack.
         ordering: A name of `packing.ordering.ORDERINGS`.
     """
 
@@ -43,10 +44,13 @@ class Observation:
     """Measurement of one query under one configuration.
 
     Attributes:
-        quality: Outcome of the target with the whole pack: mean log-probability a token, in nats, or
-            likeness of the answer in [0, 1] for readers without log-probabilities. Finite; higher is
-            better. The target is the same text under every configuration.
+        query: Text of the query.
+        quality: Outcome of the target when the reader reads the whole pack: the mean log-probability per
+            token, in nats. For readers without log-probabilities it is the likeness of the reader's answer to
+            the target, in [0, 1]. Quality is finite, and higher is better. The target is the same text under
+            every configuration.
         num_tokens: Tokens of the rendered pack.
+        utilization: Measurement of the pack.
 
     Raises:
         ShapeError: the quality is not finite.
@@ -64,16 +68,17 @@ class Observation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsedThreshold:
-    """Thresholds of one kind of target and one origin that the verdicts of a comparison rest on.
+    """Summary of the thresholds behind the verdicts of a comparison, for one kind of target and one origin.
 
     Attributes:
+        target_kind: Kind of target that the thresholds belong to.
         lowest_eps: Smallest threshold, in the unit of the outcome.
-        highest_eps: Largest threshold. They differ if the reader is not calibrated, because then each pack
-            has placebos and a threshold of its own.
+        highest_eps: Largest threshold, in the unit of the outcome. It differs from `lowest_eps` if the reader
+            is not calibrated, because then each pack has its own placebos and its own threshold.
         num_thresholds: Number of different thresholds.
-        num_placebos: Placebos of all these thresholds together.
+        num_placebos: Total number of placebos behind these thresholds.
         origin: Where the placebos were drawn, in words.
-        calibrated: Whether they were drawn in the generation that is measured.
+        calibrated: Whether the placebos were drawn in the generation that is measured.
     """
 
     target_kind: TargetKind
@@ -90,19 +95,25 @@ class ConfigurationResult:
     """Result of one configuration over all queries. Intervals are 95 % bootstrap intervals over queries.
 
     Attributes:
+        configuration: The configuration that was measured.
         num_queries: Number of queries, at least one.
-        num_unscored: Queries whose measurement stayed partial; they have no part in `score`.
-        score: Mean utilization, in [0, 1]; None, as its interval, if no query has one.
-        tokens: Mean tokens of a pack.
-        quality: Mean quality of an observation.
-        verdict_shares: Share of all tokens sent by verdict, in the order of `VERDICTS`. They add up to 1, or
-            are all 0 if no token was sent.
-        placebo_rate: Share of placebos whose verdict is live; None without placebos.
-        share_dependent: Share of queries whose target depends on its context, of those where no limit was
-            reached before this was known; None if there is none.
-        share_sufficient: Share of queries whose live chunks alone hold the quality, of those with live
-            chunks; None if no query has one.
-        cost: Cost of all measurements together.
+        num_unscored: Number of queries whose measurement has no score, because a limit was reached. They do
+            not count in `score`.
+        score: Mean utilization, in [0, 1]. None if no query has a score.
+        score_interval: Interval of `score`. None if `score` is None.
+        tokens: Mean number of tokens per pack.
+        tokens_interval: Interval of `tokens`.
+        quality: Mean quality of the observations.
+        quality_interval: Interval of `quality`.
+        verdict_shares: Share of all sent tokens that have each verdict, in the order of `VERDICTS`. The
+            shares add up to 1, or are all 0 if no token was sent.
+        placebo_rate: Share of placebos whose verdict is live. None without placebos.
+        share_dependent: Share of queries whose target depends on its context. A query does not count if a
+            limit was reached before this was known. None if no query counts.
+        share_sufficient: Share of queries for which the used chunks alone keep the quality
+            (`Controls.sufficient`). A query does not count if this is not known or if it has no used chunks.
+            None if no query counts.
+        cost: Total cost of all measurements.
         against_widest: Comparison with the widest configuration, paired by query.
     """
 
@@ -128,17 +139,20 @@ class Comparison:
     """Results of all configurations on the same queries, and the recommendation.
 
     Attributes:
-        reader: Fingerprint of the reader; with another reader the results may differ.
-        method: How effects are found, in words; several, joined by a slash, if measurements differ.
-        outcome: The unit of quality and effects.
+        index: Name of the index.
+        generation: Id of the generation that was measured.
+        reader: Fingerprint of the reader. With another reader the results may differ.
+        method: How effects are computed, in words. If measurements have several methods, slashes separate
+            them.
+        outcome: Kind of score that quality and effects are measured in.
         margin: Quality that a query may lose before it counts as a loss, in the unit of the outcome.
-        largest_share: Tolerable share of losing queries.
-        thresholds: Sorted by kind of target, then by origin.
-        results: Sorted by mean tokens, most first; ties in the order given.
-        widest: Name of the configuration that sends the most tokens; the others are compared with it.
-        recommended: Name of the configuration that sends the fewest tokens and is not inferior to the
-            widest; None if there is none.
-        reason: Why it is recommended, or why none is, in one sentence.
+        largest_share: Largest tolerable share of losing queries.
+        thresholds: Thresholds that were used, sorted by kind of target, then by origin.
+        results: Result of each configuration, sorted by mean tokens, most first. Ties keep the given order.
+        widest: Name of the configuration that sends the most tokens. All others are compared with it.
+        recommended: Name of the configuration that sends the fewest tokens among those that send fewer than
+            the widest and are not inferior to it. None if there is none.
+        reason: Why this configuration is recommended, or why none is, in one sentence.
     """
 
     index: str
@@ -155,7 +169,7 @@ class Comparison:
     reason: str
 
     def result(self, name: str) -> ConfigurationResult:
-        """Result of the configuration of that name.
+        """Return the result of the configuration with this name.
 
         Raises:
             ShapeError: no configuration has that name.
@@ -167,7 +181,7 @@ class Comparison:
 
     @property
     def shown(self) -> ConfigurationResult:
-        """Result to show first: that of the recommended configuration, else of the widest."""
+        """Result to show first: that of the recommended configuration, else that of the widest."""
         return self.result(self.widest if self.recommended is None else self.recommended)
 
 
@@ -181,15 +195,17 @@ def compare(
 ) -> Comparison:
     """Compare each configuration with the widest one, and recommend the cheapest that is not inferior.
 
-    The widest is the configuration that sends the most tokens, the first given of equals. Rejected: always
-    the first given, because every other one must be cheaper than the widest.
+    The widest is the configuration that sends the most tokens. If several send equally many, the first given
+    one is taken. Rejected: taking always the first given configuration as the reference. A recommended
+    configuration must be cheaper than its reference, so the reference has to be the widest.
 
     Args:
         index: Name of the index.
         generation: Id of the generation that was measured.
-        observations: One configuration or more; each with the same queries in the same order.
+        observations: Observations of each configuration. There is at least one configuration, and each has
+            the same queries in the same order.
         margin: Quality that a query may lose before it counts as a loss, in the unit of quality.
-        largest_share: Tolerable share of losing queries, between 0 and 1, both exclusive.
+        largest_share: Largest tolerable share of losing queries, between 0 and 1, both exclusive.
         seed: Seed of the bootstraps.
 
     Raises:
@@ -210,7 +226,7 @@ def compare(
     results = []
     for configuration, row in by_tokens:
         against_widest = non_inferiority([o.quality for o in row], widest_quality, margin, largest_share)
-        if configuration is widest:  # It is equal to itself: no evidence is needed.
+        if configuration is widest:  # Equal to itself, so no evidence is needed.
             against_widest = replace(against_widest, loss_bound=0.0, verdict="not inferior", num_needed=None)
         results.append(_result(configuration, row, against_widest, seed))
     recommended, reason = _recommendation(results)
@@ -289,13 +305,16 @@ def _verdict_shares(found: Sequence[Utilization]) -> dict[str, float]:
 
 
 def _share(answers: Iterable[bool | None]) -> float | None:
-    """Share of true among the known answers; None if none is known."""
+    """Return the share of true values among the known answers, or None if no answer is known."""
     known = [answer for answer in answers if answer is not None]
     return sum(known) / len(known) if known else None
 
 
 def _recommendation(results: Sequence[ConfigurationResult]) -> tuple[str | None, str]:
-    """Name of the recommended configuration or None, and the reason; `results` begin with the widest."""
+    """Return the name of the recommended configuration, or None, and the reason.
+
+    `results` begin with the widest configuration.
+    """
     widest = results[0]
     if len(results) == 1:
         return None, "only one configuration was measured: there is nothing to compare it with"
@@ -317,7 +336,7 @@ def _recommendation(results: Sequence[ConfigurationResult]) -> tuple[str | None,
 
 
 def _why_none(cheaper: Sequence[ConfigurationResult]) -> str:
-    """Reason if no configuration is shown to be not inferior; `cheaper` begins with the cheapest."""
+    """Explain why no configuration is shown to be not inferior. `cheaper` begins with the cheapest one."""
     undecided = [r for r in cheaper if r.against_widest.verdict == "not enough evidence"]
     if not undecided:
         share = _percent(cheaper[0].against_widest.largest_share)

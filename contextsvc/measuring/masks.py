@@ -1,8 +1,11 @@
-"""Masks of an ablation, and the contribution of each unit to the outcomes under them.
+"""Build the masks of an ablation, and compute the contribution of each unit from the outcomes.
 
-A mask says which units of a prompt are kept. Leave-one-out masks alone are not enough: they call both of two
-duplicates useless, and they overlook a unit that another one needs. So each unit is also kept alone, and
-optionally in random subsets.
+A unit is a chunk or a sentence that can be removed from a prompt. A mask says which units of a prompt are
+kept. The outcome of a mask is the score that the reader gives with the kept units alone. A placebo is an
+unrelated chunk put into the pack as a control.
+
+Leave-one-out masks alone are not enough. They call both of two duplicates useless, and they overlook a unit
+that another unit needs. So there are also masks that keep one unit alone and, optionally, random subsets.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,23 +16,32 @@ from contextsvc.errors import ShapeError
 from contextsvc.records.arrays import BoolArray, Float64Array
 
 Fit = Callable[[BoolArray, Float64Array], Float64Array]
-"""Computes contributions: (num_masks, num_units) masks and (num_masks,) outcomes -> (num_units,)."""
+"""Function that computes contributions.
+
+(num_masks, num_units) masks and (num_masks,) outcomes -> (num_units,) contributions."""
 
 NECESSITY = 0.75
-"""Weight of necessity in a contribution; sufficiency has the rest. Sufficiency is noisier, because the first
-text of a prompt changes the outcome the most. Chosen on tuning data (decision 0005)."""
+"""Weight of necessity in a contribution. The weight of sufficiency is 1 - NECESSITY. Sufficiency has the
+smaller weight because it is noisier: the first text of a prompt changes the outcome the most. The value was
+chosen on tuning data (decision 0005)."""
 
 
 def required_masks(num_units: int, num_placebos: int) -> BoolArray:
-    """Masks without which a measurement is partial: (2 + 2 * num_columns, num_columns), True keeps.
+    """Build the masks without which a measurement is partial.
 
-    Columns are the units, then the placebos. Rows, in this order:
+    Args:
+        num_units: Number of units.
+        num_placebos: Number of placebos.
 
-    - the full pack, which is all units and no placebo,
-    - no context,
-    - leave-one-out: the full pack without unit i, for each i,
-    - keep-one: unit i alone, for each i,
-    - for each placebo j two rows: the full pack and placebo j, then placebo j alone.
+    Returns:
+        (2 + 2 * num_columns, num_columns) masks, where num_columns = num_units + num_placebos and True keeps.
+        Columns are the units, then the placebos. Rows, in this order:
+
+        - the full pack, which is all units and no placebo,
+        - no context,
+        - leave-one-out: the full pack without unit i, for each i,
+        - keep-one: unit i alone, for each i,
+        - for each placebo j two rows: the full pack and placebo j, then placebo j alone.
 
     >>> required_masks(2, 1).astype(int).tolist()
     [[1, 1, 0], [0, 0, 0], [0, 1, 0], [1, 0, 0], [1, 0, 0], [0, 1, 0], [1, 1, 1], [0, 0, 1]]
@@ -42,18 +54,21 @@ def required_masks(num_units: int, num_placebos: int) -> BoolArray:
 
 
 def subset_masks(num_columns: int, num_subsets: int, seed: Sequence[int]) -> BoolArray:
-    """Random masks that keep each column with probability 1/2: (num_subsets, num_columns).
+    """Draw random masks that keep each column with probability 1/2: (num_subsets, num_columns).
 
-    The same seed gives the same masks; more subsets begin with those of fewer.
+    The same seed gives the same masks. With the same seed, a larger number of masks begins with the masks of
+    a smaller number.
     """
     return np.random.default_rng(seed).random((num_subsets, num_columns)) < 0.5
 
 
 def expand_masks(masks: BoolArray, groups: Sequence[int]) -> BoolArray:
-    """Turn masks over groups into masks over units, (num_masks, num_units): a unit is kept with its group.
+    """Turn masks over groups into masks over units: (num_masks, num_units).
+
+    A mask keeps a unit if it keeps the group of the unit.
 
     Args:
-        masks: (num_masks, num_groups).
+        masks: Which groups each mask keeps: (num_masks, num_groups).
         groups: The group of each unit.
 
     >>> expand_masks(np.array([[True, False]]), [0, 1, 0]).tolist()
@@ -63,19 +78,26 @@ def expand_masks(masks: BoolArray, groups: Sequence[int]) -> BoolArray:
 
 
 def necessity_and_sufficiency(masks: BoolArray, outcomes: Float64Array) -> Float64Array:
-    """Contribution of each column: NECESSITY * necessity + (1 - NECESSITY) * sufficiency, (num_columns,).
+    """Compute the contribution of each column, which is a unit or a placebo, as a weighted mean.
 
-    - Unit, necessity: outcome of the full pack less the outcome without the unit.
-    - Unit, sufficiency: outcome of the unit alone less the mean outcome of a placebo alone. Any text makes an
-      answer likelier than none; only what goes beyond a placebo counts.
-    - Placebo, necessity: outcome of the full pack and the placebo less the outcome of the full pack.
-    - Placebo, sufficiency: outcome of the placebo alone less the mean outcome of the other placebos alone.
+    The contribution is NECESSITY * necessity + (1 - NECESSITY) * sufficiency. The two parts are:
 
-    Where there is no (other) placebo, the outcome without context takes its place.
+    - Necessity of a unit: the outcome of the full pack minus the outcome without the unit.
+    - Sufficiency of a unit: the outcome of the unit alone minus the mean outcome of one placebo alone. Any
+      text makes an answer likelier than no text, so only the part that goes beyond a placebo counts.
+    - Necessity of a placebo: the outcome of the full pack with the placebo minus the outcome of the full
+      pack.
+    - Sufficiency of a placebo: its outcome alone minus the mean outcome of each other placebo alone.
+
+    Where there is no placebo, or no other placebo, the outcome without context takes the place of this mean.
 
     Args:
-        masks: (num_masks, num_columns), beginning with `required_masks`; subsets after them are not used.
-        outcomes: (num_masks,), finite.
+        masks: Which columns each mask keeps: (num_masks, num_columns). They begin with `required_masks`.
+            Subsets after these are not used.
+        outcomes: The outcome of each mask: (num_masks,), finite.
+
+    Returns:
+        (num_columns,) contributions: first the units, then the placebos.
 
     Source: necessity and sufficiency as in Chuang et al., SelfCite, 2025, section 2.
     https://arxiv.org/abs/2502.09604
@@ -98,14 +120,15 @@ def necessity_and_sufficiency(masks: BoolArray, outcomes: Float64Array) -> Float
 
 
 def duplicate_groups(similarities: Float64Array, min_similarity: float) -> list[int]:
-    """Groups of near-duplicates: the group of each unit, numbered from 0 by first unit.
+    """Find groups of near-duplicates, and return the number of each unit's group.
 
-    Groups are the connected components of "at least this similar": two units of a group may differ if
-    others connect them.
+    Two units are linked if their similarity is at least `min_similarity`. The groups are the connected
+    components of these links. So two units of a group may be less similar if other units connect them. Groups
+    are numbered from 0, in the order of their first units.
 
     Args:
-        similarities: (num_units, num_units), symmetric.
-        min_similarity: Two units are near-duplicates from this similarity on.
+        similarities: Similarity of each pair of units: (num_units, num_units), symmetric.
+        min_similarity: Smallest similarity of two near-duplicates, inclusive.
 
     Raises:
         ShapeError: the similarities are not a square.

@@ -1,4 +1,9 @@
-"""Measure the utilization of a pack: remove its chunks and score the target with a reader."""
+"""Measure the utilization of a pack: remove its chunks and score the target with a reader.
+
+Utilization is the share of a pack's tokens that influenced the answer. The reader is the language model that
+measures. The target is the text whose likelihood is measured. A placebo is an unrelated chunk put into the
+pack as a control.
+"""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -36,11 +41,11 @@ PARTIAL = "A limit was reached: {scored} of {required} masks were scored; raise 
 NO_CONTROL = "A limit was reached before the live chunks were read alone; raise CONTEXTSVC_MEASURE_MAX_*."
 
 Thresholds = Mapping[TargetKind, Threshold]
-"""Threshold of each kind of target that has one."""
+"""Threshold of each kind of target. A kind without a threshold is missing."""
 
 DRAWS = "2"
-"""Version of the random draws: placebos, their places, subsets. Raised when they change, so that a cached
-measurement of other draws is not used again."""
+"""Version of the random draws: of placebos, their positions, and subsets. Raise it when a draw changes. Then
+cached measurements made with the old draws are not used again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,12 +55,12 @@ class Measurer:
     Attributes:
         reader: The language model whose use of the context is measured.
         fit: Computes contributions from masks and outcomes.
-        packaged: Calibrations for generations without one of their own. Where none fits the reader, each
-            measurement draws placebos for a threshold of its own.
-        num_placebos: Placebos put into each pack as a control.
-        num_subsets: Random masks besides the required ones.
-        near_duplicate_similarity: Chunks at least this similar are removed together.
-        limits: Most that one measurement may spend.
+        packaged: Calibrations for generations without one of their own. If none fits the reader, each
+            measurement draws additional placebos and computes its own threshold from them.
+        num_placebos: Number of placebos put into each pack as a control.
+        num_subsets: Number of random masks besides the required ones.
+        near_duplicate_similarity: Chunks that are at least this similar are removed together.
+        limits: Largest cost of one measurement.
         seed: Seed of subsets, placebos and bootstraps.
     """
 
@@ -70,16 +75,18 @@ class Measurer:
 
     @property
     def method(self) -> str:
-        """How effects are found, in words; a calibration of another method is not used."""
-        # Part of stored calibrations: another text makes them all unusable.
+        """How effects are computed, in words. A calibration with another method is not used."""
+        # Stored calibrations contain this text. If it changes, none of them can be used.
         subsets = f", {self.num_subsets} subsets" if self.num_subsets else ""
         masks = f"one removed, one alone{subsets}, {self.num_placebos} placebos"
         return f"{self.fit.__name__.replace('_', ' ')} of {masks}"
 
     def configuration(self, index: LoadedIndex, thresholds: Thresholds | None = None) -> str:
-        """Digest of everything besides pack and target that a measurement depends on.
+        """Return a digest of everything besides pack and target that a measurement depends on.
 
-        Thresholds as in `measure`.
+        Args:
+            index: The generation that the pack was made from.
+            thresholds: Thresholds that the measurement uses. None: the thresholds that are stored now.
         """
         known = repr(sorted((self.thresholds(index) if thresholds is None else thresholds).items()))
         settings = (
@@ -103,15 +110,17 @@ class Measurer:
     ) -> Utilization:
         """Score the target with chunks of the pack removed, and judge each chunk by its effect.
 
-        The same texts of a pack, query, target, reader and seed give the same verdicts, effects and controls
-        if no limit is reached, whatever budget or ordering the pack was made with.
+        If no limit is reached, equal texts of the pack, query, target, reader and seed give equal verdicts,
+        effects and controls. The budget and ordering settings that the pack was made with do not matter.
 
         Args:
-            index: The generation that the pack was made from; placebos are drawn from it.
+            index: The generation that the pack was made from. Placebos are drawn from it.
             pack: The pack to measure.
-            target: The text whose likelihood is measured; None: the reader writes an answer, and that is it.
-            sentences: Whether to measure the sentences of live and redundant chunks, too.
-            thresholds: Thresholds that `thresholds` returned for the index; None: those stored now.
+            target: The text whose likelihood is measured. None: the reader writes an answer, which is the
+                target.
+            sentences: Whether to measure also the sentences of live and redundant chunks.
+            thresholds: Thresholds that the method `thresholds` returned for the index. None: the thresholds
+                that are stored now.
             stop: As in `Limits`: once it returns true, the measurement ends and is partial.
 
         Raises:
@@ -119,7 +128,7 @@ class Measurer:
         """
         started = time.perf_counter()
         limits = replace(self.limits, stop=stop)
-        # Read before anything is measured: a calibration may be stored meanwhile.
+        # Thresholds are read first, because a calibration may be stored during the measurement.
         by_kind = self.thresholds(index) if thresholds is None else thresholds
         target, cost = self._target(pack, target)
         known = by_kind.get(target.kind)
@@ -128,7 +137,7 @@ class Measurer:
         scores = self.reader.score(trial.prompt(pack.query), trial.masks, target.text, limits.less(cost))
         cost = cost + scores.cost
         effects = effects_of(trial, scores, self.fit)
-        # Placebos of the control are not those that the threshold is made from.
+        # The control must not use the placebos that the threshold is computed from.
         own = [placebo.effect for placebo in effects.placebos[:num_own]]
         threshold = known or _own_threshold(own, min(num_distinct, num_own), self.seed)
         effects = replace(effects, placebos=effects.placebos[num_own:])
@@ -148,10 +157,13 @@ class Measurer:
     def placebo_effects(
         self, index: LoadedIndex, pack: ContextPack, target: Target | None
     ) -> tuple[tuple[float, ...], TargetKind]:
-        """Effects of `num_placebos` placebos in a pack, and the kind of target: a calibration collects them.
+        """Measure the effects of `num_placebos` placebos in a pack, to be collected in a calibration.
+
+        Returns:
+            The effect of each placebo, and the kind of the target.
 
         Raises:
-            InvalidRequest: as `measure`.
+            InvalidRequest: the prompt does not fit the reader's window, or the target is empty.
         """
         target, _ = self._target(pack, target)
         trial, _ = self._trial(index, pack, self.num_placebos)
@@ -160,7 +172,7 @@ class Measurer:
         return tuple(placebo.effect for placebo in placebos), target.kind
 
     def thresholds(self, index: LoadedIndex) -> Thresholds:
-        """Threshold of each kind of target that has one, as stored at this moment."""
+        """Compute the thresholds of an index from the calibrations that are stored at this moment."""
         reader = self.reader.fingerprint
         return thresholds_for(index.folder, index.generation, reader, self.method, self.packaged, self.seed)
 
@@ -171,7 +183,7 @@ class Measurer:
         return Target(answer.text, "answer"), answer.cost
 
     def _trial(self, index: LoadedIndex, pack: ContextPack, num_placebos: int) -> tuple[Trial, int]:
-        """A trial of the pack, and how many different placebos are in it."""
+        """Plan a trial of the pack with placebos, and count the different placebos in it."""
         numbers = draw_placebos(index, pack, num_placebos, self.seed)
         placebos = [reader_unit(index.corpus.chunk(number)) for number in numbers]
         rows = [packed.candidate.number for packed in pack.chunks]
@@ -184,7 +196,7 @@ class Measurer:
     def _judged(
         self, pack: ContextPack, trial: Trial, effects: Effects, threshold: Threshold, target: Target
     ) -> Utilization:
-        """The measurement without its sufficiency control, sentences and cost."""
+        """Build the measurement from the effects, without its sufficiency control, sentences and cost."""
         num_tokens = [packed.num_tokens for packed in pack.chunks]
         partial = effects.num_scored < len(trial.masks)
         # Without a calibration there is no threshold until the placebos of this pack are scored.
@@ -219,7 +231,7 @@ class Measurer:
     def _with_sufficiency(
         self, pack: ContextPack, found: Utilization, limits: Limits
     ) -> tuple[Utilization, Cost]:
-        """Add the sufficiency control: the chunks that count as used, read as a prompt of their own."""
+        """Add the sufficiency control: score the target when the reader reads only the used chunks."""
         used = used_chunks(found.verdicts)
         full = found.controls.full
         if not any(used) or full is None:
@@ -238,7 +250,7 @@ class Measurer:
 
 
 def used_chunks(verdicts: Sequence[Verdict]) -> list[bool]:
-    """Whether each chunk counts as used; a chunk without a group is a group of its own."""
+    """Return for each chunk whether it counts as used. A chunk without a group is a group of its own."""
     groups = [-1 - number if v.group is None else v.group for number, v in enumerate(verdicts)]
     return used_units([v.verdict for v in verdicts], groups)
 
@@ -246,7 +258,10 @@ def used_chunks(verdicts: Sequence[Verdict]) -> list[bool]:
 def _scores(
     trial: Trial, effects: Effects, num_tokens: Sequence[int], eps: float
 ) -> tuple[float, float] | None:
-    """Score and strict score at a threshold, both 0 if the pack gains at most eps; None if partial."""
+    """Compute the score and the strict score at a threshold, or return None if a chunk is unmeasured.
+
+    Both scores are 0 if the gain of the pack is at most eps.
+    """
     names = _names(trial, effects, eps)
     if names is None or effects.gain is None:
         return None
@@ -283,7 +298,7 @@ def _verdicts(pack: ContextPack, trial: Trial, effects: Effects, eps: float) -> 
 
 
 def _controls(effects: Effects, eps: float, depends_on_context: bool | None) -> Controls:
-    """All controls but sufficiency."""
+    """Build all controls except the sufficiency control, which stays None."""
     of_placebos = [verdict_of(placebo.effect, placebo.target, eps) for placebo in effects.placebos]
     return Controls(
         full=effects.full,
@@ -298,7 +313,7 @@ def _controls(effects: Effects, eps: float, depends_on_context: bool | None) -> 
 
 
 def _own_threshold(effects: Sequence[float], num_distinct: int, seed: int) -> Threshold:
-    """Threshold from placebos of the measured pack; 0 if there is none."""
+    """Compute a threshold from placebos of the measured pack. It is 0 without placebos."""
     if not effects:
         origin = "no placebo: the index has no other chunks, or a limit was reached first"
         return Threshold(eps=0.0, low=0.0, high=0.0, num_placebos=0, origin=origin)

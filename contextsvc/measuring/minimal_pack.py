@@ -1,4 +1,4 @@
-"""Find the smallest pack that holds the quality of a measured one."""
+"""Find a smaller pack that keeps the quality of a measured one."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -15,29 +15,29 @@ from contextsvc.records.packs import ContextPack, Drop, PackedChunk
 from contextsvc.records.rendering import render_units, unit_tokens
 
 Count = Callable[[Sequence[str]], list[int]]
-"""Counts the tokens of each text."""
+"""Function that counts the tokens of each text."""
 
 
 def minimal_pack(
     reader: Reader, pack: ContextPack, found: Utilization, count: Count, limits: Limits = NO_LIMITS
 ) -> tuple[MinimalPack, ContextPack]:
-    """Remove the chunks that do not count as used, as many as the quality allows (backward elimination).
+    """Remove unused chunks, as many as the quality allows (backward elimination).
 
-    Chunks that do not count go in order of their effects, the smallest first; a chunk of a redundant group
-    goes by its necessity, because the effect is that of the whole group. The search tries to remove all of
-    them, then all but the last, and so on; the first remainder that loses at most the threshold, as a prompt
-    of its own, is the result. Chunks that count are kept. If the target does not depend on its context, no
-    chunk counts.
+    Only chunks that do not count as used can be removed. They are sorted by effect, smallest first. A
+    redundant chunk is sorted by its necessity, because its effect is that of its whole group. The search
+    tries to remove all unused chunks, then all but the last, then all but the last two, and so on. It stops
+    at the first remainder that, read as a prompt of its own, loses at most the threshold. If the target does
+    not depend on its context, no chunk counts as used.
 
     Args:
         reader: The reader that measured the pack.
         pack: The measured pack.
-        found: Its measurement; not partial.
-        count: Counts tokens in the pack's tokenizer.
-        limits: Most that the search may spend; if it is reached, the whole pack is the result.
+        found: The measurement of the pack, which must not be partial.
+        count: Counts tokens with the tokenizer of the pack.
+        limits: Largest cost of the search. If a limit is reached, the result is the whole pack.
 
     Returns:
-        The result, and the smaller pack, rendered and counted anew.
+        The result, and the smaller pack, rendered and counted again.
 
     Raises:
         InvalidRequest: the measurement is partial.
@@ -77,28 +77,31 @@ def minimal_pack(
 
 
 def _removable(found: Utilization) -> list[int]:
-    """Numbers of the chunks that do not count as used, the least useful first."""
+    """Return the numbers of the chunks that do not count as used, the least useful first."""
     used = used_chunks(found.verdicts) if found.controls.depends_on_context else [False] * len(found.verdicts)
     numbers = [number for number, counts in enumerate(used) if not counts]
     return sorted(numbers, key=lambda number: (_usefulness(found.verdicts[number]), number))
 
 
 def _usefulness(verdict: Verdict) -> float:
-    # The effect of a redundant chunk is that of its group, and one chunk of the group is kept.
+    # A redundant chunk has the effect of its group. One chunk of the group is kept, so necessity tells more.
     return (verdict.necessity if verdict.verdict == "redundant" else verdict.effect) or 0.0
 
 
 def _quality(
     reader: Reader, units: Sequence[str], query: str, target: str, limits: Limits
 ) -> tuple[float, Cost]:
-    """Outcome of the target with these units alone; NaN past a limit, which no comparison accepts."""
+    """Score the target with these units alone, and return the outcome and its cost.
+
+    The outcome is NaN if a limit was reached. A comparison with NaN is false, so such a pack is not accepted.
+    """
     keep_all = np.ones((1, len(units)), dtype=np.bool_)
     scores = reader.score(Prompt(tuple(units), query), keep_all, target, limits)
     return float(scores.values[0]), scores.cost
 
 
 def _keep(pack: ContextPack, kept: Sequence[int], count: Count) -> ContextPack:
-    """The pack with these chunks alone; the others become drops."""
+    """Return the pack with only these chunks. The removed chunks are listed as drops."""
     chunks = [pack.chunks[number] for number in kept]
     removed = [packed for number, packed in enumerate(pack.chunks) if number not in kept]
     units = render_units([packed.candidate.chunk for packed in chunks])

@@ -1,9 +1,10 @@
-"""Non-inferiority of one configuration to another, query by query.
+"""Decide query by query whether one configuration is not inferior to another.
 
-A query *loses* if its quality is more than a margin below that under the other configuration. A
+A query *loses* if its quality is more than a margin below its quality under the other configuration. A
 configuration is not inferior if, with 95 % confidence, less than a tolerable share of queries lose.
-Rejected: a test of the mean, which one lucky query can decide; and "no difference was found", which is
-true of any two configurations at n = 1.
+
+Rejected: a test of the mean, because one lucky query can decide the test. Also rejected: a test that
+concludes "not inferior" if it finds no difference, because with one query it never finds one.
 
 Source of the bounds: Clopper and Pearson, Biometrika 1934. https://doi.org/10.1093/biomet/26.4.404
 """
@@ -18,7 +19,7 @@ from contextsvc.errors import SettingError, ShapeError
 NonInferiorityVerdict = Literal["not inferior", "inferior", "not enough evidence"]
 
 LARGEST_SHARE = 0.05
-"""Tolerable share of losing queries; 59 queries without a loss are enough to show that fewer lose."""
+"""Largest tolerable share of losing queries. 59 queries without a loss are enough to show that fewer lose."""
 
 CONFIDENCE = 0.95
 _MOST_QUERIES = 1_000_000
@@ -27,19 +28,19 @@ _ROUNDING = 1e-9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NonInferiority:
-    """Result of comparing a configuration with the widest one, query by query.
+    """Result of comparing a configuration with the widest one (the one that sends the most tokens).
 
     Attributes:
-        num_pairs: Queries that were compared.
-        num_losses: Queries that lose more than the margin.
-        loss_bound: One-sided 95 % upper bound of the share of queries that lose; 1 without pairs, 0 for
-            the widest configuration itself.
-        largest_share: Tolerable share of losing queries.
-        verdict: `not inferior`: `loss_bound` is below `largest_share`; `inferior`: the one-sided 95 % lower
-            bound is above it; else `not enough evidence`.
-        num_needed: Total number of queries at which `loss_bound` would fall below `largest_share` if
-            queries kept losing at the same rate. None if the verdict is another, or if no number is enough
-            because the rate itself is too high.
+        num_pairs: Number of queries that were compared.
+        num_losses: Number of queries that lose more than the margin.
+        loss_bound: One-sided 95 % upper bound of the share of queries that lose. It is 1 without pairs, and 0
+            for the widest configuration itself.
+        largest_share: Largest tolerable share of losing queries.
+        verdict: `not inferior` if `loss_bound` is below `largest_share`. `inferior` if the one-sided 95 %
+            lower bound is above `largest_share`. Otherwise `not enough evidence`.
+        num_needed: Total number of queries at which `loss_bound` would fall below `largest_share` if queries
+            kept losing at the same rate. None if the verdict is not `not enough evidence`. None also if no
+            number is enough, because the rate itself is too high.
     """
 
     num_pairs: int
@@ -51,10 +52,15 @@ class NonInferiority:
 
 
 def loss_bound(num_losses: int, num_pairs: int) -> float:
-    """One-sided 95 % Clopper-Pearson upper bound of the share of queries that lose.
+    """Compute the one-sided 95 % Clopper-Pearson upper bound of the share of queries that lose.
 
-    At this share, so few losses or fewer have a probability of 5 %. The bound is 1 if all pairs lose, and if
-    there are no pairs. Without losses it is 1 - 0.05 ** (1 / num_pairs).
+    If the true share were equal to the bound, `num_losses` or fewer losses would have a probability of 5 %.
+    The bound is 1 if all pairs lose, and if there are no pairs. Without losses it is
+    1 - 0.05 ** (1 / num_pairs).
+
+    Args:
+        num_losses: Number of queries that lose.
+        num_pairs: Number of queries that were compared.
 
     Raises:
         ShapeError: `num_losses` is not in [0, num_pairs].
@@ -76,13 +82,16 @@ def loss_bound(num_losses: int, num_pairs: int) -> float:
 
 
 def num_needed(loss_share: float, largest_share: float) -> int | None:
-    """Fewest queries at which the bound falls below `largest_share`, if `loss_share` of them lose.
+    """Compute the smallest number of queries at which the loss bound falls below `largest_share`.
 
-    The number of losses is rounded up.
+    Args:
+        loss_share: Share of these queries that is assumed to lose, in [0, 1]. The number of losses is rounded
+            up.
+        largest_share: Largest tolerable share of losing queries, between 0 and 1, both exclusive.
 
     Returns:
-        None if `loss_share` is not below `largest_share`, or so close to it that a million queries are not
-        enough.
+        The number of queries. None if `loss_share` is not below `largest_share`, or is so close to it that a
+        million queries are not enough.
 
     Raises:
         ShapeError: `loss_share` is not in [0, 1].
@@ -99,8 +108,8 @@ def num_needed(loss_share: float, largest_share: float) -> int | None:
     if loss_share >= largest_share:
         return None
     odds = largest_share / (1 - largest_share)
-    # P(exactly `losses`) and P(at most `losses`) in n queries that lose with probability largest_share,
-    # updated from n to n + 1: a binomial sum at every n would be quadratic.
+    # `exactly` is P(exactly `losses`) and `at_most` is P(at most `losses`) in n queries that each lose with
+    # probability largest_share. Both are updated from n to n + 1: a new sum for every n would be quadratic.
     losses, exactly, at_most = 0, 1.0, 1.0
     for n in range(1, _MOST_QUERIES + 1):
         at_most -= largest_share * exactly
@@ -120,20 +129,24 @@ def non_inferiority(
     margin: float,
     largest_share: float = LARGEST_SHARE,
 ) -> NonInferiority:
-    """Compare a configuration with the widest one: do less than `largest_share` of queries lose?
+    """Compare a configuration with the widest one, and decide whether it is not inferior.
+
+    It is not inferior if, with 95 % confidence, less than `largest_share` of queries lose quality.
 
     Args:
-        quality: Quality of each query, higher is better.
+        quality: Quality of each query under the configuration; higher is better.
         widest_quality: Quality of the same queries, in the same order, under the widest configuration.
-        margin: Largest difference that is no loss, in the unit of quality, at least 0; compared to 1e-9.
-        largest_share: Tolerable share of losing queries, between 0 and 1, both exclusive.
+        margin: Largest difference that is not a loss, in the unit of quality, at least 0. Differences are
+            compared with a tolerance of 1e-9.
+        largest_share: Largest tolerable share of losing queries, between 0 and 1, both exclusive.
 
     Returns:
-        Without queries the verdict is `not enough evidence`, and `num_needed` assumes no losses.
+        The numbers of pairs and losses, the bound, and the verdict. Without queries the verdict is `not
+        enough evidence`, and `num_needed` assumes no losses.
 
     Raises:
         ShapeError: the numbers of queries differ.
-        SettingError: the margin is negative, or `largest_share` is not between 0 and 1.
+        SettingError: the margin is negative or infinite, or `largest_share` is not between 0 and 1.
     """
     _require_share(largest_share)
     if not 0 <= margin < math.inf:
@@ -166,7 +179,10 @@ def _require_share(largest_share: float) -> None:
 
 
 def _probability_of_at_most(num_losses: int, num_pairs: int, share: float) -> float:
-    """Binomial P(at most `num_losses`), 0 < share < 1; by logarithms, so that no factor overflows."""
+    """Compute the binomial probability of at most `num_losses` losses, for 0 < share < 1.
+
+    It is computed with logarithms, so that no factor overflows.
+    """
     chosen, win, loss = math.lgamma(num_pairs + 1), math.log1p(-share), math.log(share)
     return math.fsum(
         math.exp(

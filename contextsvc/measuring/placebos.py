@@ -1,4 +1,8 @@
-"""Placebos: chunks of the same index that have nothing to do with a pack; their effects are chance."""
+"""Draw placebos for a pack.
+
+A placebo is a chunk of the same index that has nothing to do with the pack. It is put into the pack as a
+control: its effect shows how large an effect can be by chance.
+"""
 
 from collections.abc import Sequence
 
@@ -11,30 +15,33 @@ from contextsvc.records.rendering import reader_unit
 from contextsvc.storage.library import LoadedIndex
 
 SAMPLE = 32
-"""Chunks of a generation from which placebos are drawn. Few, and the same for every pack, so that a reader
-that caches the states of chunks has often read them before. A draw of many placebos uses a larger sample."""
+"""Number of chunks of a generation from which placebos are drawn. It is small, and the sample is the same for
+every pack. So a reader that caches the states of chunks has often read the sampled chunks before. A draw of
+many placebos uses a larger sample."""
 
 
 def draw_placebos(index: LoadedIndex, pack: ContextPack, num_placebos: int, seed: int) -> list[int]:
     """Draw unrelated chunks of similar length for a pack.
 
-    The draw has three steps: a random sample of the index, the half of it that is least similar to the
-    pack, and of these the nearest in length, so that length does not pass for relevance. Length is counted
-    in characters of the text that the reader reads: tokens would make the draw depend on the tokenizer.
+    The draw has these steps. First, a random sample of the index is drawn. Second, the half of the sample
+    that is least similar to the pack is kept. Third, the chunks nearest in length to the pack's chunks are
+    kept, because otherwise an effect of length could look like an effect of relevance. The placebos are drawn
+    from these. Length is counted in characters of the text that the reader reads. Tokens would make the draw
+    depend on the tokenizer.
 
-    The draw depends on the seed, on the texts of the pack in their order, on the query, and on the chunks
-    of the index. Row numbers matter only for an index with more chunks than the sample: there the same
+    The draw depends on the seed, on the texts of the pack in their order, on the query, and on the chunks of
+    the index. It depends on row numbers only if the index has more chunks than the sample. Then the same
     documents in another order give another sample.
 
     Args:
         index: The generation that the pack was made from.
-        pack: Chunks with the text of one of its chunks are never drawn.
-        num_placebos: How many to draw.
+        pack: The pack. A chunk with the same text as a chunk of the pack is never drawn.
+        num_placebos: Number of placebos to draw.
         seed: The seed of the settings.
 
     Returns:
-        Row numbers, `num_placebos` of them. A small index repeats a chunk. Empty if the pack is empty or the
-        sample holds no other text.
+        Row numbers of `num_placebos` chunks. In a small index a chunk may be drawn more than once. The list
+        is empty if the pack is empty or if the sample holds no other text.
     """
     corpus = index.corpus
     own = [packed.candidate.number for packed in pack.chunks]
@@ -43,12 +50,12 @@ def draw_placebos(index: LoadedIndex, pack: ContextPack, num_placebos: int, seed
     size = max(SAMPLE, 16 * num_placebos) + len(own)
     sample = np.random.default_rng(seed).permutation(corpus.num_chunks)[:size].tolist()
     texts = {number: reader_unit(corpus.chunk(number)) for number in sample}
-    # The whole chunks, not what trimming left of them. By text: a copy of a chunk is no placebo for it.
+    # Whole chunks, not trimmed ones. Chunks are excluded by text, because a copy of a chunk is no placebo.
     excluded = {reader_unit(corpus.chunk(number)) for number in own}
     others = [number for number in sample if texts[number] not in excluded]
     if not others:
         return []
-    # By text, so that ties below do not depend on row numbers.
+    # Sorted by text, so that ties below do not depend on row numbers.
     others.sort(key=lambda number: (texts[number], number))
     least_similar = np.argsort(_similarities(index, others, own), kind="stable")
     unrelated = [others[place] for place in least_similar[: max(num_placebos, len(others) // 2)]]
@@ -61,9 +68,9 @@ def draw_placebos(index: LoadedIndex, pack: ContextPack, num_placebos: int, seed
 
 
 def _similarities(index: LoadedIndex, numbers: Sequence[int], own: Sequence[int]) -> Float64Array:
-    """Similarity of each chunk to the mean vector of the pack: (len(numbers),)."""
+    """Compute the similarity of each chunk to the mean vector of the pack: (len(numbers),)."""
     vectors = index.corpus.chunk_vectors
     centre = vectors[own].astype(np.float64).mean(axis=0)
-    # Row by row: the last bits of a matrix product depend on the number of rows.
+    # Computed row by row, because the last bits of a matrix product depend on the number of rows.
     similarities: Float64Array = (vectors[numbers].astype(np.float64) * centre).sum(axis=1)
     return similarities

@@ -1,4 +1,8 @@
-"""The units of a pack as a reader reads them, and the seeds of the random draws that belong to them."""
+"""Render the units of a pack for a reader, and derive the seeds of their random draws.
+
+A unit is a chunk or a sentence that can be removed from the prompt. The reader is the language model that
+measures.
+"""
 
 from collections.abc import Sequence
 
@@ -8,19 +12,20 @@ from contextsvc.records.rendering import reader_unit
 
 
 def read_units(pack: ContextPack) -> tuple[str, ...]:
-    """Text of each chunk of the pack as a reader reads it, in the order of the pack."""
+    """Return the text of each chunk as a reader reads it, in the order of the pack."""
     return tuple(reader_unit(packed.candidate.chunk) for packed in pack.chunks)
 
 
 def prompt_seed(seed: int, purpose: str, query: str, units: Sequence[str]) -> list[int]:
-    """Seed of a random draw for one prompt; the same prompt gives the same draw.
+    """Return the seed of a random draw for one prompt. The same prompt gives the same draw.
 
-    It depends on what the reader reads: the units in their order, and the query. Rejected:
+    The seed depends on what the reader reads: the units in their order, and the query. Two other inputs were
+    rejected:
 
-    - The id of the pack. It also hashes what a reader never sees: budget, ordering, tokenizer, index name,
-      generation. Two packs of the same text would get different placebos and so different verdicts.
-    - The target and the reader. Without them two readers, or two responses, are compared on the same
-      placebos and the same masks, and only what is compared differs.
+    - The id of the pack. This id also hashes what a reader never sees: budget, ordering, tokenizer, index
+      name and generation. Two packs of the same text would get different placebos, and so different verdicts.
+    - The target and the reader. Because the seed ignores them, two readers, or two targets, are compared with
+      equal placebos and equal masks.
 
     Args:
         seed: The seed of the settings, at least 0.

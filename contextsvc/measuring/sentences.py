@@ -1,4 +1,7 @@
-"""Measure the sentences of the live chunks: the same ablation, with sentences as units."""
+"""Measure the sentences of the live and redundant chunks of a pack.
+
+This is the same ablation as for chunks, but each unit (text that can be removed) is a sentence.
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -25,10 +28,12 @@ class _Pieces:
     """Chunks cut into heading lines and sentences.
 
     Attributes:
-        texts: Pieces in the order of the prompt; joined, they are the chunks as a reader reads them.
+        texts: Text of each piece, in the order of the prompt. Joined, the pieces are the chunks as a reader
+            reads them.
         blocks: Number of the chunk of each piece, from 0.
-        sentences: Number of the sentence of each piece, over all chunks, from 0; -1 for a heading line.
-        spans: (chunk, start, end) of each sentence; start and end in characters of the document.
+        sentences: Number of the sentence of each piece, counted over all chunks, from 0. It is -1 for a
+            heading line.
+        spans: (chunk, start, end) of each sentence. Start and end are character offsets in the document.
     """
 
     texts: tuple[str, ...]
@@ -47,23 +52,24 @@ def measure_sentences(
     seed: int,
     limits: Limits,
 ) -> tuple[tuple[SentenceVerdict, ...] | None, Cost]:
-    """Verdict of each sentence of each live or redundant chunk, in the order of the pack.
+    """Measure each sentence of each live or redundant chunk, in the order of the pack.
 
-    Only these chunks are in the prompt, so that the effect of a sentence is what it adds to the others. The
-    threshold is that of the chunks.
+    The prompt contains only these chunks, so the effect of a sentence is what it adds to the other sentences.
+    The threshold of the chunks is used for the sentences, too.
 
     Args:
-        reader: The reader that measured the chunks.
+        reader: The reader (the language model) that measured the chunks.
         fit: Computes contributions from masks and outcomes.
         index: The generation that the pack was made from.
         pack: The measured pack.
-        found: The measurement of its chunks.
-        num_subsets: Random masks besides the required ones.
+        found: The measurement of the chunks of the pack.
+        num_subsets: Number of random masks besides the required ones.
         seed: The seed of the settings.
-        limits: Most that this measurement may spend.
+        limits: Largest cost of this measurement.
 
     Returns:
-        The verdicts, empty if no chunk is live or redundant, None if a limit was reached; and the cost.
+        The verdicts, and the cost. The verdicts are empty if no chunk is live or redundant, and None if a
+        limit was reached.
     """
     used = [
         packed
@@ -105,7 +111,7 @@ def _pieces(index: LoadedIndex, used: Sequence[PackedChunk]) -> _Pieces:
         blocks.append(number)
         sentences.append(-1)
         inside = _sentences_in(chunk, index.corpus.sentence_spans(packed.candidate.number))
-        # Text between two sentences, spaces or the mark of an omission, belongs to the first.
+        # Text between two sentences (spaces or the mark of an omission) belongs to the first sentence.
         offsets = [*(chunk.offset(start) for start, _ in inside), len(chunk.text)]
         for (start, end), (at, following) in zip(inside, pairwise(offsets), strict=True):
             texts.append(chunk.text[at:following])
@@ -117,13 +123,16 @@ def _pieces(index: LoadedIndex, used: Sequence[PackedChunk]) -> _Pieces:
 
 
 def _sentences_in(chunk: Chunk, spans: Iterable[Span]) -> list[Span]:
-    """Sentences of the index's chunk that are in the pack's chunk, clipped to it."""
+    """Return the sentences of the index's chunk that are in the pack's chunk, clipped to the pack's chunk."""
     clipped = [(max(start, chunk.start), min(end, chunk.end)) for start, end in spans]
     return [(a, b) for a, b in clipped if a < b and offset_in(chunk.spans, a) is not None]
 
 
 def _piece_masks(design: BoolArray, pieces: _Pieces) -> BoolArray:
-    """Turn masks over sentences into masks over pieces: any sentence keeps the heading of its chunk."""
+    """Turn masks over sentences into masks over pieces.
+
+    A mask keeps the heading line of a chunk if it keeps any sentence of this chunk.
+    """
     chunk_of = np.array([chunk for chunk, _, _ in pieces.spans])
     columns = [
         design[:, sentence] if sentence >= 0 else design[:, chunk_of == block].any(axis=1)

@@ -1,4 +1,4 @@
-"""Bootstrap intervals."""
+"""Compute bootstrap intervals."""
 
 from collections.abc import Callable
 
@@ -8,18 +8,21 @@ from contextsvc.errors import ShapeError
 from contextsvc.records.arrays import Float64Array
 
 ROUNDS = 2_000
-"""Resamples of a bootstrap."""
+"""Number of resamples of a bootstrap."""
 
 
 def bootstrap(
     values: Float64Array, statistic: Callable[[Float64Array], Float64Array], seed: int
 ) -> tuple[float, float]:
-    """95 % percentile interval of a statistic under resampling with replacement.
+    """Compute the 95 % percentile interval of a statistic under resampling with replacement.
 
     Args:
-        values: (n,), n >= 1.
-        statistic: (ROUNDS, n) samples -> (ROUNDS,) values.
-        seed: The same seed gives the same interval.
+        values: The observed values: (n,), n >= 1.
+        statistic: Computes the statistic of each resample: (ROUNDS, n) samples -> (ROUNDS,) values.
+        seed: Seed of the resampling. The same seed gives the same interval.
+
+    Returns:
+        The lower and the upper end of the interval.
 
     Raises:
         ShapeError: there are no values.
@@ -34,5 +37,5 @@ def bootstrap(
 
 
 def mean_interval(values: Float64Array, seed: int) -> tuple[float, float]:
-    """95 % bootstrap interval of the mean of (n,) values, n >= 1."""
+    """Compute the 95 % bootstrap interval of the mean of (n,) values, n >= 1."""
     return bootstrap(values, lambda samples: samples.mean(axis=1), seed)

@@ -1,4 +1,7 @@
-"""Summary of the measurements of a generation: computed from many queries, stored beside it."""
+"""Summarise the measurements of many queries on one generation, and store the summary next to it.
+
+A generation is one published version of an index.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,15 +17,15 @@ from contextsvc.storage.generation import UTILIZATION, companions_of, write_comp
 
 
 def summarise(generation: str, found: Sequence[Utilization], seed: int) -> UtilizationSummary:
-    """Summarise the measurements of many queries; of partial ones only the cost counts.
+    """Summarise the measurements of many queries. If a measurement has no score, only its cost counts.
 
     Args:
         generation: Id of the generation that was measured.
-        found: One measurement a query, all of one reader and method.
+        found: One measurement per query, all with the same reader and method.
         seed: Seed of the bootstrap over queries.
 
     Raises:
-        UserError: every measurement is partial.
+        UserError: no measurement has a score.
     """
     complete = [u for u in found if u.score is not None]
     if not complete:
@@ -53,7 +56,10 @@ def summarise(generation: str, found: Sequence[Utilization], seed: int) -> Utili
 
 
 def _common(thresholds: Sequence[Threshold]) -> Threshold:
-    """The threshold that all share, else their mean with the widest interval."""
+    """Return the threshold that all queries share.
+
+    If thresholds differ, return their mean, with an interval from the smallest `low` to the largest `high`.
+    """
     first = thresholds[0]
     if all(threshold == first for threshold in thresholds):
         return first
@@ -67,17 +73,21 @@ def _common(thresholds: Sequence[Threshold]) -> Threshold:
 
 
 def store_summary(folder: Path, summary: UtilizationSummary) -> None:
-    """Store the summary of a generation; it atomically replaces the one before.
+    """Store the summary of a generation. The file atomically replaces the previous summary.
 
     Raises:
-        WriteError: the file could not be written; nothing is left behind.
+        WriteError: the file could not be written. No partial file is left.
     """
     write_companion(summary_path(folder, summary.generation), encode(summary))
 
 
 def summary_path(folder: Path, generation: str) -> Path:
-    """File of the stored summary of a generation; `folder` is ROOT/NAME/generations/ID.
+    """Return the path of the stored summary of a generation.
 
-    It lies outside the folder of the generation, which is never changed.
+    The file lies outside the folder of the generation, which is never changed.
+
+    Args:
+        folder: Folder of the generation, ROOT/NAME/generations/ID.
+        generation: Id of the generation.
     """
     return companions_of(folder, UTILIZATION) / f"{generation}.json"

@@ -1,4 +1,9 @@
-"""A trial: a pack's units with placebos among them, the masks to score, and the effects under these masks."""
+"""Plan a trial of a pack, and compute effects from its outcomes.
+
+A trial is one prompt, with placebos among the units of a pack, and the masks to score. A unit is a chunk that
+can be removed. A placebo is an unrelated chunk put into the prompt as a control. A mask says which units and
+placebos are kept. Its outcome is the score of the target (the measured text) with only these.
+"""
 
 import math
 from collections.abc import Sequence
@@ -16,15 +21,15 @@ class Trial:
     """The prompt and the masks that a reader scores.
 
     Attributes:
-        units: Units and placebos in the order of the prompt.
+        units: Texts of units and placebos in the order of the prompt.
         is_placebo: Whether each of `units` is a placebo.
-        masks: (num_masks, len(units)), True keeps. First the required rows of `design`, then one
-            leave-one-out mask for each of `duplicates`, then the subsets of `design`.
-        design: (num_masks - len(duplicates), num_groups + num_placebos): the same masks over groups and
-            placebos, without those of `duplicates`.
-        groups: The group of each unit, placebos not counted.
-        duplicates: Units that share a group with another, each left out by itself.
-        num_required: Rows at the start of `design` without which a measurement is partial.
+        masks: Which of `units` each mask keeps: (num_masks, len(units)), True keeps. First the required rows
+            of `design`, then one leave-one-out mask for each of `duplicates`, then the subsets of `design`.
+        design: Which groups and placebos each mask keeps: (num_masks - len(duplicates), num_groups +
+            num_placebos). The rows are those of `masks` without the leave-one-out masks of `duplicates`.
+        groups: Number of the group of each unit of the pack, in the order of the pack, without placebos.
+        duplicates: Numbers of the units that share a group with another unit. Each has a leave-one-out mask.
+        num_required: Number of rows at the start of `design` without which a measurement is partial.
     """
 
     units: tuple[str, ...]
@@ -36,7 +41,7 @@ class Trial:
     num_required: int
 
     def prompt(self, query: str) -> Prompt:
-        """One prompt of units and placebos. A reader that can hides the placebos from the units."""
+        """Build the prompt of units and placebos. It asks the reader to hide the placebos from the units."""
         return Prompt(self.units, query, isolated=self.is_placebo)
 
 
@@ -45,8 +50,8 @@ class Contribution:
     """Contribution of a group of units, or of a placebo.
 
     Attributes:
-        effect: To question and target together (`Scores.exchange`).
-        target: To the target alone.
+        effect: Contribution to question and target together (`Scores.exchange`).
+        target: Contribution to the target alone.
     """
 
     effect: float
@@ -55,16 +60,17 @@ class Contribution:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effects:
-    """Effects that a trial shows; None where a limit was reached first.
+    """Effects that a trial shows. An effect is None if a limit was reached before it was known.
 
     Attributes:
         full: Outcome of the target with the full pack.
         no_context: Outcome of the target without any unit.
-        unrelated: Outcome of the target with one placebo alone, the best of them; None without placebos.
+        unrelated: Outcome of the target with one placebo alone; the highest, if there are several placebos.
+            None without placebos.
         groups: Contribution of each group.
-        placebos: Contribution of each placebo; empty where `groups` is None.
-        necessities: Loss of question and target when each unit alone is left out.
-        num_scored: Masks that were scored.
+        placebos: Contribution of each placebo. Empty if `groups` is None.
+        necessities: How much question and target together lose when each unit alone is left out.
+        num_scored: Number of masks that were scored.
     """
 
     full: float | None
@@ -77,12 +83,15 @@ class Effects:
 
     @property
     def complete(self) -> bool:
-        """Whether every unit has what its verdict needs."""
+        """Whether the contributions of all groups and the necessities of all units are known."""
         return self.groups is not None and None not in self.necessities
 
     @property
     def gain(self) -> float | None:
-        """Outcome of the full pack less the better of no context and an unrelated chunk."""
+        """Outcome of the full pack minus the outcome of no context or of one placebo, whichever is higher.
+
+        None if the outcome of the full pack or of no context is not known.
+        """
         if self.full is None or self.no_context is None:
             return None
         return self.full - max(self.no_context, self.no_context if self.unrelated is None else self.unrelated)
@@ -95,16 +104,16 @@ def plan_trial(
     num_subsets: int,
     seed: Sequence[int],
 ) -> Trial:
-    """Put placebos at random places among the units, and list the masks to score.
+    """Put placebos at random positions among the units, and list the masks to score.
 
-    Places are random because a unit next to the question weighs more.
+    Positions are random because a unit next to the question has a larger effect.
 
     Args:
         units: Texts of the pack, in order.
-        groups: The group of near-duplicates of each unit, numbered from 0.
-        placebos: Their texts; the same text may come more than once.
-        num_subsets: Random masks over groups and placebos, besides the required ones.
-        seed: Seed of places and subsets; the same seed gives the same trial.
+        groups: Number of the group of near-duplicates of each unit, from 0.
+        placebos: Texts of the placebos. The same text may come more than once.
+        num_subsets: Number of random masks over groups and placebos, besides the required ones.
+        seed: Seed of positions and subsets. The same seed gives the same trial.
     """
     rng = np.random.default_rng(seed)
     num_groups = max(groups, default=-1) + 1
@@ -137,7 +146,7 @@ def effects_of(trial: Trial, scores: Scores, fit: Fit) -> Effects:
 
     Args:
         trial: A trial of `plan_trial`.
-        scores: Outcomes of its masks, in order; NaN where a limit was reached.
+        scores: Outcomes of the trial's masks, in order. An outcome is NaN if a limit was reached first.
         fit: Computes contributions from masks and outcomes.
     """
     values, exchange = scores.values, scores.exchange
@@ -157,7 +166,10 @@ def effects_of(trial: Trial, scores: Scores, fit: Fit) -> Effects:
 
 
 def _contributions(trial: Trial, outcomes: Float64Array, fit: Fit) -> list[float] | None:
-    """Contribution of each column of the design; None if a required mask was not scored."""
+    """Compute the contribution of each column of the design.
+
+    Return None if a required mask was not scored.
+    """
     end = trial.num_required + len(trial.duplicates)
     of_design = np.concatenate([outcomes[: trial.num_required], outcomes[end:]])
     scored = ~np.isnan(of_design)
@@ -167,7 +179,11 @@ def _contributions(trial: Trial, outcomes: Float64Array, fit: Fit) -> list[float
 
 
 def _necessities(trial: Trial, outcomes: Float64Array) -> tuple[float | None, ...]:
-    """Loss without each unit, from its leave-one-out mask: that of its group if it is alone there."""
+    """Compute how much question and target lose when each unit alone is left out.
+
+    If a unit is alone in its group, the leave-one-out mask of the group is used. Otherwise the unit has a
+    leave-one-out mask of its own.
+    """
     full = _known(outcomes[0])
     without = [_known(outcomes[2 + group]) for group in trial.groups]
     for row, unit in enumerate(trial.duplicates, start=trial.num_required):

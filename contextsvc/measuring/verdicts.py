@@ -1,7 +1,8 @@
-"""Verdicts from effects, the units that count as used, and the threshold of an effect.
+"""Derive verdicts from effects, find the used units, and compute the threshold of an effect.
 
-A unit is live if its effect exceeds what chance does. Chance is measured with placebos: chunks of the same
-index that have nothing to do with the query.
+A unit is a chunk or a sentence that can be removed. The target is the text whose likelihood is measured. A
+unit is live if its effect is larger than effects by chance. Chance is measured with placebos: unrelated
+chunks of the same index that are put into the pack as a control.
 """
 
 import math
@@ -16,16 +17,16 @@ from contextsvc.measuring.trials import Contribution
 from contextsvc.records.arrays import Float64Array
 
 PERCENTILE = 95
-"""Percentage of placebos that stay below the threshold: one in twenty passes for live."""
+"""Percentage of placebos that stay below the threshold. The other placebos are wrongly called live."""
 
 CONFIDENCE = 0.95
 
 
 def verdict_of(effect: float, target: float, eps: float) -> VerdictName:
-    """Verdict from an effect: `live` above eps, `harmful` below -eps, else `dead`.
+    """Return the verdict of an effect: `live` above eps, `harmful` below -eps, else `dead`.
 
-    The contribution to the target alone must have the same sign: a unit that makes the question likelier
-    but not the target did not lead to it.
+    For `live` and `harmful` the contribution to the target alone must have the same sign as the effect. A
+    unit that makes the question likelier but not the target did not lead to the target.
 
     Args:
         effect: Contribution to question and target together.
@@ -45,16 +46,17 @@ def verdict_of(effect: float, target: float, eps: float) -> VerdictName:
 def verdicts_of(
     contributions: Sequence[Contribution], necessities: Sequence[float], groups: Sequence[int], eps: float
 ) -> list[VerdictName]:
-    """Verdict of each unit; near-duplicates are judged as a group.
+    """Return the verdict of each unit. Near-duplicates are judged as a group.
 
-    A unit of a live group is redundant if the others of the group can take its place: if its necessity is at
-    most eps, or at most half the effect of the group. Half, because saying a thing twice makes it likelier,
-    so that removing a copy always loses a little.
+    A unit of a live group is redundant if the other units of the group can replace it. This is so if its
+    necessity is at most eps, or at most half the effect of the group. Half the effect is allowed because
+    stating something twice makes the target likelier, so removing one copy always loses a little.
 
     Args:
-        contributions: One a group, by number of group; a unit without near-duplicates is a group.
-        necessities: Loss when each unit alone is left out.
-        groups: The group of each unit.
+        contributions: One contribution per group, by the number of the group. A unit without near-duplicates
+            is a group of its own.
+        necessities: How much question and target together lose when each unit alone is left out.
+        groups: Number of the group of each unit.
         eps: Threshold of an effect, at least 0.
 
     >>> verdicts_of([Contribution(2.0, 2.0), Contribution(0.0, 0.0)], [0.9, 0.1, 0.0], [0, 0, 1], eps=0.2)
@@ -72,7 +74,9 @@ def verdicts_of(
 
 
 def used_units(verdicts: Sequence[VerdictName], groups: Sequence[int]) -> list[bool]:
-    """Whether each unit counts as used: live units, and the first unit of a group with redundant units alone.
+    """Return for each unit whether it counts as used.
+
+    Live units count as used. In a group without a live unit, the first redundant unit counts as used.
 
     >>> used_units(["redundant", "redundant", "live", "dead"], [0, 0, 1, 2])
     [True, False, True, False]
@@ -90,14 +94,17 @@ def used_units(verdicts: Sequence[VerdictName], groups: Sequence[int]) -> list[b
 def threshold_from(
     placebo_effects: Sequence[float], origin: str, seed: int, calibrated: bool = False
 ) -> Threshold:
-    """Threshold from placebo effects: 95 % of placebos stay below it, with 95 % confidence; at least 0.
+    """Compute a threshold that, with 95 % confidence, at least 95 % of placebos stay below.
 
-    It is the upper tolerance limit, a rank of the sorted effects; the largest effect if there are fewer than
-    59. Rejected: the 95th percentile itself. It is too low as often as too high, and then more than one new
-    placebo in twenty passes for live; the tolerance limit is too low in one case of twenty.
+    The threshold is the upper tolerance limit of the placebo effects: the effect at a certain rank of the
+    sorted effects. With fewer than 59 placebos it is the largest effect. A negative limit becomes 0.
+
+    Rejected: the 95th percentile of the effects. It is too low about as often as too high, and whenever it is
+    too low, more than one new placebo in twenty is called live. The tolerance limit is too low in one case of
+    twenty.
 
     Args:
-        placebo_effects: One a placebo, at least 20; nats a token, or likeness.
+        placebo_effects: One effect per placebo, at least 20. The unit is nats per token, or likeness.
         origin: Where the placebos were drawn, in words.
         seed: Seed of the bootstrap of the 95th percentile, from which `low` and `high` come.
         calibrated: Whether the placebos were drawn in the generation that is measured.
@@ -123,7 +130,11 @@ def threshold_from(
 
 
 def _tolerance_rank(num_placebos: int) -> int:
-    """Smallest rank, from 1, that 95 % of placebos stay below with 95 % confidence; the last if none does."""
+    """Return the rank of the tolerance limit among sorted effects, counted from 1.
+
+    It is the smallest rank such that, with 95 % confidence, 95 % of placebos stay below the effect of this
+    rank. If no rank is high enough, it is the last rank.
+    """
     share, below = PERCENTILE / 100, 0.0
     for rank in range(1, num_placebos):
         chosen = math.comb(num_placebos, rank - 1)

@@ -1,4 +1,4 @@
-"""Likeness of two answers: the words that they share."""
+"""Compute the likeness of two answers from the words that they share."""
 
 import string
 import unicodedata
@@ -8,12 +8,12 @@ _ARTICLES = frozenset({"a", "an", "the"})
 
 
 def likeness(answer: str, target: str) -> float:
-    """Word-level F1 of two texts, in [0, 1]; symmetric, and 1 for equal texts.
+    """Compute the word-level F1 of two texts, in [0, 1]. It is symmetric, and 1 for equal texts.
 
-    F1 = 2 |shared| / (|answer| + |target|), where a word counts as often as it occurs. Case, punctuation
-    (all of Unicode), English articles and the order of words are ignored.
+    F1 = 2 |shared| / (|answer| + |target|), where every occurrence of a word counts. Case, punctuation (all
+    of Unicode), English articles and the order of words are ignored.
 
-    If a text has no word left ("The.", "?!", spaces), the result is 1 if both texts are equal but for case
+    If a text has no word left ("The.", "?!", spaces), the result is 1 if both texts are equal apart from case
     and spaces, else 0. In text without spaces between words, such as Chinese, each clause is one word.
 
     Source: Rajpurkar et al., EMNLP 2016, section 6.1. https://arxiv.org/abs/1606.05250
@@ -39,5 +39,5 @@ def _words(text: str) -> list[str]:
 
 
 def _is_punctuation(letter: str) -> bool:
-    # The published script handles ASCII alone; models also write curly quotes and dashes.
+    # The published script handles only ASCII punctuation, but models also write curly quotes and dashes.
     return letter in string.punctuation or unicodedata.category(letter).startswith("P")
