@@ -1,1 +1,1 @@
-"""Implementations of the ports; each module wraps one library."""
+"""Adapters implement the ports. Each adapter module wraps one library."""

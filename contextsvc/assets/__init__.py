@@ -1,7 +1,8 @@
-"""Model and data files, pinned by SHA-256: the registry, the folders, and pulling.
+"""Model and data files, pinned by SHA-256: their registry, their folders, and how they are pulled.
 
-An asset is the folder `HOME/assets/NAME`. Its record is written after every file was verified and before the
-folder gets its name. So a folder with that name was complete when it was published.
+To pull an asset means to fetch its files into the folder `HOME/assets/NAME`. The folder gets this name only
+after every file was verified and a record of the pull was written. So a folder with that name was complete
+when it was published.
 """
 
 from contextsvc.assets.folder import State, locate, origin, state

@@ -1,4 +1,4 @@
-"""Folder of an asset: its path, its record and the verification of its files."""
+"""Folder of an asset: its path, the record of its pull, and the verification of its files."""
 
 import hashlib
 import json
@@ -20,9 +20,11 @@ class PullRecord:
     """Record of a pull, stored in the asset's folder as `asset.json`.
 
     Attributes:
-        pinned: `Asset.sha256` at the time of the pull; a different value now means another version.
-        source: Name of the source of the files.
-        files: Published files; for a prepared asset these differ from the pinned ones.
+        pinned: `Asset.sha256` at the time of the pull. If the registry's value is different now, the folder
+            holds another version.
+        source: Name of the source that gave the files.
+        files: Pin (hash and size) of each published file. The published files of a prepared asset differ from
+            the files in the registry.
     """
 
     pinned: str
@@ -37,7 +39,7 @@ class PullRecord:
 
     @classmethod
     def read(cls, folder: Path) -> "PullRecord | None":
-        """Read the record of a folder; None if it is missing or cannot be read."""
+        """Read the record of a folder. Return None if the record is missing or cannot be read."""
         try:
             content = json.loads((folder / RECORD_FILE).read_text("utf-8"))
             files = {str(member): Pin(**pin) for member, pin in content["files"].items()}
@@ -47,12 +49,19 @@ class PullRecord:
 
 
 def folder_of(home: Path, asset: Asset) -> Path:
-    """Folder of an asset, pulled or not."""
+    """Return the path of an asset's folder, whether the asset was pulled or not."""
     return home / "assets" / asset.name
 
 
 def locate(home: Path, name: str, registry: Mapping[str, Asset] = ASSETS) -> Path:
-    """Folder of a pulled asset. It compares names and sizes only; `state` also hashes.
+    """Return the folder of a pulled asset.
+
+    The function checks only names and sizes of files; `state` also checks their hashes.
+
+    Args:
+        home: Home folder of the service.
+        name: Name of the asset.
+        registry: Known assets by name.
 
     Raises:
         MissingAsset: the asset was never pulled, has another version, or a file is missing or has another
@@ -79,7 +88,14 @@ def locate(home: Path, name: str, registry: Mapping[str, Asset] = ASSETS) -> Pat
 
 
 def state(home: Path, name: str, registry: Mapping[str, Asset] = ASSETS) -> State:
-    """State of an asset; every file is hashed. Another version counts as absent.
+    """Return the state of an asset: `absent`, `present` or `damaged`.
+
+    Every file is hashed. An asset of another version counts as absent.
+
+    Args:
+        home: Home folder of the service.
+        name: Name of the asset.
+        registry: Known assets by name.
 
     Raises:
         SettingError: the name is unknown.
@@ -100,16 +116,24 @@ def state(home: Path, name: str, registry: Mapping[str, Asset] = ASSETS) -> Stat
 
 
 def origin(home: Path, name: str, registry: Mapping[str, Asset] = ASSETS) -> str:
-    """Name of the source that a pulled asset came from; empty if it was not pulled."""
+    """Return the name of the source that a pulled asset came from, or "" if the asset was not pulled.
+
+    Raises:
+        SettingError: the name of the asset is unknown.
+    """
     record = PullRecord.read(folder_of(home, find_asset(name, registry)))
     return record.source if record else ""
 
 
 def verify(folder: Path, files: Mapping[str, Pin]) -> None:
-    """Compare every pinned file with its pin; other files are ignored.
+    """Compare every pinned file with its pin (expected hash and size). Other files are ignored.
+
+    Args:
+        folder: Folder of the files.
+        files: Pin of each file, by its path relative to the folder.
 
     Raises:
-        CorruptAsset: a file differs; the error has the file, the found and the expected hash.
+        CorruptAsset: a file is missing or differs. The error names the file, the found and the expected hash.
     """
     for member, expected in files.items():
         path = folder / member
@@ -124,6 +148,6 @@ def verify(folder: Path, files: Mapping[str, Pin]) -> None:
 
 
 def pin_of(path: Path) -> Pin:
-    """Pin of a file: its SHA-256 and its size."""
+    """Return the pin of a file: its SHA-256 and its size."""
     with path.open("rb") as file:
         return Pin(hashlib.file_digest(file, "sha256").hexdigest(), path.stat().st_size)

@@ -1,4 +1,8 @@
-"""Pull an asset into the home folder: fetch into a part folder, verify, prepare, publish by a rename."""
+"""Pull an asset into the home folder.
+
+The files are fetched into a temporary folder (.NAME.*.part), verified and prepared. A rename then publishes
+the folder.
+"""
 
 import fcntl
 import os
@@ -17,10 +21,11 @@ from contextsvc.assets.registry import ASSETS, Asset, Pin, find_asset
 from contextsvc.errors import CorruptAsset, Fault, MissingAsset, SettingError
 
 Notify = Callable[[str], None]
-"""Receives lines of progress for the user."""
+"""Function that receives lines of progress for the user."""
 
 Preparation = Callable[[Path, Path], None]
-"""Writes the files to publish into the second folder, from the verified files of the first folder."""
+"""Function that reads the verified files in the first folder and writes the files to publish into the second.
+"""
 
 
 class AssetSource(Protocol):
@@ -28,11 +33,15 @@ class AssetSource(Protocol):
 
     @property
     def name(self) -> str:
-        """Display name."""
+        """Display name of the source."""
         ...
 
     def fetch(self, asset: Asset, into: Path) -> None:
-        """Put the asset's files into an empty folder. The caller verifies them.
+        """Put the asset's files into an empty folder. The caller verifies the files.
+
+        Args:
+            asset: Asset whose files are fetched.
+            into: Folder to write into.
 
         Raises:
             MissingAsset: the source does not answer or does not have the asset.
@@ -47,7 +56,7 @@ class Pulled:
 
     Attributes:
         name: Name of the asset.
-        folder: Its folder.
+        folder: Folder of the asset.
         source: Name of the source, or `already there`.
         seconds: Duration of the pull.
         size_bytes: Total size of the published files.
@@ -68,23 +77,23 @@ def pull(
     preparations: Mapping[str, Preparation] = MappingProxyType({}),
     registry: Mapping[str, Asset] = ASSETS,
 ) -> Pulled:
-    """Pull an asset into `home` unless it is present; a damaged one is replaced.
+    """Pull an asset into `home` unless it is already present. A damaged asset is replaced.
 
-    One process at a time pulls an asset; others wait and then find it present.
+    Only one process at a time pulls an asset. Another process waits and then finds the asset present.
 
     Args:
         home: Home folder of the service.
         name: Name of the asset.
         sources: Sources in order of preference. A source that fails, or whose files differ from the pins, is
             skipped.
-        notify: Receives a line for each skipped source.
-        preparations: Preparations by name.
+        notify: Function that receives a line of progress, for example for each skipped source.
+        preparations: Known preparations by name. A preparation converts the fetched files before publication.
         registry: Known assets by name.
 
     Raises:
         MissingAsset: no source has the asset.
         CorruptAsset: no source has the pinned files, or the preparation failed its own check.
-        SettingError: the name or its preparation is unknown.
+        SettingError: the name of the asset or of its preparation is unknown.
         Fault: `home` cannot be written.
     """
     asset = find_asset(name, registry)
@@ -107,7 +116,12 @@ def pull(
 
 @contextmanager
 def _locked(folder: Path, waiting: Callable[[], None]) -> Iterator[None]:
-    """Context that holds the asset's file lock, which the kernel releases if the process is killed."""
+    """Hold the asset's file lock within the context. The kernel releases the lock if the process is killed.
+
+    Args:
+        folder: Folder of the asset.
+        waiting: Function that is called once if another process holds the lock.
+    """
     folder.parent.mkdir(parents=True, exist_ok=True)
     with (folder.parent / f".{folder.name}.lock").open("w") as lock:
         try:
@@ -121,7 +135,10 @@ def _locked(folder: Path, waiting: Callable[[], None]) -> Iterator[None]:
 def _install(
     asset: Asset, folder: Path, sources: Sequence[AssetSource], notify: Notify, prepare: Preparation | None
 ) -> str:
-    """Install the asset; the name of its source. The lock is held, so old part folders are leftovers."""
+    """Install the asset and return the name of its source.
+
+    The caller holds the lock, so any temporary folder that exists is a leftover and is removed.
+    """
     for leftover in folder.parent.glob(f".{asset.name}.*.part"):
         shutil.rmtree(leftover)
     with tempfile.TemporaryDirectory(prefix=f".{asset.name}.", suffix=".part", dir=folder.parent) as name:
@@ -135,7 +152,7 @@ def _install(
             _move(asset.files, fetched, ready)
         PullRecord(asset.sha256, source, _pins(ready)).write(ready)
         _settle(ready)
-        if folder.exists():  # a rename does not replace a folder that holds files
+        if folder.exists():  # moved away first, because a rename cannot replace a folder that holds files
             folder.replace(old)
         ready.replace(folder)
     return source
@@ -177,8 +194,8 @@ def _pins(folder: Path) -> dict[str, Pin]:
 def _settle(folder: Path) -> None:
     """Make files readable for other users and sync them to disk.
 
-    Libraries write files that only their owner can read. Without a sync before the rename a power cut could
-    publish empty files.
+    Libraries write files that only their owner can read. Without a sync before the rename, a power cut could
+    leave a published folder with empty files.
     """
     for path in folder.rglob("*"):
         if path.is_file():

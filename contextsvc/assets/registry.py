@@ -1,8 +1,8 @@
-"""Registry of assets: the files with their SHA-256, and the wheel and repository that hold them
-(registry.json).
+"""Registry of assets (registry.json): files with SHA-256, and the wheel and repository that hold them.
 
-The pins were computed from the wheels. The files of all-MiniLM-L6-v2 are equal in the hub repository at the
-given revision, except for the model card, which is left out because nothing reads it.
+The pins (hash and size of each file) were computed from the wheels. The files of all-MiniLM-L6-v2 are equal
+in the hub repository at the given revision, except for the model card. The model card is left out because
+nothing reads it.
 """
 
 import hashlib
@@ -27,7 +27,10 @@ class Pin:
 
 @dataclass(frozen=True, slots=True)
 class Wheel:
-    """A wheel that holds the files as data under `prefix`; its code is never imported."""
+    """A wheel that holds the files as data under the path `prefix`.
+
+    The code of the wheel is never imported.
+    """
 
     name: str
     version: str
@@ -36,7 +39,7 @@ class Wheel:
 
 @dataclass(frozen=True, slots=True)
 class Repository:
-    """A hub repository that holds the same files; `revision` is a commit."""
+    """A hub repository that holds the same files as the wheel. `revision` is a commit."""
 
     name: str
     revision: str
@@ -48,12 +51,12 @@ class Asset:
 
     Attributes:
         name: Name of the folder under `HOME/assets`.
-        purpose: Purpose in words.
-        licence: SPDX identifier.
-        files: Pin of each file by its relative path.
+        purpose: What the asset is used for, in words.
+        licence: SPDX identifier of the licence.
+        files: Pin (hash and size) of each file, by its path relative to the folder.
         wheel: Wheel that holds the files.
         repository: Hub repository with exactly these files; None if none is known.
-        preparation: Name of the step between verification and publication; empty: none.
+        preparation: Name of the step between verification and publication; empty if there is none.
     """
 
     name: str
@@ -77,7 +80,11 @@ class Asset:
 
     @property
     def sha256(self) -> str:
-        """Hash of the only file, or of the output of `sha256sum` for several files, sorted by path."""
+        """SHA-256 of the asset.
+
+        For one file this is the file's hash. For several files it is the hash of what `sha256sum` would print
+        for them, sorted by path.
+        """
         if len(self.files) == 1:
             return next(iter(self.files.values())).sha256
         lines = (f"{pin.sha256}  {member}\n" for member, pin in sorted(self.files.items()))
@@ -106,7 +113,7 @@ ASSETS = _read_registry()
 
 
 def find_asset(name: str, registry: Mapping[str, Asset] = ASSETS) -> Asset:
-    """Look up an asset by name.
+    """Return an asset by its name.
 
     Raises:
         SettingError: the name is unknown.

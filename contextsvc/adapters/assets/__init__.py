@@ -1,1 +1,1 @@
-"""Sources of assets and their conversion."""
+"""Sources that assets are downloaded from, and the conversion of downloaded files."""

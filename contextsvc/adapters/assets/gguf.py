@@ -1,4 +1,7 @@
-"""Conversion from GGUF to safetensors by transformers; the preparation of the asset SmolLM2-135M-Instruct."""
+"""Convert a GGUF file to safetensors with transformers.
+
+The conversion is the preparation step of the asset SmolLM2-135M-Instruct.
+"""
 
 import contextlib
 import importlib.util
@@ -19,17 +22,18 @@ def convert(folder: Path, into: Path) -> None:
     """Write a Hugging Face folder (float16 safetensors, tokenizer, chat template) from a GGUF file.
 
     Rejected: bfloat16. A dequantised Q4_1 weight is a half-precision scale times a small integer plus an
-    offset, which float16 stores eight times more precisely in the same space. The type of computation is
-    chosen when the model is loaded.
+    offset. float16 stores this number eight times more precisely than bfloat16, in the same space. The number
+    type used for computing is chosen later, when the model is loaded.
 
     Args:
-        folder: Holds exactly one `.gguf` file; the file is not copied.
-        into: An existing, empty folder.
+        folder: Folder that holds exactly one `.gguf` file. The file is not copied.
+        into: Folder to write into; it exists and is empty.
 
     Raises:
         MissingExtra: the packages that read GGUF are not installed.
-        CorruptAsset: the folder does not hold exactly one such file, or the converted tokenizer splits
-            wrongly (a fault of some versions of transformers) or has no chat template.
+        CorruptAsset: the folder does not hold exactly one `.gguf` file, the converted tokenizer splits a test
+            sentence wrongly (a fault of some versions of transformers), or the converted tokenizer has no
+            chat template.
     """
     if any(importlib.util.find_spec(package) is None for package in ("gguf", "accelerate")):
         raise MissingExtra("converting a GGUF file", "gguf")
@@ -45,11 +49,14 @@ def convert(folder: Path, into: Path) -> None:
 
 
 def _plain(packed: Any) -> Any:
-    """Model with the same weights but no quantisation: transformers refuses to save the one that was read."""
+    """Return a model with the same weights but without quantisation.
+
+    transformers refuses to save the model that it read from a GGUF file.
+    """
     config = packed.config
     if hasattr(config, "quantization_config"):
         del config.quantization_config
-    with torch.device("meta"):  # no random weights, which would be overwritten
+    with torch.device("meta"):  # allocates no random weights, because they would be overwritten
         model = AutoModelForCausalLM.from_config(config)
     model.load_state_dict(packed.state_dict(), assign=True)
     model.tie_weights()

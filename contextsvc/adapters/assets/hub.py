@@ -1,4 +1,4 @@
-"""AssetSource by huggingface_hub."""
+"""Implement `assets.AssetSource` with the library huggingface_hub."""
 
 import threading
 from pathlib import Path
@@ -18,21 +18,30 @@ class HubSource:
     """
 
     def __init__(self, endpoint: str | None = None) -> None:
-        """Store the hub's address; None: the library's default."""
+        """Store the address of the hub.
+
+        Args:
+            endpoint: Address of the hub; None means the library's default.
+        """
         self._endpoint = endpoint
 
     @property
     def name(self) -> str:
-        """Display name."""
+        """Display name of the source."""
         return "hub"
 
     def fetch(self, asset: Asset, into: Path) -> None:
-        """Check once that the hub answers, then download file by file.
+        """Check once that the hub answers, then download the asset's files one after another.
 
-        Without network access this fails within four seconds.
+        Without network access the method fails within four seconds.
+
+        Args:
+            asset: Asset whose files are downloaded.
+            into: Folder to write into.
 
         Raises:
-            MissingAsset: the asset has no repository, the hub does not answer, or it lacks a file.
+            MissingAsset: the asset has no repository, the hub does not answer, or the repository lacks a
+                file.
         """
         repository = asset.repository
         if repository is None:
@@ -49,12 +58,12 @@ class HubSource:
                 )
         except MissingAsset:
             raise
-        except Exception as error:  # the library does not document its HTTP client's errors, and they changed
+        except Exception as error:  # the library's HTTP errors are undocumented and changed between versions
             lines = str(error).strip().splitlines() or [type(error).__name__]
             raise MissingAsset(f"{repository.name} cannot be downloaded: {lines[0]}") from error
 
     def _check_answers(self, repository: Repository, member: str) -> None:
-        """Send one HEAD request, with a deadline.
+        """Send one HEAD request to the hub, and wait for the answer until a deadline.
 
         The library's own download tries six times and takes 23 s to fail without network access. The request
         runs in a thread, because no HTTP timeout covers a name server that does not answer.

@@ -1,4 +1,4 @@
-"""AssetSource by pip: wheels of a package index, used as data."""
+"""Implement `assets.AssetSource` with pip. It downloads wheels of a package index and uses them as data."""
 
 import shutil
 import subprocess
@@ -14,27 +14,39 @@ from contextsvc.errors import CorruptAsset, MissingAsset
 
 
 class WheelSource:
-    """An `assets.AssetSource` that downloads an asset's wheel and unpacks the needed members.
+    """An `assets.AssetSource` that downloads an asset's wheel and unpacks the files that the asset needs.
 
-    pip runs as a program, so its configuration (index, mirror, proxy, certificates) applies. Nothing of the
-    wheel is installed, imported or run, and dependencies are not downloaded.
+    pip runs as a separate program, so its configuration (index, mirror, proxy, certificates) applies. Nothing
+    in the wheel is installed, imported or run. Dependencies are not downloaded.
     """
 
     def __init__(self, options: Sequence[str] = ()) -> None:
-        """Store options of `pip download`, for example `--no-index --find-links FOLDER` for use offline."""
+        """Store options for `pip download`.
+
+        Args:
+            options: Command-line options, for example `--no-index --find-links FOLDER` for use without
+                network.
+        """
         self._options = tuple(options)
 
     @property
     def name(self) -> str:
-        """Display name."""
+        """Display name of the source."""
         return "wheel"
 
     def fetch(self, asset: Asset, into: Path) -> None:
-        """Download and unpack; a member whose size differs from the pinned one is not read.
+        """Download the asset's wheel and unpack the asset's files from it.
+
+        A file in the wheel whose size differs from its pin (its expected size and hash) is not read.
+
+        Args:
+            asset: Asset whose files are fetched.
+            into: Folder to write into.
 
         Raises:
-            MissingAsset: pip failed (the message holds its last line), or the wheel lacks a member.
-            CorruptAsset: the wheel cannot be read, or a member has the wrong size.
+            MissingAsset: pip failed (the message holds the last line of pip's output), or the wheel lacks a
+                file.
+            CorruptAsset: the wheel cannot be read, or a file in the wheel has the wrong size.
         """
         with tempfile.TemporaryDirectory(dir=into.parent) as folder:
             wheel = self._download(f"{asset.wheel.name}=={asset.wheel.version}", Path(folder))
@@ -59,7 +71,10 @@ class WheelSource:
 
 
 def _unpack(wheel: Path, asset: Asset, into: Path) -> None:
-    """Unpack the pinned members by name, so that the archive cannot choose a path to write."""
+    """Unpack only the asset's pinned files, by name.
+
+    So the archive cannot choose which paths are written.
+    """
     with zipfile.ZipFile(wheel) as archive:
         for member, pin in asset.files.items():
             try:

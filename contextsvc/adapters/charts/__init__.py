@@ -1,1 +1,1 @@
-"""Charts of a comparison."""
+"""Charts of a comparison of configurations."""

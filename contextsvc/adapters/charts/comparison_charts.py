@@ -1,8 +1,8 @@
-"""Four charts of a comparison by matplotlib, as SVG elements for an HTML page.
+"""Draw four charts of a comparison with matplotlib, as SVG elements for an HTML page.
 
-Text stays text, in the reader's fonts: every script is shown, words can be searched, and a chart needs a
-quarter of the bytes of one with outlines. Colours are CSS variables with the light values as default, so a
-page can switch to dark ones.
+Text in a chart remains text and uses fonts of the person's own computer. So every script can be shown, words
+can be searched, and a chart needs a quarter of the bytes that letters drawn as outlines would need. Colours
+are CSS variables whose default is the light colour, so a page can switch to dark colours.
 """
 
 import re
@@ -22,7 +22,10 @@ VERDICT_COLOURS = {
     "live": "#009e73", "redundant": "#56b4e9", "dead": "#c3cbd3", "harmful": "#d55e00",
     "unmeasured": "#f0e9c8",
 }  # fmt: skip
-"""Okabe-Ito palette: distinguishable for colour-blind readers; black text is readable on every colour."""
+"""Colour of each verdict, from the Okabe-Ito palette.
+
+Colour-blind people can distinguish these colours, and black text is readable on each of them.
+"""
 
 _VARIABLES = {INK: "ink", MUTED: "muted", GRID: "grid", PAPER: "paper", BEST: "best", OTHER: "other"}
 _SETTINGS = {
@@ -37,10 +40,12 @@ _PERCENTS = ([0, 0.25, 0.5, 0.75, 1], ["0 %", "25 %", "50 %", "75 %", "100 %"])
 
 
 def draw(comparison: Comparison) -> dict[str, str]:
-    """Draw the charts: SVG elements by name, `utilization`, `quality`, `verdicts`, `cost`, in that order.
+    """Draw the charts of a comparison and return them as SVG elements by name.
 
-    Equal comparisons give equal bytes, independent of matplotlibrc. No id occurs in two charts, and no chart
-    refers to anything outside itself. Names of more than 56 characters are shortened.
+    The names are `utilization`, `quality`, `verdicts` and `cost`, in that order. Utilization is the share of
+    a pack's tokens that influenced the answer. Equal comparisons give equal bytes, whatever the user's
+    matplotlibrc says. No id occurs in two charts, and no chart refers to anything outside itself. Names of
+    more than 56 characters are shortened.
 
     Raises:
         MissingExtra: matplotlib is not installed.
@@ -53,9 +58,9 @@ def draw(comparison: Comparison) -> dict[str, str]:
 
     nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
     drawn = {}
-    # Only global rcParams configure the SVG writer; the context restores them.
+    # Only the global rcParams can configure the SVG writer. The context restores their former values.
     with matplotlib.rc_context(), warnings.catch_warnings():
-        # The font used for the layout may lack glyphs that the page's font has.
+        # The layout font may lack glyphs that the page's font has, so the warning does not matter.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         matplotlib.rcdefaults()
         for name, (title, picture) in _PICTURES.items():
@@ -113,11 +118,11 @@ def _quality(comparison: Comparison) -> Any:
 
 
 def _label(figure: Any, axes: Any, comparison: Comparison) -> None:
-    """Write names beside their points, with a line to a point that is farther away."""
+    """Write each name beside its point. If a name is farther away, draw a line from the name to its point."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     renderer = FigureCanvasAgg(figure).get_renderer()
-    # The widest and the recommended configuration get the best places.
+    # The widest and the recommended configuration choose their label positions first.
     results = sorted(comparison.results, key=lambda found: _colour(comparison, found) == OTHER)
     texts = [
         axes.text(0, 0, _point_name(comparison, found), size=9, **_emphasis(comparison, found))
@@ -133,7 +138,7 @@ def _label(figure: Any, axes: Any, comparison: Comparison) -> None:
         lines += [(left, middle[1], right, middle[1]), (middle[0], low, middle[0], high)]
     extents = [text.get_window_extent(renderer) for text in texts]
     frame = tuple(axes.get_window_extent(renderer).extents)
-    # 6 % wider than measured, because the page may use a wider font.
+    # Boxes are 6 % wider than measured, because the page may use a wider font.
     boxes = place_labels(points, [(1.06 * box.width, box.height) for box in extents], lines, frame)
     back = axes.transData.inverted()
     for text, (x, y), (left, low, right, high) in zip(texts, points, boxes, strict=True):
@@ -193,7 +198,16 @@ def _cost(comparison: Comparison) -> Any:
 def _rows(
     comparison: Comparison, panels: Sequence[tuple[float, float]], legend: float = 0.0
 ) -> tuple[Any, list[Any]]:
-    """Figure with one row for each configuration, its name above its mark, and panels side by side."""
+    """Return a figure and its panels (axes), which lie side by side and have one row per configuration.
+
+    Args:
+        comparison: Comparison to draw.
+        panels: (start, end) of each panel, as shares of the figure's inner width.
+        legend: Height kept free for a legend, in inches.
+
+    Returns:
+        (figure, axes of each panel). Each row shows the configuration's name above its marks.
+    """
     from matplotlib.figure import Figure
 
     num_rows = len(comparison.results)
@@ -206,7 +220,7 @@ def _rows(
         axes.set_yticks([])
         made.append(axes)
     for row, found in enumerate(comparison.results):
-        # On the last panel, which is painted last, because a name may be longer than the first panel is wide.
+        # Names belong to the last panel, which is painted last: a name may be wider than the first panel.
         made[-1].annotate(
             _name(comparison, found),
             (-panels[-1][0] / (panels[-1][1] - panels[-1][0]), row),
@@ -219,7 +233,12 @@ def _rows(
 
 
 def _axes(figure: Any, box: tuple[float, float, float, float]) -> Any:
-    """Axes at (left, bottom, width, height) in inches, with vertical grid lines and no frame."""
+    """Add axes to a figure, with vertical grid lines and no frame.
+
+    Args:
+        figure: Figure of matplotlib.
+        box: (left, bottom, width, height) in inches.
+    """
     wide, high = figure.get_size_inches()
     axes = figure.add_axes((box[0] / wide, box[1] / high, box[2] / wide, box[3] / high))
     axes.grid(axis="x", color=GRID, lw=0.7)
@@ -230,7 +249,10 @@ def _axes(figure: Any, box: tuple[float, float, float, float]) -> Any:
 
 
 def _name(comparison: Comparison, found: ConfigurationResult) -> str:
-    """Name of a configuration with its role, and with its number if there are more than three."""
+    """Return the name of a configuration with its role.
+
+    If there are more than three configurations, the name starts with the configuration's number.
+    """
     name = "".join(c for c in " ".join(found.configuration.name.split()) if c.isprintable())
     if len(name) > _LONGEST_NAME:
         first = _LONGEST_NAME * 2 // 3
@@ -244,7 +266,7 @@ def _name(comparison: Comparison, found: ConfigurationResult) -> str:
 
 
 def _point_name(comparison: Comparison, found: ConfigurationResult) -> str:
-    """Label of a point: as `_name`, or only the number if there are more than three points."""
+    """Return the label of a point: as `_name`, or number and role if there are more than three points."""
     if not _numbered(comparison):
         return _name(comparison, found)
     return f"{comparison.results.index(found) + 1}{_role(comparison, found)}"
@@ -270,24 +292,24 @@ def _emphasis(comparison: Comparison, found: ConfigurationResult) -> dict[str, s
 
 
 def _as_element(document: str, name: str, title: str) -> str:
-    """An SVG document of matplotlib as an `<svg>` element without declaration, style sheet or comment.
+    """Return an SVG document of matplotlib as an `<svg>` element without declaration, style sheet or comment.
 
     Args:
-        document: A whole SVG file whose text is text.
-        name: Prefix of every id, so that two charts in a page share none.
+        document: A whole SVG file whose text is stored as text, not as outlines.
+        name: Prefix of every id, so that two charts in a page have no id in common.
         title: Label for screen readers.
     """
     root = ElementTree.fromstring(document)
     used = set(re.findall(r"[\"(]#(\w+)", document))
     size = root.get("viewBox", "")
-    # The writer's <style> would apply to the whole page. The first <defs> holds nothing else.
+    # matplotlib's <style> would apply to the whole page. The first <defs> holds nothing but this style.
     root.remove(root[0])
     root.attrib.clear()
     for element in root.iter():
         # Between <svg> and </svg> HTML expects tags without a namespace.
         element.tag = element.tag.rpartition("}")[2]
         if element.tag == "text" and "fill:" in element.get("style", ""):  # black text has no fill
-            # A halo in the paper's colour, so that lines do not cross the text.
+            # A halo in the background colour keeps lines from crossing the text.
             halo = f"; paint-order: stroke; stroke: {PAPER}; stroke-width: 3px"
             element.set("style", element.get("style", "") + halo)
         for key, value in list(element.attrib.items()):
@@ -300,7 +322,7 @@ def _as_element(document: str, name: str, title: str) -> str:
 
 
 def _attribute(key: str, value: str, name: str) -> str:
-    """Value of an attribute with prefixed ids and with colours as CSS variables."""
+    """Return the new value of an SVG attribute: ids get the prefix, and colours become CSS variables."""
     if key == "id":
         return f"{name}-{value}"
     if key == "style":

@@ -1,11 +1,11 @@
-"""Placement of point labels in a chart: beside their point, covering as little as possible."""
+"""Choose positions for point labels in a chart: beside their point, covering as little as possible."""
 
 from collections.abc import Sequence
 
 # Rejected: adjustText 1.4, which places labels over intervals that it should avoid, and needs pyplot.
 
 Box = tuple[float, float, float, float]
-"""Left, low, right, high."""
+"""A rectangle as (left, low, right, high)."""
 
 _GAP = 10.0
 _REACHES = (0.0, 13.0, 26.0, 39.0, 54.0, 70.0, 88.0, 108.0)
@@ -17,19 +17,19 @@ def place_labels(
     obstacles: Sequence[Box],
     frame: Box,
 ) -> list[Box]:
-    """Box of each label; earlier points choose first.
+    """Return the box of each label, in the order of the points.
 
-    All arguments have the same unit.
+    Labels of earlier points are placed first. All arguments have the same unit of length.
 
     Args:
-        points: Position of each point.
+        points: (x, y) of each point.
         sizes: (width, height) of each label.
-        obstacles: Boxes that labels should not cover; thin ones weigh as much as thick ones.
+        obstacles: Boxes that labels should not cover. Thin boxes weigh as much as thick ones.
         frame: Box in which labels should stay.
 
     Returns:
-        For each label the first free place of right, left, above and below its point, then farther away. If
-        none is free, the place that covers least.
+        For each label, the first free box when right, left, above and below its point are tried in this
+        order, near the point first and then farther away. If no box is free, the one that covers least.
     """
     taken = [(_grown(box, 3.0), 1.0) for box in obstacles]
     taken += [((x - 6, y - 6, x + 6, y + 6), 5.0) for x, y in points]
@@ -56,7 +56,10 @@ def _places(x: float, y: float, width: float, height: float) -> list[Box]:
 
 
 def _covered(place: Box, taken: Sequence[tuple[Box, float]], frame: Box) -> float:
-    """Weighted area of a place that is taken, or outside the frame, which has the highest weight."""
+    """Return the weighted area of a candidate box that covers something or lies outside the frame.
+
+    Area outside the frame has the highest weight.
+    """
     area = (place[2] - place[0]) * (place[3] - place[1])
     return sum(weight * _shared(place, box) for box, weight in taken) + 20 * (area - _shared(place, frame))
 

@@ -1,1 +1,1 @@
-"""Readers: language models that answer from a pack and score a target."""
+"""Readers: language models that answer from a pack and score a target answer."""

@@ -1,4 +1,4 @@
-"""Load a causal language model with transformers and read its tokenizer and configuration."""
+"""Load a causal language model with transformers, and read its tokenizer and configuration."""
 
 import sys
 from pathlib import Path
@@ -15,10 +15,10 @@ def load(folder: Path, precision: str, device: str) -> tuple[Any, Any]:
     """Load tokenizer and model from a folder, without network access.
 
     Returns:
-        (tokenizer, model); the model is in evaluation mode on `device`.
+        (tokenizer, model). The model is in evaluation mode on `device`.
 
     Raises:
-        SettingError: the folder holds no causal language model, or weights of another kind of model.
+        SettingError: the folder holds no causal language model, or it holds weights of another kind of model.
     """
     try:
         with quiet_loading():
@@ -35,7 +35,7 @@ def load(folder: Path, precision: str, device: str) -> tuple[Any, Any]:
         raise SettingError(
             f"{folder} cannot be loaded; expected a causal language model: {reason}"
         ) from error
-    # transformers loads an encoder as a language model too: it adds an output layer of random weights.
+    # transformers would load even an encoder as a language model, with an output layer of random weights.
     if found["missing_keys"]:
         missing = ", ".join(sorted(found["missing_keys"])[:3])
         raise SettingError(
@@ -46,7 +46,10 @@ def load(folder: Path, precision: str, device: str) -> tuple[Any, Any]:
 
 
 def layout_of(tokenizer: Any) -> PromptLayout:
-    """Layout made from the chat template; a layout for plain completion if the tokenizer has none."""
+    """Return the prompt layout made from the tokenizer's chat template.
+
+    If the tokenizer has no chat template, a layout for plain completion is returned.
+    """
     if not tokenizer.chat_template:
         return completion_layout()
 
@@ -58,7 +61,10 @@ def layout_of(tokenizer: Any) -> PromptLayout:
 
 
 def first_tokens(tokenizer: Any) -> tuple[int, ...]:
-    """Start token that the tokenizer adds to a text; () if it adds none or has a chat template."""
+    """Return the start token that the tokenizer adds to a text.
+
+    The tuple is empty if the tokenizer adds no start token or has a chat template.
+    """
     if tokenizer.chat_template:
         return ()
     added = tokenizer("")["input_ids"]
@@ -66,22 +72,25 @@ def first_tokens(tokenizer: Any) -> tuple[int, ...]:
 
 
 def end_tokens(tokenizer: Any, model: Any) -> frozenset[int]:
-    """Tokens that end an answer."""
+    """Return the tokens that end an answer."""
     ends = model.generation_config.eos_token_id
     ends = ends if isinstance(ends, list) else [ends]
     return frozenset(end for end in (*ends, tokenizer.eos_token_id) if end is not None)
 
 
 def window_tokens(model: Any) -> int:
-    """Context window of the model in tokens; `sys.maxsize` if its configuration names no limit."""
+    """Return the context window of the model in tokens.
+
+    The value is `sys.maxsize` if the model's configuration names no limit.
+    """
     window = getattr(model.config.get_text_config(), "max_position_embeddings", None)
     return int(window) if window else sys.maxsize
 
 
 def has_sliding_window(model: Any) -> bool:
-    """Whether a layer attends to a sliding window shorter than the context window.
+    """Return whether a layer attends to a sliding window that is shorter than the context window.
 
-    The states of such a model cannot be split by unit.
+    The key-value states of such a model cannot be split by unit (a chunk or a sentence that can be removed).
     """
     config = model.config.get_text_config()
     window = getattr(config, "sliding_window", None)

@@ -1,4 +1,7 @@
-"""Reader that runs a causal language model of transformers in this process."""
+"""Reader (the language model that measures) that runs a causal model of transformers in this process.
+
+A unit is a chunk or a sentence that can be removed from the prompt. A mask says which units are kept.
+"""
 
 import copy
 import math
@@ -50,19 +53,24 @@ from contextsvc.records.arrays import BoolArray
 from contextsvc.records.fingerprints import Fingerprint
 
 PROBE_TOLERANCE = 0.5
-"""Largest accepted difference in nats a token between reading a prompt whole and reading it in parts.
+"""Largest accepted difference between reading a prompt whole and reading it in parts, in nats per token.
 
-Rounding in bfloat16 stays far below it; a model whose states cannot be split exceeds it."""
+Rounding in bfloat16 stays far below this value. A model whose states cannot be split exceeds it.
+"""
 
 MODES = ("blocks", "masked", "exact")
-"""Scoring modes: units read separately; units read once, in order; one full pass for each mask."""
+"""Scoring modes.
+
+`blocks` reads each unit once and separately. `masked` reads the units once, in order. `exact` runs one full
+pass per mask.
+"""
 
 
 class TransformersReader:
     """A `ports.Reader` with one model in one precision.
 
     Mode `exact` reads the whole prompt again for each mask. Modes `masked` (in order) and `blocks` read each
-    unit once; see `masked_scoring`.
+    unit (a chunk or a sentence that can be removed) only once; see `masked_scoring`.
 
     Units, query and target are tokenised as plain text, even if they look like special tokens of the
     template.
@@ -83,17 +91,17 @@ class TransformersReader:
         """Load a model from a folder (without network access) or by hub name.
 
         Args:
-            model: Folder or hub name.
+            model: Folder of the model, or its name on the hub.
             precision: `auto`, `float32` or `bfloat16`.
-            num_threads: Threads of torch; 0: one for each core.
-            answer_max_tokens: Maximum length of an answer.
+            num_threads: Number of torch threads; 0 means one per core.
+            answer_max_tokens: Maximum number of tokens of an answer.
             mode: One of `MODES`.
-            state_bytes: Memory for unit states that mode `blocks` keeps for later prompts.
+            state_bytes: Memory for the unit states that mode `blocks` keeps for later prompts, in bytes.
             device: Device name of torch.
 
         Raises:
             SettingError: the model does not exist or cannot be loaded, the precision or mode is unknown, or
-                the mode is not `exact` and the model's states cannot be split by unit.
+                the model's states cannot be split by unit although the mode is not `exact`.
         """
         if mode not in MODES:
             raise SettingError(f"the reader's mode is {mode!r}; expected one of {', '.join(MODES)}")
@@ -123,7 +131,7 @@ class TransformersReader:
 
     @property
     def fingerprint(self) -> Fingerprint:
-        """Name, weights, precision, scoring mode, a digest of the prompt layout, and answer length."""
+        """Name, weights, precision, scoring mode, digest of the prompt layout, and maximum answer length."""
         return self._fingerprint
 
     @property
@@ -133,14 +141,16 @@ class TransformersReader:
 
     @property
     def outcome(self) -> Outcome:
-        """Always `log-probability`."""
+        """Kind of score: always `log-probability`."""
         return "log-probability"
 
     def answer(self, prompt: Prompt) -> Answer:
-        """Answer by greedy decoding from all units; of equally likely tokens the first. Never empty.
+        """Answer by greedy decoding from all units. The answer is never empty.
+
+        If several tokens are equally likely, the one with the lowest id is chosen.
 
         Raises:
-            InvalidRequest: the prompt leaves no room in the model's window.
+            InvalidRequest: the prompt leaves no room for an answer in the model's window.
         """
         started = time.perf_counter()
         read = self._tokenise(prompt, "").kept([True] * len(prompt.units))
@@ -154,8 +164,9 @@ class TransformersReader:
         return Answer(text.strip() or REFUSAL, cost)
 
     def score(self, prompt: Prompt, masks: BoolArray, target: str, limits: Limits = NO_LIMITS) -> Scores:
-        """Score target and question under each mask; see `ports.Reader.score`. One reader call is one forward
-        pass.
+        """Score target and question under each mask; see `ports.Reader.score`.
+
+        One reader call, as the cost counts it, is one forward pass.
 
         Raises:
             ShapeError: the masks are not (num_masks, num_units).
@@ -183,7 +194,10 @@ class TransformersReader:
     def _scored(
         self, prompt: Prompt, tokens: PromptTokens, masks: Sequence[tuple[bool, ...]]
     ) -> Iterator[tuple[dict[tuple[bool, ...], tuple[float, float]], int]]:
-        """Results of each pass: (question mean, target mean) of the masks it scored, and tokens read."""
+        """Yield (results, number of tokens read) of each pass.
+
+        The results are (mean of the question, mean of the target) for each mask that the pass scored.
+        """
         if self._mode == "exact" or not masks:
             for mask in masks:
                 kept = tokens.kept(mask)
@@ -201,7 +215,10 @@ class TransformersReader:
             yield {mask: self._means(tokens, row) for mask, row in zip(rows, log_probs, strict=True)}, read
 
     def _longest(self, tokens: PromptTokens, prompt: Prompt, masks: Sequence[tuple[bool, ...]]) -> int:
-        """Number of positions of the longest pass; modes `masked` and `blocks` also read removed units."""
+        """Return the number of positions of the longest pass.
+
+        Modes `masked` and `blocks` also read the removed units.
+        """
         if self._mode == "exact" or not masks:
             return max((len(tokens.kept(mask)) + len(tokens.target) for mask in masks), default=0)
         lengths = [len(unit) for unit in tokens.units]
@@ -211,7 +228,7 @@ class TransformersReader:
                 sums[block] = sums.get(block, 0) + length
             return len(tokens.head) + max(sums.values(), default=0) + len(tokens.suffix) + 1
         asides = [length for length, apart in zip(lengths, prompt.isolated, strict=False) if apart]
-        # An isolated block takes the positions of the text after it.
+        # An isolated unit uses the same positions as the text after it, so it adds no length of its own.
         text = len(tokens.head) + sum(lengths) - sum(asides)
         return text + max(len(tokens.suffix) + 1, *asides, 0)
 
@@ -223,7 +240,10 @@ class TransformersReader:
             return read_in_blocks(self._model, tokens, blocks, self._cache)
 
     def _require_separable_states(self) -> None:
-        """Refuse a model whose scores change when its prompt is read in parts (ALiBi, state space models)."""
+        """Raise if the scores of the model change when its prompt is read in parts.
+
+        Examples are models with ALiBi and state space models.
+        """
         prompt, keep = Prompt(("The sky is blue.\n\n",), "What colour is the sky?"), np.ones((1, 1), np.bool_)
         tokens = self._tokenise(prompt, "blue")
         try:
@@ -239,7 +259,12 @@ class TransformersReader:
             )
 
     def _means(self, tokens: PromptTokens, log_probs: torch.Tensor) -> tuple[float, float]:
-        """Mean log-probability of the question and of the target, given those of `tokens.predicted`."""
+        """Return the mean log-probability of the question and of the target.
+
+        Args:
+            tokens: Tokens of prompt and target.
+            log_probs: Log-probabilities of `tokens.predicted`.
+        """
         first = len(log_probs) - len(tokens.target)
         question = float(log_probs[:first].mean()) if first else 0.0
         target = float(log_probs[first:].mean())
@@ -252,14 +277,14 @@ class TransformersReader:
         return question, target
 
     def _read_whole(self, tokens: PromptTokens, kept: list[int]) -> torch.Tensor:
-        """Log-probabilities of `tokens.predicted` after one pass over the kept prompt."""
+        """Compute the log-probabilities of `tokens.predicted` by one pass over the kept prompt."""
         length = len(tokens.suffix)
         logits = self._forward(self._model, [*kept, *tokens.target[:-1]], length, None).logits[0]
         places, predicted = torch.tensor(tokens.predicted, device=logits.device).T
         return token_log_probs(logits[places], predicted)
 
     def _decode(self, read: list[int], room: int) -> tuple[list[int], int]:
-        """Generated tokens without the end token, and the number of forward passes."""
+        """Return the generated tokens without the end token, and the number of forward passes."""
         writer = self._writing_model()
         written: list[int] = []
         step = self._forward(writer, read, 1, True)
@@ -273,7 +298,10 @@ class TransformersReader:
         return written, room
 
     def _writing_model(self) -> Any:
-        """Model with the same weights in float32, because a CPU decodes more slowly in bfloat16."""
+        """Return a model with the same weights in float32, because a CPU decodes more slowly in bfloat16.
+
+        If the model already runs in float32 or not on a CPU, the model itself is returned.
+        """
         if self._model.device.type != "cpu" or self._model.dtype == torch.float32:
             return self._model
         with self._lock:
@@ -302,7 +330,7 @@ class TransformersReader:
         )
 
     def _token_ids(self, text: str, special: bool = False) -> tuple[int, ...]:
-        with self._lock:  # a fast tokenizer stores these options as state
+        with self._lock:  # a fast tokenizer keeps these options as shared state
             encoded = self._tokenizer(
                 text, add_special_tokens=False, split_special_tokens=not special, verbose=False
             )

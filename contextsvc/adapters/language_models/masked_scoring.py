@@ -1,19 +1,22 @@
-"""Scores of many masks in one pass: units are read once, then one copy of question and target for each mask.
+"""Score many masks in one pass: units are read once, and each mask has its own copy of question and target.
 
-A 4-D attention mask lets a copy attend to the states of the units that its mask keeps and to its own tokens,
-and to nothing else. A mask costs only the tokens of question and target.
+A unit is a chunk or a sentence that can be removed. A mask says which units are kept. A copy consists of the
+tokens of question and target, and is scored under one mask. A 4-D attention mask lets a copy attend to the
+states of the units that its mask keeps and to its own tokens, and to nothing else. So a mask costs only the
+tokens of one copy.
 
-Two ways to read the units:
+There are two ways to read the units:
 
-- in order: each unit attends to the units before it, as in an ordinary prompt. If everything is kept, the
+- in order: each unit attends to the units before it, as in an ordinary prompt. If every unit is kept, the
   scores are those of an ordinary prompt. A removed unit still influences the states of later units.
-- in blocks: each block of units attends only to the head, and all blocks start at the same position. A
-  removed unit has no influence, and its states do not depend on the pack, so they can be cached.
+- in blocks: each block of units attends only to the head of the prompt, and all blocks start at the same
+  position. A removed unit has no influence. The states of a block do not depend on the rest of the pack, so
+  they can be cached.
 
-Rejected: a batch of copies with expanded states, which is slower on a CPU because it writes the keys of every
-copy; and a custom attention function, which some models refuse.
+Rejected: a batch of copies with expanded states, which is slower on a CPU because the keys are written again
+for every copy. Also rejected: a custom attention function, which some models refuse.
 
-Relies on private parts of transformers: `DynamicCache.layers[i].keys`, `.values` and
+This module relies on private parts of transformers: `DynamicCache.layers[i].keys`, `.values` and
 `config._attn_implementation`. `tests/adapters/test_private_interfaces.py` checks them.
 """
 
@@ -30,7 +33,10 @@ from contextsvc.adapters.language_models.prompt_layout import PromptTokens
 from contextsvc.records.arrays import BoolArray
 
 COPY_TOKENS = 384
-"""Maximum number of copies' tokens in one pass; attention between copies is masked but still costs time."""
+"""Maximum number of tokens of all copies in one pass.
+
+Attention between copies is masked but still costs time.
+"""
 
 Layers = list[tuple[torch.Tensor, torch.Tensor]]
 """(keys, values) of each layer, each of shape (heads, tokens, head dim)."""
@@ -40,11 +46,13 @@ Layers = list[tuple[torch.Tensor, torch.Tensor]]
 class States:
     """Key-value states of a prompt's head and units.
 
+    An aside is an isolated unit, to which no other unit attends.
+
     Attributes:
-        layers: States of the head, then of the units; asides last.
-        spans: (start, end) of each unit in `layers`, in prompt order.
+        layers: States of the head, then of the units, with asides at the end.
+        spans: (start, end) positions in `layers` of each unit's tokens, in the order of the prompt.
         position: Position id of the first token of a copy.
-        reads: Number of tokens of each pass that was run; passes whose states were cached are missing.
+        reads: Number of tokens of each pass that was run. Passes whose states were cached are not listed.
     """
 
     layers: Layers
@@ -54,14 +62,17 @@ class States:
 
 
 class StateCache:
-    """Least-recently-used cache of layers by (position, token ids), of at most `max_bytes`."""
+    """Cache of layers (key-value states) by (position, token ids), of at most `max_bytes`.
+
+    The layers that were used least recently are evicted first.
+    """
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes, self._num_bytes = max_bytes, 0
         self._kept: OrderedDict[tuple[int, ...], Layers] = OrderedDict()
 
     def get(self, tokens: tuple[int, ...]) -> Layers | None:
-        """Layers stored under this key; None if they are absent or were evicted."""
+        """Return the layers stored under a key, or None if they are absent or were evicted."""
         found = self._kept.get(tokens)
         if found is not None:
             self._kept.move_to_end(tokens)
@@ -78,7 +89,15 @@ class StateCache:
 
 
 def read_in_order(model: Any, tokens: PromptTokens, asides: Sequence[bool] = ()) -> States:
-    """Read head and units as one text, then each aside at its place; no unit attends to an aside."""
+    """Read head and units as one text, then each aside (isolated unit) at its position in the prompt.
+
+    No unit attends to an aside.
+
+    Args:
+        model: Causal language model.
+        tokens: Tokens of the prompt.
+        asides: Whether each unit is an aside. Units beyond the end of the sequence are not.
+    """
     aside = [bool(number < len(asides) and asides[number]) for number in range(len(tokens.units))]
     before, text = [], list(tokens.head)
     for unit, apart in zip(tokens.units, aside, strict=True):
@@ -102,12 +121,14 @@ def read_in_order(model: Any, tokens: PromptTokens, asides: Sequence[bool] = ())
 def read_in_blocks(model: Any, tokens: PromptTokens, blocks: Sequence[int], cache: StateCache) -> States:
     """Read the head, then each block of units directly after the head.
 
-    Each block has its own pass, so cached states equal fresh ones bit for bit. Copies start at the position
+    Each block has its own pass, so cached states equal fresh states bit for bit. Copies start at the position
     where the longest block ends.
 
     Args:
-        blocks: Block of each unit; units of one block are adjacent.
-        cache: States of earlier calls; not thread-safe, so the caller holds a lock.
+        model: Causal language model.
+        tokens: Tokens of the prompt.
+        blocks: Number of each unit's block. Units of one block are adjacent.
+        cache: States of earlier calls. The cache is not thread-safe, so the caller holds a lock.
     """
     reads: list[int] = []
     start = len(tokens.head)
@@ -129,12 +150,16 @@ def read_in_blocks(model: Any, tokens: PromptTokens, blocks: Sequence[int], cach
 
 
 def num_copies_a_pass(tokens: PromptTokens) -> int:
-    """Number of masks that one pass scores."""
+    """Return the number of masks that one pass scores."""
     return max(1, COPY_TOKENS // len(tokens.suffix))
 
 
 def score_copies(model: Any, states: States, tokens: PromptTokens, masks: BoolArray) -> torch.Tensor:
-    """Log-probability of each of `tokens.predicted` under each mask, in one pass: (num_masks, predicted)."""
+    """Compute the log-probability of each of `tokens.predicted` under each mask, in one pass.
+
+    Returns:
+        Natural log-probabilities: (num_masks, number of predicted tokens), float64.
+    """
     own = torch.tensor(tokens.suffix, device=model.device)
     num_masks, length = len(masks), len(own)
     past = DynamicCache()
@@ -156,13 +181,21 @@ def score_copies(model: Any, states: States, tokens: PromptTokens, masks: BoolAr
 
 
 def token_log_probs(logits: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
-    """Natural log-probability of each token given its row of logits: (num_rows,) float64 on the CPU."""
+    """Compute the natural log-probability of each token, given its row of logits.
+
+    Returns:
+        (num_rows,) float64 on the CPU.
+    """
     log_probs = torch.log_softmax(logits.float(), dim=-1)
     return log_probs.gather(1, tokens[:, None])[:, 0].double().cpu()
 
 
 def _visible(states: States, masks: BoolArray, length: int) -> torch.Tensor:
-    """4-D attention mask (1, 1, tokens of copies, all tokens); True where a copy attends to a token."""
+    """Build the 4-D attention mask; True where a token of a copy attends to a token.
+
+    Returns:
+        (1, 1, tokens of all copies, tokens of states and copies), boolean.
+    """
     num_masks = len(masks)
     kept = torch.ones(num_masks, states.layers[0][0].shape[1], dtype=torch.bool)
     for unit, (start, end) in enumerate(states.spans):
@@ -175,13 +208,20 @@ def _visible(states: States, masks: BoolArray, length: int) -> torch.Tensor:
 def _as_attended(model: Any, visible: torch.Tensor) -> torch.Tensor:
     if model.config._attn_implementation != "eager":
         return visible.to(model.device)
-    # Eager attention adds the mask to the scores, so a boolean mask would hide nothing.
+    # Eager attention adds the mask to the attention scores, so a boolean mask would hide nothing.
     hidden = torch.zeros(visible.shape, dtype=model.dtype)
     return hidden.masked_fill(~visible, torch.finfo(model.dtype).min).to(model.device)
 
 
 def _read(model: Any, tokens: Sequence[int], position: int, head: Layers | None) -> Layers:
-    """Run the tokens after the head, from `position` on; the layers of these tokens only."""
+    """Run the tokens after the head and return the layers of these tokens only.
+
+    Args:
+        model: Causal language model.
+        tokens: Token ids to run.
+        position: Position id of the first token.
+        head: States of the text before; None if there is none.
+    """
     past = DynamicCache()
     for number, (keys, values) in enumerate(head or []):
         past.update(keys[None], values[None], number)
@@ -194,7 +234,7 @@ def _read(model: Any, tokens: Sequence[int], position: int, head: Layers | None)
                 use_cache=True,
             )
     skip = head[0][0].shape[1] if head else 0
-    # Contiguous, because a slice would keep the memory of the head's states.
+    # The slices are made contiguous, because a plain slice would keep the memory of the head's states.
     return [
         (layer.keys[0, :, skip:].contiguous(), layer.values[0, :, skip:].contiguous())
         for layer in past.layers

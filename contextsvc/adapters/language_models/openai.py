@@ -1,10 +1,14 @@
-"""Reader for a model behind an OpenAI-compatible URL (vLLM, SGLang, llama.cpp, transformers serve and
-others).
+"""Reader (the language model that measures) behind an OpenAI-compatible URL.
 
-Two outcomes. `log-probability`: prompt and target are sent to `/completions`, which echoes them with their
-log-probabilities; few servers support this (see `openai_replies`). `likeness`: `/chat/completions` writes a
-new answer from the kept units, and its words are compared with the target's. Every server supports this, but
-an answer with the same meaning in other words counts as a loss.
+Servers with such a URL are vLLM, SGLang, llama.cpp, transformers serve and others. A unit is a chunk or a
+sentence that can be removed from the prompt. A mask says which units are kept. The target is the answer that
+is scored. The reader has two kinds of outcome (score):
+
+- `log-probability`: prompt and target are sent to `/completions`, which echoes them with their
+  log-probabilities. Few servers support this (see `openai_replies`).
+- `likeness`: `/chat/completions` writes a new answer from the kept units, and the words of this answer are
+  compared with the target's words. Every server supports this, but an answer with the same meaning in other
+  words counts as a loss.
 """
 
 import math
@@ -44,20 +48,23 @@ from contextsvc.records.arrays import BoolArray
 from contextsvc.records.fingerprints import Fingerprint, digest
 
 OUTCOMES = ("auto", "log-probability", "likeness")
-"""Values of the setting. `auto` measures log-probabilities if the server returns them, otherwise likeness."""
+"""Values of the setting for the outcome.
+
+`auto` measures log-probabilities if the server returns them, otherwise likeness.
+"""
 
 _CHAT, _COMPLETIONS = "/chat/completions", "/completions"
 _UNSUPPORTED = (400, 404, 405, 422)  # statuses of servers without `/completions`, `echo` or `logprobs`
-_BROKEN = (500, 501)  # llama-cpp-python without logits_all; also servers that are down
+_BROKEN = (500, 501)  # statuses of llama-cpp-python without logits_all, and of servers that are down
 
 
 class OpenAiEndpointReader:
     """A `ports.Reader` that calls a server, one call at a time, with temperature 0 and seed 0.
 
-    Cost: `reader_calls` counts HTTP calls that returned an answer. Failed tries are not counted; `max_tries`
-    bounds them and their time is in `seconds`. `reader_tokens` is the server's `usage`, or a quarter of the
-    characters sent and received if the server reports none. The call that tests for log-probabilities belongs
-    to no measurement.
+    The costs are counted as follows. `reader_calls` is the number of HTTP calls that returned an answer.
+    Failed tries are not counted in it, but `max_tries` limits their number and `seconds` includes their time.
+    `reader_tokens` is taken from the server's `usage`. If the server reports no usage, it is a quarter of the
+    characters sent and received. The call that tests for log-probabilities is part of no measurement.
 
     The reader cannot detect that a server runs other weights under the same model name. If the weights
     change, give the model a new name.
@@ -79,20 +86,21 @@ class OpenAiEndpointReader:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """Check the arguments; no connection is made yet.
+        """Check the arguments. No connection is made yet.
 
         Args:
             url: Base URL of the API without `/chat/completions`, usually http://HOST:PORT/v1.
-            model: Model name on the server.
-            api_key: Sent as a bearer token and never shown; empty: none.
+            model: Name of the model on the server.
+            api_key: Key that is sent as a bearer token and never shown; empty if no key is needed.
             outcome: One of `OUTCOMES`.
-            answer_max_tokens: Maximum length of an answer.
+            answer_max_tokens: Maximum number of tokens of an answer.
             timeout_seconds: Timeout of one try.
-            max_tries: Tries of one call; waits between them grow from at most 0.5 s to at most 20 s.
-            breaker_failures: Consecutive failed calls after which calls are refused at once.
-            breaker_seconds: How long calls are then refused.
-            clock: Returns seconds that only increase.
-            sleep: Waits for a number of seconds.
+            max_tries: Maximum number of tries of one call. The upper bound of the wait between two tries
+                grows from 0.5 s to 20 s.
+            breaker_failures: Number of consecutive failed calls after which calls are refused at once.
+            breaker_seconds: Time for which calls are then refused.
+            clock: Function that returns seconds that only increase.
+            sleep: Function that waits for a number of seconds.
 
         Raises:
             MissingExtra: the extra `endpoint` is not installed.
@@ -116,15 +124,16 @@ class OpenAiEndpointReader:
         self._model, self._max_tokens, self._clock = model, answer_max_tokens, clock
         self._name = model.rstrip("/ ").rpartition("/")[2]
         self._requested_outcome = outcome
-        self._can_echo: bool | None = None  # log-probabilities of a prompt; None: not tested yet
+        # Whether the server returns log-probabilities of a prompt; None means that this was not tested yet.
+        self._can_echo: bool | None = None
         self._lock = threading.Lock()
         self._chat, self._plain = chat_layout(lambda message: message), completion_layout()
 
     @property
     def fingerprint(self) -> Fingerprint:
-        """Name, a digest of model and URL, outcome, a digest of the prompt layout, and answer length.
+        """Name, digest of model and URL, outcome, digest of the prompt layout, and maximum answer length.
 
-        Asks the server once if `outcome` does.
+        If the outcome is `auto` and not yet known, the server is called once to find it.
         """
         where = digest(self._model, self._client.url)[:12]
         layout = digest(str(LAYOUT_VERSION), repr(self._chat), repr(self._plain))[:8]
@@ -137,15 +146,17 @@ class OpenAiEndpointReader:
 
     @property
     def name(self) -> str:
-        """Model name without owner or folder."""
+        """Name of the model without owner or folder."""
         return self._name
 
     @property
     def outcome(self) -> Outcome:
-        """What `score` returns. With `auto` the first use tests the server and stores the result.
+        """Kind of score that `score` returns.
+
+        With `auto` the first use tests the server and stores the result.
 
         Raises:
-            ReaderFault: the test failed; the next use tests again.
+            ReaderFault: the test failed. The next use tests again.
         """
         if self._requested_outcome == "likeness":
             return "likeness"
@@ -156,7 +167,7 @@ class OpenAiEndpointReader:
         )
 
     def close(self) -> None:
-        """Close the connections; this also happens when the reader is garbage-collected."""
+        """Close the connections. This also happens when the reader is garbage-collected."""
         self._client.close()
 
     def answer(self, prompt: Prompt) -> Answer:
@@ -171,10 +182,11 @@ class OpenAiEndpointReader:
         return Answer(text, Cost(1, tokens, self._clock() - started))
 
     def score(self, prompt: Prompt, masks: BoolArray, target: str, limits: Limits = NO_LIMITS) -> Scores:
-        """Score the target under each mask; one call for each distinct mask, in order.
+        """Score the target under each mask, with one call per distinct mask, in order.
 
-        Spaces around the target are ignored. Limits are checked before each call: `calls` is never exceeded,
-        `tokens` by at most one call, and `seconds` also cancels the running call.
+        Spaces around the target are ignored. The limits are checked before each call. The limit `calls` is
+        never exceeded. The limit `tokens` may be exceeded by the tokens of the last call. The limit `seconds`
+        also cancels the running call.
 
         Raises:
             ShapeError: the masks are not (num_masks, num_units).
@@ -205,7 +217,7 @@ class OpenAiEndpointReader:
     def _measure(
         self, prompt: Prompt, mask: Sequence[bool], target: str, deadline: float
     ) -> tuple[float, int]:
-        """(outcome under one mask, tokens read and written)."""
+        """Return the outcome under one mask, and the number of tokens read and written."""
         if self._requested_outcome == "likeness" or not self._can_score(deadline):
             written, tokens = self._write(prompt, mask, deadline)
             return likeness(written, target), tokens
@@ -235,7 +247,7 @@ class OpenAiEndpointReader:
         return {"model": self._model, "max_tokens": max_tokens, "temperature": 0, "seed": 0}
 
     def _can_score(self, deadline: float = math.inf) -> bool:
-        """Whether the server returns log-probabilities of a prompt; tested once by a small call."""
+        """Return whether the server returns log-probabilities of a prompt. One small call tests this once."""
         with self._lock:
             if self._can_echo is None:
                 try:
@@ -247,7 +259,7 @@ class OpenAiEndpointReader:
             return self._can_echo
 
     def _require_unsupported(self, error: ReaderFault, deadline: float) -> None:
-        """Return if the error means that the server cannot score a prompt; raise otherwise."""
+        """Raise unless the error means that the server cannot score a prompt."""
         status = error.status if isinstance(error, RequestRefused | RetriesExhausted) else _UNSUPPORTED[0]
         if status not in (*_UNSUPPORTED, *_BROKEN):
             raise error
@@ -258,11 +270,14 @@ class OpenAiEndpointReader:
                 f"logits_all); set CONTEXTSVC_READER_OUTCOME to likeness or auto"
             ) from error
         if status in _BROKEN:
-            # Down, or only unable to score? A chat completion tells: it raises if the server is down.
+            # The server may be down or only unable to score. A chat completion raises if the server is down.
             self._write(Prompt((), "What is two plus two?"), [], deadline)
 
     def _post(self, path: str, body: object, deadline: float) -> object:
-        """Reply of the server. A prompt that is too long raises `InvalidRequest`, whatever the status."""
+        """Return the reply of the server.
+
+        A prompt that is too long raises `InvalidRequest`, whatever status the server returned.
+        """
         try:
             return self._client.post(path, body, deadline)
         except RequestRefused as error:
@@ -278,7 +293,7 @@ class OpenAiEndpointReader:
 
     @contextmanager
     def _naming_endpoint(self, path: str) -> Iterator[None]:
-        """Context that puts the endpoint's URL in front of an error's text."""
+        """Put the endpoint's URL in front of the text of an error raised within the context."""
         try:
             yield
         except ReaderFault as error:

@@ -1,4 +1,4 @@
-"""HTTP client of an OpenAI-compatible server by httpx, with timeouts, retries and a circuit breaker."""
+"""HTTP client of an OpenAI-compatible server with httpx, timeouts, retries and a circuit breaker."""
 
 import json
 import math
@@ -29,7 +29,7 @@ _LONG_KEY = 8
 
 
 class RequestRefused(ReaderFault):
-    """The server refused a request: a status other than 2xx, 429 and 5xx.
+    """Error for a request that the server refused: the status is not 2xx, 429 or 5xx.
 
     Attributes:
         status: HTTP status.
@@ -44,8 +44,8 @@ class RequestRefused(ReaderFault):
 class OpenAiClient:
     """Client that posts JSON and returns JSON. Thread-safe.
 
-    The API key is sent as a bearer token and appears nowhere else: errors that quote the server show `***`
-    instead.
+    The API key is sent as a bearer token and appears nowhere else. Errors that quote the server show `***` in
+    place of the key.
     """
 
     def __init__(
@@ -58,21 +58,21 @@ class OpenAiClient:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """Check the arguments; no connection is made yet.
+        """Check the arguments. No connection is made yet.
 
         Args:
             url: Base URL without `/chat/completions`, usually ending in `/v1`.
-            api_key: Printable ASCII; empty: none is sent.
-            timeout_seconds: Timeout of one try: of the connection (at most 10 s), of each wait for data, and
-                of the whole reply once it has begun.
-            policy: Retries of failed tries.
-            breaker: Circuit breaker of all calls.
-            clock: Returns seconds that only increase.
-            sleep: Waits for a number of seconds.
+            api_key: Key in printable ASCII; empty means that no key is sent.
+            timeout_seconds: Timeout of one try. It limits the time to connect (which has at most 10 s), each
+                wait for data, and the whole reply once it has begun.
+            policy: Rules for the retries of failed tries; None means the default rules.
+            breaker: Circuit breaker of all calls; None means a new one.
+            clock: Function that returns seconds that only increase.
+            sleep: Function that waits for a number of seconds.
 
         Raises:
             MissingExtra: httpx or tenacity is not installed.
-            SettingError: the URL or the key cannot be used.
+            SettingError: the URL, the key or the timeout cannot be used.
         """
         self._httpx = _httpx()
         self.url = _checked_url(self._httpx, url)
@@ -87,24 +87,25 @@ class OpenAiClient:
         if api_key:
             headers["Authorization"] = f"Bearer {api_key}"
         self._client = self._httpx.Client(headers=headers, verify=_certificates())
-        self.close = weakref.finalize(self, self._client.close)  # at the latest when it is garbage-collected
+        # The connections close at the latest when this object is garbage-collected.
+        self.close = weakref.finalize(self, self._client.close)
 
     def post(self, path: str, body: object, deadline: float = math.inf) -> Any:
         """Post a body and return the parsed JSON of a 2xx reply.
 
-        429, 5xx, failed connections, timeouts and truncated replies are tried again.
+        A try is repeated after status 429 or 5xx, a failed connection, a timeout or a truncated reply.
 
         Args:
-            path: Path behind the base URL.
+            path: Path that follows the base URL.
             body: Value to send as JSON.
-            deadline: Time of `clock` at which to stop; it also ends a running try.
+            deadline: Time of `clock` at which to stop. The deadline also ends a running try.
 
         Raises:
             RequestRefused: the server refused the request.
             DeadlineExceeded: the deadline passed first.
             ReaderFault: every try failed, the breaker is open, or the reply is too large or not JSON.
         """
-        # ASCII escapes, because a lone surrogate in a text cannot be encoded as UTF-8.
+        # The JSON uses ASCII escapes, because a lone surrogate in a text cannot be encoded as UTF-8.
         content = json.dumps(body).encode("ascii")
         with self._breaker.call():
             status, reply = with_retries(
@@ -113,12 +114,12 @@ class OpenAiClient:
                 lambda: deadline - self._clock(),
                 self._sleep,
             )
-        if status >= 300:  # outside the breaker: a server that refuses is not down
+        if status >= 300:  # checked outside the breaker, because a server that refuses is not down
             raise RequestRefused(self.url + path, status, reply)
         return reply
 
     def _try(self, path: str, content: bytes, deadline: float) -> tuple[int, Any]:
-        """(status, parsed reply) of a 2xx reply, or (status, reason) of a refusal."""
+        """Make one try and return (status, parsed reply) of a 2xx reply, or (status, reason) of a refusal."""
         where = self.url + path
         started = self._clock()
         seconds = min(self._timeout_seconds, deadline - started)
@@ -132,7 +133,7 @@ class OpenAiClient:
             if self._clock() >= deadline:
                 raise DeadlineExceeded(f"the deadline passed while {where} was called") from error
             raise TransientFault(f"{where}: {_describe(error, seconds)}") from error
-        except self._httpx.HTTPError as error:  # a body that cannot be decompressed
+        except self._httpx.HTTPError as error:  # for example a body that cannot be decompressed
             raise ReaderFault(f"{where}: {_describe(error, seconds)}") from error
         return self._interpret(where, response, data)
 
@@ -156,7 +157,7 @@ class OpenAiClient:
                 wait = _retry_after_seconds(response.headers.get("retry-after", ""))
                 raise TransientFault(f"{where} answered {status}: {reason or 'no message'}", status, wait)
             return status, reason
-        # A short key is a placeholder such as "EMPTY", and may also be a word of an answer.
+        # A short key is a placeholder such as "EMPTY", which may also be a word of an answer.
         text = self._redacted(text) if len(self._key) >= _LONG_KEY else text
         try:
             return status, json.loads(text)
@@ -175,7 +176,7 @@ class OpenAiClient:
 
 
 def _httpx() -> Any:
-    # Imported on first use, because it is an extra.
+    # httpx is imported on first use, because it is an optional dependency.
     try:
         import httpx
         import tenacity  # noqa: F401  (with_retries needs it)
@@ -186,7 +187,7 @@ def _httpx() -> Any:
 
 @cache
 def _certificates() -> Any:
-    # Loading them takes 50 ms; cached, so that it happens once for all clients.
+    # Loading the certificates takes 50 ms. They are cached, so that this happens once for all clients.
     return _httpx().create_ssl_context()
 
 
@@ -221,7 +222,7 @@ def _describe(error: Exception, seconds: float) -> str:
 
 
 def _retry_after_seconds(header: str) -> float | None:
-    """Seconds of a Retry-After header, given as a number or a date; None if it is neither."""
+    """Return the seconds of a Retry-After header, given as a number or a date; None for anything else."""
     try:
         seconds = float(header)
     except ValueError:

@@ -1,17 +1,18 @@
-"""Parsing and validation of replies from OpenAI-compatible servers: pure functions over parsed JSON.
+"""Parse and check replies of OpenAI-compatible servers, by pure functions over parsed JSON.
 
-Servers use the same field names but differ in content. Scores of a prompt (`/completions` with `echo` and
-`logprobs`) come in these dialects, according to sources and outputs of 2024 to 2026:
+Servers use the same field names but differ in content. Scores of a prompt come from `/completions` with
+`echo` and `logprobs`. Sources and outputs of 2024 to 2026 show these dialects:
 
-- vLLM: `tokens` and `token_logprobs` of prompt and generated tokens; the first score is null. A start token
-  such as `<s>` is included. `text_offset` counts decoded tokens, so it is shifted by the start token and
-  drifts where decoding a single token drops a leading space (SentencePiece).
-- SGLang: the same lists, but every `text_offset` is -1.
-- llama-cpp-python: the same lists without the start token. `max_tokens` 0 means "no limit", so 1 token is
-  requested and ignored. Status 500 unless the model was loaded with logits_all.
-- llama.cpp's own server, transformers serve: status 400, or `echo` is ignored.
+- vLLM: `tokens` and `token_logprobs` list the prompt and the generated tokens. The first score is null. A
+  start token such as `<s>` is included. `text_offset` counts the characters of decoded tokens. So it is
+  shifted by the start token, and it becomes more and more wrong where decoding a single token drops a leading
+  space (SentencePiece).
+- SGLang: the lists are as in vLLM, but every `text_offset` is -1.
+- llama-cpp-python: the lists are as in vLLM, without the start token. A `max_tokens` of 0 means "no limit",
+  so 1 token is requested and ignored. The status is 500 unless the model was loaded with logits_all.
+- llama.cpp's own server and transformers serve: the status is 400, or `echo` is ignored.
 
-Therefore the target's tokens are found by their text, not by `text_offset`.
+Therefore the tokens of the target (the answer that is scored) are found by their text, not by `text_offset`.
 """
 
 import json
@@ -23,10 +24,11 @@ from typing import Any
 from contextsvc.errors import ReaderFault
 
 EXCERPT_CHARS = 200
-"""Maximum length of a quotation from a reply in an error."""
+"""Maximum length of a quotation from a reply in an error, in characters."""
 
 _CHARS_A_TOKEN = 4
-_LEAST, _MOST = -1e6, 1e-3  # vLLM writes -9999 for -inf; rounding may put a certain token above 0
+# Range of log-probabilities. vLLM writes -9999 for -inf, and rounding may put a sure token above 0.
+_LEAST, _MOST = -1e6, 1e-3
 _MARKS = str.maketrans("", "", "▁ĠĊ")
 _NON_ASCII = "[^\\x00-\\x7f]?"
 _TOO_LONG = re.compile(r"context (?:length|window|size)|context_length|n_ctx|prompt is too long", re.I)
@@ -35,11 +37,11 @@ _READ = re.compile(r"(?:you requested|resulted in|request has|prompt has|prompt 
 
 
 class NoPromptScores(ReaderFault):
-    """The reply holds no log-probabilities of the prompt."""
+    """Error for a reply that holds no log-probabilities of the prompt."""
 
 
 def chat_text(reply: object) -> str:
-    """Text of the first choice of a chat completion, stripped; may be empty.
+    """Return the text of the first choice of a chat completion, without spaces around it; may be empty.
 
     Raises:
         ReaderFault: the reply has another shape, or the text is null.
@@ -58,21 +60,21 @@ def chat_text(reply: object) -> str:
 
 
 def prompt_score(reply: object, before: str, target: str) -> float:
-    """Mean natural log-probability of the target's tokens in an echoed completion.
+    """Compute the mean natural log-probability of the target's tokens in an echoed completion.
 
-    A token that spans the border between `before` and the target counts whole, because the target's first
-    letters are in no other token.
+    A token may hold both the end of `before` and the start of the target. Such a token counts as a token of
+    the target, with its full log-probability, because no other token holds the target's first letters.
 
     Args:
         reply: Parsed reply to the prompt `before + target`.
-        before: Text before the target; its last character is ASCII and not a space.
+        before: Text before the target. Its last character is ASCII and not a space.
         target: Text to score; not blank.
 
     Returns:
-        Nats a token.
+        Mean log-probability, in nats per token.
 
     Raises:
-        NoPromptScores: the reply holds no tokens of the prompt, or they do not end with the target.
+        NoPromptScores: the reply holds no tokens of the prompt, or these tokens do not end with the target.
         ReaderFault: the reply has another shape, or a value is not a log-probability.
     """
     logprobs = _first_choice(reply).get("logprobs")
@@ -84,7 +86,7 @@ def prompt_score(reply: object, before: str, target: str) -> float:
         )
     if not all(isinstance(token, str) for token in tokens):
         raise ReaderFault(f"choices[0].logprobs.tokens is {excerpt(tokens)}, expected texts")
-    # The generated token is not part of the target. Some servers omit it, some report no usage.
+    # The generated token is not part of the target. Some servers omit this token, and some report no usage.
     for num_generated in dict.fromkeys((_usage(reply, "completion_tokens"), 1, 0)):
         if num_generated is not None and num_generated < len(tokens):
             end = len(tokens) - num_generated
@@ -98,11 +100,11 @@ def prompt_score(reply: object, before: str, target: str) -> float:
 
 
 def count_target_tokens(tokens: Sequence[str], before: str, target: str) -> int:
-    """Number of last tokens that hold the target; 0 if the tokens do not end with it.
+    """Return how many of the last tokens hold the target; 0 if the tokens do not end with the target.
 
-    Spaces, and the marks that replace them in raw tokens, are ignored. U+FFFD in a token is part of a
-    character: it matches one non-ASCII character or none. The token before the target must end like `before`,
-    so that a repeated word is not mistaken for the target.
+    Spaces are ignored, and so are the marks that replace spaces in raw tokens. U+FFFD in a token stands for a
+    part of a character, so it matches one non-ASCII character or none. The token before the target must end
+    like `before`, so that a repeated word is not mistaken for the target.
 
     >>> count_target_tokens(["Answer", ":", " port", " 23", "79"], "Answer:", " port 2379")
     3
@@ -110,7 +112,7 @@ def count_target_tokens(tokens: Sequence[str], before: str, target: str) -> int:
     2
     """
     prompt, wanted = _bare(before), _bare(target)
-    still = {len(wanted)}  # possible numbers of leading characters that no token has matched yet
+    still = {len(wanted)}  # possible numbers of the target's first characters that no token has matched yet
     for count, token in enumerate(reversed(tokens)):
         piece = _bare(token)
         if piece and 0 in still and prompt.endswith(piece):
@@ -130,7 +132,10 @@ def count_target_tokens(tokens: Sequence[str], before: str, target: str) -> int:
 
 
 def num_tokens(reply: object, *texts: str) -> int:
-    """Tokens read and written, from the server's `usage`; without it a quarter of the characters."""
+    """Return the number of tokens read and written, from the server's `usage`.
+
+    If the reply reports no usage, the number is a quarter of the characters of `texts`, rounded up.
+    """
     total = _usage(reply, "total_tokens")
     if total is not None:
         return total
@@ -138,7 +143,10 @@ def num_tokens(reply: object, *texts: str) -> int:
 
 
 def error_reason(body: str) -> str:
-    """Error message of a server: the message of the usual JSON shapes, otherwise the start of the body."""
+    """Return the error message in the body of a server's reply.
+
+    In the usual JSON shapes this is their message. For other bodies it is the start of the body.
+    """
     try:
         found: Any = json.loads(body)
     except (ValueError, RecursionError):
@@ -150,7 +158,11 @@ def error_reason(body: str) -> str:
 
 
 def context_overflow(reason: str) -> tuple[int, int] | bool:
-    """Whether a refusal means that the prompt is too long; (tokens, window) if it gives both numbers."""
+    """Return whether a refusal means that the prompt is too long.
+
+    If the server's reason gives both numbers, (number of tokens, window in tokens) is returned instead of
+    True.
+    """
     if not _TOO_LONG.search(reason):
         return False
     window, read = _WINDOW.search(reason), _READ.search(reason)
@@ -158,7 +170,7 @@ def context_overflow(reason: str) -> tuple[int, int] | bool:
 
 
 def excerpt(value: object) -> str:
-    """Value as JSON, cut to 200 characters."""
+    """Return a value as JSON, cut to 200 characters."""
     try:
         return _shortened(json.dumps(value, ensure_ascii=False))
     except RecursionError:

@@ -1,7 +1,7 @@
-"""Calls to a server that may fail: retries by tenacity, and a circuit breaker.
+"""Calls to a server that may fail: retries with the library tenacity, and a circuit breaker.
 
 Rejected: pybreaker 1.4. It holds one lock during every call, so the callers of a slow server would wait for
-each other, and it reads the wall clock, which a test cannot set.
+each other. It also reads the wall clock, which a test cannot set.
 """
 
 import math
@@ -18,11 +18,11 @@ T = TypeVar("T")
 
 
 class TransientFault(ReaderFault):
-    """A failure that a retry may not repeat.
+    """A failure that may not occur again in a retry.
 
     Attributes:
         status: HTTP status; 0 if there was no reply.
-        wait_seconds: Wait requested by the server (Retry-After); None if it requested none.
+        wait_seconds: Wait that the server requested (Retry-After); None if it requested none.
     """
 
     def __init__(self, reason: str, status: int = 0, wait_seconds: float | None = None) -> None:
@@ -32,7 +32,7 @@ class TransientFault(ReaderFault):
 
 
 class RetriesExhausted(ReaderFault):
-    """Every try failed.
+    """Error for the case that every try failed.
 
     Attributes:
         status: HTTP status of the last try; 0 if there was no reply.
@@ -44,7 +44,10 @@ class RetriesExhausted(ReaderFault):
 
 
 class DeadlineExceeded(ReaderFault):
-    """The caller's deadline passed before a reply came; this says nothing about the server."""
+    """Error for the case that the caller's deadline passed before a reply came.
+
+    This error says nothing about the state of the server.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +55,9 @@ class RetryPolicy:
     """Number of tries and the waits between them.
 
     Attributes:
-        max_tries: Tries in all, the first included; at least 1.
-        first_wait_seconds: Upper bound of the first wait; it doubles with every try.
-        longest_wait_seconds: Upper bound of every wait, also of one that the server requests.
+        max_tries: Maximum number of tries, the first included; at least 1.
+        first_wait_seconds: Upper bound of the first wait. The bound doubles with every try.
+        longest_wait_seconds: Upper bound of every wait, also of a wait that the server requests.
     """
 
     max_tries: int = 4
@@ -70,18 +73,18 @@ def with_retries(
 ) -> T:
     """Call `attempt` again while it raises `TransientFault`, and return its result.
 
-    A wait is the one that the server requested. Otherwise it is uniform between 0 and an upper bound that
-    doubles (full jitter), so that many callers do not return at the same time.
+    If the server requests a wait, that wait is used. Otherwise the wait is uniform between 0 and an upper
+    bound that doubles with every try (full jitter), so that many callers do not return at the same time.
 
     Args:
-        attempt: Called at least once.
+        attempt: Function that makes one try; called at least once.
         policy: Number of tries and length of waits.
-        seconds_left: Returns the time until the caller's deadline; infinite if there is none.
-        sleep: Waits for a number of seconds.
+        seconds_left: Function that returns the time until the caller's deadline; infinite if there is none.
+        sleep: Function that waits for a number of seconds.
 
     Raises:
         RetriesExhausted: every try failed.
-        DeadlineExceeded: the next wait would end after the deadline; it is not started.
+        DeadlineExceeded: the next wait would end after the deadline. That wait is not started.
         MissingExtra: tenacity is not installed.
         Exception: any other error of `attempt`, unchanged.
 
@@ -119,20 +122,20 @@ def with_retries(
 
 
 class CircuitBreaker:
-    """Refuse calls at once after several consecutive failures, so that nobody waits for a server that is
-    down.
+    """A guard that refuses calls at once after several consecutive failures.
 
-    Closed: calls pass. After `max_failures` consecutive failures it opens: calls are refused. After
-    `open_seconds` it is half open: one trial call passes. If that succeeds the breaker closes, otherwise it
+    So nobody waits for a server that is down. The breaker has three states. Closed: calls pass. After
+    `max_failures` consecutive failures the breaker opens. Open: calls are refused for `open_seconds`. Half
+    open: after that time one trial call passes. If the trial call succeeds, the breaker closes. Otherwise it
     opens again.
 
     Thread-safe.
 
     Args:
-        what: Name of the server, for the error.
-        max_failures: Consecutive failures that open it.
-        open_seconds: How long it stays open.
-        clock: Returns seconds that only increase.
+        what: Name of the server, used in the error.
+        max_failures: Number of consecutive failures that open the breaker.
+        open_seconds: Time that the breaker stays open.
+        clock: Function that returns seconds that only increase.
 
     Source: Nygard, Release It!, 2nd edition, 2018, chapter 5.
     """
@@ -154,10 +157,10 @@ class CircuitBreaker:
 
     @contextmanager
     def call(self) -> Iterator[None]:
-        """Context of one call: an exception counts as a failure, except `DeadlineExceeded`.
+        """Guard one call within the context. An exception counts as a failure, except `DeadlineExceeded`.
 
         Raises:
-            ReaderFault: the breaker is open, or half open while its trial call runs.
+            ReaderFault: the breaker is open, or it is half open while its trial call runs.
         """
         on_trial = self._enter()
         try:
@@ -168,13 +171,13 @@ class CircuitBreaker:
         except Exception:
             self._leave(on_trial, failed=True)
             raise
-        except BaseException:  # interrupted: the outcome is unknown
+        except BaseException:  # the call was interrupted, so its outcome is unknown
             self._leave(on_trial, failed=None)
             raise
         self._leave(on_trial, failed=False)
 
     def _enter(self) -> bool:
-        """Admit a call, or raise; True if it is the trial call."""
+        """Admit a call or raise. Return True if the call is the trial call."""
         with self._lock:
             if self._num_failures < self._max_failures:
                 return False

@@ -1,1 +1,1 @@
-"""Models that embed and rerank."""
+"""Models that embed texts and rerank chunks."""

@@ -1,7 +1,8 @@
-"""Embedder by sentence-transformers.
+"""Implement `ports.Embedder` with the library sentence-transformers.
 
-Relies on behaviour that the library does not document: the order of its modules, `preprocess`, a forward hook
-on the first module, `prompts` and `truncate_dim`. `tests/adapters/test_private_interfaces.py` checks it.
+This module relies on behaviour that the library does not document: the order of its modules, `preprocess`, a
+forward hook on the first module, `prompts` and `truncate_dim`. `tests/adapters/test_private_interfaces.py`
+checks this behaviour.
 """
 
 import sys
@@ -30,27 +31,36 @@ from contextsvc.records.arrays import Float32Array
 from contextsvc.records.fingerprints import Fingerprint
 
 BATCH_TOKENS = 4096
-"""Tokens of a batch, padding included. Throughput grows up to about this size. On a busy machine small
-batches lose most, because every layer waits for all threads several times."""
+"""Maximum number of tokens per batch, padding included.
+
+Throughput grows up to about this size. On a busy machine small batches lose most, because every layer waits
+several times for all threads.
+"""
 
 AT_ONCE = 2
-"""Batches that run concurrently: while one waits for its threads or is tokenised, the other uses the cores.
-The batches do not influence each other, so vectors are the same."""
+"""Number of batches that run concurrently.
+
+While one batch waits for its threads or is tokenised, the other uses the cores. The batches do not influence
+each other, so the vectors do not change.
+"""
 
 PAD_TOKENS = 8
-"""Batch lengths are multiples of this. torch keeps memory for every new shape; without it the peak memory of
-a build of 8,000 sentences was 200 MiB higher."""
+"""The length of a batch in tokens is a multiple of this number.
+
+torch keeps memory for every new shape. Without this rule the peak memory of a build of 8,000 sentences was
+200 MiB higher.
+"""
 
 
 class SentenceTransformersEmbedder:
     """A `ports.Embedder` with the model's own modules, prompts and pooling.
 
-    Only the transformer runs in bfloat16. Pooling and later modules run in float32, because a mean and a norm
-    in bfloat16 lose the third digit.
+    With precision `bfloat16` only the transformer runs in bfloat16. Pooling and later modules run in float32,
+    because a mean and a norm in bfloat16 are wrong in the third digit.
 
     Within one call each distinct text is embedded once, so equal texts have equal vectors. Between calls a
     passage's vector may differ in the third digit under bfloat16, because sums depend on the shape of the
-    batch. A single query always has the same bytes.
+    batch. A query that is embedded alone always gets the same bytes.
 
     Thread-safe.
     """
@@ -61,9 +71,9 @@ class SentenceTransformersEmbedder:
         """Load a model from a folder (without network access) or by hub name.
 
         Args:
-            model: Folder or hub name.
+            model: Folder of the model, or its name on the hub.
             precision: `auto`, `float32` or `bfloat16`.
-            num_threads: Threads of torch; 0: one for each core.
+            num_threads: Number of torch threads; 0 means one per core.
             device: Device name of torch.
 
         Raises:
@@ -93,7 +103,7 @@ class SentenceTransformersEmbedder:
 
     @property
     def fingerprint(self) -> Fingerprint:
-        """Name, weights, precision, and a digest of modules, prompts and window."""
+        """Fingerprint of the model: name, weights, precision, and a digest of modules, prompts and window."""
         return self._fingerprint
 
     @property
@@ -103,7 +113,10 @@ class SentenceTransformersEmbedder:
 
     @property
     def max_tokens(self) -> int:
-        """Window without special tokens and passage prompt, in tokens; `sys.maxsize` if unlimited."""
+        """Maximum number of tokens of a passage: the window minus special tokens and passage prompt.
+
+        The value is `sys.maxsize` if the window is unlimited.
+        """
         if self._window_tokens is None:
             return sys.maxsize
         special: int = self._model.tokenizer.num_special_tokens_to_add()
@@ -111,25 +124,31 @@ class SentenceTransformersEmbedder:
         return int(self._window_tokens) - special - prompt
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """Number of the model's tokens of each text, without special tokens and without truncation."""
+        """Return the number of tokens of each text, without special tokens and without truncation."""
         if not texts:
             return []
         tokenizer = self._model.tokenizer
-        with self._lock:  # a fast tokenizer stores truncation and padding as state
+        with self._lock:  # a fast tokenizer keeps truncation and padding as shared state
             if not callable(tokenizer):  # static embeddings hold a tokenizer of the `tokenizers` library
                 return [len(e.ids) for e in tokenizer.encode_batch(list(texts), add_special_tokens=False)]
             encoded = tokenizer(list(texts), add_special_tokens=False, truncation=False, verbose=False)
         return [len(ids) for ids in encoded["input_ids"]]
 
     def embed_queries(self, texts: Sequence[str]) -> Float32Array:
-        """Embed queries with the model's query prompt: (n, dim) float32, unit rows, order kept."""
+        """Embed queries with the model's query prompt.
+
+        Returns:
+            (n, dim) float32 rows of Euclidean norm 1, in the order of `texts`.
+        """
         return self._embed(texts, self._query_prompt, "query")
 
     def embed_passages(self, texts: Sequence[str]) -> Float32Array:
-        """Embed passages with the model's passage prompt: (n, dim) float32 of unit rows, in the order of
-        `texts`.
+        """Embed passages with the model's passage prompt.
 
         A text longer than `max_tokens` is truncated.
+
+        Returns:
+            (n, dim) float32 rows of Euclidean norm 1, in the order of `texts`.
         """
         return self._embed(texts, self._passage_prompt, "document")
 
@@ -145,7 +164,7 @@ class SentenceTransformersEmbedder:
             fill(batches[0])
         elif batches:
             with ThreadPoolExecutor(AT_ONCE) as pool:
-                list(pool.map(fill, batches))  # a list, so that an error of a batch is raised here
+                list(pool.map(fill, batches))  # making a list raises the error of a batch here
         if len(distinct) == len(texts):
             return vectors
         row_of = {text: row for row, text in enumerate(distinct)}
@@ -159,8 +178,8 @@ class SentenceTransformersEmbedder:
         return token_batches(lengths, BATCH_TOKENS)
 
     def _forward(self, texts: list[str], prompt: str | None, task: str) -> Float32Array:
-        # Not the library's `encode`: it pads by characters, computes norms in bfloat16 and checks every
-        # batch.
+        # The library's `encode` is not used: it sorts texts by characters before padding, computes norms in
+        # bfloat16 and checks every batch.
         with torch.inference_mode():
             with self._lock:
                 features = self._model.preprocess(texts, prompt=prompt, task=task)
@@ -174,7 +193,10 @@ class SentenceTransformersEmbedder:
         return unit_rows(array)
 
     def _padded(self, features: dict[str, Any]) -> dict[str, Any]:
-        """Features padded to a multiple of `PAD_TOKENS`, but not beyond the window; padding is masked."""
+        """Return the features padded to a multiple of `PAD_TOKENS`, but not beyond the model's window.
+
+        The attention mask hides the padding from the model.
+        """
         mask = features.get("attention_mask")
         if not isinstance(mask, torch.Tensor) or mask.ndim != 2:
             return features
@@ -189,10 +211,14 @@ class SentenceTransformersEmbedder:
 
 
 def token_batches(lengths: Sequence[int], batch_tokens: int) -> list[list[int]]:
-    """Positions of texts grouped by length, longest first, at most `batch_tokens` a group after padding.
+    """Return the positions of texts in batches of similar length, with the longest texts first.
 
-    Every position occurs once. A text longer than `batch_tokens` is a group of its own. The longest come
-    first, so that memory peaks at the start.
+    A batch has at most `batch_tokens` tokens after padding. Every position occurs once. A text longer than
+    `batch_tokens` is a batch of its own. The longest texts come first, so that memory peaks at the start.
+
+    Args:
+        lengths: Number of tokens of each text.
+        batch_tokens: Maximum number of tokens per batch, padding included.
 
     >>> token_batches([2, 9, 3, 3], 8)
     [[1], [2, 3], [0]]
@@ -208,7 +234,9 @@ def token_batches(lengths: Sequence[int], batch_tokens: int) -> list[list[int]]:
 
 
 def unit_rows(vectors: Float32Array) -> Float32Array:
-    """Rows divided by their Euclidean norm; a zero row (a text without known words) becomes the first axis.
+    """Return the rows divided by their Euclidean norm, as float32.
+
+    A zero row (a text without known words) becomes the first unit vector (1, 0, 0, ...).
 
     Raises:
         Fault: a value is not finite.
@@ -242,7 +270,7 @@ def _load(folder: Path, precision: str, device: str) -> Any:
 
 
 def _to_float32(_module: object, _inputs: object, features: dict[str, Any]) -> dict[str, Any]:
-    """Forward hook of the transformer: cast its output, so that later modules run in float32."""
+    """Cast the output of the transformer, so that later modules run in float32. This is a forward hook."""
     for key, value in features.items():
         if isinstance(value, torch.Tensor) and value.is_floating_point():
             features[key] = value.float()
@@ -250,7 +278,7 @@ def _to_float32(_module: object, _inputs: object, features: dict[str, Any]) -> d
 
 
 def _prompt(model: Any, *names: str) -> str | None:
-    """Prompt that the library's `encode_query` or `encode_document` would choose; None: none."""
+    """Return the prompt that the library's `encode_query` or `encode_document` would choose, or None."""
     for name in (*names, model.default_prompt_name):
         if name is not None and name in model.prompts:
             return model.prompts[name] or None
@@ -267,5 +295,5 @@ def _dim(model: Any) -> int:
 
 
 def _config(module: Any) -> object:
-    """Configuration that a module would save; None for a module without one."""
+    """Return the configuration that a module would save, or None for a module without configuration."""
     return module.get_config_dict() if hasattr(module, "get_config_dict") else None

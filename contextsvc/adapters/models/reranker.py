@@ -1,4 +1,4 @@
-"""Reranker by a cross-encoder of sentence-transformers."""
+"""Implement `ports.Reranker` with a cross-encoder of the library sentence-transformers."""
 
 import threading
 from collections.abc import Sequence
@@ -27,11 +27,11 @@ BATCH_PAIRS = 32
 
 
 class CrossEncoderReranker:
-    """A `ports.Reranker` that reads query and text together, one pass for each pair.
+    """A `ports.Reranker` that reads query and text together, in one pass per pair.
 
     The score is the sigmoid of the model's logit, regardless of the activation that the model was saved with.
-    An identity would leave logits of any size, and a second sigmoid would press all scores between .5 and
-    .73. The order is the model's own in each case.
+    A saved identity would leave logits of any size. A saved sigmoid, followed by another one, would press all
+    scores between .5 and .73. Neither choice would change the order of the texts.
 
     Equal texts in one call have equal scores. Thread-safe.
     """
@@ -42,10 +42,10 @@ class CrossEncoderReranker:
         """Load a model from a folder (without network access) or by hub name.
 
         Args:
-            model: Folder or hub name.
+            model: Folder of the model, or its name on the hub.
             precision: `auto`, `float32` or `bfloat16`. The default is float32, because logits in bfloat16
                 have ties that float32 does not have.
-            num_threads: Threads of torch; 0: one for each core.
+            num_threads: Number of torch threads; 0 means one per core.
             device: Device name of torch.
 
         Raises:
@@ -67,19 +67,22 @@ class CrossEncoderReranker:
 
     @property
     def fingerprint(self) -> Fingerprint:
-        """Name, weights, precision, and a digest of window and prompt."""
+        """Fingerprint of the model: name, weights, precision, and a digest of window and prompt."""
         return self._fingerprint
 
     def score(self, query: str, texts: Sequence[str]) -> Float32Array:
-        """Relevance of each text: (n,) float32 in [0, 1], in the order of `texts`.
+        """Return the relevance of each text to the query.
 
         A pair longer than the model's window is truncated.
+
+        Returns:
+            (n,) float32 in [0, 1], in the order of `texts`.
         """
         if not texts:
             return np.zeros(0, dtype=np.float32)
         distinct = list(dict.fromkeys(texts))
         pairs = [(query, text) for text in distinct]
-        with self._lock:  # its tokenizer stores truncation and padding as state
+        with self._lock:  # the model's tokenizer keeps truncation and padding as shared state
             scores = self._model.predict(
                 pairs, batch_size=BATCH_PAIRS, show_progress_bar=False, activation_fn=torch.nn.Sigmoid()
             )
@@ -102,6 +105,6 @@ def _load(folder: Path, precision: str, device: str) -> Any:
 
 
 def _prompt(model: Any) -> str | None:
-    """Prompt that the library's `predict` adds; None: none."""
+    """Return the prompt that the library's `predict` adds, or None if it adds none."""
     name = model.default_prompt_name
     return model.prompts.get(name) if name is not None else None

@@ -1,4 +1,4 @@
-"""Shared parts of the adapters of torch models: precision, threads, quiet loading, hashes of weights."""
+"""Shared parts of the torch adapters: precision, threads, quiet loading and hashes of weights."""
 
 import hashlib
 import json
@@ -13,7 +13,7 @@ from transformers.utils import logging as transformers_logging
 from contextsvc.errors import SettingError
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-"""Values of a precision setting, besides `auto`."""
+"""Number type of torch for each value of a precision setting. The setting may also be `auto`."""
 
 _FAST_BFLOAT16_FLAGS = frozenset({"amx_bf16", "avx512_bf16"})
 _CPU_FLAGS = Path("/proc/cpuinfo")
@@ -23,12 +23,12 @@ _MODEL_FILES = ["*.json", "*.txt", "*.model", "*.jinja", "*.safetensors"]
 def resolve_precision(precision: str) -> str:
     """Resolve a precision setting to `float32` or `bfloat16`.
 
-    `auto` is bfloat16 if the CPU multiplies it natively; otherwise torch emulates it, which is slower than
-    float32. The CPU flags are read from the kernel, because torch reports AMX tiles but not whether they
-    support bfloat16.
+    `auto` becomes bfloat16 if the CPU multiplies bfloat16 natively, otherwise float32. Without native support
+    torch emulates bfloat16, which is slower than float32. The CPU flags are read from the kernel, because
+    torch reports AMX tiles but not whether they support bfloat16.
 
     Raises:
-        SettingError: the name is unknown.
+        SettingError: the value is unknown.
     """
     if precision in PRECISIONS:
         return precision
@@ -39,19 +39,19 @@ def resolve_precision(precision: str) -> str:
 
 
 def set_num_threads(num_threads: int) -> None:
-    """Set the number of torch threads of this process; 0 keeps torch's default, one for each core."""
+    """Set the number of torch threads of this process. 0 keeps torch's default, one per core."""
     if num_threads > 0:
         torch.set_num_threads(num_threads)
 
 
 def model_folder(model: str | Path) -> Path:
-    """Folder of a model that is given as a folder or as a hub name.
+    """Return the folder of a model that is given as a folder or as a hub name.
 
-    A hub name is looked up in the hub's local cache first, so a second start needs no network. Only
-    safetensors are downloaded, because other weight files are pickles, which can run code.
+    A hub name is first looked up in the hub's local cache, so a second start needs no network. Only
+    safetensors are downloaded as weights, because other weight files are pickles, which can run code.
 
     Raises:
-        SettingError: it is neither a folder nor a name that the hub serves.
+        SettingError: `model` is neither a folder nor a name that the hub serves.
     """
     folder = Path(model)
     if folder.is_dir():
@@ -69,7 +69,7 @@ def _snapshot(name: str, offline: bool) -> Path:
     try:
         with quiet_loading():
             folder = Path(snapshot_download(name, allow_patterns=_MODEL_FILES, local_files_only=offline))
-    except Exception as error:  # the library does not document its HTTP client's errors, and they changed
+    except Exception as error:  # the library's HTTP errors are undocumented and changed between versions
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise SettingError(f"no model {name!r}; {expected} ({reason})") from error
     if not any(folder.rglob("*.safetensors")):
@@ -78,15 +78,16 @@ def _snapshot(name: str, offline: bool) -> Path:
 
 
 def model_name(model: str | Path) -> str:
-    """Display name: the folder's name, or the hub name without its owner."""
+    """Return the display name of a model: the folder's name, or the hub name without its owner."""
     return Path(model).name or str(model)
 
 
 def weights_hash(folder: Path) -> str:
-    """First 12 hexadecimal digits of the SHA-256 of the weights.
+    """Return the first 12 hexadecimal digits of the SHA-256 of the weights.
 
-    One file: the hash of that file, so that it can be compared with a published one. Several files: the hash
-    of their paths and hashes. This package reads weights from safetensors only.
+    If the weights are one file, the hash is that of the file, so it can be compared with a published hash. If
+    they are several files, it is the hash of the files' paths and hashes. This package reads weights only
+    from safetensors.
 
     Raises:
         SettingError: the folder holds no weights.
@@ -100,14 +101,17 @@ def weights_hash(folder: Path) -> str:
 
 
 def short_digest(facts: object, length: int = 12) -> str:
-    """First `length` hexadecimal digits of the SHA-256 of JSON values; independent of the order of keys."""
+    """Return the first `length` hexadecimal digits of the SHA-256 of JSON values.
+
+    The order of keys in an object does not matter.
+    """
     text = json.dumps(facts, sort_keys=True, ensure_ascii=False, default=str)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:length]
 
 
 @contextmanager
 def quiet_loading() -> Iterator[None]:
-    """Context without progress bars and warnings on stderr while a model loads; errors still raise."""
+    """Show no progress bars and no warnings on stderr within the context. Errors still raise."""
     bars, verbosity = transformers_logging.is_progress_bar_enabled(), transformers_logging.get_verbosity()
     transformers_logging.disable_progress_bar()
     transformers_logging.set_verbosity_error()

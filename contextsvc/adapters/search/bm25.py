@@ -1,10 +1,12 @@
-"""LexicalIndex by BM25 with stored weights (eager sparse scoring, as in bm25s).
+"""Implement `ports.LexicalIndex` by BM25 with stored weights (eager sparse scoring, as in bm25s).
 
-A score is the sum of the query terms' columns of a sparse matrix that is computed when the index is built:
-idf(t) * tf / (tf + k1 (1 - b + b |chunk| / mean |chunk|)), idf(t) = ln(1 + (n - df + 0.5) / (df + 0.5)).
+When the index is built, a sparse matrix is computed with a row per chunk and a column per term. The score of
+a chunk is the sum of its entries in the columns of the query's terms. An entry is idf(t) * tf / (tf + k1 (1 -
+b + b |chunk| / mean |chunk|)), with idf(t) = ln(1 + (n - df + 0.5) / (df + 0.5)).
 
 Source: Kamphuis, de Vries, Boytsov, Lin, ECIR 2020, the "Lucene (accurate)" row.
-https://doi.org/10.1007/978-3-030-45442-5_4 ; Lu, 2024 (eager sparse scoring). https://arxiv.org/abs/2407.03618
+https://doi.org/10.1007/978-3-030-45442-5_4 ; Lu, 2024 (eager sparse scoring).
+https://arxiv.org/abs/2407.03618
 """
 
 import json
@@ -30,10 +32,10 @@ COUNTS = "lexical_counts.npy"
 
 
 class Bm25sLexicalIndex:
-    """A `ports.LexicalIndex` by BM25; ids are positions of the texts that the index was built from.
+    """A `ports.LexicalIndex` by BM25. The id of a chunk is its position among the texts that were indexed.
 
-    Columns are stored one after another: the chunks and weights of term t are rows offsets[t] to offsets[t +
-    1] of `chunks` and `weights`.
+    The columns of all terms are stored one after another. The chunks that hold term t, and the term's weights
+    in them, are rows offsets[t] to offsets[t + 1] of `chunks` and `weights`.
     """
 
     def __init__(
@@ -53,20 +55,28 @@ class Bm25sLexicalIndex:
 
     @classmethod
     def build(cls, texts: Iterable[str], k1: float = 1.5, b: float = 0.75) -> "Bm25sLexicalIndex":
-        """Index the texts, which are read once and not kept; takes 12 bytes a posting, and the terms."""
+        """Index the texts, which are read once and not kept.
+
+        The build needs memory for the terms and 12 bytes per posting (a term in a chunk).
+
+        Args:
+            texts: Text of each chunk.
+            k1: Parameter of BM25 for the saturation of term counts.
+            b: Parameter of BM25 for the influence of a chunk's length, 0 to 1.
+        """
         return cls._of(count_terms(texts), {"k1": k1, "b": b})
 
     @classmethod
     def rebuild(cls, folder: Path, chunks: Int64Array, text: Callable[[int], str]) -> "Bm25sLexicalIndex":
-        """Build the same index as `build` from a saved one; only texts of new chunks are read.
+        """Build the index that `build` would give, from a saved index. Only the texts of new chunks are read.
 
         Args:
-            folder: Folder of the previous index; its files were verified.
-            chunks: Number of each chunk in the previous index, -1 for a new one.
-            text: Returns the text of a new chunk, given its new number.
+            folder: Folder of the saved index, whose files were verified.
+            chunks: For each chunk, its number in the saved index, or -1 for a new chunk.
+            text: Function that returns the text of a new chunk, given its number in the new index.
 
         Raises:
-            CorruptIndex: the previous index cannot be read.
+            CorruptIndex: the saved index cannot be read.
         """
         previous = cls.load(folder)
         postings = Postings(
@@ -88,7 +98,7 @@ class Bm25sLexicalIndex:
         )
 
     def save(self, folder: Path) -> None:
-        """Write the index into a folder, as five files; the same texts give the same bytes."""
+        """Write the index into a folder, as five files. The same texts give the same bytes."""
         about = {
             "analyser": ANALYSER,
             "num_chunks": self.num_chunks,
@@ -107,14 +117,15 @@ class Bm25sLexicalIndex:
 
         Args:
             folder: Folder that `save` wrote.
-            name: Name of the index, for the error.
+            name: Name of the index, used in the error.
 
         Raises:
-            CorruptIndex: a file is missing or has another form, or another analyser wrote it.
+            CorruptIndex: a file is missing or malformed, or another analyser (rules for words and stems)
+                wrote the index.
         """
         try:
             about = json.loads((folder / TERMS).read_bytes())
-            # As plain arrays, because every slice of the memmap subclass is slow.
+            # Viewed as plain arrays, because every slice of numpy's memmap class is slow.
             weights, chunks, offsets, counts = (
                 np.load(folder / file, mmap_mode="r", allow_pickle=False).view(np.ndarray)
                 for file in (WEIGHTS, CHUNKS, OFFSETS, COUNTS)
@@ -140,7 +151,10 @@ class Bm25sLexicalIndex:
             raise CorruptIndex(name, [f"the lexical index cannot be read: {error}"]) from error
 
     def search(self, queries: Sequence[str], k: int, allowed: BoolArray | None = None) -> list[Ranking]:
-        """Best chunks of each query; see `ports.LexicalIndex.search`. Repeated terms count repeatedly."""
+        """Return the best chunks of each query; see `ports.LexicalIndex.search`.
+
+        A term that a query repeats counts as often as the query holds it.
+        """
         if k < 1:
             raise ShapeError(f"k is {k}, expected at least 1")
         if allowed is not None and allowed.shape != (self.num_chunks,):
@@ -148,7 +162,10 @@ class Bm25sLexicalIndex:
         return [self._search_one(query, k, allowed) for query in queries]
 
     def scores(self, query: str, ids: Int64Array) -> Float64Array:
-        """Scores of the given chunks, by binary search in each column; see `ports.LexicalIndex.scores`."""
+        """Return the scores of the given chunks; see `ports.LexicalIndex.scores`.
+
+        The chunks are found by binary search in each term's column.
+        """
         self._require(ids)
         found = np.zeros(len(ids))
         for term, count in self._known_terms(query):
@@ -158,10 +175,13 @@ class Bm25sLexicalIndex:
         return np.round(found, DECIMALS)
 
     def coverage(self, query: str, ids: Int64Array) -> Float64Array:
-        """Share of the query's terms in each given chunk; see `ports.LexicalIndex.coverage`."""
+        """Return the share of the query's terms that each given chunk holds, weighted by idf.
+
+        See `ports.LexicalIndex.coverage`.
+        """
         self._require(ids)
         found, whole = np.zeros(len(ids)), 0.0
-        # Sorted, because the sum of floats depends on the order and a set has none.
+        # The terms are sorted, because a sum of floats depends on their order, and a set has no order.
         for stem in sorted(set(stems(query))):
             term = self._numbers.get(stem)
             column = self._chunks[
@@ -180,15 +200,15 @@ class Bm25sLexicalIndex:
         scores = self._scores(query)
         if allowed is not None:
             scores[~allowed] = 0.0
-        # A comparison first: `flatnonzero` is slower on floats.
+        # The comparison makes booleans first, because `flatnonzero` is slower on floats.
         ids = np.flatnonzero(scores > 0)
         found = scores[ids]
         step = least = 10.0**-DECIMALS
         if len(found) > k:
-            # Keep every chunk that ties with the k-th after rounding; the sort decides.
+            # Keep every chunk that ties with the k-th after rounding. The sort below decides between them.
             kth = np.partition(found, len(found) - k)[len(found) - k]
             least = max(least, float(np.round(kth, DECIMALS)))
-        # Round only the few that remain, because rounding is slow.
+        # Round only the few scores that remain, because rounding is slow.
         near = found > least - step
         ids, found = ids[near], np.round(found[near], DECIMALS)
         ids, found = ids[found >= least], found[found >= least]
@@ -196,7 +216,7 @@ class Bm25sLexicalIndex:
         return Ranking(ids[best].astype(np.int64), found[best].astype(np.float32))
 
     def _scores(self, query: str) -> Float64Array:
-        """Score of every chunk, not rounded: (num_chunks,)."""
+        """Return the score of every chunk, not rounded: (num_chunks,)."""
         columns = [
             (count, slice(int(self._offsets[term]), int(self._offsets[term + 1])))
             for term, count in self._known_terms(query)
@@ -207,20 +227,21 @@ class Bm25sLexicalIndex:
         weights = np.concatenate(
             [count * self._weights[column].astype(np.float64) for count, column in columns]
         )
-        # bincount adds in this order, term by term.
+        # `bincount` adds in this order, term by term, so the sums are reproducible.
         return np.bincount(chunks, weights, self.num_chunks)  # type: ignore[return-value]  # weighted: float64
 
     def _known_terms(self, query: str) -> list[tuple[int, int]]:
-        """(number, count) of the query's known terms, sorted by term.
+        """Return (number, count) of each query term that the index knows, sorted by term.
 
-        So sums do not depend on the order of words, nor on the numbers of terms.
+        Because of this order, sums depend neither on the order of the query's words nor on the numbers of
+        terms.
         """
         counts = Counter(stem for stem in stems(query) if stem in self._numbers)
         return [(self._numbers[stem], counts[stem]) for stem in sorted(counts)]
 
 
 def _places(column: np.ndarray[Any, np.dtype[np.int32]], ids: Int64Array) -> tuple[Int64Array, BoolArray]:
-    """(position of each id in a term's ascending column, whether the id is there)."""
+    """Return the position of each id in a term's ascending column, and whether the column holds the id."""
     if not len(column):
         return np.zeros(len(ids), dtype=np.int64), np.zeros(len(ids), dtype=np.bool_)
     at = np.minimum(np.searchsorted(column, ids), len(column) - 1)

@@ -1,8 +1,9 @@
-"""Counts of terms in chunks, and the BM25 weights that follow from them.
+"""Counts of terms in chunks, and the BM25 weights computed from the counts.
 
-The package bm25s computes the same weights, but reads the words of every chunk for that: an update of one
-document in 10,000 would read all of them again. Here the counts are stored, and the weights of a changed
-index follow from them in a few array operations. A test compares stop words and weights with those of bm25s.
+A posting is one term in one chunk, with its count. The package bm25s computes the same weights, but reads the
+words of every chunk to do so. An update of one document in 10,000 would read all documents again. Here the
+counts are stored, and a few array operations compute the weights of a changed index from them. A test
+compares stop words and weights with those of bm25s.
 """
 
 import re
@@ -32,23 +33,28 @@ _STOP_WORDS = frozenset(
     there these they this those through to too under until up ve very was wasn wasn't we were weren
     weren't what when where which while who whom why will with won won't wouldn wouldn't y you you'd
     you'll you're you've your yours yourself yourselves
-    """.split()  # noqa: SIM905 a word a line would be 179 lines
+    """.split()  # noqa: SIM905 one word per line would be 179 lines
 )
-"""179 English words that no index holds: STOPWORDS_EN_PLUS of bm25s 0.3 (Xing Han Lù, MIT licence,
-github.com/xhluca/bm25s). A change of this list changes every index: name it in `bm25.ANALYSER`."""
+"""179 English words that no index holds.
+
+The list is STOPWORDS_EN_PLUS of bm25s 0.3 (Xing Han Lù, MIT licence, github.com/xhluca/bm25s). A change of
+this list changes every index, so name the change in `bm25.ANALYSER`.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Postings:
-    """Columns of all terms, one after another: term t has rows offsets[t] to offsets[t + 1], in ascending
-    chunks.
+    """Columns of all terms, one after another.
+
+    The column of term t is rows offsets[t] to offsets[t + 1] of `chunks` and `counts`. Within a column the
+    chunk numbers ascend.
 
     Attributes:
-        terms: Terms; each occurs at least once.
-        offsets: (num_terms + 1,) first row of each term.
-        chunks: (num_rows,) number of a chunk that holds the term.
-        counts: (num_rows,) how often that chunk holds it.
-        num_chunks: Number of all chunks.
+        terms: The terms; each occurs at least once in a chunk.
+        offsets: First row of each term, and the number of rows at the end: (num_terms + 1,).
+        chunks: Number of a chunk that holds the term: (num_rows,).
+        counts: Number of times that the chunk holds the term: (num_rows,).
+        num_chunks: Number of all chunks, including those without terms.
     """
 
     terms: Sequence[str]
@@ -59,31 +65,35 @@ class Postings:
 
 
 def stems(text: str) -> list[str]:
-    """Stems of the words of a text; see `words`."""
-    # A new stemmer for each text (half a microsecond), because threads must not share its cache.
+    """Return the stems of the words of a text, in order; see `words`."""
+    # Each text gets a new stemmer (half a microsecond), because threads must not share a stemmer's cache.
     stemmed: list[str] = Stemmer.Stemmer("english").stemWords(words(text))
     return stemmed
 
 
 def words(text: str) -> list[str]:
-    """Lower-case runs of letters, digits and underscores, without stop words, in order."""
+    """Return the words of a text in lower case and in order, without stop words.
+
+    A word is a run of letters, digits and underscores.
+    """
     return [word for word in _WORD.findall(text.lower()) if word not in _STOP_WORDS]
 
 
 def count_terms(texts: Iterable[str]) -> Postings:
-    """Postings of texts, which are numbered from 0 and read once."""
+    """Return the postings of texts, which are read once and numbered from 0."""
     numbers: dict[str, int] = {}
     num_chunks, columns = _count(enumerate(texts), numbers)
     return _sorted(list(numbers), *columns, num_chunks)
 
 
 def renumbered(previous: Postings, chunks: Int64Array, text: Callable[[int], str]) -> Postings:
-    """Postings of another set of chunks.
+    """Return the postings of a new set of chunks, some of which were in a previous set.
 
     Args:
         previous: Postings of the previous chunks.
-        chunks: Number of each chunk in `previous`, -1 for a new one; no number twice.
-        text: Returns the text of a new chunk, given its new number.
+        chunks: For each new chunk, its number in `previous`, or -1 if it was not there. No number occurs
+            twice.
+        text: Function that returns the text of a chunk that was not there, given its new number.
     """
     place = np.full(previous.num_chunks, -1, dtype=np.int64)
     old = np.flatnonzero(chunks >= 0)
@@ -104,7 +114,10 @@ def renumbered(previous: Postings, chunks: Int64Array, text: Callable[[int], str
 
 
 def weigh(postings: Postings, k1: float, b: float) -> Float32Array:
-    """BM25 weight of every posting: idf(t) * tf / (tf + k1 (1 - b + b |chunk| / mean |chunk|))."""
+    """Compute the BM25 weight of every posting, in the order of the postings.
+
+    The weight is idf(t) * tf / (tf + k1 (1 - b + b |chunk| / mean |chunk|)).
+    """
     if not len(postings.chunks):
         return np.zeros(0, dtype=np.float32)
     counts = postings.counts.astype(np.float64)
@@ -119,7 +132,15 @@ def weigh(postings: Postings, k1: float, b: float) -> Float32Array:
 
 
 def idf(num_chunks: int, frequency: ArrayLike) -> Float64Array:
-    """Inverse document frequency of terms that `frequency` of `num_chunks` chunks hold, same shape."""
+    """Compute the inverse document frequency of terms.
+
+    Args:
+        num_chunks: Number of all chunks.
+        frequency: For each term, the number of chunks that hold it.
+
+    Returns:
+        An array of the shape of `frequency`.
+    """
     holding = np.asarray(frequency, dtype=np.float64)
     worth: Float64Array = np.log1p((num_chunks - holding + 0.5) / (holding + 0.5))
     return worth
@@ -128,7 +149,16 @@ def idf(num_chunks: int, frequency: ArrayLike) -> Float64Array:
 def _count(
     texts: Iterable[tuple[int, str]], numbers: dict[str, int]
 ) -> tuple[int, tuple[Int64Array, Int64Array, Int64Array]]:
-    """(number of texts, (terms, chunks, counts) of the postings by chunk); extends `numbers` by new terms."""
+    """Count the terms of texts, and add new terms with their numbers to `numbers`.
+
+    Args:
+        texts: (chunk number, text) of each chunk.
+        numbers: Number of each known term; new terms are added.
+
+    Returns:
+        (number of texts, (terms, chunks, counts)). The three arrays have one entry per posting, ordered by
+        chunk.
+    """
     terms, chunks, counts = array("i"), array("i"), array("i")
     num_texts = 0
     stem = Stemmer.Stemmer("english").stemWord
@@ -155,8 +185,8 @@ def _array(values: "array[int]") -> Int64Array:
 def _sorted(
     terms: list[str], numbers: Int64Array, chunks: Int64Array, counts: Int64Array, num_chunks: int
 ) -> Postings:
-    # One key and a stable sort, which is fast on runs that are already in order, as those of a previous index
-    # are.
+    # A stable sort by a single key is fast on runs that are already in order, such as the postings of a
+    # previous index.
     order = np.argsort(numbers * max(1, num_chunks) + chunks, kind="stable")
     frequency = np.bincount(numbers, minlength=len(terms))
     used = np.flatnonzero(frequency)

@@ -1,1 +1,1 @@
-"""Files and folders read as documents."""
+"""Reading of files and folders as documents."""

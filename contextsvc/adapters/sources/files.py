@@ -1,4 +1,7 @@
-"""Documents from files, folders and Python's own reference, read one at a time."""
+"""Read documents from files, folders and the Python reference, one at a time.
+
+`python-reference` names the Python language reference inside the interpreter, the texts of `help()`.
+"""
 
 import os
 import stat
@@ -17,10 +20,10 @@ from contextsvc.records.documents import Document
 from contextsvc.records.validation import check_id_characters
 
 HtmlReader = Callable[[str], tuple[str, str]]
-"""Turns HTML markup into (title or "", Markdown text); raises SourceError or MissingExtra."""
+"""Function from HTML markup to (title or "", Markdown text). It raises SourceError or MissingExtra."""
 
 REFERENCE = "python-reference"
-"""Source name of the Python language reference."""
+"""Source name of the Python language reference inside the interpreter."""
 
 FORMATS = {
     ".md": "markdown",
@@ -31,7 +34,7 @@ FORMATS = {
     ".htm": "html",
     ".jsonl": "jsonl",
 }
-"""Format of each file suffix, in lower case."""
+"""Format of each supported file suffix; the suffixes are in lower case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +44,8 @@ class Skipped:
     Attributes:
         source: File, `file:line` or folder, as in `Document.source`.
         reason: Reason in words.
-        num_ignored: Number of files of other kinds in a folder, which is no failure; 0 for any other problem,
-            which fails under `--strict`.
+        num_ignored: Number of files of unsupported kinds in a folder, which is not a failure. The number 0
+            marks any other problem, which makes a run with `--strict` fail.
     """
 
     source: str
@@ -65,32 +68,43 @@ class _File:
 def read_documents(
     sources: Sequence[str], max_file_bytes: int, html: HtmlReader | None
 ) -> Iterator[Document | Skipped]:
-    """Read documents from files, folders and `python-reference`, in the given order; one in memory at a time.
+    """Yield documents from files, folders and `python-reference`, in the given order.
+
+    `python-reference` is the Python language reference inside the interpreter. Only one document at a time is
+    in memory. Each document gets these fields:
 
     - doc_id: `folder name/relative path` in a folder (see `folders.walk`), the name of a single file, or the
-      JSONL line's own.
-    - title: front matter, else HTML title, else first heading, else file name without suffix.
+      `doc_id` of a JSONL line.
+    - title: the first that exists of the front matter's title, the HTML title, the first heading, and the
+      file name without suffix.
     - text: the file's text with its line ends, without a byte order mark. Markdown text starts after the
-      front matter; metadata `offset_chars` is the front matter's length, so offset + span is the position in
-      the file. HTML becomes Markdown.
-    - metadata: `path` inside the folder, overridden by scalars of the front matter or by a JSONL line's
-      `metadata`.
+      front matter. The metadata value `offset_chars` is then the length of the front matter, so
+      `offset_chars` plus an offset in the text is the position in the file. HTML becomes Markdown.
+    - metadata: `path` is the path inside the folder. Scalars of the front matter, or the `metadata` of a
+      JSONL line, are added and override `path`.
 
     Args:
-        sources: At least one path, or `python-reference`; `./python-reference` is a folder of that name.
-        max_file_bytes: Larger files and longer JSONL lines are skipped without loading them.
-        html: HTML extractor; None: HTML files are skipped.
+        sources: At least one path, or `python-reference`. Write `./python-reference` for a folder of that
+            name.
+        max_file_bytes: Maximum size of a file and of a JSONL line. A larger one is skipped without being
+            loaded.
+        html: Function that extracts text from HTML; None means that HTML files are skipped.
 
     Raises:
-        SourceError: before anything is read: there are no sources, or some do not exist or are of an
-            unsupported kind. The error names all of them.
+        SourceError: there are no sources, or some do not exist or are of an unsupported kind. The error names
+            all of them and is raised before anything is read.
     """
     _check(sources)
     return _unique(item for source in sources for item in _read_source(source, max_file_bytes, html))
 
 
 def source_bytes(sources: Sequence[str]) -> int | None:
-    """Total size in bytes of the files that would be read; None with `python-reference`."""
+    """Return the total size in bytes of the files that `read_documents` would read.
+
+    Returns:
+        Size in bytes, or None if `python-reference` (the Python language reference inside the interpreter) is
+        among the sources, because its size is unknown.
+    """
     if REFERENCE in sources:
         return None
     total = 0
@@ -104,9 +118,10 @@ def source_bytes(sources: Sequence[str]) -> int | None:
 
 
 def read_python_reference() -> Iterator[Document]:
-    """One document for each topic of `help()`, sorted by name; 79 documents of 465 KB on Python 3.11.
+    """Yield one document for each topic of `help()`, sorted by name.
 
-    The text is plain text output of Sphinx: underlined headings, indented code, bullet lists.
+    On Python 3.11 these are 79 documents of 465 KB in all. The text is plain text output of Sphinx:
+    underlined headings, indented code and bullet lists.
 
     Raises:
         SourceError: the interpreter has no help texts, as in some system packages.
@@ -198,7 +213,7 @@ def _read_file(file: _File, max_file_bytes: int, html: HtmlReader | None) -> Ite
     try:
         check_id_characters(file.doc_id, "its name")
     except InvalidRequest as error:
-        # The name on one line, as a report shows it.
+        # The name is put on one line, as a report shows it.
         yield Skipped(repr(file.source)[1:-1], f"{error}; rename it")
         return
     try:
@@ -219,7 +234,7 @@ def _read_file(file: _File, max_file_bytes: int, html: HtmlReader | None) -> Ite
 def _bounded(opened: BinaryIO, max_file_bytes: int) -> bytes:
     num_bytes = os.fstat(opened.fileno()).st_size
     data = opened.read(max_file_bytes + 1) if num_bytes <= max_file_bytes else b""
-    # Checked again after reading, because a file may grow.
+    # The size is checked again after reading, because a file may grow while it is read.
     if max(num_bytes, len(data)) > max_file_bytes:
         raise SourceError(_too_long("file", max_file_bytes))
     return data

@@ -12,8 +12,8 @@ class PathEntry:
 
     Attributes:
         path: Path to open.
-        relative: Posix path inside the walked folder.
-        problem: Reason why it cannot be read; empty for a file.
+        relative: Posix path relative to the walked folder.
+        problem: Reason why the path cannot be read; empty for a file that can be read.
         is_folder: Whether the path is a folder.
     """
 
@@ -24,16 +24,16 @@ class PathEntry:
 
 
 def walk(folder: Path) -> Iterator[PathEntry]:
-    """Files of a folder and its subfolders, in order of names at each level.
+    """Yield the files of a folder and its subfolders, in order of names at each level.
 
-    Names that start with a dot are ignored. A symlink is followed if its target lies inside the folder. A
-    folder is followed once for each target and never into a parent, so every walk ends. A path that is not
-    followed gives an entry with a problem.
+    Names that start with a dot are ignored. A symlink is followed only if its target lies inside the folder.
+    A target folder is followed only once, and a symlink to a parent folder is never followed, so every walk
+    ends. A symlink that is not followed gives an entry with a problem.
     """
     root = os.path.realpath(folder)
     followed: set[str] = set()
     waiting = [PathEntry(folder, "", is_folder=True)]
-    # A stack, not recursion, because a path may be deeper than the recursion limit.
+    # A stack replaces recursion, because folders may be nested deeper than the recursion limit.
     while waiting:
         entry = waiting.pop()
         if entry.problem or not entry.is_folder:
@@ -58,7 +58,13 @@ def _path_entry(parent: PathEntry, name: str) -> PathEntry:
 
 
 def _resolve_symlink(entry: PathEntry, root: str, followed: set[str]) -> PathEntry:
-    """The entry, or an entry with a problem if it is a symlink that is not followed."""
+    """Return the entry, or an entry with a problem if the path is a symlink that must not be followed.
+
+    Args:
+        entry: Entry to check.
+        root: Real path of the walked folder.
+        followed: Real paths of the folders that symlinks led to so far; a new one is added.
+    """
     if entry.problem or not entry.path.is_symlink():
         return entry
     try:

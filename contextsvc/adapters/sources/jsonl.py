@@ -1,4 +1,4 @@
-"""Documents from JSONL, one a line, with a bound on the length of a line."""
+"""Read documents from JSONL, one per line, with a limit on the length of a line."""
 
 import json
 from collections.abc import Iterator
@@ -21,10 +21,14 @@ _TYPES = {
 
 
 def bounded_lines(file: BinaryIO, max_line_bytes: int) -> Iterator[tuple[int, bytes | None]]:
-    """(number from 1, content) of each line; the content of a line over `max_line_bytes` is None.
+    """Yield (number from 1, content) of each line. The content is None if the line is too long.
 
-    The line end does not count. At most `max_line_bytes` of a line are in memory, and lines after a long one
-    are still read.
+    A line that is too long is skipped in pieces, so it is never in memory as a whole. The lines after it are
+    still read.
+
+    Args:
+        file: File opened for reading bytes.
+        max_line_bytes: Maximum length of a line, without the line end.
     """
     number = 0
     while line := file.readline(max_line_bytes + 2):
@@ -39,19 +43,19 @@ def bounded_lines(file: BinaryIO, max_line_bytes: int) -> Iterator[tuple[int, by
 
 
 def document_of_line(line: bytes, source: str, path: str) -> Document:
-    """Parse a line `{"doc_id": ..., "text": ..., "title"?: ..., "metadata"?: {...}}`.
+    """Parse a line `{"doc_id": ..., "text": ..., "title"?: ..., "metadata"?: {...}}` into a document.
 
-    Other keys are ignored, and null counts as absent. The format is plain text. `path` is added to the
-    metadata unless the line has that key.
+    Other keys are ignored, and null counts as absent. The format of the document is plain text. `path` is
+    added to its metadata unless the line's metadata has that key.
 
     Args:
-        line: Bytes without the line end.
+        line: Bytes of the line without the line end.
         source: `file:line`, stored in the document.
         path: Path of the file.
 
     Raises:
-        SourceError: the line is not a JSON object in UTF-8, a key is missing or has another type, or
-            `validation.incoming_document` refuses the document.
+        SourceError: the line is not a JSON object in UTF-8, a key is missing or its value has another type,
+            or `validation.incoming_document` refuses the document.
     """
     record = _object(decode_text(line))
     doc_id, text = _text(record, "doc_id"), _text(record, "text")

@@ -1,4 +1,4 @@
-"""Encoding, front matter and title of a text file."""
+"""Decode a text file and find its front matter and title."""
 
 import codecs
 import re
@@ -23,10 +23,11 @@ _TITLE_CHARS = 20_000
 
 
 def decode_text(data: bytes) -> str:
-    """Decode UTF-8; a byte order mark is removed, line ends are kept.
+    """Decode UTF-8 bytes. A byte order mark is removed, and line ends are kept.
 
     Raises:
-        SourceError: there is a NUL byte, a byte that is not UTF-8, or no text. Offsets in bytes from 0.
+        SourceError: there is a NUL byte, a byte that is not UTF-8, or no text. The error gives the offset of
+            the wrong byte, in bytes from 0.
     """
     if (at := data.find(0)) >= 0:
         raise SourceError(f"NUL byte at offset {at}, as in binary data or UTF-16; expected UTF-8 text")
@@ -44,13 +45,13 @@ def decode_text(data: bytes) -> str:
 
 
 def split_front_matter(text: str) -> tuple[dict[str, Scalar], int]:
-    """Scalars `key: value` of YAML front matter, and the offset of the text after it.
+    """Return the `key: value` scalars of YAML front matter, and the offset of the text after it.
 
-    Lists, nested keys and multi-line values are ignored: they need a YAML parser, and filters can hardly use
-    them. A `---` block that does not look like YAML is text, not front matter.
+    Lists, nested keys and multi-line values are ignored, because they need a YAML parser and filters can
+    hardly use them. A `---` block that does not look like YAML is text, not front matter.
 
     Returns:
-        (values, offset in characters); ({}, 0) without front matter.
+        (values by key, offset in characters), or ({}, 0) without front matter.
 
     >>> split_front_matter("---\\ntitle: Ports\\nweight: 7\\n---\\nText")
     ({'title': 'Ports', 'weight': 7}, 31)
@@ -71,7 +72,7 @@ def split_front_matter(text: str) -> tuple[dict[str, Scalar], int]:
 
 
 def first_heading(text: str, format: Format) -> str:
-    """Text of the first heading within the first 20,000 characters; "" without one."""
+    """Return the text of the first heading within the first 20,000 characters, or "" if there is none."""
     head = text[:_TITLE_CHARS]
     if format == "markdown":
         return _first_markdown_heading(head)
@@ -80,7 +81,10 @@ def first_heading(text: str, format: Format) -> str:
 
 
 def _first_markdown_heading(text: str) -> str:
-    """First heading, # or underlined, outside code fences; found by a scan, because titles need no parser."""
+    """Return the first heading outside code fences, or "" if there is none.
+
+    The heading starts with # or is underlined. A simple scan finds it, because a title needs no parser.
+    """
     fence = previous = ""
     for line in find_lines(text):
         words = line.words if line.indent < 4 else ""
@@ -98,7 +102,7 @@ def _first_markdown_heading(text: str) -> str:
 
 
 def _scalar(value: str) -> Scalar | None:
-    """Value of a YAML scalar; None for null, an empty value or another kind of value."""
+    """Return the value of a YAML scalar, or None for null, an empty value or a value that is not a scalar."""
     if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
         return value[1:-1]
     value = re.split(r"(?:^|\s)#", value, maxsplit=1)[0].strip()

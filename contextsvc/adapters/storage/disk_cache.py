@@ -1,10 +1,11 @@
-"""Cache on disk by diskcache, with a `Disk` class that stores and fetches only bytes.
+"""Implement `ports.Cache` on disk with the library diskcache and a `Disk` class for bytes only.
 
-diskcache itself unpickles values and opens any path if its database says so (CVE-2025-69872). Here such a row
-is a miss. Values are not authenticated: a user who can write the folder can still replace them.
+diskcache itself unpickles values, and opens any path that its database names (CVE-2025-69872). Here a
+database row that asks for this is a miss. Values are not authenticated, so a user who can write to the folder
+can still replace them.
 
-Relies on private parts of diskcache: the methods of `Disk`, `Disk._directory` and the mode constants.
-`tests/adapters/test_private_interfaces.py` checks them.
+This module relies on private parts of diskcache: the methods of `Disk`, `Disk._directory` and the mode
+constants. `tests/adapters/test_private_interfaces.py` checks them.
 """
 
 import os
@@ -21,7 +22,7 @@ from diskcache.core import MODE_BINARY, MODE_RAW, UNKNOWN
 from contextsvc.errors import SettingError
 
 TIMEOUT_SECONDS = 0.25
-# Larger values are stored in files, which diskcache names with two folders and 28 hexadecimal digits.
+# Larger values are stored in files. diskcache names a file by two folders and 28 hexadecimal digits.
 _INLINE_BYTES = 2**15
 _FILE = re.compile(r"[0-9a-f]{2}/[0-9a-f]{2}/[0-9a-f]{28}\.val")
 _FAILURES = (diskcache.Timeout, sqlite3.Error, OSError)
@@ -29,14 +30,17 @@ _Result = TypeVar("_Result")
 
 
 class BytesDisk(diskcache.Disk):  # type: ignore[misc]  # diskcache has no types
-    """Disk layer whose keys and values are bytes; only files with diskcache's own names are opened."""
+    """Storage layer of diskcache whose keys and values are bytes.
+
+    Only files whose names have diskcache's own form are opened.
+    """
 
     def put(self, key: bytes) -> tuple[memoryview, bool]:
         """Encode a key for the database."""
         return sqlite3.Binary(key), True
 
     def get(self, key: object, raw: object) -> bytes:
-        """Decode a key from the database; a pickled one is refused."""
+        """Decode a key from the database. A pickled key raises an OSError."""
         if not raw or not isinstance(key, bytes):
             raise OSError("a key in the cache is not bytes; expected bytes")
         return key
@@ -44,7 +48,10 @@ class BytesDisk(diskcache.Disk):  # type: ignore[misc]  # diskcache has no types
     def store(
         self, value: bytes, read: bool, key: object = UNKNOWN
     ) -> tuple[int, int, str | None, memoryview | None]:
-        """Row of a value, as (size, mode, file name, value); a large value is written to its file first."""
+        """Return the database row of a value, as (size, mode, file name, value).
+
+        A large value is first written to a file, and its row then holds the file name instead of the value.
+        """
         if read or not isinstance(value, bytes):
             raise TypeError(f"the cache holds bytes, found {type(value).__name__}")
         if len(value) < _INLINE_BYTES:
@@ -61,7 +68,10 @@ class BytesDisk(diskcache.Disk):  # type: ignore[misc]  # diskcache has no types
         return len(value), MODE_BINARY, name, None
 
     def fetch(self, mode: object, filename: object, value: object, read: bool) -> bytes:
-        """Bytes of a row; diskcache treats an OSError as a miss."""
+        """Return the value of a database row.
+
+        An OSError means that the row cannot be used. diskcache then treats the lookup as a miss.
+        """
         if not read and mode == MODE_RAW and isinstance(value, bytes):
             return value
         if not read and mode == MODE_BINARY:
@@ -69,7 +79,10 @@ class BytesDisk(diskcache.Disk):  # type: ignore[misc]  # diskcache has no types
         raise OSError(f"a row of the cache has mode {mode!r}, expected bytes")
 
     def remove(self, file_path: object) -> None:
-        """Remove the file of a value; diskcache itself would remove any file that the database names."""
+        """Remove the file that holds a value, if its name has diskcache's own form.
+
+        Without this method diskcache would remove any file whose path is in the database.
+        """
         with suppress(OSError):
             super().remove(str(self._own_file(file_path).relative_to(os.path.realpath(self._directory))))
 
@@ -77,7 +90,7 @@ class BytesDisk(diskcache.Disk):  # type: ignore[misc]  # diskcache has no types
         if not isinstance(name, str) or not _FILE.fullmatch(name):
             raise OSError(f"{name!r} is not a file name of the cache")
         path = Path(os.path.realpath(self._directory), name)
-        # A symlink in its place could lead to another file.
+        # A symlink in place of the file or of a folder above it could lead to another file.
         if os.path.realpath(path) != str(path):
             raise OSError(f"{name!r} leads out of the cache")
         return path
@@ -88,17 +101,18 @@ class DiskcacheCache:
 
     Args:
         folder: Folder of the cache; created if it does not exist.
-        size_limit_bytes: Limit above which the oldest values are evicted. A larger value is not stored.
+        size_limit_bytes: Total size above which the oldest values are evicted. A single value larger than
+            this is not stored.
 
     Raises:
-        SettingError: the folder cannot be used. Later failures, such as a full disk or a damaged database,
-            are misses.
+        SettingError: the folder cannot be used. Later failures, such as a full disk or a damaged database, do
+            not raise. They count as misses.
     """
 
     def __init__(self, folder: Path, size_limit_bytes: int) -> None:
         self._size_limit_bytes = size_limit_bytes
         try:
-            # Not least-recently-used, because a hit would then write, and readers would wait.
+            # Rejected: least-recently-used. Then every hit would write, and other lookups would wait for it.
             self._cache = diskcache.Cache(
                 str(folder),
                 timeout=TIMEOUT_SECONDS,
@@ -115,7 +129,7 @@ class DiskcacheCache:
             ) from error
 
     def get(self, key: str) -> bytes | None:
-        """Value of a key; see `ports.Cache.get`."""
+        """Return the value of a key, or None for a miss; see `ports.Cache.get`."""
         return _or_none(lambda: self._cache.get(_key_bytes(key)))
 
     def put(self, key: str, value: bytes, tag: str = "") -> None:
@@ -132,7 +146,10 @@ class DiskcacheCache:
         return _or_none(lambda: self._cache.evict(tag)) is not None
 
     def close(self) -> None:
-        """Close the connection of this thread; those of other threads close with them."""
+        """Close the connection of this thread.
+
+        The connection of another thread closes when that thread ends.
+        """
         _or_none(self._cache.close)
 
 
@@ -144,5 +161,5 @@ def _or_none(call: Callable[[], _Result]) -> _Result | None:
 
 
 def _key_bytes(key: str) -> bytes:
-    # As bytes, because SQLite accepts no lone surrogate in a text.
+    # Keys are stored as bytes, because SQLite accepts no lone surrogate in a text.
     return key.encode("utf-8", "surrogatepass")

@@ -1,4 +1,4 @@
-"""JobQueue in an SQLite file that threads and processes may share."""
+"""Implement `ports.JobQueue` in an SQLite file that threads and processes may share."""
 
 import json
 import logging
@@ -18,7 +18,7 @@ from contextsvc.ports import Job, JobState
 MAX_TRIES = 3
 LEASE_SECONDS = 3600.0
 
-# Checked by constraints, because a column of SQLite accepts every type otherwise.
+# Constraints check these types, because a column of SQLite otherwise accepts every type.
 _TYPES = {
     "state": "text", "num_tries": "integer", "owner": "text", "leased_at": "real", "reason": "text",
     "key": "blob", "payload": "blob",
@@ -37,23 +37,24 @@ log = logging.getLogger("contextsvc.background")
 class SqliteJobQueue:
     """A `ports.JobQueue` in an SQLite file.
 
-    A job whose owner died, or whose lease expired, waits again at its old place. A job that was started
-    MAX_TRIES times without being finished or given back has failed, so a job that kills its process cannot do
-    so forever. A failed job keeps its reason but not its payload.
+    A job whose owner (the queue object that took the job) is gone, or whose lease expired, waits again at its
+    old position. A job that was started MAX_TRIES times without being finished or given back has failed. So a
+    job that kills its process cannot do so forever. A failed job keeps the reason for its failure but not its
+    payload.
 
     A damaged or foreign file is moved to NAME.damaged with a warning, and the queue starts empty. While the
-    file is locked or the disk is full, `put` returns False, `take` returns None, and a job that cannot be
-    marked as done is started again after its lease. Each kind of trouble is logged once, until a call
-    succeeds again.
+    file is locked or the disk is full, `put` returns False and `take` returns None. If a job cannot be marked
+    as done, it is started again after its lease. The same trouble is logged only once, until another trouble
+    occurs or a call succeeds.
 
-    Create it after a fork, not before, because connections do not survive a fork. Thread-safe.
+    Create the queue after a fork, not before, because connections do not survive a fork. Thread-safe.
 
     Args:
-        path: The file, created with its folder; NAME.lock and one NAME.owner-* for each user lie beside it.
-        max_jobs: Maximum number of waiting and running jobs; also of failed ones, of which the oldest are
-            dropped.
-        lease_seconds: Time after which a running job is started again, even if its owner lives.
-        clock: Returns seconds since a moment that all processes share.
+        path: The file, created with its folder. Beside it lie NAME.lock and one file NAME.owner-* per user.
+        max_jobs: Maximum number of waiting and running jobs together. The same maximum applies to failed
+            jobs, of which the oldest are dropped.
+        lease_seconds: Time after which a running job is started again, even if its owner is alive.
+        clock: Function that returns seconds since a moment that is the same for all processes.
 
     Raises:
         SettingError: an argument is out of its range, or the file cannot be created. Later failures do not
@@ -88,7 +89,7 @@ class SqliteJobQueue:
             ) from error
 
     def put(self, key: str, payload: bytes) -> bool:
-        """Add a job; see `ports.JobQueue.put`. Also False if the job cannot be written.
+        """Add a job; see `ports.JobQueue.put`. If the job cannot be written, False is returned.
 
         Raises:
             TypeError: the payload is not bytes, which is a defect of the caller.
@@ -98,15 +99,18 @@ class SqliteJobQueue:
         return self._guarded(lambda: self._put(_key_bytes(key), payload), False)
 
     def take(self) -> Job | None:
-        """Lease the oldest waiting job; see `ports.JobQueue.take`. Also None if the file cannot be used."""
+        """Lease the oldest waiting job; see `ports.JobQueue.take`.
+
+        If the file cannot be used, None is returned, as when no job waits.
+        """
         return self._guarded(self._take, None)
 
     def done(self, key: str) -> None:
-        """Remove a job, whichever owner runs it; see `ports.JobQueue.done`."""
+        """Remove a finished job, whichever owner runs it; see `ports.JobQueue.done`."""
         self._change("DELETE FROM jobs WHERE key = ?", _key_bytes(key))
 
     def give_back(self, key: str) -> None:
-        """Put back a job that this queue took, as if not tried; see `ports.JobQueue.give_back`."""
+        """Put back a job that this queue took, and do not count the try; see `ports.JobQueue.give_back`."""
         self._change(
             "UPDATE jobs SET state = 'waiting', num_tries = num_tries - 1 "
             "WHERE key = ? AND state = 'running' AND owner = ?",
@@ -119,11 +123,14 @@ class SqliteJobQueue:
         self._guarded(lambda: self._fail_own(_key_bytes(key), reason), None)
 
     def state(self, key: str) -> tuple[JobState, str] | None:
-        """State of a job; see `ports.JobQueue.state`. Also None if the file cannot be read."""
+        """Return the state of a job; see `ports.JobQueue.state`.
+
+        If the file cannot be read, None is returned, as for an unknown job.
+        """
         return self._guarded(lambda: self._state(_key_bytes(key)), None)
 
     def num_waiting(self) -> int:
-        """Number of waiting jobs; 0 if the file cannot be read."""
+        """Return the number of waiting jobs, or 0 if the file cannot be read."""
         query = "SELECT count(*) FROM jobs WHERE state = 'waiting'"
         return self._guarded(lambda: int(self._without_lapsed().execute(query).fetchone()[0]), 0)
 
@@ -158,7 +165,7 @@ class SqliteJobQueue:
     def _take(self) -> Job | None:
         columns = "place, key, payload, num_tries"
         oldest = f"SELECT {columns} FROM jobs WHERE state = 'waiting' ORDER BY place LIMIT 1"
-        # Read first, so that a worker that polls an empty queue does not take the lock of the writers.
+        # This first read needs no write lock, so a worker that polls an empty queue does not block writers.
         if self._without_lapsed().execute(oldest).fetchone() is None:
             return None
         with self._writing() as connection:
@@ -179,7 +186,7 @@ class SqliteJobQueue:
                 self._fail(connection, place, reason)
 
     def _fail(self, connection: sqlite3.Connection, place: int, reason: str) -> None:
-        # At a new place, so that the jobs that failed first are dropped first.
+        # A failed job moves to the last position, so that the jobs that failed first are dropped first.
         connection.execute(
             "UPDATE jobs SET state = 'failed', reason = ?, payload = x'', "
             "place = (SELECT max(place) + 1 FROM jobs) WHERE place = ?",
@@ -209,7 +216,7 @@ class SqliteJobQueue:
             yield connection
 
     def _without_lapsed(self) -> sqlite3.Connection:
-        """Connection for reading, after jobs with an expired lease or a dead owner were put back."""
+        """Put back the jobs with an expired lease or a dead owner, and return a connection for reading."""
         connection = self._file.connection()
         if self._lapsed(connection):
             with self._writing():
@@ -217,12 +224,16 @@ class SqliteJobQueue:
         return connection
 
     def _lapsed(self, connection: sqlite3.Connection) -> list[tuple[int, int]]:
-        """(place, number of tries) of the running jobs whose owner is gone or whose lease expired."""
+        """Return the running jobs whose owner is gone or whose lease expired.
+
+        Returns:
+            (position in the queue, number of tries) of each such job, in order.
+        """
         rows = connection.execute(
             "SELECT place, num_tries, owner, leased_at FROM jobs WHERE state = 'running' ORDER BY place"
         ).fetchall()
         now = self._clock()
-        # abs, because a clock that is set back must not extend a lease.
+        # `abs` is used because a clock that is set back must not extend a lease.
         return [
             (place, num_tries)
             for place, num_tries, owner, leased_at in rows
@@ -234,7 +245,7 @@ class SqliteJobQueue:
             try:
                 found = call()
             except (sqlite3.Error, OSError, ValueError, TypeError) as error:
-                # ValueError, TypeError: a file that was damaged while open holds values of other types.
+                # ValueError and TypeError: a file that was damaged while open may hold values of other types.
                 self._report(error)
                 self._file.recover(error)
                 return otherwise
@@ -249,5 +260,5 @@ class SqliteJobQueue:
 
 
 def _key_bytes(key: str) -> bytes:
-    # As bytes, because SQLite accepts no lone surrogate in a text.
+    # Keys are stored as bytes, because SQLite accepts no lone surrogate in a text.
     return key.encode("utf-8", "surrogatepass")

@@ -1,8 +1,8 @@
-"""Locks that tell which of the processes that share a file still live.
+"""Locks that tell which of the processes that share a file are still alive.
 
-Each owner holds an flock on its own file beside the shared one. The kernel releases the lock when the process
-ends, however it ends. Rejected: process ids with start times, which mean nothing in another container or
-without /proc.
+An owner is one user of the shared file. Each owner holds an flock on a file of its own, which lies beside the
+shared file. The kernel releases the lock when the process ends, for any reason. Rejected: process ids with
+start times, which mean nothing in another container or without /proc.
 """
 
 import fcntl
@@ -19,7 +19,7 @@ _NAME = re.compile(r"[0-9a-f]{32}")
 
 
 class Owner:
-    """One of the owners that share the file at `path`.
+    """One of the owners (users) that share the file at `path`.
 
     Attributes:
         name: 32 hexadecimal digits; unique for each object, and new after each `leave`.
@@ -33,11 +33,12 @@ class Owner:
     def enter(self) -> None:
         """Take the lock of this owner, and remove the files of owners that are gone.
 
-        Call it under a lock that all owners share; otherwise another owner may remove the file before it is
-        locked. It may be called again, which is necessary after the folder was removed.
+        Call the method while holding a lock that all owners share. Otherwise another owner may remove this
+        owner's file before the file is locked. The method may be called again. This is necessary if the
+        folder was removed.
 
         Raises:
-            OSError: the file cannot be created or locked.
+            OSError: this owner's file cannot be created or locked.
         """
         own = self._file(self.name)
         if self._descriptor is None or not own.exists():
@@ -49,7 +50,7 @@ class Owner:
                 _is_free(other)
 
     def leave(self) -> None:
-        """Release the lock and take a new name, so that jobs of the old name count as abandoned."""
+        """Release the lock and take a new name, so that jobs under the old name count as abandoned."""
         if self._descriptor is not None:
             with suppress(OSError):
                 self._file(self.name).unlink()
@@ -57,10 +58,10 @@ class Owner:
         self.name = uuid.uuid4().hex
 
     def is_gone(self, name: str) -> bool:
-        """Whether an owner has left or died; False if that is unknown."""
+        """Return whether the owner with this name has left or died; False if that is unknown."""
         if name == self.name:
             return False
-        # Names come from the shared file, so only a valid one may become part of a path.
+        # Names come from the shared file, so only a valid name may become part of a path.
         return not _NAME.fullmatch(name) or _is_free(self._file(name))
 
     def _close(self) -> None:
@@ -74,7 +75,11 @@ class Owner:
 
 @contextmanager
 def locked(path: Path, timeout_seconds: float) -> Iterator[None]:
-    """Context that holds the lock of a file, which is created if it does not exist.
+    """Hold the lock of a file within the context. The file is created if it does not exist.
+
+    Args:
+        path: File to lock.
+        timeout_seconds: Longest wait for the lock.
 
     Raises:
         BlockingIOError: another process held the lock for `timeout_seconds`.
@@ -95,7 +100,7 @@ def locked(path: Path, timeout_seconds: float) -> Iterator[None]:
 
 
 def _is_free(path: Path) -> bool:
-    """Whether the lock of an owner's file is free; if so, the file is removed."""
+    """Return whether the lock of an owner's file is free, and remove the file if it is."""
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW)
     except FileNotFoundError:

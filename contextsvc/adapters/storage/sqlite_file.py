@@ -1,8 +1,9 @@
-"""SQLite file that threads and processes share, and that is replaced by an empty one when it is damaged.
+"""SQLite file that threads and processes share. If it is damaged, an empty file replaces it.
 
-The journal is a WAL with synchronous=NORMAL: a commit survives the death of the process at any moment. A
-power cut may lose the last commits, but never the file. Rejected: syncing each commit, because the request
-that queues a job would wait for the disk. A WAL works on one machine only. See decision 0006.
+The journal is a write-ahead log (WAL) with synchronous=NORMAL. A commit survives the death of the process at
+any moment. A power cut may lose the last commits, but never the file. Rejected: a sync to disk after each
+commit, because the request that queues a job would then wait for the disk. A WAL works on one machine only.
+See decision 0006.
 """
 
 import json
@@ -16,21 +17,22 @@ from pathlib import Path
 from contextsvc.adapters.storage.owner_locks import locked
 
 TIMEOUT_SECONDS = 0.5
-"""Longest wait for another process, to open the file and again for each transaction."""
+"""Longest wait for another process when the file is opened, and the longest wait in each transaction."""
 
 _DAMAGE = (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _TEMPORARY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL)
 
 
 class SqliteFile:
-    """One connection, opened on first use; calls must not overlap.
+    """One connection to an SQLite file, opened on first use. Calls must not overlap.
 
-    A damaged file, or one with another schema, is moved to NAME.damaged and replaces an older one there.
+    A file that is damaged or has another schema is moved to NAME.damaged. An older file of that name is
+    replaced.
 
     Args:
-        path: The file, created with its folder if it does not exist; mode 0600.
+        path: The file; created with its folder if it does not exist, with mode 0600.
         schema: Statements that create the tables, exactly as SQLite stores them. A file with another schema
-            is foreign, so a later version starts empty instead of migrating.
+            counts as foreign, so a later version starts empty instead of migrating the data.
         opened: Called after each opening, while no other process can open the file.
         log: Receives one line of JSON when a file is moved.
     """
@@ -43,13 +45,13 @@ class SqliteFile:
         self._identity: tuple[int, int] | None = None
 
     def connection(self) -> sqlite3.Connection:
-        """Connection in autocommit mode; opens or creates the file if necessary.
+        """Return the connection in autocommit mode, and open or create the file if necessary.
 
         Raises:
             sqlite3.Error: the file is locked, or cannot be read or written.
-            OSError: the folder cannot be created, or another process held the lock for opening for too long.
+            OSError: the folder cannot be created, or another process held the lock for opening too long.
         """
-        # If another process moved or removed the file, writes to the old one would be lost.
+        # If another process moved or removed the file, writes through the old connection would be lost.
         if self._connection is not None and _identity(self._path) != self._identity:
             self.close()
         if self._connection is None:
@@ -59,7 +61,7 @@ class SqliteFile:
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
-        """Context of a transaction that excludes other writers; an exception rolls it back.
+        """Run a transaction that excludes other writers within the context. An exception rolls it back.
 
         Raises:
             sqlite3.Error: as in `connection`; nothing was written.
@@ -76,7 +78,10 @@ class SqliteFile:
             raise
 
     def recover(self, error: Exception) -> None:
-        """Open and check the file again on next use, unless the error is temporary (a lock, a full disk)."""
+        """Close the connection after an error, so that the next use opens and checks the file again.
+
+        After a temporary error (a lock or a full disk) the connection stays open.
+        """
         if _code(error) not in _TEMPORARY:
             self.close()
 
@@ -89,7 +94,8 @@ class SqliteFile:
 
     def _open(self) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        # One process at a time, so that no other process moves the file that this one just created.
+        # Only one process at a time may open the file. Otherwise another process could move the file that
+        # this process just created.
         with locked(Path(f"{self._path}.lock"), TIMEOUT_SECONDS):
             try:
                 connection = self._checked_connection()
@@ -116,7 +122,7 @@ class SqliteFile:
         return connection
 
     def _make(self) -> None:
-        # SQLite itself would make it readable for everyone. The WAL gets the mode of the file.
+        # SQLite itself would make the file readable for everyone. The WAL gets the same mode as the file.
         with suppress(FileExistsError):
             os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         if not self._path.is_file():
@@ -124,11 +130,11 @@ class SqliteFile:
         self._path.chmod(0o600)
 
     def _check(self, connection: sqlite3.Connection) -> None:
-        # Reading a damaged text must not raise.
+        # Wrong bytes are replaced, so that reading a damaged text does not raise.
         connection.text_factory = lambda data: data.decode("utf-8", "replace")
         query = "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY rowid"
         found = [sql for (sql,) in connection.execute(query)]
-        # Checked before anything is written, so that a foreign file is moved unchanged.
+        # The tables are checked before anything is written, so that a foreign file is moved unchanged.
         if found not in ([], self._schema):
             raise sqlite3.DatabaseError("its tables differ from those of this version")
         ((verdict,),) = connection.execute("PRAGMA integrity_check(1)").fetchall()
@@ -141,7 +147,7 @@ class SqliteFile:
 
     def _move_aside(self, why: sqlite3.Error) -> None:
         aside = f"{self._path}.damaged"
-        for ending in ("", "-wal"):  # the WAL too: replayed into the new file, it would damage it
+        for ending in ("", "-wal"):  # SQLite would replay the old WAL into the new file and damage it
             Path(aside + ending).unlink(missing_ok=True)
             with suppress(FileNotFoundError):
                 Path(f"{self._path}{ending}").replace(aside + ending)

@@ -1,1 +1,1 @@
-"""Text processing: blocks, sentences, token counts and near-duplicates."""
+"""Text processing: block parsing, sentence splitting, token counting and near-duplicate detection."""

@@ -1,4 +1,4 @@
-"""TokenCounter by tokenizers: reads the tokenizer.json of a model."""
+"""Implement `ports.TokenCounter` with the library `tokenizers` and a model's `tokenizer.json`."""
 
 import hashlib
 from collections.abc import Sequence
@@ -20,8 +20,8 @@ class HuggingFaceTokenCounter:
         """Load the tokenizer.
 
         Args:
-            name: Name that requests use.
-            path: A `tokenizer.json`.
+            name: Name that requests use for this counter.
+            path: Path of a `tokenizer.json`.
 
         Raises:
             SettingError: the file does not exist or is not a tokenizer.
@@ -38,24 +38,24 @@ class HuggingFaceTokenCounter:
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
         self._tokenizer.encode_special_tokens = (
-            True  # encode special tokens as plain text; it does not add them
+            True  # special tokens in a text are encoded as plain text; the setting adds no tokens
         )
 
     @property
     def name(self) -> str:
-        """Name that requests use."""
+        """Name that requests use for this counter."""
         return self._name
 
     @property
     def fingerprint(self) -> Fingerprint:
-        """The name and the hash of the file."""
+        """Fingerprint of the counter: its name and the hash of the `tokenizer.json`."""
         return self._fingerprint
 
     def count(self, texts: Sequence[str]) -> list[int]:
-        """Number of tokens of each text; see `ports.TokenCounter.count`."""
+        """Return the number of tokens of each text; see `ports.TokenCounter.count`."""
         whole = [_without_lone_surrogates(text) for text in texts]
         encodings = self._tokenizer.encode_batch_fast(whole, add_special_tokens=False)
-        # A normaliser may add a prefix even to an empty text, which must count 0.
+        # A normaliser may add a prefix even to an empty text, but an empty text must count 0.
         return [len(encoding) if text else 0 for text, encoding in zip(whole, encodings, strict=True)]
 
 

@@ -1,4 +1,4 @@
-"""BlockParser for Markdown by markdown-it-py."""
+"""Implement `ports.BlockParser` for Markdown with the library markdown-it-py."""
 
 from collections.abc import Sequence
 from itertools import groupby
@@ -25,34 +25,38 @@ _KINDS: dict[str, BlockKind] = {
 class MarkdownItBlockParser:
     """A `ports.BlockParser` for CommonMark with tables.
 
-    A list item is a block. Items nested in it are blocks of their own, and text of the outer item after them
-    is a paragraph. Fences, tables and headings inside a list item or a block quote stay part of it. HTML,
-    link definitions, template shortcodes and text nested deeper than the parser's limit (20) are paragraphs.
+    A list item is a block. An item nested in another item is a block of its own. Text of the outer item that
+    follows the nested item is a paragraph. Fences, tables and headings inside a list item or a block quote
+    stay part of that item or quote. HTML, link definitions, template shortcodes and text nested deeper than
+    the parser's limit (20) are paragraphs.
 
     Source: CommonMark 0.31.2, https://spec.commonmark.org/; tables as in GitHub Flavored Markdown.
     """
 
     def __init__(self) -> None:
-        # Without the inline phase, which takes most of the time and yields nothing with a line number.
+        # The inline phase is left out: it takes most of the time, and its tokens have no line numbers.
         self._markdown = MarkdownIt("commonmark").enable("table")
         self._markdown.core.ruler.enableOnly(["normalize", "block"])
 
     def parse(self, text: str) -> list[Block]:
-        """Blocks of a text; see `ports.BlockParser.parse`. Spans refer to `text` with its own line ends."""
+        """Return the blocks of a text; see `ports.BlockParser.parse`.
+
+        The character offsets of a block refer to `text` itself, with its line ends unchanged.
+        """
         lines = find_lines(text)
-        # Token number of each line; 0: no token. Markdown blocks consist of whole lines, and the parser
-        # counts lines as `find_lines` does.
+        # Each line's owner: the number of its token, or 0 without a token. Markdown blocks consist of whole
+        # lines, and the parser counts lines as `find_lines` does.
         owners = [0] * len(lines)
         tokens = _outer_tokens(self._markdown.parse(text))
         for number, token in enumerate(tokens, start=1):
             first, end = token.map or (0, 0)
-            # A nested item comes after the item around it and overwrites its lines.
+            # A nested item comes after the item around it, so its number overwrites that of the outer item.
             owners[first:end] = [number] * (min(end, len(lines)) - first)
         return _blocks(lines, owners, tokens)
 
 
 def _outer_tokens(tokens: Sequence[Token]) -> list[Token]:
-    """Tokens that become blocks: the outermost ones, and list items at any depth of lists."""
+    """Return the tokens that become blocks: the outermost tokens, and list items at any depth of lists."""
     found: list[Token] = []
     num_quotes = 0
     for token in tokens:
@@ -65,7 +69,10 @@ def _outer_tokens(tokens: Sequence[Token]) -> list[Token]:
 
 
 def _blocks(lines: Sequence[Line], owners: Sequence[int], tokens: Sequence[Token]) -> list[Block]:
-    """One block for each run of lines with the same owner, from its first to its last non-space character."""
+    """Return one block for each run of lines with the same owner, in order.
+
+    A block reaches from the first to the last non-space character of its run.
+    """
     blocks: list[Block] = []
     begun: set[int] = set()
     for owner, run in groupby(enumerate(lines), key=lambda numbered: _group(numbered, owners)):
@@ -78,7 +85,10 @@ def _blocks(lines: Sequence[Line], owners: Sequence[int], tokens: Sequence[Token
 
 
 def _group(numbered: tuple[int, Line], owners: Sequence[int]) -> int:
-    """Owner of a line; blank lines separate lines without owner."""
+    """Return the owner of a line, or -1 for a blank line without owner.
+
+    The -1 separates runs of lines that have no owner.
+    """
     number, line = numbered
     return owners[number] or (0 if line.words else -1)
 

@@ -1,4 +1,4 @@
-"""BlockParser for plain text and reStructuredText, and the table of lines that every block parser uses."""
+"""Parse plain text and reStructuredText into blocks, and build the table of lines for every block parser."""
 
 import re
 from collections.abc import Sequence
@@ -27,13 +27,13 @@ _JUDGED_LINES, _JUDGED_CHARS = 20, 500
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of a text without the spaces around it.
+    """A line of a text, without the spaces around it.
 
     Attributes:
         start: Offset of the first non-space character; equal to `end` on a blank line.
         end: Offset after the last non-space character.
-        indent: Columns before `start`, with tab stops every 8; meaningless on a blank line.
-        words: `text[start:end]`.
+        indent: Number of columns before `start`, with tab stops every 8; it has no meaning on a blank line.
+        words: The text of the line, `text[start:end]`.
     """
 
     start: int
@@ -44,14 +44,14 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class _Before:
-    """Context of the next block: indent of the block before it, and what that block announces."""
+    """Context of the next block: the indent of the block before it, and what the block before announces."""
 
     indent: int = 0
     announces: Literal["literal", "prose", "any"] = "any"
 
 
 def find_lines(text: str) -> list[Line]:
-    """Lines of a text, blank ones included. Only \\n, \\r\\n and a lone \\r end a line.
+    """Return the lines of a text in order, blank lines included. Only \\n, \\r\\n and a lone \\r end a line.
 
     Rejected: `str.splitlines`, which also splits at form feeds and U+2028, unlike Markdown.
     """
@@ -71,22 +71,23 @@ class PlainBlockParser:
     """A `ports.BlockParser` for plain text, reStructuredText and Sphinx text output."""
 
     def parse(self, text: str) -> list[Block]:
-        """Blocks of a text; see `parse_plain`."""
+        """Return the blocks of a text; see `parse_plain`."""
         return parse_plain(text)
 
 
 def parse_plain(text: str) -> list[Block]:
-    """Blocks of plain text or reStructuredText; see `ports.BlockParser.parse` for the contract.
+    """Return the blocks of plain text or reStructuredText, in order; see `ports.BlockParser.parse`.
 
-    - heading: a title with an underline, optionally also an overline, of one repeated character of
-      = - * ^ ~ " #, at least as long as the title. Levels are numbered in order of first appearance, up to 6.
-    - code: lines indented under a paragraph that ends in `::` or under a code directive; a doctest (`>>>`) up
-      to a blank line; lines indented by at least 3 columns more than the block above that do not look like
-      prose. The last rule is a heuristic of this package: Sphinx text output indents both code and
-      descriptions of methods.
+    - heading: a title with an underline, and optionally also an overline. Both consist of one repeated
+      character of = - * ^ ~ " # and are at least as long as the title. Levels are numbered in order of first
+      appearance, up to 6.
+    - code: one of three. First, lines indented under a paragraph that ends in `::` or under a code directive.
+      Second, a doctest (`>>>`) up to a blank line. Third, lines that are indented by at least 3 columns more
+      than the block above and do not look like prose. The third rule is a heuristic of this package, because
+      Sphinx text output indents both code and descriptions of methods.
     - list_item: a bullet or number with the lines indented under it, up to a blank line. Text after the blank
       line is a block of its own.
-    - table: reStructuredText grid and simple tables.
+    - table: a reStructuredText grid table or simple table.
     - paragraph: everything else, up to a blank line.
 
     Source: https://docutils.sourceforge.io/docs/ref/rst/restructuredtext.html
@@ -133,7 +134,7 @@ def _block_at(
 
 
 def _before_next(lines: Sequence[Line], at: int, end: int, kind: BlockKind, before: _Before) -> _Before:
-    """Context that a block sets for the next one."""
+    """Return the context that a block sets for the next block."""
     if kind == "heading":
         return _Before()
     if kind in ("code", "table"):
@@ -147,7 +148,10 @@ def _before_next(lines: Sequence[Line], at: int, end: int, kind: BlockKind, befo
 
 
 def _heading_height(lines: Sequence[Line], at: int) -> int:
-    """Number of lines of the heading that starts here: 3 with an overline, 2 without, 0 if none."""
+    """Return the number of lines of the heading that starts at line `at`.
+
+    The number is 3 with an overline, 2 without, and 0 if no heading starts there.
+    """
     first, second, third = (lines[i].words if i < len(lines) else "" for i in (at, at + 1, at + 2))
     if _ADORNMENT.fullmatch(first):
         fits = len(second) <= len(first) == len(third)
@@ -177,10 +181,10 @@ def _item_end(lines: Sequence[Line], at: int) -> int:
 
 
 def _paragraph_end(lines: Sequence[Line], at: int) -> int:
-    """Number of the line after the paragraph.
+    """Return the number of the line after the paragraph.
 
-    A list or an indented block may follow a line that ends in a colon without a blank line. reStructuredText
-    forbids this, but authors write it.
+    A paragraph ends at a blank line. It also ends after a line with a final colon if a list or an indented
+    block follows directly. reStructuredText forbids this form, but authors write it.
     """
     end = at + 1
     while end < len(lines) and lines[end].words:
@@ -195,7 +199,10 @@ def _paragraph_end(lines: Sequence[Line], at: int) -> int:
 
 
 def _indented_end(lines: Sequence[Line], at: int, indent: int) -> int:
-    """Number of the line after the last line with at least this indent; blank lines between are included."""
+    """Return the number of the line after the last line with at least this indent.
+
+    Blank lines between lines of that indent are included.
+    """
     end = at + 1
     for number in range(at + 1, len(lines)):
         if lines[number].words:
@@ -206,7 +213,7 @@ def _indented_end(lines: Sequence[Line], at: int, indent: int) -> int:
 
 
 def _code_end(lines: Sequence[Line], at: int, end: int) -> int:
-    """Number of the line after the code, which ends where its indent ends or prose begins."""
+    """Return the number of the line after the code. Code ends where its indent ends or where prose begins."""
     indent = min(line.indent for line in lines[at:end])
     start = end
     while True:
@@ -234,9 +241,9 @@ def _grid_end(lines: Sequence[Line], at: int) -> int:
 
 
 def _simple_table_ends(lines: Sequence[Line]) -> list[int]:
-    """For each line, the end of a simple table that starts there; 0 if none can start there.
+    """Return the end of the simple table that starts at each line, or 0 where none can start.
 
-    A border before a blank line closes the table. One backward pass finds all ends; a search from every
+    A border before a blank line closes the table. One backward pass finds all ends. A search from every
     border would take quadratic time in a file full of borders.
     """
     ends = [0] * len(lines)
@@ -250,9 +257,10 @@ def _simple_table_ends(lines: Sequence[Line]) -> list[int]:
 
 
 def _is_prose(lines: Sequence[Line]) -> bool:
-    """Whether lines look like sentences rather than code: mostly words and few characters of program code.
+    """Return whether lines look like sentences rather than code.
 
-    Quoted text counts as a word, because Sphinx writes inline code in double quotes.
+    Sentences consist mostly of words and have few characters of program code. Quoted text counts as a word,
+    because Sphinx writes inline code in double quotes.
     """
     num_tokens = num_words = num_marks = 0
     for line in lines[:_JUDGED_LINES]:

@@ -1,4 +1,4 @@
-"""SentenceSplitter by NLTK's Punkt."""
+"""Implement `ports.SentenceSplitter` with Punkt of the library NLTK."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -10,13 +10,17 @@ from contextsvc.errors import MissingAsset, SettingError
 
 
 class PunktSentenceSplitter:
-    """A `ports.SentenceSplitter` that downloads nothing and does not change nltk's search path.
+    """A `ports.SentenceSplitter` that downloads nothing and does not change NLTK's search path.
 
     Source: Kiss, Strunk, Computational Linguistics 32(4), 2006. https://doi.org/10.1162/coli.2006.32.4.485
     """
 
     def __init__(self, folder: Path, language: str = "english") -> None:
-        """Load a language from the folder of the asset `punkt_tab`.
+        """Load the data of a language from the folder of the asset `punkt_tab`.
+
+        Args:
+            folder: Folder of the asset.
+            language: Name of the language, in English and lower case.
 
         Raises:
             MissingAsset: the folder holds no Punkt data, or the language's files cannot be read.
@@ -35,9 +39,9 @@ class PunktSentenceSplitter:
         self._tokenizer = PunktSentenceTokenizer(params)
 
     def split(self, text: str) -> list[tuple[int, int]]:
-        """Spans of the sentences; see `ports.SentenceSplitter.split`.
+        """Return the (start, end) offsets of the sentences; see `ports.SentenceSplitter.split`.
 
-        Only the starts that Punkt finds are used: a sentence ends where the next one starts, so no text is
+        Only the starts that Punkt finds are used. A sentence ends where the next one starts, so no text is
         lost between two sentences.
         """
         starts = sorted({0, len(text), *(start for start, _ in self._tokenizer.span_tokenize(text))})
@@ -47,7 +51,10 @@ class PunktSentenceSplitter:
 
 @dataclass(frozen=True, slots=True)
 class _Language:
-    """Folder of a language with the one method that nltk calls; nltk's own class needs its search path."""
+    """Folder of a language, with the one method that NLTK calls on it.
+
+    NLTK's own class finds folders only through NLTK's search path.
+    """
 
     path: Path
 

@@ -1,4 +1,4 @@
-"""TokenCounter by tiktoken."""
+"""Implement `ports.TokenCounter` with the library tiktoken."""
 
 import os
 import re
@@ -23,7 +23,10 @@ ENCODINGS: Mapping[str, str] = MappingProxyType(
         "o200k_base": "fb374d419588a4632f3f557e76b4b70aebbca790",
     }
 )
-"""File of the token ranks of each encoding, named as in tiktoken's cache: SHA-1 of its download address."""
+"""Name of the file that holds the token ranks of each encoding.
+
+As in tiktoken's cache, the name is the SHA-1 of the address from which the file is downloaded.
+"""
 
 _COMMAND = "contextsvc assets pull tiktoken"
 _LONGEST_RUN_CHARS = 250_000
@@ -32,18 +35,23 @@ _ENVIRONMENT = threading.Lock()
 
 
 class TiktokenCounter:
-    """A `ports.TokenCounter` for the encodings of `ENCODINGS`; it reads files and never uses the network.
+    """A `ports.TokenCounter` for the encodings of `ENCODINGS`.
 
-    A lone surrogate counts as U+FFFD, as in tiktoken.
+    The counter reads local files and never uses the network. A lone surrogate counts as U+FFFD, as in
+    tiktoken.
     """
 
     def __init__(self, name: str, folder: Path) -> None:
-        """Load an encoding from the folder of the asset `tiktoken`; takes about a second.
+        """Load an encoding from the folder of the asset `tiktoken`. This takes about a second.
+
+        Args:
+            name: Name of the encoding, a key of `ENCODINGS`.
+            folder: Folder of the asset.
 
         Raises:
             SettingError: the encoding is unknown.
-            MissingAsset: its file does not exist.
-            CorruptAsset: its file differs from the pinned one.
+            MissingAsset: the encoding's file does not exist.
+            CorruptAsset: the encoding's file differs from the pinned file.
         """
         if name not in ENCODINGS:
             raise SettingError(f"unknown encoding {name!r}; choose from {', '.join(sorted(ENCODINGS))}")
@@ -62,20 +70,24 @@ class TiktokenCounter:
         return fingerprint_of(self.name)
 
     def count(self, texts: Sequence[str]) -> list[int]:
-        """Number of tokens of each text; see `ports.TokenCounter.count`.
+        """Return the number of tokens of each text; see `ports.TokenCounter.count`.
 
-        In one thread, because starting a pool costs more than the few texts of a request.
+        The texts are counted in one thread, because starting a thread pool costs more than counting the few
+        texts of a request.
         """
         return [sum(len(self._encoding.encode_ordinary(part)) for part in _parts(text)) for text in texts]
 
 
 def fingerprint_of(name: str) -> Fingerprint:
-    """Fingerprint of an encoding: its name and the hash in its file's name; nothing is loaded."""
+    """Return the fingerprint of an encoding: its name and the hash in its file name. Nothing is loaded."""
     return Fingerprint(name=name, weights=ENCODINGS[name][:12])
 
 
 def _parts(text: str) -> list[str]:
-    """Split a text inside runs of spaces so long that tiktoken aborts (about a million)."""
+    """Split a text inside very long runs of spaces.
+
+    In a run of about a million spaces tiktoken would abort.
+    """
     if len(text) <= _LONGEST_RUN_CHARS:
         return [text]
     cuts = [0]
@@ -85,7 +97,10 @@ def _parts(text: str) -> list[str]:
 
 
 def _check(folder: Path, file: str) -> None:
-    """Verify the file before tiktoken opens it: tiktoken would delete a file that differs and download it."""
+    """Verify the file of an encoding before tiktoken opens it.
+
+    tiktoken would delete a file that differs and download it again.
+    """
     if not (folder / file).is_file():
         raise MissingAsset(f"{folder / file} does not exist; pull it: {_COMMAND}")
     try:
@@ -96,7 +111,10 @@ def _check(folder: Path, file: str) -> None:
 
 @contextmanager
 def _cache_folder(folder: Path) -> Iterator[None]:
-    """Context that sets tiktoken's cache folder, which tiktoken reads when it builds an encoding."""
+    """Set tiktoken's cache folder within the context.
+
+    tiktoken reads this setting when it builds an encoding.
+    """
     variable = "TIKTOKEN_CACHE_DIR"
     with _ENVIRONMENT:
         before = os.environ.get(variable)

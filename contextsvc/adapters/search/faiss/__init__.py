@@ -1,1 +1,1 @@
-"""Vector search with FAISS: exact and approximate."""
+"""Vector search with FAISS, exact and approximate."""

@@ -1,7 +1,7 @@
-"""Write a vector index into a generation, and open it.
+"""Write the vector index of a generation (one published version of an index), and open it.
 
 `vectors.json` describes how the chunk vectors are searched. `vectors.faiss` exists only for an approximate
-search; an exact search reads the stored vectors. An update reuses the trained lists of the previous
+search, because an exact search reads the stored vectors. An update reuses the trained lists of the previous
 generation while their measured recall is sufficient (see `recall`).
 """
 
@@ -29,11 +29,17 @@ ABOUT = "vectors.json"
 APPROXIMATE = "vectors.faiss"
 MIN_EFFORT = 8
 MAX_GROWTH = 1.5
-"""Lists are trained again when the number of vectors grew or shrank by more than this factor since the
-training, because the number of lists depends on it (2 sqrt(n))."""
+"""Lists are trained again if the number of vectors n grew or shrank by more than this factor.
+
+The growth is counted since the last training. The reason is that the number of lists, 2 sqrt(n), depends on
+n.
+"""
 MAX_EFFORT_GROWTH = 2
-"""Lists are trained again when the search effort must grow by more than this factor since the training. One
-doubling is accepted: over 200 queries a recall near the target falls on either side by chance."""
+"""Lists are trained again if the search effort must grow by more than this factor.
+
+The growth is counted since the last training. One doubling is accepted, because over 200 queries a recall
+near the target falls on either side by chance.
+"""
 _BLOCK_ROWS = 8192
 _library: Any = faiss
 
@@ -44,7 +50,7 @@ class VectorPlan:
 
     Attributes:
         exact_up_to: Largest number of vectors that are searched exactly.
-        factory: FAISS factory string of larger indexes; `{lists}` becomes 2 sqrt(n).
+        factory: FAISS factory string for larger indexes; `{lists}` becomes 2 sqrt(n).
         recall: Target recall at 10, 0 to 1.
     """
 
@@ -55,12 +61,12 @@ class VectorPlan:
 
 @dataclass(frozen=True, slots=True)
 class PreviousVectors:
-    """Previous generation, whose files were verified.
+    """The previous generation (published version of an index), whose files were verified.
 
     Attributes:
-        folder: Folder of the generation, named by its id.
-        rows: (n,) row of each vector to be indexed in the previous generation, -1 for a new one; no row
-            twice.
+        folder: Folder of the previous generation; the folder's name is the generation's id.
+        rows: For each vector to be indexed, its row in the previous generation, or -1 for a new vector: (n,).
+            No row occurs twice.
     """
 
     folder: Path
@@ -69,12 +75,13 @@ class PreviousVectors:
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """Origin of a trained index, stored in `vectors.json` for later generations that reuse it.
+    """Origin of a trained index, stored in `vectors.json` for later generations that reuse the index.
 
     Attributes:
-        generation: Id of the generation that trained it; empty for the generation that stores this record.
+        generation: Id of the generation (one published version of an index) that trained the index. The id is
+            empty in the record that this generation itself stores.
         num_vectors: Number of vectors at the training.
-        effort: Search effort that reached the target recall then.
+        effort: Search effort that reached the target recall at the training.
     """
 
     generation: str
@@ -83,7 +90,7 @@ class Training:
 
     @property
     def description(self) -> str:
-        """Text for the manifest."""
+        """Text about the training for the manifest."""
         return f"{self.generation or 'this generation'}, from {self.num_vectors} chunks"
 
 
@@ -101,27 +108,27 @@ def write_vector_index(
     plan: VectorPlan,
     previous: PreviousVectors | None = None,
 ) -> dict[str, object]:
-    """Write the index of (n, dim) vectors into a folder; the same arguments give the same bytes.
+    """Write the index of vectors into a folder. The same arguments give the same bytes.
 
     The search effort of an approximate index (nprobe or efSearch) is doubled until recall at 10 over the
-    held-out queries reaches `plan.recall`. If no effort reaches it, the largest one is used and the measured
-    recall is lower.
+    held-out queries reaches `plan.recall`. If no effort reaches this target, the largest effort is used and
+    the measured recall is lower.
 
     Args:
         folder: Folder for `vectors.json` and `vectors.faiss`. The caller syncs the files to disk.
-        vectors: float16, C-contiguous; n = 0 is legal.
-        held_out: (m, dim) queries that equal no chunk vector; with m = 0 the largest effort is used.
+        vectors: Vectors to index: (n, dim) float16, C-contiguous. n = 0 is allowed.
+        held_out: Queries that equal no chunk vector: (m, dim). With m = 0 the largest effort is used.
         plan: Settings of the search.
-        previous: Generation whose trained lists may be reused, within `MAX_GROWTH` and `MAX_EFFORT_GROWTH`;
-            None: train.
+        previous: Previous generation (published version of the index) whose trained lists may be reused,
+            within `MAX_GROWTH` and `MAX_EFFORT_GROWTH`. None means that lists are trained.
 
     Returns:
-        Entries of the manifest: `vector_index`; for an approximate index also `vector_index_learned_in`,
-        `recall_measured_in`, `recall_at_10` and `recall_at_100`.
+        Entries of the manifest. The entry `vector_index` always exists. An approximate index also has
+        `vector_index_learned_in`, `recall_measured_in`, `recall_at_10` and `recall_at_100`.
 
     Raises:
         ShapeError: vectors are not (n, dim), or a value is not finite.
-        SettingError: the factory string is unknown to FAISS or makes another kind of index.
+        SettingError: the factory string is unknown to FAISS or makes an index of another kind.
     """
     if vectors.ndim != 2:
         raise ShapeError(f"vectors have shape {vectors.shape}, expected (n, dim)")
@@ -139,7 +146,7 @@ def write_vector_index(
         tuner = RecallTuner(vectors, max_norm, held_out, plan.recall)
         made = _reuse(previous, vectors, tuner, plan) if previous else None
         made = made or _train(vectors, tuner, plan)
-        # Serialised first: the writer of FAISS leaves a partial file on a full disk.
+        # The index is serialised in memory first, because FAISS would leave a partial file on a full disk.
         num_bytes = (folder / APPROXIMATE).write_bytes(_library.serialize_index(made.index))
         about |= {"factory": made.factory, "effort": made.tuned.effort, "num_bytes": num_bytes}
         measured = made.tuned.measured
@@ -151,12 +158,12 @@ def write_vector_index(
 
 
 def open_vector_index(folder: Path, vectors: Float16Array, name: str = "vectors") -> FaissVectorIndex:
-    """Open an index that `write_vector_index` wrote; no vector is read.
+    """Open an index that `write_vector_index` wrote. No vector is read.
 
     Args:
-        folder: Folder of the index; its files were verified.
+        folder: Folder of the index, whose files were verified.
         vectors: The vectors that were given to `write_vector_index`.
-        name: Name of the index, for the error.
+        name: Name of the index, used in the error.
 
     Raises:
         CorruptIndex: the files cannot be read or belong to other vectors.
@@ -165,7 +172,7 @@ def open_vector_index(folder: Path, vectors: Float16Array, name: str = "vectors"
         about = json.loads((folder / ABOUT).read_bytes())
         shape, max_norm, effort = tuple(about["shape"]), float(about["longest"]), int(about["effort"])
         exact, num_bytes = about["factory"] == "", int(about["num_bytes"])
-        # FAISS maps a truncated file without an error and would read past its end.
+        # FAISS would map a truncated file without an error and then read past its end.
         if not exact and (folder / APPROXIMATE).stat().st_size != num_bytes:
             raise ValueError(f"{APPROXIMATE} has another size than the expected {num_bytes} bytes")
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -186,7 +193,7 @@ def _train(vectors: Float16Array, tuner: RecallTuner, plan: VectorPlan) -> _Buil
 def _reuse(
     previous: PreviousVectors, vectors: Float16Array, tuner: RecallTuner, plan: VectorPlan
 ) -> _BuiltIndex | None:
-    """Previous index filled with these vectors; None if it cannot be reused."""
+    """Return the previous generation's index filled with these vectors, or None if it cannot be reused."""
     about = _read_about(previous.folder)
     try:
         training, measured = Training(**about["training"]), Measurement(**about.get("measured", {}))
@@ -210,7 +217,8 @@ def _reuse(
 
 
 def _read_about(folder: Path) -> dict[str, Any]:
-    # The files were verified, so one that cannot be read was written by another version: train again.
+    # The files were verified. So a file that cannot be read was written by another version of this package,
+    # and the lists are trained again.
     try:
         about = json.loads((folder / ABOUT).read_bytes())
     except (OSError, ValueError):
@@ -219,7 +227,7 @@ def _read_about(folder: Path) -> dict[str, Any]:
 
 
 def _max_norm(vectors: Float16Array) -> float:
-    """Largest Euclidean norm of a vector.
+    """Return the largest Euclidean norm of a vector.
 
     Raises:
         ShapeError: a value is not finite.
@@ -234,7 +242,7 @@ def _max_norm(vectors: Float16Array) -> float:
 
 
 def _upper_bound(vectors: Float16Array, previous: PreviousVectors) -> float:
-    """Upper bound of all norms that does not read the vectors kept from the previous generation."""
+    """Return an upper bound of all norms, without reading the vectors kept from the previous generation."""
     known = _read_about(previous.folder).get("longest")
     if not isinstance(known, float):
         return _max_norm(vectors)

@@ -1,9 +1,9 @@
-"""VectorIndex by FAISS with reproducible results, exact or approximate.
+"""Implement `ports.VectorIndex` with FAISS, exact or approximate, with reproducible results.
 
-FAISS finds candidates with float32 precision or less and returns ties in any order. The candidates are scored
-again in float64 from the stored float16 vectors and sorted by (-score, id). An exact search fetches more
-candidates when FAISS's rounding error could have excluded a better one, so it always equals brute force. An
-approximate search may miss chunks, but the scores and the order of its results are exact.
+FAISS finds candidates with float32 precision or less and returns ties in any order. The candidates are then
+scored again in float64 from the stored float16 vectors, and sorted by (-score, id). If FAISS's rounding error
+could have excluded a better candidate, an exact search fetches more candidates. So its results always equal
+brute force. An approximate search may miss chunks, but the scores and the order of its results are exact.
 """
 
 import math
@@ -23,16 +23,19 @@ from contextsvc.records.packs import Ranking
 
 DECIMALS = 6
 MAX_EXACT = 20_000
-"""If a filter allows at most this many chunks, they are searched exactly, also in an approximate index. That
-is not slower than reading nearly all lists for the few allowed chunks (`benchmarks.search`)."""
+"""If a filter allows at most this many chunks, they are searched exactly, even in an approximate index.
+
+For so few chunks this is not slower than reading nearly all lists (`benchmarks.search`).
+"""
 EXTRA_CANDIDATES = 32
-"""Candidates fetched in addition to k, at least, because of ties."""
+"""Minimum number of candidates that are fetched in addition to k, because of ties."""
 BATCH_QUERIES = 8
-"""Number of queries in one call from which an exact search uses a matrix product."""
+"""Number of queries per call from which an exact search uses a matrix product."""
 _BLOCK_ROWS = 8192
 _TABLE_BYTES = (1 << 31) + 1
-"""Limit of FAISS for tables that it precomputes (`precomputed_table_max_bytes`); they count as bytes read."""
-# FAISS has one global limit on allocations. Typed as Any, because the stubs have the C++ signatures.
+"""FAISS's limit for tables that it precomputes (`precomputed_table_max_bytes`). They count as bytes read."""
+# The lock is needed because FAISS has one global limit on allocations. `faiss` is typed as Any, because its
+# stubs have the C++ signatures.
 _deserialising = threading.Lock()
 _library: Any = faiss
 
@@ -42,7 +45,7 @@ class ApproximateSearch:
 
     Attributes:
         index: The FAISS index.
-        effort: `nprobe` of inverted lists, or `efSearch` of a graph, for a search without a filter.
+        effort: Search effort without a filter: `nprobe` of inverted lists, or `efSearch` of a graph.
     """
 
     def __init__(self, index: Any, effort: int) -> None:
@@ -50,11 +53,17 @@ class ApproximateSearch:
 
     @property
     def max_effort(self) -> int:
-        """Largest useful effort; a larger one finds nothing more."""
+        """Largest useful search effort. A larger effort finds nothing more."""
         return int(self.index.nlist) if _has_lists(self.index) else int(self.index.ntotal)
 
     def fetch(self, query: Float32Array, k: int, share: float) -> Int64Array:
-        """About the k / share nearest rows, best first; the effort is divided by `share`, too."""
+        """Return about the k / share nearest rows, best first.
+
+        Args:
+            query: Query vector: (dim,).
+            k: Number of wanted rows among the allowed rows.
+            share: Share of the rows that are allowed, 0 to 1. The search effort is divided by this share.
+        """
         effort = min(self.max_effort, round(self.effort / share))
         kinds = (_library.SearchParametersIVF, "nprobe"), (_library.SearchParametersHNSW, "efSearch")
         parameters, name = kinds[0] if _has_lists(self.index) else kinds[1]
@@ -65,13 +74,14 @@ class ApproximateSearch:
 
 
 class FaissVectorIndex:
-    """A `ports.VectorIndex` by inner product; ids are row numbers of the stored vectors.
+    """A `ports.VectorIndex` by inner product. The id of a chunk is the row number of its stored vector.
 
     Args:
-        vectors: (n, dim) float16, C-contiguous, finite; kept by reference, so they may be memory-mapped.
+        vectors: (n, dim) float16, C-contiguous, finite. The array is kept by reference, so it may be
+            memory-mapped.
         max_norm: Upper bound of the vectors' Euclidean norms.
-        approximate: Finds candidates if more than `max_exact` chunks are allowed; None: every search is
-            exact.
+        approximate: Approximate search that finds candidates if more than `max_exact` chunks are allowed.
+            None means that every search is exact.
         max_exact: Largest number of allowed chunks that are searched exactly.
     """
 
@@ -90,7 +100,7 @@ class FaissVectorIndex:
     def search(
         self, queries: Float32Array, k: int, allowed: BoolArray | None = None, exact: bool = False
     ) -> list[Ranking]:
-        """Nearest chunks of each query; see `ports.VectorIndex.search`.
+        """Return the nearest chunks of each query; see `ports.VectorIndex.search`.
 
         Raises:
             ShapeError: as in the port, or a query is not finite.
@@ -109,10 +119,17 @@ class FaissVectorIndex:
         return [self._search_one(query, k, allowed, eligible, exact) for query in queries]
 
     def search_at_depths(self, queries: Float32Array, depths: Sequence[int]) -> list[list[Ranking]]:
-        """Results of the approximate search for each k in `depths`, as [depth][query]; one FAISS search a
-        query.
+        """Return the results of the approximate search for several numbers of results k.
 
-        Uses as many threads as FAISS may use, so it is meant for measuring during a build.
+        FAISS searches once per query. The method uses as many threads as FAISS may use, so it is meant for
+        measurements during a build.
+
+        Args:
+            queries: Query vectors: (n, dim).
+            depths: Values of k.
+
+        Returns:
+            Results as [depth][query], in the order of `depths` and `queries`.
 
         Raises:
             ShapeError: the index has no approximate search.
@@ -148,9 +165,9 @@ class FaissVectorIndex:
     def _fetch_allowed(
         self, search: ApproximateSearch, query: Float32Array, k: int, allowed: BoolArray | None, share: float
     ) -> Int64Array:
-        # Fetch the nearest of all chunks, half as many again for chance, and drop those not allowed.
-        # Rejected: the selector of FAISS. If the allowed chunks are far from the query, it returns enough
-        # chunks but not the best ones. Here too few remain in that case, and the caller searches exactly.
+        # Fetch the nearest of all chunks, half more than expected, and drop the chunks that are not allowed.
+        # Rejected: the selector of FAISS. If the allowed chunks are far from the query, the selector gives
+        # enough chunks but not the best. Here too few remain in that case, and the caller searches exactly.
         num_fetched = _num_fetched(k)
         if allowed is None:
             return search.fetch(query, num_fetched, 1.0)
@@ -162,8 +179,8 @@ class FaissVectorIndex:
         self, query: Float32Array, k: int, allowed: BoolArray | None, eligible: Int64Array | None
     ) -> Ranking:
         num_eligible = self._size if eligible is None else len(eligible)
-        # Only a few candidates: the error bound below tells whether they suffice. An approximate search has
-        # none.
+        # A few candidates are enough, because the error bound below tells whether more are needed. An
+        # approximate search has no such bound.
         num_fetched = k + EXTRA_CANDIDATES
         while num_fetched < num_eligible:
             ids, scores = self._scan.search(query, num_fetched, allowed)
@@ -186,16 +203,19 @@ class FaissVectorIndex:
         return found
 
     def _missed_bound(self, query: Float32Array, scores: Float32Array) -> float:
-        """Highest score that a chunk outside the fetched ones can have, with rounding to a tie included."""
+        """Return the highest score that a chunk outside the fetched ones can have.
+
+        The bound includes the rounding of a score, which can turn a lower score into a tie.
+        """
         # |fl(x.y) - x.y| <= g |x| |y| with g = dim u / (1 - dim u), u = 2^-24, for every order of sums.
-        # Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., section 3.1. Twice, for safety.
+        # Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., section 3.1. Doubled for safety.
         error: float = self._dim * 2.0**-23 * self._max_norm * float(np.linalg.norm(query.astype(np.float64)))
-        # A chunk that was not fetched scores at most the lowest fetched score + error; half a rounding step
-        # can tie.
+        # A chunk that was not fetched scores at most the lowest fetched score + error. Rounding can move this
+        # score and another one by half a step each, so one step is added.
         return float(scores.min()) + error + 10.0**-DECIMALS
 
     def _rank(self, query: Float32Array, ids: Int64Array, k: int) -> tuple[Ranking, float]:
-        """(the k best of the ids, score of the last of them)."""
+        """Return the k best of the ids as a ranking, and the score of the last of these k."""
         scores = self._scores(query, ids)
         best = np.lexsort((ids, -scores))[:k]
         last = float(scores[best[-1]]) if len(best) else -np.inf
@@ -206,8 +226,8 @@ class FaissVectorIndex:
         scores = np.empty(len(ids))
         for start in range(0, len(ids), _BLOCK_ROWS):
             rows = self._vectors[ids[start : start + _BLOCK_ROWS]].astype(np.float64)
-            # Not a matrix product: its order of sums depends on the number of rows, so equal rows could
-            # differ.
+            # A matrix product is not used: the order of its sums depends on the number of rows, so equal rows
+            # could get different scores.
             scores[start : start + _BLOCK_ROWS] = (rows * wanted).sum(axis=1)
         # Adding 0.0 turns -0.0 into 0.0.
         rounded: Float64Array = np.round(scores, DECIMALS) + 0.0
@@ -229,12 +249,12 @@ def read_approximate(
         path: File that `build.write_vector_index` wrote.
         shape: Expected (number, dimension) of the vectors.
         effort: Search effort; see `ApproximateSearch`.
-        name: Name of the index, for the error.
-        mapped: True maps the file into memory, which reads little of it; False loads a copy that may be
+        name: Name of the index, used in the error.
+        mapped: True maps the file into memory, and little of the file is read. False loads a copy that may be
             changed.
 
     Raises:
-        CorruptIndex: FAISS cannot read the file, or it is not an approximate index of such vectors.
+        CorruptIndex: FAISS cannot read the file, or the file holds no approximate index of such vectors.
     """
     try:
         with _deserialising:
@@ -253,7 +273,10 @@ def read_approximate(
 
 
 def is_approximate(index: Any) -> bool:
-    """Whether a FAISS index has inverted lists or a neighbour graph, so that its search effort can be set."""
+    """Return whether a FAISS index has inverted lists or a neighbour graph.
+
+    Only such an index has a search effort that can be set.
+    """
     return _has_lists(index) or isinstance(index, _library.IndexHNSW)
 
 

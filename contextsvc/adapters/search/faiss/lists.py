@@ -1,10 +1,11 @@
-"""Training of an approximate index, and reuse of a trained one for other vectors.
+"""Train an approximate index, and reuse a trained index for other vectors.
 
-Training takes most of the time of writing an index, and one changed document hardly moves the lists. So the
-next generation may reuse them: kept vectors keep their codes, and new vectors are assigned and encoded. The
-result has the same bytes as adding all vectors to the emptied index.
+An approximate index groups the vectors into inverted lists. Training takes most of the time of writing an
+index, and one changed document hardly changes what training gives. So the next generation (one published
+version of an index) may reuse the trained lists. Kept vectors then keep their codes, and new vectors are
+assigned to lists and encoded. The result has the same bytes as adding all vectors to the emptied index.
 
-Relies on the SWIG interface of FAISS: `downcast_InvertedLists`, `add_entries`, `swig_ptr` and
+This module relies on the SWIG interface of FAISS: `downcast_InvertedLists`, `add_entries`, `swig_ptr` and
 `contrib.inspect_tools`. `tests/adapters/test_private_interfaces.py` checks it.
 """
 
@@ -28,15 +29,15 @@ _library: Any = faiss
 
 
 def factory_for(setting: str, num_vectors: int) -> str:
-    """Factory string for a number of vectors n: `{lists}` is replaced by 2 sqrt(n)."""
+    """Return the FAISS factory string for a number of vectors n: `{lists}` is replaced by 2 sqrt(n)."""
     return setting.replace("{lists}", str(max(1, round(2 * math.sqrt(num_vectors)))))
 
 
 def empty(factory: str, dim: int) -> Any:
-    """An index without vectors of length `dim`, not yet trained.
+    """Return an untrained index without vectors, for vectors of length `dim`.
 
     Raises:
-        SettingError: FAISS knows no such factory string, or its index is of another kind.
+        SettingError: FAISS does not know the factory string, or the string makes an index of another kind.
     """
     try:
         index = _library.index_factory(dim, factory, _library.METRIC_INNER_PRODUCT)
@@ -53,23 +54,23 @@ def empty(factory: str, dim: int) -> Any:
 
 
 def train_index(factory: str, vectors: Float16Array) -> Any:
-    """Train an index and add all vectors; the same vectors give the same bytes.
+    """Train an index and add all vectors. The same vectors give the same bytes.
 
     Args:
         factory: FAISS factory string.
-        vectors: (n, dim).
+        vectors: The vectors: (n, dim).
 
     Raises:
-        SettingError: the factory string is unknown to FAISS, makes another kind of index, or does not suit
+        SettingError: the factory string is unknown to FAISS, makes an index of another kind, or does not suit
             the vectors.
     """
     index = empty(factory, vectors.shape[1])
     num_rows = len(vectors)
     if isinstance(index, _library.IndexIVF):
-        index.cp.min_points_per_centroid = 1  # otherwise FAISS prints a warning
+        index.cp.min_points_per_centroid = 1  # with a larger minimum FAISS may print a warning
         index.cp.max_points_per_centroid = _TRAINING_ROWS_A_LIST
         num_rows = max(1, min(num_rows, _TRAINING_ROWS_A_LIST * index.nlist))
-    # Evenly spaced, because the first rows of a corpus belong to few documents.
+    # The training rows are evenly spaced, because the first rows of a corpus belong to few documents.
     chosen = np.linspace(0, len(vectors) - 1, num_rows).round().astype(np.int64)
     try:
         with _one_thread():
@@ -84,7 +85,10 @@ def train_index(factory: str, vectors: Float16Array) -> Any:
 
 
 def can_replace_vectors(index: Any) -> bool:
-    """Whether an index has plain inverted lists, whose codes can be moved; a graph has none."""
+    """Return whether an index has plain inverted lists, whose codes can be moved.
+
+    A neighbour graph has no such lists.
+    """
     return isinstance(index, _library.IndexIVF) and isinstance(
         _library.downcast_InvertedLists(index.invlists), _library.ArrayInvertedLists
     )
@@ -95,8 +99,9 @@ def replace_vectors(index: Any, vectors: Float16Array, rows: Int64Array) -> None
 
     Args:
         index: Index for which `can_replace_vectors` is True, loaded into memory.
-        vectors: (n, dim) vectors that the index holds afterwards.
-        rows: (n,) present row of each vector in the index, -1 for a new one; no row twice.
+        vectors: Vectors that the index holds afterwards: (n, dim).
+        rows: For each of these vectors, its row in the index before the call, or -1 for a new vector: (n,).
+            No row occurs twice.
     """
     place = np.full(index.ntotal, -1, dtype=np.int64)
     kept = np.flatnonzero(rows >= 0)
@@ -116,7 +121,7 @@ def replace_vectors(index: Any, vectors: Float16Array, rows: Int64Array) -> None
 
 
 def _fill(lists: Any, number: int, ids: Int64Array, codes: Any) -> None:
-    # Sorted by row, as if the vectors had been added in order; rows of -1 are removed.
+    # The entries are sorted by row, as if the vectors had been added in order. Rows of -1 are removed.
     order = np.argsort(ids)
     order = order[np.searchsorted(ids[order], 0) :]
     ids, codes = ids[order], np.ascontiguousarray(codes[order])
@@ -127,7 +132,7 @@ def _fill(lists: Any, number: int, ids: Int64Array, codes: Any) -> None:
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    # With several threads a graph differs each time, and sums may differ.
+    # With several threads a graph would differ each time, and sums might differ.
     before = _library.omp_get_max_threads()
     _library.omp_set_num_threads(1)
     try:

@@ -1,7 +1,8 @@
-"""Recall of an approximate index over held-out queries, and the search effort that reaches a target.
+"""Measure the recall of an approximate index over held-out queries, and find the search effort for a target.
 
-A measurement takes several times as long as the update of one document. So it remains valid until more than a
-share of the vectors has changed, and it names the generation that measured.
+A measurement takes several times as long as the update of one document. So it remains valid until the share
+of vectors that changed is too large. A stored measurement names the generation (one published version of an
+index) in which it was made.
 """
 
 from collections.abc import Mapping
@@ -17,20 +18,26 @@ from contextsvc.records.arrays import Float32Array, Int64Array
 from contextsvc.records.packs import Ranking
 
 DEPTHS = (10, 100)
-"""Depths at which recall is measured: 10 is usual in comparisons, 100 is the default of a request."""
+"""Numbers of results at which recall is measured.
+
+10 is usual in comparisons, and 100 is the default of a request.
+"""
 MAX_DRIFT = 0.01
-"""Share of vectors added or removed since the measurement above which recall is measured again. Below it, on
-average a smaller share of each query's results has changed."""
+"""Largest share of vectors that may be added or removed before recall is measured again.
+
+Below this share, the share of a query's results that changed is smaller still, on average.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """Measured recall and its origin, stored in `vectors.json` for later generations that reuse the index.
+    """A measured recall and its origin, stored in `vectors.json` for later generations that reuse the index.
 
     Attributes:
         recalls: `recall_at_10` and `recall_at_100`, 0 to 1; empty if there was no held-out query.
-        generation: Id of the generation that measured; empty for the generation that stores this record.
-        num_changed: Number of vectors added or removed since.
+        generation: Id of the generation (one published version of an index) in which recall was measured. The
+            id is empty in the record that this generation itself stores.
+        num_changed: Number of vectors added or removed since the measurement.
     """
 
     recalls: Mapping[str, float] = field(default_factory=dict)
@@ -39,33 +46,41 @@ class Measurement:
 
     @property
     def entries(self) -> dict[str, object]:
-        """Entries of the manifest."""
+        """Entries about recall for the manifest; empty if there was no held-out query."""
         if not self.recalls:
             return {}
         since = f"{self.generation}, {self.num_changed} chunks came or went since"
         return {**self.recalls, "recall_measured_in": since if self.generation else "this generation"}
 
     def after(self, generation: str, num_vectors: int, rows: Int64Array) -> "Measurement":
-        """Measurement as stored in the next generation.
+        """Return the measurement as it is stored in the next generation.
 
         Args:
             generation: Id of the generation that holds this record.
-            num_vectors: Number of its vectors.
-            rows: (n,) row there of each vector of the next generation, -1 for a new one.
+            num_vectors: Number of vectors of that generation.
+            rows: For each vector of the next generation, its row in that generation, or -1 for a new vector:
+                (n,).
         """
         num_new = int((rows < 0).sum())
         num_gone = num_vectors - (len(rows) - num_new)
         return Measurement(self.recalls, self.generation or generation, self.num_changed + num_new + num_gone)
 
     def still_holds(self, num_vectors: int, target: float) -> bool:
-        """Whether recall at 10 reached the target and few enough of `num_vectors` vectors changed since."""
+        """Return whether the measurement is still valid and good enough.
+
+        That is the case if recall at 10 reached the target and few enough vectors changed since.
+
+        Args:
+            num_vectors: Number of vectors now.
+            target: Target recall at 10, 0 to 1.
+        """
         found = self.recalls.get(f"recall_at_{DEPTHS[0]}", -1.0)
         return found >= target and self.num_changed <= MAX_DRIFT * num_vectors
 
 
 @dataclass(frozen=True, slots=True)
 class TunedEffort:
-    """Search effort, its measured recall, and whether that reaches the target."""
+    """A search effort, its measured recall, and whether this recall reaches the target."""
 
     effort: int
     measured: Measurement
@@ -73,12 +88,12 @@ class TunedEffort:
 
 
 class RecallTuner:
-    """Measures recall over held-out queries and chooses the search effort; the exact search runs once.
+    """Measures recall over held-out queries and chooses the search effort. The exact search runs only once.
 
     Args:
-        vectors: (n, dim) float16 stored vectors.
-        max_norm: Upper bound of their Euclidean norms.
-        held_out: (m, dim) queries; m = 0 is legal.
+        vectors: Stored vectors: (n, dim) float16.
+        max_norm: Upper bound of the vectors' Euclidean norms.
+        held_out: Held-out queries: (m, dim). m = 0 is allowed.
         target: Target recall at 10, 0 to 1.
     """
 
@@ -87,10 +102,16 @@ class RecallTuner:
         self._held_out, self._target = held_out, target
 
     def tune(self, index: Any, first: int, last: int | None = None) -> TunedEffort:
-        """Smallest effort of first, 2 first, 4 first, ... that reaches the target.
+        """Find the smallest search effort that reaches the target recall.
 
-        The search stops at the first effort of at least `last`, which then may not suffice. The largest
-        useful effort always counts as sufficient, because nothing is better.
+        Efforts of 1, 2, 4, ... times `first` are tried. The largest useful effort always counts as
+        sufficient, because no other effort gives a better recall.
+
+        Args:
+            index: FAISS index to measure.
+            first: First effort that is tried.
+            last: Effort at which the attempts end. After the first effort of at least `last` no larger one is
+                tried, even if the recall does not reach the target. None means no limit.
         """
         most = ApproximateSearch(index, 0).max_effort
         if len(self._held_out) == 0:
@@ -117,13 +138,13 @@ class RecallTuner:
 
 
 def recall(found: list[Ranking], exact: list[Ranking]) -> float:
-    """Mean share of the exact results that were found, 0 to 1; 1 without queries.
+    """Return the mean share of the exact results that were found, 0 to 1; 1 without queries.
 
-    Compared by score, not by id, so a chunk that ties with the last exact result counts as found.
+    Results are compared by score, not by id. So a chunk that ties with the last exact result counts as found.
 
     Args:
         found: Results of each query.
-        exact: Results of an exact search of the same queries and depth.
+        exact: Results of an exact search for the same queries at the same depth.
     """
     shares = [
         float((one.scores >= best.scores[-1]).sum()) / len(best.scores)

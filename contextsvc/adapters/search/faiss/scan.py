@@ -1,10 +1,10 @@
-"""Exact inner products of float16 rows by FAISS's scalar quantiser, without a copy.
+"""Compute exact inner products of float16 rows with FAISS's scalar quantiser, without a copy of the rows.
 
-FAISS treats half precision as a quantiser whose codes are the rows themselves. So a memory-mapped array is
-scanned in place: no copy, no further file, no cost to open. Rejected: numpy, which converts one number at a
-time.
+For FAISS half precision is a quantiser whose codes are the rows themselves. So a memory-mapped array is
+scanned in place. This needs no copy and no further file, and opening costs nothing. Rejected: numpy, which
+converts one number at a time.
 
-Relies on the SWIG interface of FAISS: `swig_ptr`, `select_InvertedListScanner`, `scan_codes`.
+This module relies on the SWIG interface of FAISS: `swig_ptr`, `select_InvertedListScanner`, `scan_codes`.
 `tests/adapters/test_private_interfaces.py` checks it.
 """
 
@@ -18,18 +18,18 @@ from numpy.typing import NDArray
 from contextsvc.records.arrays import BoolArray, Float32Array, Int64Array
 
 Float16Array = NDArray[np.float16]
-# Typed as Any: the stubs have the C++ signatures, but the wrapper accepts arrays and keywords.
+# `faiss` is typed as Any: its stubs have the C++ signatures, but its wrapper accepts arrays and keywords.
 _library: Any = faiss
 _BLOCK_ROWS = 8192
 
 
 class HalfPrecisionScan:
-    """Exact scan over (n, dim) float16 rows, C-contiguous and kept by reference. Thread-safe."""
+    """Exact scan over (n, dim) float16 rows, which are C-contiguous and kept by reference. Thread-safe."""
 
     def __init__(self, rows: Float16Array) -> None:
         self._rows = rows
         self._quantizer = _library.ScalarQuantizer(rows.shape[1], _library.ScalarQuantizer.QT_fp16)
-        # FAISS requires row numbers, although it returns positions (see `_tools`).
+        # FAISS requires row numbers as an argument, although it returns positions (see `_tools`).
         self._numbers = np.arange(len(rows), dtype=np.int64)
         self._all = np.full((len(rows) + 7) // 8, 255, dtype=np.uint8)
         self._of_thread = threading.local()
@@ -37,13 +37,14 @@ class HalfPrecisionScan:
     def search(
         self, query: Float32Array, k: int, allowed: BoolArray | None = None
     ) -> tuple[Int64Array, Float32Array]:
-        """(rows, scores) of the k largest inner products in float32, in any order; fewer if fewer are
-        allowed.
+        """Return (rows, scores) of the k largest inner products in float32, in any order.
+
+        Fewer than k are returned if fewer rows are allowed.
 
         Args:
-            query: (dim,), finite.
-            k: At least 1.
-            allowed: (n,) rows to search; None: all.
+            query: Finite query vector: (dim,).
+            k: Number of results, at least 1.
+            allowed: Whether each row may be returned: (n,). None allows all rows.
         """
         wanted = np.ascontiguousarray(query, dtype=np.float32)
         found = np.full(k, -np.inf, dtype=np.float32)
@@ -62,12 +63,13 @@ class HalfPrecisionScan:
         return ids[there], found[there]
 
     def _tools(self) -> tuple[Any, Any]:
-        # One scanner for each thread, because it stores the query, and one selector whose bits are replaced.
-        # New ones for each query would leak: the wrapper never frees a scanner, nor a selector that a scanner
-        # uses.
+        # Each thread has one scanner, because a scanner stores the query, and one selector, whose bits are
+        # replaced. New objects for each query would leak memory: the wrapper frees neither a scanner nor a
+        # selector that a scanner uses.
         if not hasattr(self._of_thread, "tools"):
             selector = _library.IDSelectorBitmap(self._all)
-            # True: it returns pairs of list and position; in list 0 the pair equals the row number.
+            # True makes the scanner return pairs of list and position. In list 0 such a pair equals the row
+            # number.
             scanner = self._quantizer.select_InvertedListScanner(
                 _library.METRIC_INNER_PRODUCT, None, True, selector, False
             )
@@ -77,15 +79,18 @@ class HalfPrecisionScan:
 
 
 def scan_many(rows: Float16Array, queries: Float32Array, k: int) -> tuple[Int64Array, Float32Array]:
-    """(rows, scores) of the k largest inner products of each query in float32, in any order; both (n, k).
+    """Return (rows, scores) of the k largest inner products of each query in float32, in any order.
 
     A matrix product reads the rows once for all queries. Rejected: FAISS's own search in blocks, which spends
     most of its time on selection.
 
     Args:
-        rows: (num_rows, dim) float16.
-        queries: (n, dim), finite.
-        k: 1 to num_rows.
+        rows: Rows to scan: (num_rows, dim) float16.
+        queries: Finite query vectors: (n, dim).
+        k: Number of results per query, 1 to num_rows.
+
+    Returns:
+        (rows, scores), both of shape (n, k).
     """
     wanted = np.ascontiguousarray(queries, dtype=np.float32)
     scores = np.full((len(wanted), k), -np.inf, dtype=np.float32)
