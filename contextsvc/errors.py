@@ -52,7 +52,7 @@ class UserError(ContextError):
 
 
 class SettingError(UserError):
-    """A setting of the process does not exist or has a wrong value. An HTTP client is not to blame for that."""
+    """A setting of the process does not exist or has a wrong value. HTTP clients did not cause the error."""
 
     code = "invalid_setting"
 
