@@ -52,7 +52,7 @@ class UserError(ContextError):
 
 
 class SettingError(UserError):
-    """A setting of the process does not exist or has a wrong value. HTTP clients did not cause the error."""
+    """A setting of the process does not exist or has a wrong value. Over HTTP this is a server error."""
 
     code = "invalid_setting"
 

@@ -16,7 +16,7 @@ from contextsvc.records.fingerprints import digest
 
 @dataclass(frozen=True, slots=True)
 class Answerability:
-    """Answer score of a query, and the threshold that it must reach.
+    """Answer score of a query, and the threshold that the score must reach.
 
     Attributes:
         score: Answer score in [0, 1] (`packing.answerability`). It is 0 if the search found nothing.

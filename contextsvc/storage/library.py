@@ -119,7 +119,7 @@ class _Opened:
 
 @dataclass(frozen=True, slots=True)
 class _Refused:
-    """An index that cannot be opened, because every generation is damaged.
+    """An index that cannot be opened: its current generation is damaged and no previous one may replace it.
 
     Attributes:
         problems: What is wrong, one sentence per problem.
@@ -168,8 +168,9 @@ class Library:
 
         If the current generation is damaged, this method returns the newest previous generation that is not
         damaged. The attribute `instead_of`, the log and `num_fallbacks` report this. If every generation is
-        damaged, the method raises an error. In both cases later calls read the files again only after the
-        status of a file changed. Thus a repair is noticed, and repeated calls are cheap.
+        damaged, or if `falls_back` is False, the method raises an error. In both cases later calls read the
+        files again only after the status of a file changed. Thus a repair is noticed, and repeated calls are
+        cheap.
 
         Raises:
             UnknownIndex: there is no such index.

@@ -1,4 +1,4 @@
-"""Invariants that hold in every sound corpus, checked for `contextsvc index check`.
+"""Invariants that hold in every undamaged corpus, checked for `contextsvc index check`.
 
 The checks read the whole corpus and change no file.
 """

@@ -133,7 +133,7 @@ class Stage:
         return Published(self._sealed(), changed=True)
 
     def publish_steps(self) -> Iterator[str]:
-        """Publish the generation, and yield a name after each step, so that tests can simulate a crash there."""
+        """Publish the generation and yield a name after each step, so that a test can simulate a crash."""
         generation = self._sealed().generation
         previous = best_pointer(self._root, self._name)
         self.folder.rename(self.index / "generations" / generation)
