@@ -1,28 +1,28 @@
-"""Everything this package refuses, in one tree.
+"""The errors that a caller of this package must expect, in one tree of classes.
 
     ContextError
-    |- UserError                the caller can mend it: exit code 1, HTTP 4xx
-    |  |- SettingError          a setting of the process that does not exist or does not fit: HTTP 500
+    |- UserError                the caller can solve the problem: exit code 1, HTTP 4xx
+    |  |- SettingError          a setting of the process does not exist or has a wrong value: HTTP 500
     |  |- UnknownChoice         a request names a tokenizer or an ordering that does not exist
-    |  |- InvalidRequest        a query, budget or filter out of its range
-    |  |- BudgetTooSmall        no single chunk fits; names the smallest budget that would do
-    |  |- UnknownIndex          no such index under the root
-    |  |- UnknownDocument       no such document in the index
-    |  |- UnknownPack           no such pack in the cache
-    |  |- IndexBusy             another writer is at work on the index
+    |  |- InvalidRequest        a query, budget or filter is out of its range
+    |  |- BudgetTooSmall        no single chunk fits; the error names the smallest budget that is enough
+    |  |- UnknownIndex          the folder of all indexes holds no index of that name
+    |  |- UnknownDocument       the index holds no such document
+    |  |- UnknownPack           the cache holds no such pack
+    |  |- IndexBusy             another process or thread is writing the index
     |  |- IndexMismatch         the index was built by another embedder
-    |  |- SourceError           documents that cannot be read
-    |  |- MissingAsset          a model or data file that was never pulled
-    |  `- MissingExtra          an optional dependency that is not installed
+    |  |- SourceError           documents cannot be read
+    |  |- MissingAsset          a model or data file was never pulled (downloaded)
+    |  `- MissingExtra          an optional dependency is not installed
     |- Fault                    the machine or the data is at fault: exit code 2, HTTP 5xx
     |  |- CorruptIndex          files differ from the manifest
     |  |- CorruptAsset          a pulled file differs from its pinned SHA-256
-    |  |- ReaderFault           the reader could not score or answer
-    |  |- ShapeError            arrays or sequences that do not agree (a defect of the caller's code)
-    |  `- SpanError             a span outside its text (a defect of the caller's code)
-    `- Overloaded               come back later: HTTP 429 (queue full) or 503 (waited too long)
+    |  |- ReaderFault           the reader (the language model that measures) could not score or answer
+    |  |- ShapeError            arrays or sequences do not fit each other (a defect of the caller's code)
+    |  `- SpanError             character offsets lie outside a text (a defect of the caller's code)
+    `- Overloaded               the caller should try later: HTTP 429 (queue full) or 503 (waited too long)
 
-A message says what was found, what was expected and, where one exists, the command that helps.
+A message says what was found, what was expected and, where one exists, which command helps.
 """
 
 from collections.abc import Iterable
@@ -31,34 +31,34 @@ _SEE_LOG = "its log has the details"
 
 
 class ContextError(Exception):
-    """Root of the tree; `code` is the stable name a program may match on."""
+    """Base class of the tree. Its `code` is a name that never changes, so programs can compare it."""
 
     code = "context_error"
 
     @property
     def public_text(self) -> str:
-        """Message for a caller over HTTP.
+        """Message for a client over HTTP.
 
-        It names no path of the server, and no index, pack or document that the caller did not name. The
-        service's log has the whole message.
+        The message names no path of the server, and no index, pack or document that the client did not name.
+        The whole message, with these names, is in the service's log.
         """
         return str(self)
 
 
 class UserError(ContextError):
-    """The caller can mend it."""
+    """The caller can solve the problem, for example with another request or another setting."""
 
     code = "user_error"
 
 
 class SettingError(UserError):
-    """A setting of the process does not exist or does not fit. Over HTTP this is no error of the caller."""
+    """A setting of the process does not exist or has a wrong value. Over HTTP this is a server error."""
 
     code = "invalid_setting"
 
     @property
     def public_text(self) -> str:
-        """Message without the setting's value, which may be a path."""
+        """Message for an HTTP client, without the value of the setting, because the value may be a path."""
         return f"the service is not set up right; {_SEE_LOG}"
 
 
@@ -82,7 +82,7 @@ class BudgetTooSmall(UserError):
 
     Attributes:
         budget_tokens: Budget of the request.
-        smallest_tokens: Smallest budget that holds one of the chunks found.
+        smallest_tokens: Smallest budget that is enough for one of the chunks found.
     """
 
     code = "budget_too_small"
@@ -97,7 +97,7 @@ class BudgetTooSmall(UserError):
 
 
 class UnknownIndex(UserError):
-    """The root holds no index of that name."""
+    """The folder of all indexes holds no index of that name."""
 
     code = "unknown_index"
 
@@ -111,7 +111,10 @@ class UnknownIndex(UserError):
 
     @property
     def public_text(self) -> str:
-        """Message without the root and without the names of other indexes."""
+        """Message for an HTTP client.
+
+        It names neither the folder of all indexes nor the other indexes.
+        """
         return f"no index {self.name[:200]!r}; GET /v1/indexes lists those there are"
 
 
@@ -139,13 +142,13 @@ class UnknownPack(UserError):
 
 
 class IndexBusy(UserError):
-    """Another writer is at work on the index."""
+    """Another process or thread is writing the index."""
 
     code = "index_busy"
 
 
 class IndexMismatch(UserError):
-    """The index was built by another embedder than the one now running."""
+    """The embedder that built the index is not the embedder that is running now."""
 
     code = "index_mismatch"
 
@@ -158,19 +161,19 @@ class IndexMismatch(UserError):
 
 
 class SourceError(UserError):
-    """Documents that cannot be read."""
+    """Documents or their sources cannot be read."""
 
     code = "unreadable_source"
 
 
 class MissingAsset(UserError):
-    """A model or data file that is needed and was never pulled."""
+    """A model or data file is needed but was never pulled (downloaded)."""
 
     code = "missing_asset"
 
     @property
     def public_text(self) -> str:
-        """Message without the folder."""
+        """Message for an HTTP client, without the folder of the file."""
         return f"a model or data file of the service is missing; {_SEE_LOG}"
 
 
@@ -178,7 +181,7 @@ class MissingExtra(UserError):
     """An optional dependency is not installed.
 
     Attributes:
-        extra: The extra of this package that brings it.
+        extra: Name of this package's extra that installs the dependency.
     """
 
     code = "missing_extra"
@@ -195,7 +198,7 @@ class Fault(ContextError):
 
     @property
     def public_text(self) -> str:
-        """Message without details: faults quote the operating system, which names paths."""
+        """Message for an HTTP client, without details: messages of the operating system name paths."""
         return f"the service failed ({self.code}); {_SEE_LOG}"
 
 
@@ -214,7 +217,7 @@ class CorruptIndex(Fault):
 
     @property
     def public_text(self) -> str:
-        """Message without the problems."""
+        """Message for an HTTP client, without the list of problems."""
         return f"index {self.name!r} is damaged; the service's log names the files"
 
 
@@ -225,19 +228,19 @@ class CorruptAsset(Fault):
 
 
 class ReaderFault(Fault):
-    """The reader could not score or answer."""
+    """The reader (the language model that measures) could not score or answer."""
 
     code = "reader_fault"
 
 
 class ShapeError(Fault):
-    """Arrays or sequences that have to agree do not."""
+    """Shapes, lengths or values do not fit each other or their contract: a defect of the caller's code."""
 
     code = "shape_error"
 
 
 class SpanError(Fault):
-    """A span lies outside its text."""
+    """Character offsets (start, end) are empty or lie outside their text: a defect of the caller's code."""
 
     code = "span_error"
 
@@ -250,7 +253,7 @@ class Overloaded(ContextError):
 
     Attributes:
         waited: True when the request waited its full time (503), False when the queue was full (429).
-        retry_after_seconds: Time after which to try again.
+        retry_after_seconds: Seconds after which the caller should try again.
     """
 
     code = "overloaded"

@@ -1,10 +1,11 @@
-"""Settings: read from the environment once, each with its explanation and its rule where it is declared.
+"""Settings of the service, which are read from the environment once.
 
-`CONTEXTSVC_<NAME>` sets `<name>`. `documented()` gives the table of all settings for the documentation.
+The variable `CONTEXTSVC_<NAME>` sets `<name>`. The declaration of each setting holds its explanation and its
+rule. `documented()` returns the table of all settings for the documentation.
 
-Wrong settings are refused together, in one error. A variable that begins with `CONTEXTSVC_` and is no
-setting is refused too, because a misspelt setting would otherwise silently keep its default. Kubernetes
-injects variables named after services, such as `CONTEXTSVC_PORT=tcp://10.0.0.1:80`; these are ignored.
+One error names all wrong settings together. A variable that begins with `CONTEXTSVC_` but is not a setting is
+an error, too, because otherwise a misspelt setting would silently keep its default. Kubernetes injects
+variables named after services, such as `CONTEXTSVC_PORT=tcp://10.0.0.1:80`; these variables are ignored.
 """
 
 import json
@@ -24,10 +25,10 @@ log = logging.getLogger("contextsvc.settings")
 PREFIX = "CONTEXTSVC_"
 
 DATA = PREFIX + "DATA"
-"""Folder of the data sets that tests and benchmarks read; not a setting of the service."""
+"""Variable that names the folder of the data sets for tests and benchmarks. It is not a setting."""
 
 ENCODINGS = ("o200k_base", "cl100k_base")
-"""Built-in token encodings, the default first."""
+"""Names of the built-in token encodings. The first one is the default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +37,10 @@ class Rule:
 
     Attributes:
         expected: The condition in words, as errors and the documentation show it.
-        holds: Whether a value meets the condition.
-        reads_files: The condition depends on the files of this machine. Such a rule is checked when the
-            environment is read, not whenever a `Settings` is made.
-        hides_value: Errors do not show the value, because it may hold a password.
+        holds: Function that returns whether a value meets the condition.
+        reads_files: Whether the condition depends on the files of this machine. Such a rule is checked only
+            when the environment is read, not each time that a `Settings` is made.
+        hides_value: Whether errors leave out the value, because the value may hold a password.
     """
 
     expected: str
@@ -49,17 +50,17 @@ class Rule:
 
 
 def at_least(low: int) -> Rule:
-    """A number that is `low` or more."""
+    """Return the rule that a number is at least `low`."""
     return Rule(f"at least {low}", lambda value: bool(value >= low))
 
 
 def between(low: float, high: float) -> Rule:
-    """A number from `low` to `high`, both included."""
+    """Return the rule that a number lies between `low` and `high`, both included."""
     return Rule(f"between {low} and {high}", lambda value: bool(low <= value <= high))
 
 
 def one_of(*choices: str) -> Rule:
-    """One of some names."""
+    """Return the rule that a value is one of the given names."""
     return Rule(f"{', '.join(choices[:-1])} or {choices[-1]}", lambda value: value in choices)
 
 
@@ -77,7 +78,7 @@ FOLDER = Rule("a folder", lambda path: path.is_dir() or not path.exists(), reads
 
 
 def _is_model(name: str) -> bool:
-    # A plain name can be an asset or a name on the hub; a name that can only be a path has to be there.
+    # A plain name can be an asset or a name on the hub. A name that can only be a path must be a folder.
     is_path = name.startswith((".", os.sep)) or Path(name).is_absolute()
     return not is_path or Path(name).is_dir()
 
@@ -91,13 +92,13 @@ TOKENIZER_FILES = Rule(
 
 
 def setting(default: Any, doc: str, rule: Rule | None = None, *, secret: bool = False) -> Any:
-    """A field of `Settings`.
+    """Return a dataclass field that declares one setting of `Settings`.
 
     Args:
-        default: The default, or a function that makes it.
-        doc: What the setting is: a noun phrase, with the unit.
-        rule: The condition that a value has to meet.
-        secret: The value is left out of the repr.
+        default: The default value, or a function that returns the default value.
+        doc: Explanation of the setting: a noun phrase, with the unit.
+        rule: Condition that a value must meet; None if every value of the type is allowed.
+        secret: Whether `repr` leaves out the value.
     """
     metadata = {"doc": doc, "rule": rule}
     if callable(default):
@@ -113,10 +114,10 @@ def _cache_folder() -> Path:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """All settings of the service. To change some, make a copy with `dataclasses.replace`.
+    """All settings of the service. To change some settings, make a copy with `dataclasses.replace`.
 
     Raises:
-        SettingError: values break a rule; the message names all of them.
+        SettingError: values break a rule. The message names all wrong settings.
     """
 
     home: Path = setting(_cache_folder, "folder of the pulled models, the data files and the cache", FOLDER)
@@ -221,14 +222,14 @@ class Settings:
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> "Settings":
-        """Settings of the environment, all of them checked.
+        """Read all settings from the environment, check them and return them.
 
         Args:
-            env: Variables and their values; None: the environment of this process.
+            env: Variables and their values. None stands for the environment of this process.
 
         Raises:
-            SettingError: a value has the wrong type or breaks a rule, or a `CONTEXTSVC_` variable is no
-                setting; the message names every such variable.
+            SettingError: a value has the wrong type or breaks a rule, or a variable that begins with
+                `CONTEXTSVC_` is not a setting. The message names every such variable.
         """
         env = os.environ if env is None else env
         mine = {name: env[name] for name in sorted(env) if name.startswith(PREFIX) and name != DATA}
@@ -251,7 +252,10 @@ class Settings:
 
 
 def documented() -> list[tuple[str, str, str]]:
-    """(environment variable, default, explanation with the rule) of every setting, in declared order."""
+    """Return a row of the documentation for each setting, in the order of their declaration.
+
+    A row is (environment variable, default, explanation with the rule).
+    """
     return [(PREFIX + f.name.upper(), _shown(f), _explained(f)) for f in fields(Settings)]
 
 
@@ -274,7 +278,10 @@ def _defaults() -> dict[str, Any]:
 
 
 def _problems(values: Mapping[str, Any], at_start: bool) -> list[str]:
-    """Every broken rule: first those of one setting, then those of several."""
+    """Return one message for each broken rule.
+
+    Rules about a single setting come first, then rules that compare several settings.
+    """
     rules = [(f.name, f.metadata["rule"]) for f in fields(Settings) if f.metadata["rule"]]
     rules += [(name, make(values)) for name, make in _TOGETHER]
     return [
@@ -317,11 +324,11 @@ _TOGETHER: tuple[tuple[str, Callable[[Mapping[str, Any]], Rule]], ...] = (
     ("tokenizer", _known_tokenizer),
     ("reader", _reader_model),
 )
-"""Rules that depend on other settings, by the setting that they are about."""
+"""Rules that depend on several settings: the checked setting, and the function that makes its rule."""
 
 
 def _tokenizer_files(value: str) -> list[tuple[str, str]]:
-    """(name, path) of each additional encoding; the path is empty if there is no `=`."""
+    """Return (name, path) of each additional encoding. The path is empty if the text has no `=`."""
     parts = [part.strip().partition("=") for part in value.split(",") if part.strip()]
     return [(name, path) for name, _, path in parts]
 
@@ -369,5 +376,8 @@ _SERVICE_LINK = re.compile(
 
 
 def _is_service_link(variable: str, value: str) -> bool:
-    """Whether Kubernetes injected a variable: its name and its value both have to look like it."""
+    """Return whether Kubernetes injected a variable.
+
+    Both the name and the value must have the form that Kubernetes uses.
+    """
     return _SERVICE_LINK.fullmatch(f"{variable}={value}") is not None

@@ -1,7 +1,7 @@
-"""Ports: Protocols of everything that adapters provide. Each docstring is a contract.
+"""Ports: the Protocols that adapters implement. The docstring of each Protocol is a contract.
 
-Calls take batches and return arrays. Every adapter and every fake passes the suite of its port in
-tests/contracts/.
+Calls take batches and return arrays. Every adapter, and every fake of a test, must pass the contract tests of
+its port in tests/contracts/.
 """
 
 from contextsvc.ports.reading import NO_LIMITS, Answer, Limits, Prompt, Reader, Scores

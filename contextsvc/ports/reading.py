@@ -1,4 +1,7 @@
-"""Reader port: a language model that answers from a pack, or scores an answer."""
+"""Reader port. A reader is a language model that writes an answer from a pack, or scores a given answer.
+
+A measurement removes units (chunks or sentences) from the reader's prompt and compares the scores.
+"""
 
 import math
 from collections.abc import Callable
@@ -15,9 +18,9 @@ class Cost:
     """Cost of a measurement.
 
     Attributes:
-        reader_calls: Forward passes of the reader, or calls of its endpoint.
-        reader_tokens: Tokens that the reader read and wrote.
-        seconds: Time.
+        reader_calls: Number of forward passes of a local reader, or of calls of a reader's endpoint.
+        reader_tokens: Number of tokens that the reader read and wrote.
+        seconds: Time in seconds.
     """
 
     reader_calls: int = 0
@@ -33,21 +36,25 @@ class Cost:
 
 
 Outcome = Literal["log-probability", "likeness"]
-"""Kind of score of a target: its mean natural log-probability a token, or the likeness of the reader's own
-answer to it (`measuring.word_overlap`)."""
+"""Kind of score that a reader gives to a target text. "log-probability" is the mean natural log-probability
+per token of the target. "likeness" says how similar the reader's own answer is to the target
+(`measuring.word_overlap`)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """A question with context units, some of which a mask removes.
+    """A question with context units. A mask can remove some of the units.
 
-    The reader writes it as instructions, the kept units in order and verbatim, then the query.
+    The text that the reader reads has three parts: instructions, the kept units in order and verbatim, and
+    the question.
 
     Attributes:
-        units: Chunks, or pieces of chunks.
+        units: Texts of chunks, or of pieces of chunks.
         query: The question.
-        blocks: Number of the chunk that each unit is a piece of, never falling; empty: each unit is a chunk.
-        isolated: Whether each unit is hidden from the other units, if the reader supports it; empty: none is.
+        blocks: For each unit, the number of the chunk that holds the unit. The numbers never decrease. An
+            empty tuple means that each unit is a whole chunk.
+        isolated: For each unit, whether the other units cannot see the unit. A reader may not support this.
+            An empty tuple means that no unit is isolated.
     """
 
     units: tuple[str, ...]
@@ -58,14 +65,14 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Cost that a measurement may still have; no limit by default.
+    """Limits of the further cost of a measurement. The default is no limit.
 
     Attributes:
-        calls: Most calls of the reader.
-        tokens: Most tokens that the reader reads and writes.
-        seconds: Most time.
-        stop: Asked between calls of the reader; true ends the measurement as a limit does. Neither `==` nor
-            `repr` sees it.
+        calls: Largest number of calls of the reader.
+        tokens: Largest number of tokens that the reader reads and writes.
+        seconds: Longest time in seconds.
+        stop: Function that is called between calls of the reader. If the function returns True, the
+            measurement ends as if a limit was reached. `==` and `repr` ignore this field.
     """
 
     calls: float = math.inf
@@ -74,7 +81,7 @@ class Limits:
     stop: Callable[[], bool] | None = field(default=None, repr=False, compare=False)
 
     def less(self, cost: Cost) -> "Limits":
-        """Limits that remain after a cost, never below 0."""
+        """Return the limits that remain after a cost; none is below 0."""
         return replace(
             self,
             calls=max(0.0, self.calls - cost.reader_calls),
@@ -84,12 +91,12 @@ class Limits:
 
     @property
     def stopped(self) -> bool:
-        """Somebody wants the measurement to end."""
+        """Whether `stop` says that the measurement must end."""
         return self.stop is not None and self.stop()
 
     @property
     def reached(self) -> bool:
-        """Whether no further call may begin."""
+        """Whether no further call of the reader may begin: a limit is used up, or `stop` returned True."""
         return self.stopped or min(self.calls, self.tokens, self.seconds) <= 0
 
 
@@ -98,16 +105,16 @@ NO_LIMITS = Limits()
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """Scores of a target, one per mask; NaN if a limit was reached before.
+    """Scores of a target text, one per mask. A score is NaN if a limit was reached before its call.
 
     Attributes:
-        values: (num_masks,) score of the target, of the kind that `Reader.outcome` names.
-        cost: Cost of the scores.
-        questions: (num_masks,) mean log-probability a token of the question, read after the kept units; None
-            from a reader that does not score the question.
+        values: Score of the target under each mask: (num_masks,). `Reader.outcome` names the kind of score.
+        cost: Cost of all scores together.
+        questions: Mean natural log-probability per token of the question after the kept units, under each
+            mask: (num_masks,). None if the reader does not score the question.
 
     Raises:
-        ShapeError: the arrays are not one-dimensional, or their lengths differ.
+        ShapeError: an array is not one-dimensional, or the two arrays have different lengths.
     """
 
     values: Float64Array
@@ -122,29 +129,36 @@ class Scores:
 
     @property
     def exchange(self) -> Float64Array:
-        """(num_masks,) score of question and target together: chunks that lead to the answer lead to both."""
+        """Score of the question plus score of the target, under each mask: (num_masks,).
+
+        A chunk that leads to the answer makes both the question and the target more probable. If the reader
+        does not score the question, this is the score of the target alone.
+        """
         return self.values if self.questions is None else self.values + self.questions
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A text that the reader wrote, and its cost."""
+    """An answer that the reader wrote, and the cost of writing it."""
 
     text: str
     cost: Cost
 
 
 class Reader(Protocol):
-    """A language model that reads prompts."""
+    """A language model that writes answers to prompts and scores given answers."""
 
     @property
     def fingerprint(self) -> Fingerprint:
-        """Model, hash of the weights, precision, scoring method, prompt layout; changes when scores may."""
+        """Fingerprint of the reader. It changes whenever scores may change.
+
+        It holds the model's name, the hash of the weights, precision, scoring method and prompt layout.
+        """
         ...
 
     @property
     def name(self) -> str:
-        """Short name, for people."""
+        """Short name of the reader, for people."""
         ...
 
     @property
@@ -153,7 +167,9 @@ class Reader(Protocol):
         ...
 
     def answer(self, prompt: Prompt) -> Answer:
-        """The model's own answer by greedy decoding; never empty, a refusal is an answer, too.
+        """Return the model's own answer, by greedy decoding.
+
+        The answer is never empty. A refusal to answer counts as an answer, too.
 
         Raises:
             InvalidRequest: the prompt does not fit the model's window.
@@ -162,18 +178,23 @@ class Reader(Protocol):
         ...
 
     def score(self, prompt: Prompt, masks: BoolArray, target: str, limits: Limits = NO_LIMITS) -> Scores:
-        """Score a target once per mask; the same call returns the same scores.
+        """Score a target text under each mask. Two equal calls return equal scores.
 
         Args:
-            prompt: The prompt.
-            masks: (num_masks, num_units) True keeps a unit. Masks are scored in order, equal ones once. A
-                removed unit does not affect the score, except that the reader mode `masked` lets later units
-                read it.
+            prompt: The question and all units.
+            masks: Units that the prompt keeps, one row per mask: (num_masks, num_units). True keeps a unit
+                and False removes it. The masks are scored in order; equal masks are scored once. A removed
+                unit does not change the score, with one exception: in reader mode `masked`, later units can
+                still read a removed unit.
             target: The text to score.
-            limits: Limits of cost, checked before each call; masks after a reached limit score NaN.
+            limits: Limits of the cost, checked before each call of the model. After a limit is reached, the
+                remaining masks get NaN.
+
+        Returns:
+            One score per mask, in the order of the masks.
 
         Raises:
-            ShapeError: the masks' width is not the number of units.
+            ShapeError: the number of columns of `masks` is not the number of units.
             InvalidRequest: the target is empty, or the prompt does not fit the model's window.
             ReaderFault: the model failed.
         """

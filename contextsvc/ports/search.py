@@ -1,4 +1,4 @@
-"""Search ports: embedding, vector search, lexical search, reranking."""
+"""Search ports: embedding, vector search, lexical search and reranking."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -9,111 +9,133 @@ from contextsvc.records.packs import Ranking
 
 
 class Embedder(Protocol):
-    """Turns texts into unit vectors whose inner product is cosine similarity."""
+    """A model that turns texts into unit vectors, whose inner products are cosine similarities."""
 
     @property
     def fingerprint(self) -> Fingerprint:
-        """Name, hash of the weights, precision, pooling and prompts; changes when vectors may change."""
+        """Fingerprint of the embedder. It changes whenever vectors may change.
+
+        It holds the model's name, the hash of the weights, precision, pooling and prompts.
+        """
         ...
 
     @property
     def dim(self) -> int:
-        """Dimension of a vector."""
+        """Number of components of each vector."""
         ...
 
     @property
     def max_tokens(self) -> int:
-        """Longest passage, in the model's own tokens, that the model reads whole."""
+        """Length of the longest passage that the model reads untruncated, in the model's own tokens."""
         ...
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """Number of the model's own tokens of each text, without special tokens and without truncation."""
+        """Return the number of tokens of each text, in the model's own tokens.
+
+        Special tokens are not counted, and the text is not truncated.
+        """
         ...
 
     def embed_queries(self, texts: Sequence[str]) -> Float32Array:
-        """Vectors in the order of the texts: (n, dim) float32, unit rows; (0, dim) for no texts."""
+        """Return the unit vector of each query, in order: (n, dim) float32. No texts give (0, dim)."""
         ...
 
     def embed_passages(self, texts: Sequence[str]) -> Float32Array:
-        """Vectors in the order of the texts: (n, dim) float32, unit rows; (0, dim) for no texts."""
+        """Return the unit vector of each passage, in order: (n, dim) float32. No texts give (0, dim)."""
         ...
 
 
 class VectorIndex(Protocol):
-    """Search for the nearest chunks by inner product."""
+    """Index of vectors that finds the chunks nearest to a query, by inner product."""
 
     def search(
         self, queries: Float32Array, k: int, allowed: BoolArray | None = None, exact: bool = False
     ) -> list[Ranking]:
-        """Rank the nearest chunks of each query.
+        """Find the nearest chunks of each query and rank them.
 
         Args:
-            queries: (n, dim) unit rows.
-            k: Length of a ranking, or the number of allowed chunks if that is less.
-            allowed: (num_chunks,) chunks that may be found; None: all. Applied before the search.
-            exact: Compare with every vector. Otherwise an approximate index may miss a better chunk.
+            queries: Unit vectors of the queries, one per row: (n, dim).
+            k: Number of chunks in each ranking. A ranking is shorter if fewer chunks are allowed.
+            allowed: For each chunk, whether the search may find it: (num_chunks,). The filter is applied
+                before the search. None allows all chunks.
+            exact: Whether to compare each query with every vector. Otherwise an approximate index may miss a
+                better chunk.
 
         Returns:
-            One ranking per query: best first, of equal scores the lower id first. Scores are inner products
-            with the stored vectors, rounded to 1e-6.
+            One ranking per query, best chunk first. Of chunks with equal scores, the one with the lower id
+            is first. Scores are inner products with the stored vectors, rounded to 1e-6.
 
         Raises:
-            ShapeError: queries are not (n, dim), k < 1, or `allowed` has another length.
+            ShapeError: `queries` does not have shape (n, dim), k < 1, or the length of `allowed` is not the
+                number of chunks.
         """
         ...
 
 
 class LexicalIndex(Protocol):
-    """Search for chunks that share terms with a query, by BM25 with weights fixed when the index was built.
+    """Index of terms that finds chunks which share terms with a query, ranked by BM25.
 
-    It takes text instead of terms: each search engine has an analyser of its own.
+    The weights of the terms are fixed when the index is built. Methods take the query as text, not as terms,
+    because each search engine splits text into terms in its own way.
     """
 
     def search(self, queries: Sequence[str], k: int, allowed: BoolArray | None = None) -> list[Ranking]:
-        """Rank the best chunks of each query.
+        """Find the best chunks of each query and rank them.
 
         Args:
-            queries: Texts.
-            k: Length of a ranking, or the number of allowed chunks with a positive score if that is less.
-            allowed: (num_chunks,) chunks that may be found; None: all. Applied before the search.
+            queries: Texts of the queries.
+            k: Number of chunks in each ranking. A ranking is shorter if fewer allowed chunks have a positive
+                score.
+            allowed: For each chunk, whether the search may find it: (num_chunks,). The filter is applied
+                before the search. None allows all chunks.
 
         Returns:
-            One ranking per query: best first, of equal scores the lower id first. Scores are rounded to 1e-6.
-            A query without a known term has an empty ranking.
+            One ranking per query, best chunk first. Of chunks with equal scores, the one with the lower id
+            is first. Scores are rounded to 1e-6. A query without a known term has an empty ranking.
 
         Raises:
-            ShapeError: k < 1 or `allowed` has another length.
+            ShapeError: k < 1, or the length of `allowed` is not the number of chunks.
         """
         ...
 
     def scores(self, query: str, ids: Int64Array) -> Float64Array:
-        """Score of each chunk in `ids`, as `search` returns it: (len(ids),); 0 if no term is shared.
+        """Return the BM25 score of each chunk in `ids` for a query, in the order of `ids`: (len(ids),).
+
+        The scores are those that `search` returns. A chunk that shares no term with the query has score 0.
 
         Raises:
-            ShapeError: an id is not that of a chunk.
+            ShapeError: there is no chunk with one of the ids.
         """
         ...
 
     def coverage(self, query: str, ids: Int64Array) -> Float64Array:
-        """Share of the query's terms that each chunk in `ids` holds, in [0, 1]: (len(ids),).
+        """Return the weighted share of the query's terms that each chunk in `ids` holds, in [0, 1].
 
-        The weight of a term is its idf, however often it occurs in query or chunk. A term in no chunk of the
-        index has the idf of 0 chunks, so it counts as missing. Rounded to 1e-6; 0 for a query without terms.
+        Each term is weighted by its inverse document frequency (idf). It counts once, however often it occurs
+        in the query or in the chunk. A term that no chunk of the index holds has the idf of 0 chunks and
+        counts as missing.
+
+        Returns:
+            (len(ids),) shares in the order of `ids`, rounded to 1e-6. For a query without terms all are 0.
 
         Raises:
-            ShapeError: an id is not that of a chunk.
+            ShapeError: there is no chunk with one of the ids.
         """
         ...
 
 
 class Reranker(Protocol):
-    """A model that scores a text for a query by reading both at once."""
+    """A model that reads a query and a text together and scores how well the text answers the query."""
 
     @property
     def fingerprint(self) -> Fingerprint:
-        """Identity of model and settings; changes when scores may change."""
+        """Fingerprint of the model and its settings. It changes whenever scores may change."""
         ...
 
     def score(self, query: str, texts: Sequence[str]) -> Float32Array:
-        """Scores in the order of the texts: (n,) float32 in [0, 1], higher is better; (0,) for no texts."""
+        """Return the score of each text for a query, in the order of the texts.
+
+        Returns:
+            (n,) float32 in [0, 1]. A higher score is better.
+        """
         ...

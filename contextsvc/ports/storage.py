@@ -1,4 +1,4 @@
-"""Storage ports: a job queue and a cache."""
+"""Storage ports: a queue of jobs and a cache."""
 
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -6,12 +6,12 @@ from typing import Literal, Protocol
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Work from a queue.
+    """A job that was taken from a queue.
 
     Attributes:
-        key: Unique in the queue.
-        payload: The work, as bytes that the queue does not read.
-        num_tries: How often it was taken, this time included.
+        key: Key of the job, unique in the queue.
+        payload: Description of the job's work, as bytes that the queue does not read.
+        num_tries: How often the job was taken from the queue, this time included.
     """
 
     key: str
@@ -23,55 +23,65 @@ JobState = Literal["waiting", "running", "failed"]
 
 
 class JobQueue(Protocol):
-    """A queue of work, oldest first, that survives a restart. Its methods never raise."""
+    """A queue of jobs that survives a restart. The oldest job is taken first. The methods never raise."""
 
     def put(self, key: str, payload: bytes) -> bool:
-        """Add a job; True if the queue holds it now, False if the queue is full.
+        """Add a job to the queue.
 
-        If a job of that key waits or runs, it stays as it is. If one failed, the new one replaces it.
+        If a job with this key waits or runs, that job stays as it is and the new job is not added. If a job
+        with this key failed, the new job replaces it.
+
+        Returns:
+            True if the queue now holds a job with this key, False if the queue is full.
         """
         ...
 
     def take(self) -> Job | None:
-        """Take the oldest waiting job, which is leased to this process; None if no job waits."""
+        """Take the oldest waiting job and lease it to this process. Return None if no job waits."""
         ...
 
     def done(self, key: str) -> None:
-        """Remove a finished job; an unknown key is no error."""
+        """Remove a finished job from the queue. An unknown key is not an error."""
         ...
 
     def give_back(self, key: str) -> None:
-        """Return a running job to its old place in the queue."""
+        """Put a running job back into the queue, at its old position."""
         ...
 
     def fail(self, key: str, reason: str) -> None:
-        """Mark a running job as failed and keep the reason; it is not taken again until it is put again."""
+        """Mark a running job as failed and store the reason. It runs again only after `put` adds it again."""
         ...
 
     def state(self, key: str) -> tuple[JobState, str] | None:
-        """State of a job, and the reason if it failed; None for an unknown key."""
+        """Return the state of a job, and the reason if the job failed. Return None for an unknown key."""
         ...
 
     def num_waiting(self) -> int:
-        """Number of waiting jobs."""
+        """Return the number of waiting jobs."""
         ...
 
     def close(self) -> None:
-        """Release the files and the taken jobs; a later call opens the queue again."""
+        """Close the files and release the jobs that were taken. A later call opens the queue again."""
         ...
 
 
 class Cache(Protocol):
-    """A cache of bytes by key. A slow or broken cache counts as a miss, never as an error."""
+    """A cache of bytes by key. If the cache is slow or broken, a lookup is a miss and never an error."""
 
     def get(self, key: str) -> bytes | None:
-        """The value that was put last under the key; None if there is none."""
+        """Return the value that was put last under the key, or None if the cache holds no value."""
         ...
 
     def put(self, key: str, value: bytes, tag: str = "") -> None:
-        """Store the value if possible; it may be evicted at any time. `drop` removes all values of a tag."""
+        """Store a value if possible. The cache may evict the value at any time.
+
+        Args:
+            key: Key of the value.
+            value: The bytes to store.
+            tag: Name of a group of values, which `drop` removes together.
+        """
         ...
 
     def drop(self, tag: str) -> bool:
-        """Remove every value of a tag; False if the cache is slow or broken and some may still be there."""
+        """Remove every value with a tag. Return False if a slow or broken cache may still hold some."""
         ...

@@ -1,4 +1,4 @@
-"""Text ports: structure, sentences, tokens, near-duplicates."""
+"""Text ports: structure of documents, sentences, tokens and near-duplicates."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -8,57 +8,63 @@ from contextsvc.records.fingerprints import Fingerprint
 
 
 class BlockParser(Protocol):
-    """Parser of the structure of documents."""
+    """Parser that finds the blocks of a document: headings, paragraphs, list items, code and tables."""
 
     def parse(self, text: str) -> list[Block]:
-        """Blocks of a text in order, without overlaps, that together cover every non-space character.
+        """Return the blocks of a text, in order.
 
-        A block starts and ends with a non-space character. Text without structure is paragraphs. A text of
-        spaces only has no blocks. No string raises an error.
+        The blocks do not overlap, and together they cover every non-space character. Each block begins and
+        ends with a non-space character. Text without structure becomes paragraphs. A text of spaces only has
+        no blocks. Every string can be parsed without an error.
         """
         ...
 
 
 class SentenceSplitter(Protocol):
-    """Splitter of running text into sentences."""
+    """Splitter that finds the sentences of running text."""
 
     def split(self, text: str) -> list[tuple[int, int]]:
-        """Spans of sentences in order, without overlaps, that together cover every non-space character.
+        """Return the (start, end) character offsets of each sentence of a text, in order.
 
-        A span starts and ends with a non-space character. A text of spaces only has no sentences.
+        The sentences do not overlap, and together they cover every non-space character. Each sentence begins
+        and ends with a non-space character. A text of spaces only has no sentences.
         """
         ...
 
 
 class TokenCounter(Protocol):
-    """Counter of tokens in a named encoding."""
+    """Counter of the tokens of texts in one encoding, which has a name."""
 
     @property
     def name(self) -> str:
-        """Name of the encoding, as `tokenizer` in requests and answers."""
+        """Name of the encoding. Requests and answers use this name in their field `tokenizer`."""
         ...
 
     @property
     def fingerprint(self) -> Fingerprint:
-        """Name and content of the encoding; changes when counts may change."""
+        """Fingerprint of the encoding's name and content. It changes whenever counts may change."""
         ...
 
     def count(self, texts: Sequence[str]) -> list[int]:
-        """Exact number of tokens of each text, without special tokens; 0 for an empty text.
+        """Return the exact number of tokens of each text, in order, without special tokens.
 
-        Text that looks like a special token is counted as ordinary text.
+        An empty text has 0 tokens. Text that looks like a special token is counted as ordinary text.
         """
         ...
 
 
 class NearDuplicateIndex(Protocol):
-    """Index of texts that finds near-duplicates; their least similarity is chosen when it is made."""
+    """Index of texts that finds near-duplicates of a new text.
+
+    The least similarity of two near-duplicates is a parameter of the constructor.
+    """
 
     def match(self, text: str) -> tuple[int, float] | None:
-        """Find the most similar text of the index, or add this one.
+        """Find the near-duplicate of a text that is most similar to the text. If there is none, add the text.
 
         Returns:
-            Number of the most similar text and its similarity, 0 to 1; of equal ones the lower number. None
-            if no text is a near-duplicate: then this text is added. Added texts are numbered from 0.
+            Number of the most similar text in the index, and the similarity, 0 to 1. Of equally similar texts
+            the one with the lowest number is returned. None if no text is a near-duplicate and the new text
+            was added. Added texts are numbered from 0, in order.
         """
         ...

@@ -1,1 +1,1 @@
-"""Records of the package: frozen data classes, their JSON, and the text they are rendered to."""
+"""Records of the package: frozen data classes, how they become JSON, and how chunks become text."""

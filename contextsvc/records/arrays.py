@@ -1,4 +1,4 @@
-"""Array types by the type of their elements."""
+"""Types of numpy arrays, one for each type of element."""
 
 import numpy as np
 from numpy.typing import NDArray

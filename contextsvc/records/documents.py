@@ -1,7 +1,8 @@
 """Documents and their parts: blocks, sentences and chunks.
 
-Spans count characters (Python string indices), end exclusive. Ids are derived from content, never random. A
-record that breaks its contract is refused when it is made.
+A span is a pair of character offsets (start, end): Python string indices, with the end excluded. Ids are
+derived from content and are never random. A record whose values break its contract cannot be made: its
+constructor raises an error.
 """
 
 from collections.abc import Mapping
@@ -13,22 +14,23 @@ from contextsvc.records.fingerprints import digest
 from contextsvc.records.spans import Span, offset_in, spans_match_text
 
 Format = Literal["markdown", "plain"]
-"""How the structure of a text is read."""
+"""Markup of a text, which decides how its headings, lists and other blocks are found."""
 
 BlockKind = Literal["heading", "paragraph", "list_item", "code", "table"]
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A text and its origin.
+    """A text with its title, its origin and its metadata.
 
     Attributes:
-        doc_id: Unique in an index.
-        text: The text that spans refer to; for HTML the extracted Markdown.
-        title: May be empty.
-        source: Path, URL or name that a person can follow.
-        format: How the structure of the text is read.
-        metadata: Fields for filters. Values are str, int, float, bool or a list of those; nothing is nested.
+        doc_id: Id, unique in an index.
+        text: The text that all character offsets refer to. For an HTML file it is the extracted Markdown.
+        title: Title of the document; it may be empty.
+        source: Path, URL or name by which a person can find the document.
+        format: Markup of the text.
+        metadata: Fields that filters compare. A value is a str, int, float or bool, or a list of these;
+            nothing is nested.
     """
 
     doc_id: str
@@ -41,20 +43,20 @@ class Document:
 
     @property
     def content_hash(self) -> str:
-        """A digest of everything that an index stores of this document."""
+        """Digest of everything that an index stores about this document, as 64 hex digits."""
         meta = repr(sorted(self.metadata.items()))
         return digest(self.doc_id, self.title, self.source, self.format, meta, self.text)
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A structural unit of a document.
+    """A block of a document: a heading, paragraph, list item, code fence or table.
 
     Attributes:
-        kind: Kind of the unit.
-        start: First character in the document.
-        end: One past the last character.
-        level: 1 to 6 for a heading, 0 otherwise.
+        kind: Kind of the block.
+        start: Offset of the block's first character in the document.
+        end: Offset after the block's last character.
+        level: Level of a heading, 1 to 6; 0 for any other block.
     """
 
     kind: BlockKind
@@ -65,14 +67,14 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """The smallest unit that is embedded: a sentence, list item, code fence or table, or a piece of one.
+    """The smallest embedded piece of a text: a sentence, list item, code fence or table, or a part of one.
 
     Attributes:
-        start: First character in the document.
-        end: One past the last character.
-        num_tokens: Tokens of the text from `start` to the start of the next sentence.
-        section: Headings above the sentence, outermost first; empty at the top.
-        starts_section: Whether it is a heading; a chunk does not continue across it where avoidable.
+        start: Offset of the sentence's first character in the document.
+        end: Offset after the sentence's last character.
+        num_tokens: Number of tokens from `start` to the start of the next sentence.
+        section: Headings above the sentence, outermost first; empty if there is no heading above.
+        starts_section: Whether the sentence is a heading. A new chunk begins at a heading where possible.
     """
 
     start: int
@@ -84,27 +86,29 @@ class Sentence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chunk:
-    """A run of whole sentences of one document; trimming may have left out some of them.
+    """Consecutive whole sentences of one document. Trimming may have left out some of the sentences.
 
-    Always: `text == spans.OMISSION.join(document.text[a:b] for a, b in spans)`.
+    This equation always holds: `text == spans.OMISSION.join(document.text[a:b] for a, b in spans)`.
 
     Attributes:
         doc_id: Id of the document.
         start: Start of the first span.
         end: End of the last span.
-        text: Text of the spans.
-        num_tokens: Tokens of the text, by the index's counter; for a trimmed chunk by the pack's counter.
+        text: Text of all spans, joined by the omission mark.
+        num_tokens: Number of tokens of the text. The index's token counter counts a whole chunk; the pack's
+            token counter counts a trimmed chunk.
         title: Title of the document.
         source: Source of the document.
         section: Headings above the first sentence, outermost first.
         content_hash: Content hash of the document.
-        also_in: Ids of copies of the document that deduplication left out.
-        spans: Spans of the document that the text holds, in order. Empty stands for `(start, end)`, the one
-            span of a whole chunk.
-        whole: Span of the chunk before trimming. (0, 0) stands for `(start, end)`.
+        also_in: Ids of the copies of the document that deduplication left out of the index.
+        spans: (start, end) character offsets in the document of the parts that the text holds, in order. An
+            empty tuple is replaced by `((start, end),)`, the only span of a whole chunk.
+        whole: (start, end) character offsets of the chunk before trimming. The value (0, 0) is replaced by
+            `(start, end)`.
 
     Raises:
-        SpanError: the text cannot be the text of the spans.
+        SpanError: the spans are not in order inside `whole`, or the text cannot be the text of these spans.
     """
 
     doc_id: str
@@ -130,17 +134,20 @@ class Chunk:
 
     @property
     def chunk_id(self) -> str:
-        """A digest of document, content and whole span: the same chunk has the same id in any run.
+        """Id of the chunk: 16 hex digits of a digest of document id, document content and untrimmed span.
 
-        A trimmed chunk has the id of the whole one.
+        The same chunk has the same id in every run. A trimmed chunk keeps the id of the untrimmed chunk.
         """
         return digest(self.doc_id, self.content_hash, str(self.whole[0]), str(self.whole[1]))[:16]
 
     def offset(self, at: int) -> int:
-        """Position in `text` of a character of the document.
+        """Return the offset in `text` of a character of the document.
+
+        Args:
+            at: Offset of the character in the document.
 
         Raises:
-            SpanError: the character is not in the text.
+            SpanError: the chunk's text does not hold that character.
         """
         offset = offset_in(self.spans, at)
         if offset is None:
@@ -157,10 +164,17 @@ class Chunk:
         section: tuple[str, ...] = (),
         content_hash: str = "",
     ) -> "Chunk":
-        """Cut a chunk out of a document, by characters.
+        """Return the chunk that holds the characters from `start` to `end` of a document.
 
         Rejected: cutting by tokens, because decoded tokens do not reproduce the text exactly.
-        `content_hash` saves hashing the document again for each of its chunks.
+
+        Args:
+            document: The document.
+            start: Offset of the first character.
+            end: Offset after the last character.
+            num_tokens: Number of tokens of the chunk's text.
+            section: Headings above the first sentence, outermost first.
+            content_hash: Content hash of the document. If it is empty, the document is hashed again.
 
         Raises:
             SpanError: the span is empty or not inside the document.

@@ -1,4 +1,4 @@
-"""Identity of models, tokenizers and content."""
+"""Fingerprints of models and tokenizers, and digests of content."""
 
 import hashlib
 from dataclasses import dataclass
@@ -6,14 +6,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fingerprint:
-    """Identity of a model or tokenizer: two with equal fingerprints give equal numbers.
+    """Identity of a model or tokenizer, with all settings that change its output.
+
+    Two models with equal fingerprints give equal numbers for equal inputs.
 
     Attributes:
         name: Short name for people.
-        weights: Digest of the weights or of the tokenizer's file; for an endpoint, of its model and URL.
-        precision: Number format of the arithmetic, such as `float32`; empty if there is only one.
+        weights: Digest of the model's weights or of the tokenizer's file. For an endpoint it is the digest of
+            the model's name and the URL.
+        precision: Number format of the arithmetic, such as `float32`; empty if only one format is possible.
         usage: Everything else that changes the output, in a fixed order: pooling, prompts, scoring mode.
-        answer_max_tokens: Longest answer in tokens; None for a model that writes no answers.
+        answer_max_tokens: Length limit of an answer in tokens; None for a model that writes no answers.
     """
 
     name: str
@@ -23,7 +26,7 @@ class Fingerprint:
     answer_max_tokens: int | None = None
 
     def __str__(self) -> str:
-        """One line for manifests, cache keys and people.
+        """Return the fingerprint as one line, for manifests, cache keys and people.
 
         >>> str(Fingerprint(name="reader", weights="53aa", precision="float32", answer_max_tokens=48))
         'reader:53aa:float32:48'
@@ -32,15 +35,18 @@ class Fingerprint:
         return ":".join(filter(None, (self.name, self.weights, self.precision, *self.usage, length)))
 
     def is_same_model(self, other: "Fingerprint") -> bool:
-        """Whether both are one model used in one way.
+        """Return whether both fingerprints name the same model, used in the same way.
 
-        Precision and answer length may differ: they depend on the machine and on the caller.
+        Precision and answer length are not compared, because they depend on the machine and on the caller.
         """
         return (self.name, self.weights, self.usage) == (other.name, other.weights, other.usage)
 
 
 def digest(*parts: str) -> str:
-    """SHA-256 over the parts, each with its length in front, so that different lists differ."""
+    """Return the SHA-256 of some texts as 64 hex digits.
+
+    The length of each text is hashed before the text, so that two different lists have different digests.
+    """
     state = hashlib.sha256()
     for part in parts:
         data = part.encode("utf-8", "surrogatepass")

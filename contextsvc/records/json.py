@@ -1,4 +1,7 @@
-"""JSON of records: `encode` and `decode` lose nothing; the cache and the stored results use them."""
+"""Conversion of records to JSON and back, without loss: `encode` and `decode`.
+
+The cache and the files of measured results use it.
+"""
 
 import json
 import types
@@ -12,23 +15,24 @@ from contextsvc.errors import ContextError, ShapeError
 Kind = TypeVar("Kind")
 
 Json = dict[str, Any]
-"""An object of JSON."""
+"""A JSON object as a dictionary."""
 
 
 def encode(record: Any) -> bytes:
-    """Canonical JSON of a record: equal records give equal bytes."""
+    """Return a record as canonical JSON in UTF-8: equal records give equal bytes."""
     return json.dumps(to_json(record), sort_keys=True, separators=(",", ":")).encode()
 
 
 def decode(kind: type[Kind], data: bytes) -> Kind:
-    """The record that `encode` wrote.
+    """Return the record whose bytes `encode` returned.
 
     Args:
         kind: Type of the record.
-        data: Bytes from `encode`.
+        data: Bytes that `encode` returned.
 
     Raises:
-        ShapeError: the bytes are not such a record: another version wrote them, or they are damaged.
+        ShapeError: the bytes do not hold a record of this type, because another version of the package wrote
+            them or because they are damaged.
     """
     try:
         made = _maker(cast("Any", kind))(json.loads(data))
@@ -40,7 +44,7 @@ def decode(kind: type[Kind], data: bytes) -> Kind:
 
 
 def to_json(value: Any) -> Any:
-    """A record as dictionaries, lists and scalars."""
+    """Return a record as nested dictionaries, lists and scalars, which `json.dumps` can write."""
     if isinstance(value, str | int | float | None):
         return value
     if is_dataclass(value):
@@ -57,7 +61,10 @@ def _names(kind: type) -> tuple[str, ...]:
 
 @cache
 def _maker(kind: Any) -> Callable[[Any], Any]:
-    """The function that turns JSON into a value of a type; cached, because reading type hints is slow."""
+    """Return the function that turns parsed JSON into a value of the type `kind`.
+
+    The function is cached for each type, because reading type hints is slow.
+    """
     origin, args = get_origin(kind), get_args(kind)
     if is_dataclass(kind) and isinstance(kind, type):
         hints = get_type_hints(kind)

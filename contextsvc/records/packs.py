@@ -1,6 +1,7 @@
 """Context packs: rankings, candidates, receipts of dropped candidates, and the pack itself.
 
-Ids are derived from content, never random. A record that breaks its contract is refused when it is made.
+Ids are derived from content and are never random. A record whose values break its contract cannot be made:
+its constructor raises an error.
 """
 
 from collections.abc import Mapping
@@ -15,14 +16,14 @@ from contextsvc.records.fingerprints import digest
 
 @dataclass(frozen=True, slots=True)
 class Answerability:
-    """Answer score of a query, and the threshold that it must reach.
+    """Answer score of a query, and the threshold that the score must reach.
 
     Attributes:
-        score: In [0, 1] (`packing.answerability`); 0: nothing was found.
-        threshold: In [0, 1]; 0: any score above 0 is enough.
+        score: Answer score in [0, 1] (`packing.answerability`). It is 0 if the search found nothing.
+        threshold: Least answer score in [0, 1]. With a threshold of 0, every score above 0 is enough.
 
     Raises:
-        ShapeError: a number is outside [0, 1].
+        ShapeError: the score or the threshold is outside [0, 1].
     """
 
     score: float
@@ -45,21 +46,23 @@ class Answerability:
 
 
 ASSUMED_ANSWERABLE = Answerability(1.0, 0.0)
-"""Answerability of a pack that was put together by hand instead of found for its query."""
+"""Answerability of a pack whose chunks somebody chose by hand, without a search for its query."""
 
 DropReason = Literal["low_score", "near_duplicate", "over_budget", "no_gain", "max_chunks", "not_answerable"]
 
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """Result of a search for one query: best first, of equal scores the lower id first.
+    """Result of a search for one query: the chunks that were found, best first.
+
+    Chunks with equal scores are in ascending order of their numbers.
 
     Attributes:
-        ids: (n,) numbers of chunks, unique.
-        scores: (n,) score of each, higher is better.
+        ids: Number of each chunk: (n,), all different.
+        scores: Score of each chunk: (n,). A higher score is better.
 
     Raises:
-        ShapeError: shapes of ids and scores differ, or are not one-dimensional.
+        ShapeError: the two arrays have different shapes or are not one-dimensional.
     """
 
     ids: Int64Array
@@ -77,9 +80,9 @@ class Candidate:
     Attributes:
         number: Number of the chunk in its generation.
         chunk: The chunk.
-        score: In [0, 1], higher is better.
-        rank: From 1, best first.
-        signals: The signals that the score is made of, by name.
+        score: Score in [0, 1]; a higher score is better.
+        rank: Rank among all candidates; the best candidate has rank 1.
+        signals: The partial scores that the score was computed from, by name.
     """
 
     number: int
@@ -91,20 +94,20 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drop:
-    """Receipt of a candidate that was left out.
+    """Receipt of a candidate that was left out of a pack.
 
-    Rejected: the candidate itself, because with the texts of fifty candidates a stored pack is ten times as
-    large.
+    Rejected: storing the candidate itself, because a pack with the texts of fifty candidates takes ten times
+    as many bytes.
 
     Attributes:
         chunk_id: Id of the chunk.
         doc_id: Id of its document.
-        start: Start of the whole chunk.
-        end: End of the whole chunk.
+        start: Offset of the first character of the untrimmed chunk in the document.
+        end: Offset after the last character of the untrimmed chunk.
         score: Score of the candidate.
         rank: Rank of the candidate.
-        reason: Reason, for programs.
-        detail: Reason, for people.
+        reason: Reason as one of a few fixed words, for programs.
+        detail: Reason as a text for people.
     """
 
     chunk_id: str
@@ -118,8 +121,8 @@ class Drop:
 
     @classmethod
     def of(cls, candidate: Candidate, reason: DropReason, detail: str = "") -> "Drop":
-        """The receipt of a candidate."""
-        # The whole chunk was left out, even if trimming had left less of it.
+        """Return the receipt of a candidate that is left out."""
+        # The receipt names the untrimmed chunk, even if trimming had shortened the candidate before.
         c, (start, end) = candidate.chunk, candidate.chunk.whole
         return cls(
             chunk_id=c.chunk_id,
@@ -139,8 +142,8 @@ class PackedChunk:
 
     Attributes:
         candidate: The chunk with its score and retrieval rank.
-        num_tokens: Tokens of its part of the rendered text, label and separator included. Those of all chunks
-            add up to the pack's `num_tokens`.
+        num_tokens: Number of tokens of the chunk's part of the rendered text, with its label and separator.
+            The numbers of all chunks add up to the pack's `num_tokens`.
     """
 
     candidate: Candidate
@@ -149,26 +152,28 @@ class PackedChunk:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContextPack:
-    """A rendered context that fits its budget.
+    """A rendered context of chunks that fits its token budget.
 
     Attributes:
         query: The query.
         index: Name of the index.
-        generation: Generation of the index.
+        generation: Id of the generation (the published version of the index) that was searched.
         configuration: Digest of everything else that shapes packs (`packing.assembler`).
         chunks: Chunks in the order of the text.
         drops: Receipts of the candidates that were left out.
         text: The rendered text.
-        num_tokens: Tokens of the text.
-        budget_tokens: Most tokens that were allowed.
-        tokenizer: Name of the encoding that tokens are counted in.
-        ordering: Name of the ordering of the chunks.
+        num_tokens: Number of tokens of the text.
+        budget_tokens: Largest number of tokens that was allowed.
+        tokenizer: Name of the encoding in which tokens are counted.
+        ordering: Name of the order of the chunks (`packing.ordering`).
         exact: Whether the query was compared with every vector, instead of using an approximate index.
-        trim: Whether chunks could be trimmed (`packing.trimming`).
-        answer: Whether any candidate answers the query; independent of the budget.
+        trim: Whether the request allowed trimming of chunks (`packing.trimming`).
+        answer: Answer score and threshold, which say whether any candidate answers the query. They do not
+            depend on the budget.
 
     Raises:
-        ShapeError: the text exceeds the budget, or the chunks' tokens do not add up.
+        ShapeError: the text has more tokens than the budget, or the tokens of the chunks do not add up to
+            `num_tokens`.
     """
 
     query: str
@@ -194,7 +199,10 @@ class ContextPack:
 
     @property
     def pack_id(self) -> str:
-        """A digest of everything that shaped the pack: the same request on the same index has the same id."""
+        """Id of the pack: 32 hex digits of a digest of everything that shaped the pack.
+
+        The same request to the same generation of an index gives the same id.
+        """
         return digest(
             self.index,
             self.generation,

@@ -1,4 +1,4 @@
-"""Rendering: chunks become the exact text that a model reads."""
+"""Rendering of chunks as the exact text that a language model reads."""
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -9,9 +9,10 @@ SEPARATOR = "\n\n"
 
 
 def render_units(chunks: Sequence[Chunk]) -> list[str]:
-    """Text of each chunk in a pack: `[number] label`, text, blank line; joined, they are the pack.
+    """Return the rendered text of each chunk of a pack. Joined without a separator, they are the pack's text.
 
-    Numbers run from 1. The last unit has no blank line. Equal chunks give equal bytes.
+    Each text is a line `[number] label`, the text of the chunk and a blank line. Numbers begin at 1. The last
+    text has no blank line. Equal chunks give equal bytes.
     """
     pieces = [
         f"[{number}] {label(chunk)}".rstrip() + f"\n{chunk.text}" for number, chunk in enumerate(chunks, 1)
@@ -20,21 +21,23 @@ def render_units(chunks: Sequence[Chunk]) -> list[str]:
 
 
 def render(chunks: Sequence[Chunk]) -> str:
-    """Text of a pack of these chunks."""
+    """Return the text of a pack of these chunks."""
     return "".join(render_units(chunks))
 
 
 def reader_unit(chunk: Chunk) -> str:
-    """Text of a chunk for the reader of a measurement: as in the pack, but without its number.
+    """Return the text of a chunk for the reader (the language model that measures), without a chunk number.
 
-    Rejected: numbers, because they change the text of a chunk from pack to pack, and because a missing number
-    tells the reader that a chunk was removed.
+    Otherwise the text is the same as in the pack. Rejected: chunk numbers, because they change the text of a
+    chunk from pack to pack, and because a missing number tells the reader that a chunk was removed.
     """
     return f"{label(chunk)}\n{chunk.text}".strip() + SEPARATOR
 
 
 def label(chunk: Chunk) -> str:
-    """Title and headings above a chunk, without the innermost ones that its first line holds.
+    """Return the document's title and the headings above a chunk, joined by " > ".
+
+    The innermost headings are left out if the first line of the chunk already holds them.
 
     >>> headings = ("Manual", "Backup", "Restore")
     >>> text = "## Restore\\nGo"
@@ -54,15 +57,15 @@ def label(chunk: Chunk) -> str:
 def unit_tokens(
     units: Sequence[str], num_tokens: int, count: Callable[[Sequence[str]], list[int]]
 ) -> list[int]:
-    """Tokens that each unit adds to the text; they add up exactly to the tokens of the whole text.
+    """Return the number of tokens that each rendered chunk adds to the text of a pack, in order.
 
-    The units are counted one by one. Where tokens reach across the end of a unit, growing prefixes of the
-    text are counted instead.
+    The numbers add up exactly to `num_tokens`. First each rendered chunk is counted alone. If the sum is
+    wrong, because a token reaches across the end of a chunk, growing prefixes of the text are counted.
 
     Args:
-        units: Units from `render_units`.
-        num_tokens: Tokens of the whole text.
-        count: Counts the tokens of each text.
+        units: Rendered chunks, as `render_units` returns them.
+        num_tokens: Number of tokens of the whole text.
+        count: Function that returns the number of tokens of each text.
     """
     alone = count(units)
     if sum(alone) == num_tokens:

@@ -1,4 +1,4 @@
-"""A request for a context pack; the one place that checks its ranges."""
+"""The request for a context pack, and the only check of the ranges of its values."""
 
 from dataclasses import dataclass
 
@@ -13,19 +13,22 @@ MAX_CHUNKS = 64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackRequest:
-    """A request for a context pack, with every choice made (`Engine.request` fills in the settings).
+    """A request for a context pack, with a value for every option.
+
+    `Engine.request` takes options that the caller did not give from the settings.
 
     Attributes:
         index: Name of the index.
         query: A question or some words, at most MAX_QUERY_CHARS characters.
-        budget_tokens: Most tokens of the rendered pack, 1 to MAX_BUDGET_TOKENS.
-        max_chunks: Most chunks of the pack, 1 to MAX_CHUNKS.
-        tokenizer: Name of the encoding that counts the tokens.
+        budget_tokens: Largest number of tokens of the rendered pack, 1 to MAX_BUDGET_TOKENS.
+        max_chunks: Largest number of chunks in the pack, 1 to MAX_CHUNKS.
+        tokenizer: Name of the encoding in which tokens are counted.
         ordering: Name of the order of the chunks (`packing.ordering`).
-        filters: Filter in the language of `packing.filters`, as canonical JSON; empty: all documents.
-        exact: Compare the query with every vector, however large the index.
-        trim: Where chunks do not fit whole, leave out sentences that do not bear on the query.
-        answerable_only: Make an empty pack if nothing in the index answers the query.
+        filters: Filter of documents in the language of `packing.filters`, as canonical JSON. An empty string
+            allows all documents.
+        exact: Whether to compare the query with every vector, even in a large index.
+        trim: Whether chunks that do not fit whole lose the sentences that are not relevant to the query.
+        answerable_only: Whether the pack stays empty if nothing in the index answers the query.
 
     Raises:
         InvalidRequest: a value is out of its range.

@@ -1,26 +1,28 @@
-"""Spans of a document, and the text of several spans with a mark between them."""
+"""Spans, which are (start, end) character offsets, and texts that join several spans of a document."""
 
 from collections.abc import Sequence
 from itertools import pairwise
 
 Span = tuple[int, int]
-"""First character and one past the last one."""
+"""Offset of the first character and offset after the last character."""
 
 OMISSION = "\n\N{HORIZONTAL ELLIPSIS}\n"
-"""Mark in the place of sentences that were left out. It is a line of its own, because on the line of a
-heading, list item or code fence it would become part of that. It has two tokens of o200k_base; `[...]` on a
-line has four."""
+"""Omission mark: the text that stands for sentences that were left out. The mark is a line of its own,
+because on the line of a heading, list item or code fence it would become part of that line's element. The
+mark takes two tokens of o200k_base; `[...]` on a line would take four."""
 
 
 def spans_match_text(spans: Sequence[Span], text: str, hull: Span, whole: Span) -> bool:
-    """Whether a text can be the text of some spans, joined by `OMISSION`.
+    """Return whether a text can consist of some spans of a document, joined by `OMISSION`.
 
-    The document is not known: length of the text and places of its marks are compared.
+    This function does not know the document. It compares the length of the text and the positions of the
+    omission marks with the spans.
 
     Args:
-        spans: Expected in order, none empty, with a gap between any two.
+        spans: (start, end) character offsets. The result is False unless they are in order, none is empty,
+            and there is a gap between any two.
         text: The text.
-        hull: Expected to reach from the start of the first span to the end of the last.
+        hull: Must be the start of the first span and the end of the last span.
         whole: Span in which all spans must lie.
 
     >>> spans_match_text([(0, 2), (7, 9)], "ab\\n…\\ncd", (0, 9), (0, 9))
@@ -30,7 +32,7 @@ def spans_match_text(spans: Sequence[Span], text: str, hull: Span, whole: Span) 
     >>> spans_match_text([(0, 2)], "abc", (0, 2), (0, 9))
     False
     """
-    if len(spans) == 1:  # the fast path: all chunks of a build have one span
+    if len(spans) == 1:  # fast path, because every chunk of a build has one span
         start, end = spans[0]
         return 0 <= whole[0] <= start < end <= whole[1] and spans[0] == hull and end - start == len(text)
     edges = [whole[0] - 1, *(edge for span in spans for edge in span), whole[1] + 1]
@@ -45,7 +47,14 @@ def spans_match_text(spans: Sequence[Span], text: str, hull: Span, whole: Span) 
 
 
 def offset_in(spans: Sequence[Span], at: int) -> int | None:
-    """Position in the joined text of a character of the document; None if the text does not hold it.
+    """Return the offset of a document's character in the text of some spans, joined by `OMISSION`.
+
+    Args:
+        spans: (start, end) character offsets in the document, in order.
+        at: Offset of the character in the document.
+
+    Returns:
+        The offset in the joined text, or None if no span holds the character.
 
     >>> [offset_in([(0, 2), (7, 9)], at) for at in (1, 2, 7)]
     [1, None, 5]

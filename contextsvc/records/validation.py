@@ -1,6 +1,6 @@
-"""Checks of documents, texts and metadata: the only copy, for requests, JSONL lines and files.
+"""Checks of incoming documents, texts and metadata.
 
-The limits are those of incoming data. Nothing here reads a file.
+Requests, JSONL lines and files are all checked by these functions. No function of this module reads a file.
 """
 
 import math
@@ -14,12 +14,13 @@ from contextsvc.records.documents import Document
 MAX_DOC_ID_CHARS = 1_024
 MAX_TITLE_CHARS = 4_096
 MAX_DOCUMENTS = 10_000
-"""Most documents in one request; the body has a limit in bytes, too (`CONTEXTSVC_MAX_BODY_BYTES`)."""
+"""Largest number of documents in one request. `CONTEXTSVC_MAX_BODY_BYTES` limits its size in bytes, too."""
 
 CONTROL_CATEGORIES = ("Cc", "Zl", "Zp")
 """Unicode categories that a document id may not hold: control characters (U+0000 to U+001F, U+007F to
-U+009F), line separator (U+2028) and paragraph separator (U+2029). All of them end or hide a line somewhere:
-in a URL path, in a log, on a terminal. Format characters (Cf) are allowed: some scripts need them."""
+U+009F), line separator (U+2028) and paragraph separator (U+2029). Each of these characters can end or hide a
+line in a URL path, in a log or on a terminal. Format characters (Cf) are allowed, because some scripts need
+them."""
 
 
 def incoming_document(
@@ -30,9 +31,16 @@ def incoming_document(
     format: Literal["markdown", "plain"] = "plain",
     metadata: Mapping[str, object] | None = None,
 ) -> Document:
-    """Return a document that an index can hold and give back unchanged.
+    """Check the parts of a document and return the document, which an index can store and return unchanged.
 
-    Metadata is flat: texts, finite numbers, booleans and lists of those. A value of None is left out.
+    Args:
+        doc_id: Id of the document.
+        text: Text of the document.
+        title: Title, at most `MAX_TITLE_CHARS` characters.
+        source: Path, URL or name, at most `MAX_TITLE_CHARS` characters.
+        format: Markup of the text.
+        metadata: Values that are texts, finite numbers or booleans, or lists of these. A value of None is
+            left out.
 
     Raises:
         InvalidRequest: the id is not valid (`check_doc_id`), there is no text, a title or source is too
@@ -52,10 +60,12 @@ def incoming_document(
 
 
 def check_batch(doc_ids: Sequence[str]) -> None:
-    """Check the number of documents in one request, and that each has an id of its own; in linear time.
+    """Check the number of documents in one request, and that no two documents have the same id.
+
+    The check takes time proportional to the number of documents.
 
     Raises:
-        InvalidRequest: no document, more than `MAX_DOCUMENTS`, or two with the same id.
+        InvalidRequest: there is no document, there are more than `MAX_DOCUMENTS`, or two have the same id.
     """
     if len(doc_ids) > MAX_DOCUMENTS:
         raise InvalidRequest(
@@ -72,7 +82,7 @@ def check_batch(doc_ids: Sequence[str]) -> None:
 
 
 def check_doc_id(doc_id: str) -> None:
-    """Check a document id: 1 to `MAX_DOC_ID_CHARS` characters, not only spaces, no control character.
+    """Check a document id: 1 to `MAX_DOC_ID_CHARS` characters, no control character, and not only spaces.
 
     Raises:
         InvalidRequest: the id is not valid.
@@ -88,10 +98,14 @@ def check_doc_id(doc_id: str) -> None:
 def check_id_characters(doc_id: str, what: str) -> None:
     """Check that an id has no control character (`CONTROL_CATEGORIES`) and no half of a surrogate pair.
 
-    A file's path may be longer than `MAX_DOC_ID_CHARS`; this alone is checked of it.
+    The path of a file gets this check alone, because a path may be longer than `MAX_DOC_ID_CHARS`.
+
+    Args:
+        doc_id: The id.
+        what: Words that name the id in the error message.
 
     Raises:
-        InvalidRequest: it has one; the message says which, and where.
+        InvalidRequest: the id has such a character. The message names the character and its position.
     """
     for at, character in enumerate(doc_id):
         if unicodedata.category(character) in CONTROL_CATEGORIES:
@@ -100,10 +114,16 @@ def check_id_characters(doc_id: str, what: str) -> None:
 
 
 def require_unicode(text: str, what: str) -> str:
-    """Return the text unless it has half a surrogate pair, which JSON can escape and UTF-8 cannot hold.
+    """Return the text unchanged if it has no half of a surrogate pair.
+
+    JSON can escape half of a surrogate pair, but UTF-8 cannot encode it.
+
+    Args:
+        text: The text.
+        what: Words that name the text in the error message.
 
     Raises:
-        InvalidRequest: it has one.
+        InvalidRequest: the text has half of a surrogate pair.
     """
     try:
         text.encode("utf-8")
@@ -115,8 +135,12 @@ def require_unicode(text: str, what: str) -> str:
 def check_text(text: str, what: str) -> None:
     """Check that a text has no NUL character and no half of a surrogate pair.
 
+    Args:
+        text: The text.
+        what: Words that name the text in the error message.
+
     Raises:
-        InvalidRequest: it has one.
+        InvalidRequest: the text has such a character.
     """
     require_unicode(text, what)
     if (at := text.find("\0")) >= 0:
@@ -124,14 +148,15 @@ def check_text(text: str, what: str) -> None:
 
 
 def checked_metadata(metadata: Mapping[str, object], named: str) -> dict[str, object]:
-    """Return flat metadata without values of None.
+    """Check metadata and return it without the values of None.
 
     Args:
-        metadata: Texts, finite numbers, booleans and lists of those.
-        named: The document, for the message.
+        metadata: Values that are texts, finite numbers or booleans, or lists of these.
+        named: Words that name the document in the error message.
 
     Raises:
-        InvalidRequest: another value, or a text with a character that cannot be kept.
+        InvalidRequest: a value is of another kind, or a text has a NUL character or half of a surrogate
+            pair.
     """
     kept = {key: value for key, value in metadata.items() if value is not None}
     for key, value in kept.items():

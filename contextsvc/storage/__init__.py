@@ -1,1 +1,1 @@
-"""Indexes on disk: their generations, the meaning of their files, and the indexes that are open."""
+"""Indexes on disk: their generations (published versions), the content of their files, and open indexes."""

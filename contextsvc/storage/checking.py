@@ -1,4 +1,7 @@
-"""The checks of `contextsvc index check`: everything that must hold of an index on disk; changes nothing."""
+"""Checks of an index on disk, for `contextsvc index check`. The checks change no file.
+
+A generation is one published version of an index.
+"""
 
 from pathlib import Path
 
@@ -12,28 +15,40 @@ from contextsvc.storage.library import OpenSearch
 from contextsvc.storage.probes import changed_answers
 
 NORM_TOLERANCE = 1e-2
-"""Not 0: a resumed build takes vectors of an earlier part, whose last bits may differ from the vector that is
-stored for the same sentence now."""
+"""Largest difference of a stored norm from the norm that the stored vectors give. It is not 0, because a
+resumed build takes vectors from an earlier, interrupted build. The last bits of these vectors may differ from
+those of the vectors with which the norms were computed."""
 
 
 def check_index(root: Path, name: str, open_search: OpenSearch) -> tuple[Manifest | None, list[str]]:
-    """Check the current generation and the journal; read every byte.
+    """Check the current generation of an index and its journal. This reads every byte of both.
 
-    The checks: the checksum of CURRENT, every byte of every file against the manifest, the invariants of the
-    corpus, the norms of sentences in context against their vectors, the results of the probe queries against
-    the recorded ones, and every record of the journal.
+    The function checks, in this order:
+
+    - the checksum of the file CURRENT;
+    - every byte of every file against the manifest;
+    - the invariants of the corpus;
+    - the norms of sentences in context against the stored vectors;
+    - the results of the probe queries against the recorded results;
+    - every record of the journal.
+
+    Args:
+        root: Folder of all indexes.
+        name: Name of the index.
+        open_search: Function that opens the search structures of a generation.
 
     Returns:
-        The manifest, None if it cannot be read, and all problems, one sentence each.
+        The manifest, or None if the manifest cannot be read, and a list of all problems. Each problem is one
+        sentence.
 
     Raises:
         InvalidRequest: the name is not valid.
-        UnknownIndex: nothing was published under the name.
+        UnknownIndex: no index was published under the name.
     """
     while True:
         wanted = _wanted(root, name)
         manifest, found = _check_generation(root, name, open_search)
-        # A publish meanwhile may have removed the folder: then check the new generation.
+        # A publish during the checks may have removed the folder. Then the new generation is checked.
         if not found or _wanted(root, name) == wanted:
             break
     try:
@@ -74,7 +89,7 @@ def _wrong_norms(corpus: Corpus) -> list[str]:
             corpus.sentence_vectors[sentences["row"]], corpus.sentence_vectors[title] if title >= 0 else None
         )
         apart = np.abs(sentences["context_norm"] - norms)
-        # Negated, so that NaN counts as wrong.
+        # The comparison is negated, so that a NaN counts as wrong.
         wrong = int((~(apart <= NORM_TOLERANCE)).sum())
         if wrong:
             found.append(

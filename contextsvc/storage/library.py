@@ -1,4 +1,8 @@
-"""Indexes that are open for reading, by name. Each is loaded once and follows its `CURRENT`."""
+"""The library of indexes that are open for reading.
+
+Each index is opened once. When its file CURRENT names a new generation (a newly published version of the
+index), the library opens that generation instead.
+"""
 
 import json
 import logging
@@ -29,16 +33,18 @@ log = logging.getLogger("contextsvc.library")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedIndex:
-    """One generation, open. A request uses the same one from start to end.
+    """An open generation (one published version of an index). A request uses one `LoadedIndex` to its end.
 
     Attributes:
-        name: The index.
-        folder: Folder of the generation. A later publish may remove it; mapped files stay readable.
+        name: Name of the index.
+        folder: Folder of the generation. A later publish may remove the folder, but memory-mapped files stay
+            readable.
         manifest: Description of the generation.
-        corpus: Its documents, chunks and vectors.
-        vectors: Its dense search.
-        lexical: Its lexical search.
-        instead_of: Why a previous generation serves instead of the current one; "" for the current one.
+        corpus: Documents, chunks and vectors of the generation.
+        vectors: Dense search (by vectors) in the generation.
+        lexical: Lexical search (by terms) in the generation.
+        instead_of: If this is a previous generation that replaces a damaged current one, the description of
+            the damage. An empty string means that this is the current generation.
     """
 
     name: str
@@ -51,21 +57,23 @@ class LoadedIndex:
 
     @property
     def generation(self) -> str:
-        """Id of the generation."""
+        """Id of the open generation."""
         return self.manifest.generation
 
 
 OpenSearch = Callable[[str, Path, Corpus], tuple[VectorIndex, LexicalIndex]]
-"""Opens the search structures of a generation: (index name, folder, corpus) -> (dense, lexical)."""
+"""Function that opens the searches of a generation: (index name, folder, corpus) -> (dense, lexical)."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """Status of CURRENT and of all files of all generations, without reading one of them.
+    """The status of CURRENT and of all files of all generations, taken without reading the files.
+
+    Two equal records mean that no file changed in between, as far as the status shows.
 
     Attributes:
         files: Path and status (`verified.as_seen`) of each file, in order of paths.
-        settled: Whether any later change will show in the status.
+        settled: Whether every later change of a file is certain to change its status.
     """
 
     files: tuple[tuple[str, ...], ...]
@@ -73,7 +81,13 @@ class _Look:
 
     @classmethod
     def at(cls, index: Path) -> "_Look":
-        """Look at an index; `settled` is False if a folder cannot be listed or a status cannot be read."""
+        """Take the status of all files of an index.
+
+        If a folder cannot be listed or a status cannot be read, `settled` is False.
+
+        Args:
+            index: Folder of the index.
+        """
         found: list[tuple[str, ...]] = []
         try:
             folders = [index / "generations" / generation for generation in generations(index)]
@@ -90,7 +104,13 @@ class _Look:
 
 @dataclass(frozen=True, slots=True)
 class _Opened:
-    """An open index, with the content of CURRENT and the status of all files when it was opened."""
+    """An open index, and the state of its folder when the index was opened.
+
+    Attributes:
+        wanted: Id of the published generation or, if CURRENT was damaged, what was wrong with it.
+        index: The open index.
+        look: Status of all files.
+    """
 
     wanted: str
     index: LoadedIndex
@@ -99,20 +119,26 @@ class _Opened:
 
 @dataclass(frozen=True, slots=True)
 class _Refused:
-    """An index that no generation can serve, with the status of all files when that was found."""
+    """An index that cannot be opened: its current generation is damaged and no previous one may replace it.
+
+    Attributes:
+        problems: What is wrong, one sentence per problem.
+        look: Status of all files when the damage was found.
+    """
 
     problems: list[str]
     look: _Look
 
 
 class Library:
-    """The indexes under a root. Several threads may call it.
+    """All indexes in one folder, opened when they are first needed. Several threads may use one library.
 
     Args:
-        root: Folder of the indexes.
-        embedder: Fingerprint of the embedder of queries; an index of another embedder is refused.
-        open_search: Opens the search structures in a generation's folder.
-        falls_back: Serve the last sound generation if the current one is damaged; else refuse.
+        root: Folder of all indexes.
+        embedder: Fingerprint of the embedder of queries. An index that another embedder built is refused.
+        open_search: Function that opens the search structures of a generation.
+        falls_back: What happens if the current generation of an index is damaged. True opens the newest
+            previous generation that is not damaged. False raises an error.
 
     Attributes:
         num_fallbacks: How often a previous generation was opened instead of a damaged one.
@@ -135,17 +161,21 @@ class Library:
         return index_names(self.root)
 
     def get(self, name: str) -> LoadedIndex:
-        """Return the current generation of an index. Its files are verified when it is first opened.
+        """Return the current generation of an index, opened and with verified files.
 
-        While one thread opens a new generation, the others get the previous one. If the current generation
-        is damaged, the last sound one serves; `instead_of`, the log and `num_fallbacks` say so. If none is
-        sound, the index is refused. In both cases the files are read again only after the status of one of
-        them changes, so that a repair is noticed and a probe costs nothing.
+        The files are verified only when the generation is first opened. While one thread opens a new
+        generation, other threads get the previous generation.
+
+        If the current generation is damaged, this method returns the newest previous generation that is not
+        damaged. The attribute `instead_of`, the log and `num_fallbacks` report this. If every generation is
+        damaged, or if `falls_back` is False, the method raises an error. In both cases later calls read the
+        files again only after the status of a file changed. Thus a repair is noticed, and repeated calls are
+        cheap.
 
         Raises:
             UnknownIndex: there is no such index.
-            CorruptIndex: its files differ from its manifest, and no previous generation can serve.
-            IndexMismatch: another embedder built it.
+            CorruptIndex: files of the index differ from its manifest, and no previous generation can be used.
+            IndexMismatch: another embedder built the index.
         """
         self._refuse_again(name)
         wanted = self._wanted(name)
@@ -158,10 +188,13 @@ class Library:
         return self.refreshed(name)
 
     def refreshed(self, name: str) -> LoadedIndex:
-        """As `get`, but wait for a thread that opens a new generation, and return that.
+        """Return the current generation of an index, even if another thread is still opening it.
+
+        This method differs from `get` in one way: it waits for the other thread instead of returning the
+        previous generation.
 
         Raises:
-            ContextError: as `get`.
+            ContextError: for the same reasons as `get`.
         """
         with self._loading.setdefault(name, threading.Lock()):
             return self._follow(name)
@@ -169,7 +202,7 @@ class Library:
     def _follow(self, name: str) -> LoadedIndex:
         while True:
             self._refuse_again(name)
-            wanted = self._wanted(name)  # it may have moved while this thread waited
+            wanted = self._wanted(name)  # CURRENT may have changed while this thread waited
             known = self._known(name, wanted)
             if known is not None:
                 return known
@@ -178,7 +211,7 @@ class Library:
             loaded = self._current(name, refusals)
             if loaded is None and self._falls_back and self._wanted(name) == wanted:
                 loaded = self._last_sound(name, refusals)
-            # A publish meanwhile may have removed the folder: then open the new generation.
+            # A publish in between may have removed the folder. Then the new generation is opened.
             if (loaded is None or loaded.instead_of) and self._wanted(name) != wanted:
                 continue
             if loaded is None:
@@ -186,14 +219,18 @@ class Library:
             return self._serve(name, _Opened(wanted, loaded, look))
 
     def _wanted(self, name: str) -> str:
-        """Return the published generation or, if CURRENT is damaged, what is wrong with it."""
+        """Return the id of the published generation or, if CURRENT is damaged, what is wrong with it."""
         try:
             return read_pointer(self.root, name).generation
         except CorruptIndex as error:
             return str(error)
 
     def _known(self, name: str, wanted: str) -> LoadedIndex | None:
-        """Return the open index unless CURRENT moved or damaged files were touched."""
+        """Return the open index if it is still the right one, else None.
+
+        It is not the right one if CURRENT changed, or if it replaces a damaged generation and the status of a
+        file changed since.
+        """
         known = self._open.get(name)
         if known is None or known.wanted != wanted:
             return None
@@ -250,7 +287,7 @@ class Library:
         self._refused.pop(name, None)
 
     def _open_generation(self, name: str, generation: str) -> LoadedIndex:
-        # Before every byte is hashed: a mismatch is found again at each request, and must stay cheap.
+        # Checked before any byte is hashed, because each request makes this check again: it must stay cheap.
         claimed = claimed_manifest(self.root, name, generation)
         if claimed is not None and claimed.embedder != self._embedder:
             raise IndexMismatch(name, claimed.embedder, self._embedder)
@@ -263,8 +300,9 @@ class Library:
 
 
 def _is_lasting(error: CorruptIndex | OSError) -> bool:
-    """Say whether opening will fail again as long as no file changes.
+    """Return whether opening is certain to fail again as long as no file changes.
 
-    An error of the operating system or of a library's reader, too many open files for one, may be gone.
+    An error of the operating system or of a library that reads files may have passed by the next call. Too
+    many open files are an example.
     """
     return isinstance(error, CorruptIndex) and not isinstance(error.__cause__, OSError | RuntimeError)

@@ -1,4 +1,7 @@
-"""Probe queries: search results that were recorded when a generation was sealed, to be compared later."""
+"""Probe queries: searches whose results are recorded when an index is built and compared by a later check.
+
+The results belong to one generation (one published version of an index).
+"""
 
 import json
 from pathlib import Path
@@ -18,10 +21,19 @@ _TOLERANCE = 1e-5
 
 
 def record_probes(folder: Path, corpus: Corpus, vectors: VectorIndex, lexical: LexicalIndex) -> None:
-    """Search for the first sentence of up to `NUM_PROBES` chunks, spread evenly, and store the results.
+    """Run the probe queries and write their results to `PROBES` in the folder.
+
+    A probe query is the first sentence of a chunk. Up to `NUM_PROBES` chunks are taken, evenly spread over
+    the corpus.
+
+    Args:
+        folder: Folder of the generation.
+        corpus: The generation's documents, chunks and vectors.
+        vectors: The generation's dense search.
+        lexical: The generation's lexical search.
 
     Raises:
-        WriteError: the operating system refused.
+        WriteError: the operating system refused to write the file.
     """
     answers = [
         {"chunk": number, **_ask(corpus, number, vectors, lexical)} for number in _chunks(corpus.num_chunks)
@@ -31,9 +43,10 @@ def record_probes(folder: Path, corpus: Corpus, vectors: VectorIndex, lexical: L
 
 
 def changed_answers(folder: Path, corpus: Corpus, vectors: VectorIndex, lexical: LexicalIndex) -> list[str]:
-    """Return the probes whose results differ from the recorded ones, one sentence each.
+    """Run the probe queries again and return one sentence for each result that differs from its record.
 
-    Results are equal if they have the same ids in the same order and scores within 1e-5.
+    Two results are equal if they have the same ids in the same order and if their scores differ by at most
+    1e-5. If the recorded results cannot be read, the only sentence says so.
     """
     try:
         recorded = json.loads((folder / PROBES).read_bytes())

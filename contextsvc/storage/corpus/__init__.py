@@ -1,21 +1,25 @@
-"""The corpus: a typed view of the files of one generation, and the writer that makes them.
+"""The corpus: the documents, chunks, sentences and vectors of one generation (published version) of an index.
 
-    texts.utf8             texts of the documents, one after another, with lone surrogates (`files.encode`)
-    documents.jsonl        one line for each document: its fields and content hash
-    documents.npy          one row for each document (`files.DOCUMENT`): bounds of its line, text, chunks and
-                           sentences
+This package reads and writes these files:
+
+    texts.utf8             texts of all documents, one after another; half a surrogate pair is kept
+                           (`files.encode`)
+    documents.jsonl        one line per document: its fields and its content hash
+    documents.npy          one row per document (`files.DOCUMENT`): where its line, text, chunks and sentences
+                           begin and end
     sections.json          the distinct heading paths
-    chunks.npy             one row for each chunk (`files.CHUNK`): document, span, bytes, sentences, tokens,
-                           section
-    sentences.npy          one row for each sentence (`files.SENTENCE`): span in its document, row of its
-                           vector, norm of its vector in context (`storage.corpus.smoothing`)
-    sentence_vectors.npy   (num_vectors, dim) float16, unit rows; equal sentences may share one
-    sentence_keys.npy      (num_vectors,) digest of each sentence that has a vector
-    chunk_vectors.npy      (num_chunks, dim) float16, unit rows
-    aliases.jsonl          one line for each document that deduplication left out; absent if there is none
+    chunks.npy             one row per chunk (`files.CHUNK`): document, character offsets, byte offsets,
+                           sentences, tokens, heading path
+    sentences.npy          one row per sentence (`files.SENTENCE`): character offsets in the document, row of
+                           the sentence's vector, norm of its vector in context (`storage.corpus.smoothing`)
+    sentence_vectors.npy   unit vectors, (num_vectors, dim) float16; equal sentences may share one vector
+    sentence_keys.npy      for each of these vectors, a digest of its sentence: (num_vectors,)
+    chunk_vectors.npy      unit vectors of the chunks, (num_chunks, dim) float16
+    aliases.jsonl          one line per document that deduplication left out; without such documents there is
+                           no file
 
 Rows are numbered from 0 in the order in which they were added. The chunks and the sentences of a document are
-consecutive. The number of a chunk is its id in every ranking.
+consecutive. The number of a chunk is its id in every ranking. The end of a range is always excluded.
 """
 
 from contextsvc.storage.corpus.files import sentence_key

@@ -1,6 +1,7 @@
-"""Aliases: documents that deduplication left out, because another has the same or nearly the same text.
+"""Aliases: documents that deduplication left out, because another document has the same or a similar text.
 
-aliases.jsonl    one line for each alias, in the order in which they were read; absent if there is none
+The file aliases.jsonl holds one line per alias, in the order in which the documents were read. If there is no
+alias, there is no file.
 """
 
 import json
@@ -18,15 +19,17 @@ ALIASES = "aliases.jsonl"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alias:
-    """A document that another document represents in the index.
+    """A left-out document, which another document of the index represents.
 
     Attributes:
-        doc_id: Its own id.
-        kept: Id of the document that represents it.
-        likeness: 0 to 1; 1 for an equal text.
-        exact: Whether the texts are equal.
-        title: Its own title; so are `source` and `metadata`.
-        content_hash: Its own, as `Document.content_hash`.
+        doc_id: Id of the left-out document.
+        kept: Id of the document that represents the left-out document.
+        likeness: Similarity of the two texts, 0 to 1. It is 1 if the texts are equal.
+        exact: Whether the two texts are equal.
+        title: Title of the left-out document.
+        source: Path, URL or name of the left-out document.
+        metadata: Metadata of the left-out document.
+        content_hash: Content hash of the left-out document (`Document.content_hash`).
     """
 
     doc_id: str
@@ -40,7 +43,14 @@ class Alias:
 
     @classmethod
     def of(cls, document: Document, kept: str, likeness: float, exact: bool) -> "Alias":
-        """Return the alias of a document that was left out."""
+        """Return the alias of a document that was left out.
+
+        Args:
+            document: The left-out document.
+            kept: Id of the document that represents the left-out document.
+            likeness: Similarity of the two texts, 0 to 1.
+            exact: Whether the two texts are equal.
+        """
         return cls(
             doc_id=document.doc_id,
             kept=kept,
@@ -54,16 +64,16 @@ class Alias:
 
     @property
     def fields(self) -> Mapping[str, object]:
-        """Fields that filters compare, as for a document."""
+        """Fields that filters compare: metadata, `doc_id`, `title` and `source`."""
         return {**self.metadata, "doc_id": self.doc_id, "title": self.title, "source": self.source}
 
 
 @disk_writes()
 def write_aliases(folder: Path, aliases: Iterable[Alias]) -> None:
-    """Write aliases.jsonl into a folder; no file if there is no alias.
+    """Write aliases.jsonl into a folder. Without an alias no file is written.
 
     Raises:
-        WriteError: the operating system refused.
+        WriteError: the operating system refused to write the file.
     """
     lines = [encode(json.dumps(asdict(alias), ensure_ascii=False) + "\n") for alias in aliases]
     if lines:
@@ -71,10 +81,10 @@ def write_aliases(folder: Path, aliases: Iterable[Alias]) -> None:
 
 
 def parse_aliases(data: bytes) -> tuple[Alias, ...]:
-    """Return the aliases of a verified file; () for empty data.
+    """Parse the content of aliases.jsonl and return the aliases in order. Empty data gives ().
 
     Raises:
-        CorruptIndex: the data has another form.
+        CorruptIndex: a line does not describe an alias.
     """
     try:
         return tuple(Alias(**json.loads(decode(line))) for line in data.split(b"\n")[:-1])

@@ -1,7 +1,8 @@
-"""Columns: the fields of documents that filters compare, made once for a generation.
+"""Columns: the values of a field in all documents, sorted so that a filter finds documents quickly.
 
-A filter then reads no document: a column answers with row numbers. A field with a list holds each value of
-the list. Booleans are not numbers, as in JSON: true does not equal 1.
+The columns of a generation (a published version of an index) are made once. Then a filter reads no document:
+a column returns the numbers of the rows that match. If the value of a field is a list, the field holds each
+value of the list. Booleans are not numbers, as in JSON: true does not equal 1.
 """
 
 from array import array
@@ -18,7 +19,11 @@ Scalar = str | int | float
 
 
 class Column:
-    """Values of one field, from (row, value) pairs in order of rows."""
+    """The values of one field.
+
+    Args:
+        values: (row, value) of each row that has the field, in ascending order of rows.
+    """
 
     def __init__(self, values: Iterable[tuple[int, object]]) -> None:
         there, numbers, texts = list[int](), list[tuple[int | float, int]](), list[tuple[str, int]]()
@@ -33,7 +38,7 @@ class Column:
                     booleans[item].append(row)
                 elif isinstance(item, str):
                     (texts if alone else listed_texts).append((item, row))
-                # NaN equals nothing and has no place in an order.
+                # A NaN equals no value and cannot be sorted, so it is left out.
                 elif isinstance(item, (int, float)) and item == item:
                     (numbers if alone else listed_numbers).append((item, row))
         self._there = np.array(there, dtype=np.int64)
@@ -42,11 +47,11 @@ class Column:
         self._listed_numbers, self._listed_texts = _Order(listed_numbers), _Order(listed_texts)
 
     def present(self) -> Int64Array:
-        """Return the rows that have the field, in order."""
+        """Return the numbers of the rows that have the field, in ascending order."""
         return self._there
 
     def equal(self, wanted: Scalar) -> Int64Array:
-        """Return the rows with a value or with a list that holds it; a row may come twice."""
+        """Return the rows whose value is `wanted` or is a list that holds `wanted`. A row may occur twice."""
         if isinstance(wanted, bool):
             return self._booleans[wanted]
         orders = (self._numbers, self._listed_numbers)
@@ -55,12 +60,15 @@ class Column:
         return np.concatenate([order.equal(wanted) for order in orders])
 
     def ordered(self, side: Literal["gt", "lt"], wanted: Scalar) -> Int64Array:
-        """Return the rows with a greater ("gt") or smaller ("lt") value; values of lists do not count."""
+        """Return the rows whose value is greater ("gt") or less ("lt") than `wanted`. Lists are ignored."""
         return (self._texts if isinstance(wanted, str) else self._numbers).beyond(side, wanted)
 
 
 class _Order:
-    """Values in order, each with its row, compared by Python: integers may exceed 2**53."""
+    """Sorted values, each with its row.
+
+    Python compares the values, not numpy, because integers above 2**53 are not exact as floats.
+    """
 
     def __init__(self, pairs: "list[tuple[int | float, int]] | list[tuple[str, int]]") -> None:
         pairs.sort()
@@ -68,7 +76,7 @@ class _Order:
         self._rows = np.array([row for _, row in pairs], dtype=np.int64)
 
     def equal(self, wanted: Any) -> Int64Array:
-        # NaN equals nothing; a binary search for it would end anywhere.
+        # A NaN equals no value, and a binary search for NaN would end at an arbitrary position.
         end = bisect_right(self._values, wanted) if wanted == wanted else 0
         return self._rows[bisect_left(self._values, wanted, hi=end) : end]
 
@@ -81,14 +89,17 @@ class _Order:
 
 
 class Columns:
-    """All fields of all rows.
+    """The columns of all fields of the documents of a corpus.
+
+    Each document has a row. Each alias (a document that deduplication left out) has a row of its own.
 
     Args:
-        rows: Fields of each row, in order; read once.
-        owners: Document of each row; an alias has a row of its own. None: the number of the row.
+        rows: Fields of each row, in order. The iterable is read once.
+        owners: For each row, the number of its document: (num_rows,). The document of an alias is the one
+            that represents it. None means that row i belongs to document i.
 
     Attributes:
-        owners: (num_rows,) document of each row.
+        owners: For each row, the number of its document: (num_rows,).
     """
 
     def __init__(self, rows: Iterable[Mapping[str, object]], owners: Int64Array | None = None) -> None:
@@ -104,8 +115,8 @@ class Columns:
         self._columns: dict[str, Column] = {}
 
     def column(self, field: str) -> Column:
-        """Return the column of a field, sorted at its first use; an empty one if no row has the field."""
-        # Two threads may both make it; the results are equal.
+        """Return the column of a field, which is empty if no row has the field. The first call sorts it."""
+        # Two threads may both make the same column. Their results are equal.
         found = self._columns.get(field)
         if found is None and field in self._values:
             found = self._columns[field] = Column(zip(*self._values[field], strict=True))

@@ -1,4 +1,4 @@
-"""Names, row types and encodings of the corpus files."""
+"""Names, row types and encodings of the files of a corpus."""
 
 import hashlib
 import io
@@ -26,7 +26,7 @@ SENTENCE_VECTORS = "sentence_vectors.npy"
 SENTENCE_KEYS = "sentence_keys.npy"
 CHUNK_VECTORS = "chunk_vectors.npy"
 
-# Little-endian and fixed, so that a generation can be carried to another machine.
+# All types are little-endian and of fixed size, so that an index can be copied to any other machine.
 VECTOR = np.dtype("<f2")
 CHUNK = np.dtype(
     [(field, "<i8") for field in ("doc", "start", "end", "byte_start", "byte_end")]
@@ -48,15 +48,22 @@ SENTENCE = np.dtype([("start", "<i8"), ("end", "<i8"), ("row", "<i8"), ("context
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """A document without its text: its line of documents.jsonl and its row of documents.npy.
+    """The stored data of a document, except the text: a line of documents.jsonl and a row of documents.npy.
 
     Attributes:
-        doc_id: Id of the document; `title`, `source`, `format` and `metadata` are its fields, too.
-        content_hash: As `Document.content_hash`.
-        first_byte: First byte of the text in texts.utf8. All ends are exclusive.
+        doc_id: Id of the document.
+        title: Title of the document.
+        source: Path, URL or name of the document.
+        format: Markup of the document's text.
+        metadata: Metadata of the document.
+        content_hash: Content hash of the document (`Document.content_hash`).
+        first_byte: Offset of the text's first byte in texts.utf8.
+        end_byte: Offset after the text's last byte.
         first_chunk: Number of the first chunk.
+        end_chunk: Number after the last chunk.
         first_sentence: Number of the first sentence.
-        title_row: Row of the title's vector in sentence_vectors.npy; -1 for a document without a title.
+        end_sentence: Number after the last sentence.
+        title_row: Row of the title's vector in sentence_vectors.npy; -1 if the document has no title.
     """
 
     doc_id: str
@@ -75,7 +82,14 @@ class Entry:
 
 
 class Entries(Sequence[Entry]):
-    """Documents of a corpus by number; a line is read when its document is needed, not on opening."""
+    """The stored data of all documents of a corpus, by document number.
+
+    A line of documents.jsonl is parsed only when its document is needed.
+
+    Args:
+        lines: Content of documents.jsonl.
+        table: Rows of documents.npy.
+    """
 
     def __init__(self, lines: bytes | mmap.mmap, table: NDArray[Any]) -> None:
         self._lines, self._table = lines, table
@@ -94,7 +108,7 @@ class Entries(Sequence[Entry]):
         return Entry(**self.line(number), **dict(bounds))
 
     def line(self, number: int) -> dict[str, Any]:
-        """Return the line of a document in documents.jsonl: the fields of `Entry` up to `content_hash`."""
+        """Return a document's parsed line of documents.jsonl: the fields of `Entry` up to `content_hash`."""
         row = self._table[number]
         found: dict[str, Any] = json.loads(decode(self._lines[row["first_line"] : row["end_line"]]))
         return found
@@ -104,25 +118,36 @@ _BOUNDS = DOCUMENT.names[2:] if DOCUMENT.names else ()
 
 
 def sentence_key(text: str) -> bytes:
-    """Return a digest of 16 bytes; sentences with equal keys share one vector.
+    """Return the key of a sentence: a digest of 16 bytes. Sentences with equal keys share one vector.
 
-    The last byte is never zero, because numpy drops trailing zeros of byte strings.
+    The last byte is never zero, because numpy drops zeros at the end of byte strings.
     """
     return hashlib.blake2b(encode(text), digest_size=15).digest() + b"\x01"
 
 
 def encode(text: str) -> bytes:
-    """Return UTF-8 that keeps lone surrogates: some texts have them, and spans must still fit."""
+    """Return a text as UTF-8 bytes in which half of a surrogate pair is kept.
+
+    Some texts hold such characters. If they were dropped, character offsets would no longer fit the text.
+    """
     return text.encode("utf-8", "surrogatepass")
 
 
 def decode(data: bytes) -> str:
-    """Return the text that `encode` wrote."""
+    """Return the text whose bytes `encode` returned."""
     return data.decode("utf-8", "surrogatepass")
 
 
 def byte_offsets(text: str, edges: Iterable[int]) -> dict[int, int]:
-    """Return the number of bytes before each character position, in one pass over the text."""
+    """Return how many bytes precede each of some character offsets, in one pass over the text.
+
+    Args:
+        text: The text.
+        edges: Character offsets in the text, in any order.
+
+    Returns:
+        By character offset, the number of bytes of the text before it, as `encode` writes them.
+    """
     offsets = {}
     position = num_bytes = 0
     for edge in sorted(set(edges)):
@@ -133,7 +158,7 @@ def byte_offsets(text: str, edges: Iterable[int]) -> dict[int, int]:
 
 
 def document_line(document: Document) -> bytes:
-    """Return the line of a document in documents.jsonl.
+    """Return the line that describes a document in documents.jsonl, with its line end.
 
     Raises:
         ShapeError: the metadata cannot be written as JSON.
@@ -148,8 +173,16 @@ def document_line(document: Document) -> bytes:
 
 
 def json_line(content: object, of: str) -> bytes:
-    """Return JSON and a line end; a ShapeError names the document `of` which it cannot be written."""
-    # Not ASCII: two escaped lone surrogates side by side would be read back as one character.
+    """Return a value as one line of JSON, encoded, with a line end.
+
+    Args:
+        content: The value.
+        of: Name that the error message gives to the value, such as a document id.
+
+    Raises:
+        ShapeError: the value cannot be written as JSON.
+    """
+    # ASCII was rejected: two escaped halves of surrogate pairs side by side would be read as one character.
     try:
         return encode(json.dumps(content, ensure_ascii=False) + "\n")
     except (TypeError, ValueError) as error:
@@ -157,7 +190,16 @@ def json_line(content: object, of: str) -> bytes:
 
 
 class RowFile:
-    """A .npy file that grows; `close` writes the header again, with the final shape."""
+    """A .npy file to which rows can be appended. `close` writes the header with the final number of rows.
+
+    Args:
+        path: The file, which is overwritten.
+        dtype: Type of a row's elements.
+        width: Number of elements in a row; None for a one-dimensional array.
+
+    Attributes:
+        num_rows: Number of rows so far.
+    """
 
     def __init__(self, path: Path, dtype: DTypeLike, width: int | None = None) -> None:
         self.num_rows = 0
@@ -166,20 +208,34 @@ class RowFile:
         self._header_bytes = self._file.write(self._header())
 
     def append(self, rows: NDArray[Any]) -> int:
-        """Append (n,) or (n, width) rows, cast to the type of the file; return the number of the first."""
+        """Append rows and return the number of the first one.
+
+        Args:
+            rows: (n,) or (n, width). They are cast to the type of the file.
+        """
         first = self.num_rows
-        # The bytes of the array itself: an update writes all vectors of an index without a copy.
+        # The bytes of the array itself are written, so that an update copies no vectors in memory.
         self._file.write(np.ascontiguousarray(rows, dtype=self._dtype).reshape(-1).view(np.uint8).data)
         self.num_rows += len(rows)
         return first
 
     def append_bytes(self, data: bytes, num_rows: int) -> None:
-        """Append rows that are encoded already."""
+        """Append rows that are already encoded as bytes of the file's type."""
         self._file.write(data)
         self.num_rows += num_rows
 
     def read(self, numbers: NDArray[np.int64]) -> NDArray[Any]:
-        """Return rows that were written before, by number, in that order: (n,) or (n, width)."""
+        """Read rows that were appended before.
+
+        Args:
+            numbers: Numbers of the rows, in any order: (n,).
+
+        Returns:
+            The rows in the order of `numbers`: (n,) or (n, width).
+
+        Raises:
+            ShapeError: there is no row with one of the numbers.
+        """
         if len(numbers) and not 0 <= int(numbers.min()) <= int(numbers.max()) < self.num_rows:
             raise ShapeError(
                 f"rows {numbers.min()} to {numbers.max()} do not exist; there are {self.num_rows}, from 0"
@@ -197,7 +253,7 @@ class RowFile:
             return
         with self._file:
             header = self._header()
-            # numpy pads headers so that the first axis may grow in place. Without that, rows would be lost.
+            # numpy pads headers so that the number of rows may grow in place. Without it, rows would be lost.
             if len(header) != self._header_bytes:
                 raise ShapeError(f"the .npy header grew from {self._header_bytes} to {len(header)} bytes")
             self._file.seek(0)

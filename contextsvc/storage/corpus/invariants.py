@@ -1,4 +1,7 @@
-"""Invariants of every corpus, for `contextsvc index check`: reads everything, changes nothing."""
+"""Invariants that hold in every undamaged corpus, checked for `contextsvc index check`.
+
+The checks read the whole corpus and change no file.
+"""
 
 from collections.abc import Iterator
 
@@ -15,11 +18,19 @@ _BLOCK_ROWS = 8192
 
 
 def broken_invariants(corpus: Corpus, manifest: Manifest | None = None) -> list[str]:
-    """Return the broken invariants, one sentence each; [] if all hold.
+    """Check all invariants of a corpus and return one sentence per broken invariant; [] if all hold.
 
-    The invariants: texts, spans, chunks and sentences of each document fit each other, document and chunk ids
-    are unique, the vector of a sentence is that of its text, rows are in range, vectors have length 1 within
-    `UNIT_TOLERANCE` (they are float16), counts agree.
+    The invariants are:
+
+    - The text, the character offsets, the chunks and the sentences of each document fit each other.
+    - Document ids and chunk ids are unique.
+    - The vector of each sentence belongs to the text of that sentence.
+    - Row numbers are in range, and counts agree.
+    - Vectors have length 1 within `UNIT_TOLERANCE`, because they are stored as float16.
+
+    Args:
+        corpus: The corpus.
+        manifest: Manifest whose counts must agree with the corpus; None if there is none to compare.
     """
     found = corpus.differences(manifest) if manifest else []
     if len(corpus.chunk_vectors) != corpus.num_chunks:
@@ -37,7 +48,7 @@ def broken_invariants(corpus: Corpus, manifest: Manifest | None = None) -> list[
     found += _untiled(corpus)
     if found:
         return found
-    # Only now: the texts are read through the offsets just checked.
+    # The texts are read last, because reading them uses the offsets that were just checked.
     seen: set[str] = set()
     doc_ids: set[str] = set()
     for doc in range(corpus.num_documents):
@@ -59,13 +70,16 @@ def _uneven(vectors: Float16Array, kind: str) -> list[str]:
     faulty = 0
     for start in range(0, len(vectors), _BLOCK_ROWS):
         lengths = np.linalg.norm(vectors[start : start + _BLOCK_ROWS].astype(np.float32), axis=1)
-        # Negated, so that NaN counts as faulty.
+        # The comparison is negated, so that a NaN counts as faulty.
         faulty += int((~(np.abs(lengths - 1) <= UNIT_TOLERANCE)).sum())
     return [f"{faulty} {kind} vectors are not of length 1"] if faulty else []
 
 
 def _untiled(corpus: Corpus) -> list[str]:
-    """Check that documents follow each other without a gap in lines, texts, chunks and sentences."""
+    """Check that the ranges of consecutive documents have no gaps, and return one sentence per broken kind.
+
+    The kinds of ranges are lines, bytes of texts, chunks and sentences.
+    """
     ends = {
         "line": len(corpus.lines),
         "byte": len(corpus.texts),
@@ -124,7 +138,7 @@ def _chunk_faults(corpus: Corpus, doc: int, document: Document, seen: set[str]) 
 
 
 def _misnamed_vectors(corpus: Corpus, doc: int, document: Document) -> Iterator[str]:
-    """Check that the vector of each sentence is that of its text, and the title's that of the title."""
+    """Yield one sentence for each sentence or title whose vector belongs to another text."""
     text, title = document.text, int(corpus.document_table[doc]["title_row"])
     if title >= 0 and bytes(corpus.sentence_keys[title]) not in (NO_KEY, sentence_key(document.title)):
         yield f"the title of document {doc} names vector {title}, which belongs to another text"

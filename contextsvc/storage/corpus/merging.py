@@ -1,4 +1,4 @@
-"""Merging: documents of several corpora -> one corpus, without parsing or embedding."""
+"""Merging: documents of several corpora are copied into one corpus, without parsing or embedding."""
 
 from collections.abc import Sequence
 
@@ -10,18 +10,18 @@ from contextsvc.storage.corpus.view import Corpus
 from contextsvc.storage.corpus.writing import CorpusWriter
 
 Place = tuple[int, int]
-"""Place of a document: the number of its corpus, and its number in that corpus."""
+"""Location of a document: the number of its corpus, and the document's number in that corpus."""
 
 _RUN_DOCUMENTS = 256
 
 
 class Merger:
-    """Copies documents of several corpora into a writer; equal sentences share one vector.
+    """Copier of documents from several corpora into one new corpus. Equal sentences share one vector.
 
     Args:
         writer: Writer of the new corpus.
         corpora: The corpora to copy from.
-        known: The vectors of these corpora, in the same order.
+        known: Lookup of the vectors of these corpora. Source i of the lookup must be corpus i.
     """
 
     def __init__(self, writer: CorpusWriter, corpora: Sequence[Corpus], known: KnownSentences) -> None:
@@ -32,7 +32,7 @@ class Merger:
         self._places: dict[int, Int64Array] = {}
 
     def add(self, places: Sequence[Place]) -> None:
-        """Append documents in this order."""
+        """Append the documents at these locations to the new corpus, in this order."""
         start = 0
         for end in range(1, len(places) + 1):
             follows = end < len(places) and places[end] == (places[end - 1][0], places[end - 1][1] + 1)
@@ -41,7 +41,14 @@ class Merger:
                 start = end
 
     def chunks_from(self, number: int) -> Int64Array:
-        """Return each written chunk's number in one corpus, -1 if it came from another: (num_chunks,)."""
+        """Return, for each chunk of the new corpus, the number that the chunk had in one of the old corpora.
+
+        Args:
+            number: Number of the old corpus.
+
+        Returns:
+            (num_chunks,) numbers; -1 for a chunk that came from another corpus.
+        """
         found = [
             np.arange(first, first + length) if corpus == number else np.full(length, -1)
             for corpus, first, length in self._origins
@@ -59,13 +66,19 @@ class Merger:
         self._origins.append((number, int(low["first_chunk"]), num_chunks))
 
     def _take_vectors(self, number: int, used: Int64Array) -> None:
-        """Give each vector of the run a row in the new corpus, in order of first occurrence."""
+        """Give each used vector of a corpus a row in the new corpus, and write vectors that are new there.
+
+        Args:
+            number: Number of the old corpus.
+            used: Rows of the vectors in the old corpus, with repetitions. New rows follow the order in which
+                vectors first occur here.
+        """
         rows = self._rows[number]
         wanted = used[rows[used] < 0]
         _, at = np.unique(wanted, return_index=True)
         wanted = wanted[np.sort(at)]
         canonical = self._canonical(number)[wanted]
-        # The canonical vector may be in another corpus, and may have a row already.
+        # The canonical vector may be in another corpus, and it may already have a row in the new corpus.
         sources = [
             (int(source), source_of(canonical) == source) for source in np.unique(source_of(canonical))
         ]
@@ -84,7 +97,10 @@ class Merger:
             self._rows[source][row_of(canonical[here])] = taken[here]
 
     def _canonical(self, number: int) -> Int64Array:
-        """Return the canonical location of each vector of a corpus; equal sentences share one."""
+        """Return the canonical location of each vector of a corpus: (num_vectors,).
+
+        Vectors of equal sentences have the same canonical location, which may be in another corpus.
+        """
         if number not in self._places:
             corpus = self._corpora[number]
             own = place_of(number) | np.arange(len(corpus.sentence_vectors), dtype=np.int64)
@@ -94,7 +110,7 @@ class Merger:
 
 
 def _as_slice(rows: Int64Array) -> Int64Array | slice:
-    """Return consecutive rows as a slice, which copies nothing; other rows unchanged."""
+    """Return consecutive rows as a slice, so that indexing copies nothing. Return other rows unchanged."""
     if (np.diff(rows) == 1).all():
         return slice(int(rows[0]), int(rows[-1]) + 1)
     return rows

@@ -1,6 +1,10 @@
-"""Deduplication of vectors: a sentence that occurs twice is embedded once.
+"""Deduplication of vectors: a sentence that occurs several times is embedded once.
 
-Memory: 16 bytes for each distinct sentence. Keys and vectors stay in the files of their corpora.
+A source is a list of distinct sentences with their vectors, such as the corpus of a previous generation
+(published version) of the index. A location is a source number and a row of that source, packed into one
+integer (`place_of`, `source_of`, `row_of`).
+
+The lookup takes 16 bytes of memory per distinct sentence. Keys and vectors stay in the files of the sources.
 """
 
 from collections.abc import Sequence
@@ -20,25 +24,25 @@ NOWHERE = -1
 
 @dataclass(slots=True)
 class Vectors:
-    """Keys (n,) and vectors (n, dim) of distinct sentences, in memory or memory-mapped."""
+    """A source: keys (n,) and vectors (n, dim) of distinct sentences, in memory or memory-mapped."""
 
     keys: NDArray[np.bytes_]
     vectors: NDArray[Any]
 
 
 class KnownSentences:
-    """Vectors by the key of their sentence, from several sources; the first source with a sentence wins.
+    """Lookup of vectors by the key of their sentence (`files.sentence_key`), in several sources.
 
-    A place is the number of a source and a row in it, in one integer (`source_of`, `row_of`).
+    If several sources hold a sentence, the lookup returns the location in the source that was added first.
     """
 
     def __init__(self) -> None:
         self.sources: list[Vectors] = []
-        # Sorted runs of key prefixes; runs of about the same size are merged, so that there are few.
+        # Sorted runs of key prefixes. Runs of about the same size are merged, so that there are few runs.
         self._runs: list[tuple[NDArray[np.uint64], Int64Array]] = []
 
     def add(self, found: Vectors) -> int:
-        """Add a source and return its number. A sentence that is known already keeps its place."""
+        """Add a source and return its number. A sentence that is already known keeps its location."""
         number = len(self.sources)
         self.sources.append(found)
         fresh = np.flatnonzero(self.places(found.keys) == NOWHERE) if number else np.arange(len(found.keys))
@@ -51,7 +55,7 @@ class KnownSentences:
         return number
 
     def places(self, keys: NDArray[np.bytes_]) -> Int64Array:
-        """Return the place of each key, `NOWHERE` if it is not known: (n,)."""
+        """Return the location of each key, or `NOWHERE` for a key that is not known: (n,)."""
         found = np.full(len(keys), NOWHERE, dtype=np.int64)
         prefixes = _prefixes(keys)
         for run, places in self._runs:
@@ -59,14 +63,14 @@ class KnownSentences:
                 continue
             at = np.minimum(np.searchsorted(run, prefixes), len(run) - 1)
             hits = np.flatnonzero((run[at] == prefixes) & (found == NOWHERE))
-            # Another sentence may have the same prefix. Then this one counts as not known, which costs one
-            # more embedding and nothing else.
+            # Another sentence may have the same key prefix. Then the wanted sentence counts as not known,
+            # which costs one more embedding and nothing else.
             true = self._keys_at(places[at[hits]]) == keys[hits]
             found[hits[true]] = places[at[hits[true]]]
         return found
 
     def vectors_at(self, places: Int64Array, dim: int) -> Float32Array:
-        """Return the vectors at some places: (n, dim) float32."""
+        """Return the vectors at some locations, in the same order: (n, dim) float32."""
         vectors = np.empty((len(places), dim), dtype=np.float32)
         for number, rows, positions in self._by_source(places):
             vectors[positions] = self.sources[number].vectors[rows]
@@ -87,17 +91,17 @@ class KnownSentences:
 
 
 def place_of(number: int) -> int:
-    """Return the place of row 0 of a source."""
+    """Return the location of row 0 of a source, given the source's number."""
     return number << _ROW_BITS
 
 
 def source_of(places: Int64Array) -> Int64Array:
-    """Return the source number of each place."""
+    """Return the number of the source of each location: (n,)."""
     return places >> _ROW_BITS
 
 
 def row_of(places: Int64Array) -> Int64Array:
-    """Return the row of each place in its source."""
+    """Return the row of each location within its source: (n,)."""
     return places & _ROWS
 
 

@@ -1,4 +1,4 @@
-"""Reading a corpus: arrays and texts are memory-mapped, so that opening a large index takes no memory."""
+"""Reading of a corpus: arrays and texts are memory-mapped, so that opening a large index takes no memory."""
 
 import json
 import mmap
@@ -40,10 +40,10 @@ Float16Array = NDArray[np.float16]
 
 
 class Corpus:
-    """Documents, chunks, sentences and vectors of one generation, by number.
+    """Documents, chunks, sentences and vectors of a generation (a published version of an index), by number.
 
-    Every lookup takes constant time; reading from several threads is safe. A corpus stays readable after a
-    later publish removed its folder. In memory are the sections alone.
+    Every lookup takes constant time. Several threads may read the same corpus. A corpus stays readable after
+    a later publish removed its folder. Only the heading paths are kept in memory; everything else is mapped.
     """
 
     def __init__(
@@ -66,11 +66,11 @@ class Corpus:
 
     @classmethod
     def open(cls, folder: Path, manifest: Manifest | None = None) -> "Corpus":
-        """Open a folder whose files were verified (`generation.open_manifest`).
+        """Open the corpus in a folder whose files were verified (`generation.open_manifest`).
 
         Args:
-            folder: A generation or a part.
-            manifest: Description of the generation; None for a part, which has none.
+            folder: Folder of a generation or of a part (a finished piece of an interrupted build).
+            manifest: Description of the generation. None for a part, which has no manifest.
 
         Raises:
             CorruptIndex: a file is missing or has another form, or the counts differ from the manifest.
@@ -82,7 +82,7 @@ class Corpus:
             if (int(arrays[DOCUMENTS]["end_line"][-1]) if len(arrays[DOCUMENTS]) else 0) != len(lines):
                 raise ValueError(f"{DOCUMENT_LINES}: {len(lines)} bytes, which {DOCUMENTS} does not say")
             sections = [tuple(path) for path in json.loads(decode((folder / SECTIONS).read_bytes()))]
-            # By the manifest where there is one: a publish meanwhile may remove the folder file by file.
+            # If there is a manifest, it decides, because a publish may be removing files from the folder.
             has_aliases = ALIASES in manifest.files if manifest else (folder / ALIASES).exists()
             alias_lines = _map(folder / ALIASES) if has_aliases else b""
             corpus = cls(_map(folder / TEXTS), lines, sections, arrays, alias_lines)
@@ -104,12 +104,12 @@ class Corpus:
         return len(self.chunk_table)
 
     def chunk(self, number: int) -> Chunk:
-        """Return a chunk as it was added; reads only the bytes of the chunk and of its document's line.
+        """Return a chunk as it was added. Only the bytes of the chunk and of its document's line are read.
 
         Raises:
             ShapeError: there is no such chunk.
         """
-        # The whole row at once, and no `Entry` of the document, because a request makes fifty chunks.
+        # The whole row is read at once and no `Entry` is made, because a request makes fifty chunks.
         doc, start, end, byte_start, byte_end, _, _, num_tokens, section = self._chunk_row(number).item()
         line = self.entries.line(doc)
         return Chunk(
@@ -126,33 +126,33 @@ class Corpus:
         )
 
     def sentence_rows(self, number: int) -> Int64Array:
-        """Return the rows of a chunk's sentences in `sentence_vectors`, in order: (num sentences,)."""
+        """Return the row in `sentence_vectors` of each sentence of a chunk, in order: (num sentences,)."""
         row = self._chunk_row(number)
         rows = self.sentence_table["row"][row["first_sentence"] : row["end_sentence"]]
         return np.array(rows, dtype=np.int64)
 
     def sentence_spans(self, number: int) -> list[tuple[int, int]]:
-        """Return the spans of a chunk's sentences in characters of the document, in order; ends exclusive."""
+        """Return the (start, end) character offsets in the document of each sentence of a chunk, in order."""
         row = self._chunk_row(number)
         table = self.sentence_table[row["first_sentence"] : row["end_sentence"]]
         return list(zip(table["start"].tolist(), table["end"].tolist(), strict=True))
 
     def document_of(self, numbers: Int64Array) -> Int64Array:
-        """Return the document number of each chunk number, in the same shape."""
+        """Return the number of the document of each chunk, in the shape of `numbers`."""
         return np.asarray(self.chunk_table["doc"][numbers], dtype=np.int64)
 
     @property
     def documents_of_chunks(self) -> Int64Array:
-        """Document number of every chunk: (num_chunks,)."""
+        """Number of the document of every chunk: (num_chunks,)."""
         return self.document_of(np.arange(self.num_chunks))
 
     @property
     def chunk_tokens(self) -> Int64Array:
-        """Tokens of every chunk: (num_chunks,)."""
+        """Number of tokens of every chunk: (num_chunks,)."""
         return self.chunk_table["num_tokens"].astype(np.int64)
 
     def chunks_of(self, doc: int) -> range:
-        """Return the chunk numbers of a document, in order of its text."""
+        """Return the numbers of a document's chunks, in the order of the text."""
         row = self._document_row(doc)
         return range(int(row["first_chunk"]), int(row["end_chunk"]))
 
@@ -161,11 +161,11 @@ class Corpus:
         return self._entry(doc).metadata
 
     def document_fields(self) -> Iterator[Mapping[str, object]]:
-        """Yield the fields of each document that filters compare: metadata, `doc_id`, `title` and `source`.
+        """Yield the fields that filters compare of each document: metadata, `doc_id`, `title` and `source`.
 
-        The last three win over metadata of the same name.
+        The last three fields replace metadata of the same name.
         """
-        # Without an `Entry` for each line: the first filter reads all lines.
+        # No `Entry` is made for a line, because the first filter reads all lines.
         bounds = (self.document_table[end].tolist() for end in ("first_line", "end_line"))
         for first, end in zip(*bounds, strict=True):
             line = json.loads(decode(self.lines[first:end]))
@@ -173,9 +173,10 @@ class Corpus:
 
     @cached_property
     def columns(self) -> Columns:
-        """Fields that filters compare, made at the first filter.
+        """Columns of the fields that filters compare. They are made at the first use.
 
-        An alias has a row of its own; a filter that matches it finds the document that represents it.
+        An alias (a document that deduplication left out) has a row of its own. A filter that matches an alias
+        finds the document that represents the alias.
         """
         fields = [*self.document_fields(), *(alias.fields for alias in self.aliases)]
         numbers = {fields[number]["doc_id"]: number for number in range(self.num_documents)}
@@ -184,7 +185,7 @@ class Corpus:
 
     @cached_property
     def aliases(self) -> tuple[Alias, ...]:
-        """Documents that deduplication left out, in the order in which they were read."""
+        """Aliases: the documents that deduplication left out, in the order in which they were read."""
         return parse_aliases(bytes(self._alias_lines))
 
     @cached_property
@@ -212,11 +213,11 @@ class Corpus:
         )
 
     def documents(self) -> Iterator[Document]:
-        """Yield every document in order, with one in memory at a time."""
+        """Return an iterator over all documents, in order. It holds one document in memory at a time."""
         return map(self.document, range(self.num_documents))
 
     def differences(self, manifest: Manifest) -> list[str]:
-        """Return the counts that differ from a manifest, one sentence each."""
+        """Compare the counts of this corpus with a manifest, and return one sentence per difference."""
         found = {
             "num_documents": self.num_documents,
             "num_chunks": self.num_chunks,
@@ -259,13 +260,13 @@ def _open_array(path: Path, dtype: np.dtype[Any]) -> NDArray[Any]:
     array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
     if array.dtype != dtype or array.ndim != (2 if dtype == VECTOR else 1):
         raise ValueError(f"{path.name}: holds {array.dtype} of {array.ndim} dimensions, expected {dtype}")
-    # A plain array: the memmap subclass does bookkeeping on every slice.
+    # A plain array is returned, because the memmap subclass does bookkeeping on every slice.
     return array.view(np.ndarray)
 
 
 def _map(path: Path) -> bytes | mmap.mmap:
     with path.open("rb") as file:
-        # An empty file cannot be mapped. A map needs no open descriptor, unlike reads by position.
+        # An empty file cannot be mapped. Unlike reading by position, a map needs no open file descriptor.
         if file.seek(0, 2) == 0:
             return b""
         return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)

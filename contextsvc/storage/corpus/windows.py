@@ -1,4 +1,4 @@
-"""Windows: the neighbours of some chunks, and of their sentences, as numbers in arrays."""
+"""Windows: the numbers of the neighbours of chunks and of their sentences, as arrays."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,15 +13,17 @@ from contextsvc.storage.corpus.view import Corpus
 
 @dataclass(frozen=True, slots=True)
 class Windows:
-    """Sentences of some chunks, each with its neighbours in the document.
+    """The sentences of some chunks, each with its neighbours in the document.
 
     Attributes:
-        rows: (num sentences, 2 * reach + 1): rows in `sentence_vectors` of the sentences from `reach` before
-            to `reach` after each sentence. Past an edge of the document its first or last sentence is
-            repeated.
-        norms: (num sentences,): stored norm of each sentence in context.
-        titles: (num sentences,): row of the vector of the document's title; -1 for no title.
-        firsts: (num chunks,): position of each chunk's first sentence in these arrays, ascending.
+        rows: For each sentence, the rows in `sentence_vectors` of the sentences from `reach` before to
+            `reach` after it: (num sentences, 2 * reach + 1). Beyond the beginning or the end of the document,
+            its first or last sentence is repeated.
+        norms: For each sentence, the stored norm of its vector in context: (num sentences,).
+        titles: For each sentence, the row of the vector of its document's title: (num sentences,). It is -1
+            if the document has no title.
+        firsts: For each chunk, the position of its first sentence in the other arrays: (num chunks,),
+            ascending.
     """
 
     rows: Int64Array
@@ -31,15 +33,20 @@ class Windows:
 
 
 def chunks_around(corpus: Corpus, numbers: Int64Array, reach: int) -> Int64Array:
-    """Return the numbers of the chunks from `reach` before to `reach` after each chunk.
+    """Return the numbers of each chunk's neighbours, from `reach` before the chunk to `reach` after it.
 
-    Past an edge of the document its first or last chunk is repeated.
+    Beyond the beginning or the end of the document, its first or last chunk is repeated.
+
+    Args:
+        corpus: The corpus.
+        numbers: Numbers of the chunks: (num chunks,).
+        reach: Largest distance of a neighbour, in chunks.
 
     Returns:
-        (num chunks, 2 * reach + 1).
+        (num chunks, 2 * reach + 1) chunk numbers.
 
     Raises:
-        ShapeError: there is no such chunk.
+        ShapeError: there is no chunk with one of the numbers.
     """
     documents = corpus.document_table[_chunk_rows(corpus, numbers)["doc"]]
     around = numbers[:, None] + np.arange(-reach, reach + 1)
@@ -49,10 +56,15 @@ def chunks_around(corpus: Corpus, numbers: Int64Array, reach: int) -> Int64Array
 
 
 def windows_of(corpus: Corpus, numbers: Int64Array, reach: int) -> Windows:
-    """Return the sentences of some chunks, in the order of the numbers; neighbours may be in other chunks.
+    """Return the sentences of some chunks with their neighbours, which may belong to other chunks.
+
+    Args:
+        corpus: The corpus.
+        numbers: Numbers of the chunks: (num chunks,). The sentences follow in this order.
+        reach: Largest distance of a neighbour, in sentences.
 
     Raises:
-        ShapeError: there is no such chunk.
+        ShapeError: there is no chunk with one of the numbers.
     """
     chunks = _chunk_rows(corpus, numbers)
     documents = corpus.document_table[chunks["doc"]]

@@ -1,4 +1,4 @@
-"""Writing the corpus files, one document at a time; the largest document bounds the memory."""
+"""Writing of the corpus files, one document at a time. The largest document determines the memory needed."""
 
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
@@ -44,10 +44,14 @@ _BLOCK_ROWS = 8192
 
 
 class CorpusWriter:
-    """Streams documents into the files of a folder; holds only the distinct heading paths in memory.
+    """Writer of the corpus files in a folder. Only the distinct heading paths are held in memory.
 
-    Use it in a `with` block: the files are complete after the block ends without an error. Every method may
-    raise a WriteError: the operating system refused.
+    Use the writer in a `with` block. The files are complete when the block ends without an error. Every
+    method raises a WriteError if the operating system refuses to write.
+
+    Args:
+        folder: Folder of the files.
+        dim: Number of components of a vector.
     """
 
     @disk_writes()
@@ -84,7 +88,7 @@ class CorpusWriter:
         if kind is None:
             self.close()
         else:
-            # The files are abandoned: a full disk must not hide the first error.
+            # The files are abandoned: a full disk on closing must not hide the first error.
             with suppress(OSError):
                 self._files.close()
 
@@ -110,17 +114,14 @@ class CorpusWriter:
 
     @disk_writes()
     def add_vectors(self, vectors: Vectors, keys: Keys | None = None) -> int:
-        """Append vectors of distinct sentences; they are stored as float16.
+        """Append vectors of distinct sentences, stored as float16, and return the row of the first one.
 
         Args:
-            vectors: (n, dim), unit rows.
-            keys: `files.sentence_key` of each sentence; None if the sentences are not known.
-
-        Returns:
-            The row of the first vector.
+            vectors: Vectors of length 1, one per row: (n, dim).
+            keys: Key of each sentence (`files.sentence_key`). None if the sentences are not known.
 
         Raises:
-            ShapeError: another shape, or another number of keys.
+            ShapeError: the vectors have another shape, or the number of keys is not n.
         """
         named = np.array([NO_KEY] * len(vectors) if keys is None else keys, dtype=KEY)
         if len(named) != len(vectors):
@@ -131,7 +132,13 @@ class CorpusWriter:
 
     @disk_writes()
     def vectors(self, rows: Int64Array) -> Float32Array:
-        """Return sentence vectors that were added before, by row, with their stored values: (n, dim).
+        """Return sentence vectors that were added before, with their stored values (rounded to float16).
+
+        Args:
+            rows: Rows of the vectors, in any order: (n,).
+
+        Returns:
+            The vectors in the order of `rows`: (n, dim) float32.
 
         Raises:
             ShapeError: a row is out of range.
@@ -150,24 +157,22 @@ class CorpusWriter:
         chunk_vectors: Float32Array,
         title_row: int = -1,
     ) -> int:
-        """Append a document with its sentences and chunks.
+        """Append a document with its sentences and chunks, and return the number of the document.
 
         Args:
-            document: Its metadata must be JSON.
-            sentences: In order of the text.
-            vector_rows: Row of each sentence's vector; the vector may be added later.
-            context_norms: Norm of each sentence in context (`storage.corpus.smoothing`).
-            chunks: Chunks of this document.
-            chunk_bounds: First and last sentence of each chunk, counted within the document, end exclusive.
-            chunk_vectors: (number of chunks, dim), unit rows.
-            title_row: Row of the title's vector; -1 for no title.
-
-        Returns:
-            The number of the document.
+            document: The document. Its metadata must consist of JSON values.
+            sentences: Sentences of the document, in the order of the text.
+            vector_rows: Row of each sentence's vector. The vector itself may be added later.
+            context_norms: Norm of each sentence's vector in context (`storage.corpus.smoothing`).
+            chunks: Chunks of the document.
+            chunk_bounds: For each chunk, the number of its first sentence and the number after its last
+                sentence, counted within the document.
+            chunk_vectors: Vectors of length 1, one per chunk: (number of chunks, dim).
+            title_row: Row of the title's vector; -1 if the document has no title.
 
         Raises:
-            ShapeError: the lengths differ, a bound or row is out of range, or metadata is not JSON.
-            SpanError: a chunk's text differs from its span in the document.
+            ShapeError: the lengths differ, a number or row is out of range, or the metadata is not JSON.
+            SpanError: the text of a chunk is not the document's text at the chunk's character offsets.
         """
         agree = len(vector_rows) == len(context_norms) == len(sentences) and len(chunk_bounds) == len(chunks)
         if not agree:
@@ -198,15 +203,18 @@ class CorpusWriter:
 
     @disk_writes()
     def add_run(self, corpus: Corpus, first: int, end: int, rows: Int64Array, sections: Int64Array) -> None:
-        """Copy a run of documents from another corpus; nothing is parsed or embedded.
+        """Copy consecutive documents from another corpus, without parsing or embedding.
+
+        The chunk vectors are copied in blocks. All other rows of the documents are copied in memory.
 
         Args:
             corpus: The other corpus.
             first: Number of the first document.
-            end: Number after the last document. A run is copied in memory, its vectors in blocks.
-            rows: New row of each vector of the other corpus; needed for the vectors of the run alone.
-            sections: New number of each section of the other corpus, -1 for none yet; a section of the run
-                that has none gets one, which is written into this array.
+            end: Number after the last document.
+            rows: For each vector of the other corpus, its row in the new corpus. Only the rows of vectors
+                that these documents use are read.
+            sections: For each heading path of the other corpus, its number in the new corpus, or -1. This
+                array is updated: each heading path that the documents use gets its new number.
         """
         table = corpus.document_table[first:end]
         low, high = table[0], table[-1]
@@ -243,7 +251,7 @@ class CorpusWriter:
 
     @disk_writes()
     def close(self) -> None:
-        """Write the heading paths and the final headers and close the files. A second call does nothing.
+        """Write the heading paths and the final headers, and close the files. A second call does nothing.
 
         Raises:
             ShapeError: a sentence names a vector that was never added.
@@ -292,8 +300,8 @@ class CorpusWriter:
         """Append rows of documents.npy.
 
         Args:
-            lengths: Number of line bytes, text bytes, chunks and sentences of each document.
-            titles: Row of each title's vector, -1 for none.
+            lengths: For each document, the numbers of line bytes, text bytes, chunks and sentences.
+            titles: For each document, the row of the title's vector; -1 if it has no title.
         """
         before = (self._num_line_bytes, self._num_text_bytes, self.num_chunks, self.num_sentences)
         ends = np.cumsum(np.asarray(lengths, dtype=np.int64), axis=0) + np.array(before)

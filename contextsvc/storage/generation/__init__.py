@@ -1,20 +1,24 @@
-"""Generations of an index on disk: stage, seal, publish, open, verify, roll back, collect.
+"""Generations of an index on disk. A generation is one published version of the index.
 
-This package knows folders and files, not what the files mean.
+This package stages (builds), seals, publishes, opens, verifies, rolls back and removes generations. It knows
+folders and files, but not what the files contain. ROOT is the folder of all indexes and NAME is an index:
 
-    ROOT/NAME/CURRENT                 the published generation and the previous ones (`pointer`)
-    ROOT/NAME/LOCK                    advisory lock of the one writer; the system frees it if the writer dies
-    ROOT/NAME/generations/ID/         plain files, and manifest.json, which is written last
-    ROOT/NAME/generations/staging-*   a generation that is being built; the next writer removes a dead one
+    ROOT/NAME/CURRENT                 ids of the published generation and of previous generations (`pointer`)
+    ROOT/NAME/LOCK                    lock that allows only one writer; the system frees it if the writer dies
+    ROOT/NAME/generations/ID/         files of the generation ID, and manifest.json, which is written last
+    ROOT/NAME/generations/staging-*   a generation that is being built; if its writer died, the next writer
+                                      removes it
     ROOT/NAME/parts/                  finished parts of a build, for `--resume`
-    ROOT/NAME/verified.json           hashes of files that were not touched since (`verified`)
+    ROOT/NAME/verified.json           hashes of files that did not change since they were hashed (`verified`)
     ROOT/NAME/journal                 changes that wait for the next publish
-    ROOT/NAME/calibrations/ID/        placebo effects that were drawn in a generation (`companions`)
-    ROOT/NAME/utilization/ID.json     the last measured score of a generation
+    ROOT/NAME/calibrations/ID/        measured effects of placebos (unrelated chunks that serve as a control)
+                                      in a generation (`companions`)
+    ROOT/NAME/utilization/ID.json     the last measured utilization of a generation (the share of a pack's
+                                      tokens that influenced the answer)
 
-A reader sees one whole generation or another, never a mixture: CURRENT changes by one rename, and the files
-of a published generation never change. This holds because of the order of syncs in `Stage.seal` and
-`Stage.publish_steps`.
+Any process that opens an index sees one whole generation, never a mixture of two. CURRENT changes by one
+rename, and the files of a published generation never change. The order of disk syncs in `Stage.seal` and
+`Stage.publish_steps` guarantees this.
 """
 
 from contextsvc.storage.generation.companions import (

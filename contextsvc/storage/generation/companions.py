@@ -1,9 +1,14 @@
-"""Files that belong to a generation but are made after it was sealed: calibrations and measured scores.
+"""Companions: files that belong to a generation (a published version of an index) but are made after it.
 
-    ROOT/NAME/calibrations/ID/     placebo effects that were drawn in a generation, one file each
-    ROOT/NAME/utilization/ID.json  the last measured score of a generation
+A companion is a calibration or a measured score:
 
-They go when their generation goes. Measurements write them without the writer's lock.
+    ROOT/NAME/calibrations/ID/     measured effects of placebos (unrelated chunks that serve as a control) in
+                                   the generation ID, one file per calibration
+    ROOT/NAME/utilization/ID.json  the last measured utilization of the generation ID (the share of a pack's
+                                   tokens that influenced the answer)
+
+The companions of a generation are removed with the generation. Measurements write companions without the
+lock of the index's writer.
 """
 
 import errno
@@ -21,22 +26,31 @@ _ATTEMPTS = 5
 
 
 def companions_of(folder: Path, kind: str) -> Path:
-    """Return the folder of all files of a kind; `folder` is ROOT/NAME/generations/ID."""
+    """Return the folder that holds the companions of one kind, for all generations of an index.
+
+    Args:
+        folder: Folder of any generation: ROOT/NAME/generations/ID.
+        kind: `CALIBRATIONS` or `UTILIZATION`.
+    """
     return folder.parent.parent / kind
 
 
 def write_companion(path: Path, data: bytes) -> None:
-    """Replace a file in one step (`disk.replace_file`), and make its folder if it does not exist.
+    """Write a companion in one step (`disk.replace_file`), and make its folder if it does not exist.
+
+    Args:
+        path: The file, which is replaced if it exists.
+        data: The new content.
 
     Raises:
-        WriteError: the operating system refused.
+        WriteError: the operating system refused to write the file.
     """
     for attempt in range(_ATTEMPTS):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             replace_file(path, data)
         except WriteError as error:
-            # A publish removed the folder of an old generation in between.
+            # A publish may have removed the folder of an old generation in between.
             if error.errno != errno.ENOENT or attempt == _ATTEMPTS - 1:
                 raise
         else:
@@ -44,7 +58,14 @@ def write_companion(path: Path, data: bytes) -> None:
 
 
 def remove_companions(index: Path, keep: Collection[str]) -> None:
-    """Remove the files of all generations that are not named; a file that resists stays for the next time."""
+    """Remove the companions of all generations except some.
+
+    If a file cannot be removed, it stays and the next call tries again.
+
+    Args:
+        index: Folder of the index.
+        keep: Ids of the generations whose companions are kept.
+    """
     for kind in (CALIBRATIONS, UTILIZATION):
         with suppress(FileNotFoundError, NotADirectoryError):
             for path in list((index / kind).iterdir()):

@@ -1,4 +1,4 @@
-"""Files that survive a power cut, and errors that say whether our own writing failed."""
+"""Writing of files that survive a power cut, and the error that says that such a write failed."""
 
 import os
 import secrets
@@ -8,15 +8,15 @@ from pathlib import Path
 
 
 class WriteError(OSError):
-    """The operating system refused a write of this package: a full disk, a read-only folder.
+    """The operating system refused to write a file of this package, for example because the disk is full.
 
-    The writer's section (`locking.writing`) reports this error, and no other OSError, as "writing index
-    failed". An OSError of an embedder or of a source keeps its own type and message.
+    `locking.writing` reports this error as "writing index failed". It reports no other OSError in this way,
+    so an OSError of an embedder or of a source of documents keeps its own type and message.
     """
 
     @classmethod
     def of(cls, error: OSError) -> "WriteError":
-        """The same error number, message and file names."""
+        """Return a `WriteError` with the error number, message and file names of another OSError."""
         if error.errno is None:
             return cls(*error.args)
         return cls(error.errno, error.strerror, error.filename, None, error.filename2)
@@ -24,9 +24,10 @@ class WriteError(OSError):
 
 @contextmanager
 def disk_writes() -> Iterator[None]:
-    """Turn an OSError into a `WriteError`. Put only calls inside that write files of this package.
+    """Turn an OSError that is raised in the block into a `WriteError`.
 
-    It works as a decorator, too: `@disk_writes()`.
+    The block should hold only calls that write files of this package. A function can be decorated, too:
+    `@disk_writes()`.
     """
     try:
         yield
@@ -38,10 +39,12 @@ def disk_writes() -> Iterator[None]:
 
 @disk_writes()
 def write_synced(path: Path, data: bytes) -> None:
-    """Write a file so that its content survives a power cut. Sync the folder, too, to keep its name.
+    """Write a file so that its content survives a power cut.
+
+    The name of a new file survives only if the caller also syncs the folder (`sync_folder`).
 
     Raises:
-        WriteError: the operating system refused.
+        WriteError: the operating system refused to write the file.
     """
     with path.open("wb") as file:
         file.write(data)
@@ -51,19 +54,19 @@ def write_synced(path: Path, data: bytes) -> None:
 
 @disk_writes()
 def replace_file(path: Path, data: bytes, sync: bool = True) -> None:
-    """Write a file in one step: a reader finds the old content or the new one, never a mixture.
+    """Write a file in one step: any process finds the old content or the new content, never a mixture.
 
-    Each call writes under a temporary name of its own, so threads and processes may replace the same file
-    at the same time; the last one wins. A call that fails leaves nothing behind. A process that is killed
-    leaves one hidden `.NAME.*.tmp` file.
+    Each call writes to a temporary file with a unique name and renames it. Therefore several threads and
+    processes may replace a file at the same time, and the last rename wins. A call that fails leaves no
+    temporary file. A process that is killed leaves one hidden file `.NAME.*.tmp`.
 
     Args:
-        path: The file; its folder must exist.
+        path: The file. Its folder must exist.
         data: The new content.
-        sync: Make the content survive a power cut.
+        sync: Whether the content must survive a power cut.
 
     Raises:
-        WriteError: the operating system refused; the old file is still there.
+        WriteError: the operating system refused to write. The old file is unchanged.
     """
     partial = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     try:
@@ -81,10 +84,10 @@ def replace_file(path: Path, data: bytes, sync: bool = True) -> None:
 
 @disk_writes()
 def sync_folder(folder: Path) -> None:
-    """Make the names in a folder survive a power cut.
+    """Make the names of the files in a folder survive a power cut.
 
     Raises:
-        WriteError: the operating system refused.
+        WriteError: the operating system refused to sync the folder.
     """
     descriptor = os.open(folder, os.O_RDONLY)
     try:

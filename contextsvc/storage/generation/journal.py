@@ -1,12 +1,19 @@
-"""The journal: changes that wait for the next publish, in an append-only file that is synced at once.
+"""The journal of an index: a file of changes that wait for the next publish.
 
-    contextsvc journal 1 BASE CHECK      CHECK: 16 hex digits over the text before it
-    DIGEST RECORD                        SHA-256 in hex, and the record without a line end
+Records are only appended, and each append is synced to the disk before it returns. The file has a first line
+and then one line per record:
 
-The position of a record is BASE plus the bytes up to its end, without the first line. Positions only grow,
-also when published records are dropped, so that a generation can store how far into the journal it goes. An
-interrupted append leaves a last line without a line end. It was never acknowledged, and the next append cuts
-it off. Any other line that does not fit is an error, never skipped: the record was acknowledged.
+    contextsvc journal 1 BASE CHECK      BASE is a number; CHECK is 16 hex digits of a hash of the text before
+    DIGEST RECORD                        SHA-256 of the record in hex, and the record, which has no line end
+
+The position of a record is BASE plus the number of bytes from the end of the first line to the end of the
+record. When published records are dropped, BASE grows, so that the positions of the remaining records do not
+change. Thus a generation (a published version of the index) can store the position up to which it holds the
+changes.
+
+An interrupted append leaves a last line without a line end. That record was never acknowledged to its caller,
+so the next append cuts the line off. Any other damaged line is an error and is never skipped, because its
+record was acknowledged.
 """
 
 import fcntl
@@ -26,7 +33,7 @@ from contextsvc.storage.generation.pointer import generations
 
 JOURNAL = "journal"
 APPLIED = "applied_changes"
-"""Setting of a generation: position of the last journal record that it holds."""
+"""Name of a generation's setting: the position of the last journal record whose change it holds."""
 
 _HEADER = re.compile(rb"contextsvc journal 1 (\d{1,18}) [0-9a-f]{16}\n")
 _DIGEST_BYTES = 64
@@ -36,7 +43,12 @@ _MOST_HEADER_BYTES = 64
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A change that waits; `position` is its end."""
+    """A change that waits for the next publish.
+
+    Attributes:
+        position: Position of the record's end in the journal (see the module).
+        data: Content of the record.
+    """
 
     position: int
     data: bytes
@@ -44,14 +56,16 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A place in a journal file, so that a later call reads only the records after it (`holds`).
+    """A bookmark in a journal file, so that a later call reads only the records after the bookmark.
+
+    `holds` says whether the bookmark is still valid.
 
     Attributes:
-        position: End of the last record that was read.
-        file: Device and inode of the file.
-        base: Its BASE.
-        size: Bytes of the last record's line; 0 if no record was read.
-        digest: Hex SHA-256 of the last record.
+        position: Position of the last record that was read.
+        file: Device and inode of the journal file.
+        base: BASE of the journal file.
+        size: Number of bytes of the last record's line; 0 if no record was read.
+        digest: SHA-256 of the last record, in hex.
     """
 
     position: int
@@ -61,27 +75,25 @@ class Mark:
     digest: bytes = b""
 
     def moved_to(self, record: Record) -> "Mark":
-        """Return the mark after a record that was read from the same file."""
+        """Return the mark after a record that was read from the journal file of this mark."""
         digest = hashlib.sha256(record.data).hexdigest().encode()
         size = _DIGEST_BYTES + len(record.data) + 2
         return Mark(record.position, self.file, self.base, size, digest)
 
 
 def append(index: Path, records: Sequence[bytes]) -> int:
-    """Append records and sync the file once. Several threads and processes may append at the same time.
+    """Append records to the journal, sync the file once and return the position of the last record.
 
-    After a crash meanwhile the first records of the batch may be there, in order; none was acknowledged.
+    Several threads and processes may append at the same time. If the machine crashes during a call, the
+    journal may hold the first records of the batch, in order, although none was acknowledged.
 
     Args:
         index: Folder of the index.
-        records: At least one; each of at least one byte, without a line end.
-
-    Returns:
-        The position of the last record.
+        records: At least one record. Each has at least one byte and no line end.
 
     Raises:
-        ShapeError: no record, or one that is empty or has a line end.
-        Fault: the records could not be written, because the disk is full for example; none was kept.
+        ShapeError: there is no record, or a record is empty or has a line end.
+        Fault: the records could not be written, for example because the disk is full. None of them is kept.
         CorruptIndex: the file is not a journal.
     """
     if not records or any(not data or b"\n" in data for data in records):
@@ -106,9 +118,13 @@ def append(index: Path, records: Sequence[bytes]) -> int:
 
 
 def read(index: Path, after: int = 0) -> Iterator[Record]:
-    """Yield the records that end after a position, in order, each verified.
+    """Yield the records that end after a position, in order. Each record is verified.
 
-    It reads nothing before the position but the first line.
+    Of the bytes before the position, only the first line is read.
+
+    Args:
+        index: Folder of the index.
+        after: Position of the last record that is not wanted; 0 for all records.
 
     Raises:
         CorruptIndex: a record or the first line is damaged.
@@ -128,9 +144,10 @@ def read(index: Path, after: int = 0) -> Iterator[Record]:
 
 
 def mark_at(index: Path, position: int) -> Mark | None:
-    """Return the mark of a position at which no record was read yet; None if there is no journal.
+    """Return a mark at a position without a last record, or None if there is no journal.
 
-    Take it before reading: if the file is replaced meanwhile, `holds` then says so.
+    Take the mark before reading the records. If another process replaces the file in between, `holds` then
+    returns False for the mark.
 
     Raises:
         CorruptIndex: the first line is damaged.
@@ -141,10 +158,10 @@ def mark_at(index: Path, position: int) -> Mark | None:
 
 
 def holds(index: Path, mark: Mark) -> bool:
-    """Say whether the journal is still the file of a mark and holds the record there.
+    """Return whether a mark is still valid: the journal is the same file and holds the mark's record.
 
-    False after records were dropped, which makes a new file. It reads the first line and one digest, however
-    long the journal is.
+    The result is False after records were dropped, because that makes a new file. The function reads only the
+    first line and one digest, even in a long journal.
 
     Raises:
         CorruptIndex: the first line is damaged.
@@ -165,7 +182,7 @@ def drop_until(index: Path, position: int) -> None:
 
     Raises:
         CorruptIndex: the journal is damaged.
-        WriteError: the operating system refused; all records are still there.
+        WriteError: the operating system refused to write. The journal still holds all records.
     """
     if not (index / JOURNAL).exists():
         return
@@ -176,14 +193,14 @@ def drop_until(index: Path, position: int) -> None:
         size = os.fstat(file.fileno()).st_size
         start = min(position - base + header, size)
         file.seek(start)
-        # One temporary name for all: the journal's lock is held.
+        # The temporary name can always be the same, because the journal's lock is held.
         write_synced(index / f"{JOURNAL}.tmp", _header(max(position, base)) + file.read())
         (index / f"{JOURNAL}.tmp").rename(index / JOURNAL)
         sync_folder(index)
 
 
 def applied(manifest: Manifest) -> int:
-    """Return the position of the last journal record that a generation holds; 0 if it holds none."""
+    """Return the position of the last journal record whose change a generation holds; 0 if it holds none."""
     return int(manifest.settings.get(APPLIED, 0))
 
 
@@ -194,7 +211,7 @@ def _identity(file: BinaryIO) -> tuple[int, int]:
 
 @contextmanager
 def _locked(index: Path) -> Iterator[None]:
-    # A file of its own: the journal itself is replaced when records are dropped.
+    # The lock is on a separate file, because the journal itself is replaced when records are dropped.
     with (index / f"{JOURNAL}.lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
@@ -203,11 +220,11 @@ def _locked(index: Path) -> Iterator[None]:
 @contextmanager
 def _opened(index: Path) -> Iterator[BinaryIO]:
     if not (index / JOURNAL).exists():
-        # After the position of every generation: otherwise new records would count as published.
+        # BASE must not be below the position of any generation, else new records would count as published.
         write_synced(index / f"{JOURNAL}.tmp", _header(_furthest(index)))
         (index / f"{JOURNAL}.tmp").rename(index / JOURNAL)
         sync_folder(index)
-    # Unbuffered: a buffer that a full disk refuses would be written again by `truncate` and on closing.
+    # Without a buffer: if the disk is full, `truncate` and closing would write the buffer again.
     with (index / JOURNAL).open("r+b", buffering=0) as file:
         yield file
 
@@ -235,7 +252,7 @@ def _base(index: Path, file: BinaryIO) -> tuple[int, int]:
 
 
 def _cut_torn(file: BinaryIO, header: int) -> int:
-    """Cut off a last line without a line end; return the length of the file in bytes."""
+    """Cut off the last line if it has no line end, and return the length of the file in bytes."""
     end = os.fstat(file.fileno()).st_size
     file.seek(max(header, end - 1))
     if end <= header or file.read(1) == b"\n":
@@ -262,7 +279,18 @@ def _whole_lines(file: BinaryIO, start: int) -> Iterator[bytes]:
 
 
 def _check_tail(index: Path, file: BinaryIO, start: int) -> None:
-    """Raise if the last line is a whole record with a changed line end; else it is an interrupted append."""
+    """Check that what follows the last line end is an interrupted append, not a whole record.
+
+    A whole record there means that its line end is damaged.
+
+    Args:
+        index: Folder of the index.
+        file: The journal.
+        start: Offset in the file after the last line end.
+
+    Raises:
+        CorruptIndex: it is a whole record.
+    """
     file.seek(start)
     tail = file.read()
     if _is_sound(tail):
@@ -276,7 +304,7 @@ def _verified(index: Path, line: bytes, position: int) -> bytes:
 
 
 def _is_sound(line: bytes) -> bool:
-    """Say whether a line is a record with its digest; the last byte is not compared."""
+    """Return whether a line holds a record that fits its digest. The last byte may be any byte."""
     digest, data = line[:_DIGEST_BYTES], line[_DIGEST_BYTES + 1 : -1]
     spaced = line[_DIGEST_BYTES : _DIGEST_BYTES + 1] == b" "
     return bool(data) and spaced and hashlib.sha256(data).hexdigest().encode() == digest

@@ -1,4 +1,4 @@
-"""One writer at a time: an advisory lock that the system frees when its holder dies, whatever the cause."""
+"""The lock of an index that allows one writer at a time. The system frees the lock when its holder dies."""
 
 import errno
 import fcntl
@@ -16,16 +16,20 @@ from contextsvc.storage.generation.pointer import check_name
 
 @contextmanager
 def writing(root: Path, name: str) -> Iterator[Path]:
-    """Hold the writer's lock of an index and yield its folder, which is made if it does not exist.
+    """Hold the writer's lock of an index during a `with` block, and yield the folder of the index.
 
-    Only a `WriteError` becomes a Fault. Any other OSError raised inside, such as a ConnectionError of an
-    embedder, passes unchanged.
+    The folder is made if it does not exist. A `WriteError` that is raised in the block becomes a Fault. Any
+    other OSError, such as a ConnectionError of an embedder, is not changed.
+
+    Args:
+        root: Folder of all indexes.
+        name: Name of the index.
 
     Raises:
         InvalidRequest: the name is not valid.
-        SettingError: the root cannot be written.
+        SettingError: the folder of all indexes cannot be written.
         IndexBusy: another process or thread holds the lock.
-        Fault: a file of the index could not be written; the disk is full, for example.
+        Fault: a file of the index could not be written, for example because the disk is full.
     """
     index = root / check_name(name)
     try:
@@ -34,7 +38,7 @@ def writing(root: Path, name: str) -> Iterator[Path]:
             sync_folder(index)
             sync_folder(root)
             _sync_if_allowed(root.absolute().parent)
-        # Unbuffered: a buffer that a full disk refuses would be written again, and fail, on closing.
+        # Without a buffer: if the disk is full, closing would write the buffer again and fail.
         lock = (index / "LOCK").open("a+b", buffering=0)
     except OSError as error:
         raise SettingError(f"cannot write an index under {root}: {error}; set CONTEXTSVC_ROOT") from error
@@ -63,7 +67,7 @@ def _take(lock: RawIOBase, name: str) -> None:
         lock.seek(0)
         holder = (lock.read(200) or b"").decode("utf-8", "replace") or "another process"
         raise IndexBusy(f"index {name!r} is being written by {holder}; wait until it ends") from None
-    # The holder's name is only for the message above: on a full disk the lock is held without it.
+    # The file names the holder only for the message above. On a full disk the lock is held without a name.
     with suppress(OSError):
         lock.truncate(0)
         since = datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,4 +1,4 @@
-"""The manifest: which files a generation must hold, and the check that it holds them."""
+"""The manifest: which files a generation (a published version of an index) must hold, and their check."""
 
 import hashlib
 import json
@@ -26,7 +26,12 @@ _KINDS = {"embedder": str, "settings": dict, "generation": str, "name": str, "bu
 
 @dataclass(frozen=True, slots=True)
 class FileEntry:
-    """SHA-256 and size of a file of a generation."""
+    """SHA-256 and size of one file of a generation.
+
+    Attributes:
+        sha256: SHA-256 of the content, in hex.
+        num_bytes: Size in bytes.
+    """
 
     sha256: str
     num_bytes: int
@@ -34,17 +39,22 @@ class FileEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """Description of a generation.
+    """Description of a generation (a published version of an index), stored as manifest.json.
 
     Attributes:
-        format: Version of the file format; `FORMAT` is the one that this version reads.
-        generation: Its id: a sequence number and the first 12 digits of `content_hash`.
-        name: The index.
+        format: Version of the file format. This version of the package reads only `FORMAT`.
+        generation: Id of the generation: a sequence number and the first 12 hex digits of `content_hash`.
+        name: Name of the index.
         embedder: Fingerprint of the model that made the vectors.
-        dim: Length of a vector.
+        dim: Number of components of a vector.
+        num_documents: Number of documents.
+        num_chunks: Number of chunks.
+        num_sentences: Number of sentences.
+        num_vectors: Number of distinct sentence vectors.
         settings: All other settings that shaped the files.
-        built_at: ISO 8601, UTC; not part of the id, so that the same input gives the same `content_hash`.
-        files: By name, without the manifest itself.
+        built_at: Time of the build in UTC, as ISO 8601. It is not part of the id, so that equal input gives
+            an equal `content_hash`.
+        files: SHA-256 and size of each file of the generation, by file name. manifest.json is not included.
     """
 
     format: int
@@ -62,7 +72,7 @@ class Manifest:
 
     @property
     def content_hash(self) -> str:
-        """SHA-256 over the format, the description and the hashes of the files."""
+        """SHA-256 of the format, of the fields in `DESCRIBED` and of the hashes of all files, in hex."""
         described = {field: getattr(self, field) for field in DESCRIBED}
         files = {name: entry.sha256 for name, entry in self.files.items()}
         return hashlib.sha256(_json({"format": self.format, "files": files, **described})).hexdigest()
@@ -71,7 +81,18 @@ class Manifest:
 def describe(
     name: str, sequence: int, description: Mapping[str, Any], files: Mapping[str, FileEntry]
 ) -> Manifest:
-    """Return the manifest of some files; TypeError or ValueError if the description is not JSON."""
+    """Return the manifest of a new generation.
+
+    Args:
+        name: Name of the index.
+        sequence: Sequence number of the generation.
+        description: Values of the fields in `DESCRIBED`.
+        files: SHA-256 and size of each file, by file name.
+
+    Raises:
+        TypeError: the description holds a value that JSON does not have.
+        ValueError: the description holds a number that is not finite.
+    """
     described = json.loads(_json(description))
     built_at = datetime.now(UTC).isoformat(timespec="seconds")
     unnamed = Manifest(format=FORMAT, generation="", name=name, **described, built_at=built_at, files=files)
@@ -79,7 +100,7 @@ def describe(
 
 
 def manifest_bytes(manifest: Manifest) -> bytes:
-    """Return the content of manifest.json; its field `sha256` covers all other fields."""
+    """Return the content of manifest.json. Its field `sha256` is a hash of all other fields."""
     return _encoded(asdict(manifest))
 
 
@@ -87,9 +108,10 @@ def read_manifest(folder: Path) -> Manifest:
     """Read the manifest of a generation's folder.
 
     Raises:
-        OSError: it cannot be read.
-        ValueError: it is not a manifest of this format, or it changed; the message says which.
-        RecursionError: its JSON is nested too deeply.
+        OSError: the file cannot be read.
+        ValueError: the file is not a manifest of this format, or it changed since it was written. The message
+            says which of the two.
+        RecursionError: the JSON of the file is nested too deeply.
     """
     data = (folder / MANIFEST).read_bytes()
     content = json.loads(data)
@@ -98,7 +120,7 @@ def read_manifest(folder: Path) -> Manifest:
     if content.get("format") != FORMAT:
         raise ValueError(f"format {content.get('format')!r}, this version reads format {FORMAT}")
     content.pop("sha256", None)
-    # Written again rather than only hashed: a changed space would leave the hash of the content as it is.
+    # The whole file is compared, because a changed space would not change the hash of the content.
     if _encoded(content) != data:
         raise ValueError("changed since the index was built")
     if set(content) != {field.name for field in fields(Manifest)}:
@@ -113,21 +135,25 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def problems(folder: Path, seen: FileStates | None = None) -> list[str]:
-    """Return everything that is wrong with a generation's folder, one sentence each; [] if it is sound.
+    """Check the folder of a generation and return one sentence per problem; [] if there is no problem.
 
     Args:
-        folder: The generation.
-        seen: Known hashes (`verified`). A file whose status is still the same is not read; a file that is
-            read and sound is added. None: read every byte.
+        folder: Folder of the generation.
+        seen: Files that were hashed before (`verified`). A file is not read again if its status is unchanged.
+            A file that is read and has the right hash is added. None means that every byte is read.
     """
     return inspect(folder, seen)[0]
 
 
 def inspect(folder: Path, seen: FileStates | None = None) -> tuple[list[str], OSError | None]:
-    """As `problems`, with the first error of the operating system among them.
+    """Check the folder of a generation, and return its problems and the first error of the operating system.
 
-    A folder with such an error, too many open files for one, may be sound the next time although nothing
-    changed in it. Any other problem stays until somebody changes a file.
+    The arguments are those of `problems`. After an error of the operating system, such as too many open
+    files, the next check may find no problem although no file changed. Any other problem stays until
+    somebody changes a file.
+
+    Returns:
+        One sentence per problem, and the error, or None if there was no error.
     """
     if not folder.is_dir():
         return [f"{folder.name}: this generation does not exist"], None
@@ -148,16 +174,22 @@ def inspect(folder: Path, seen: FileStates | None = None) -> tuple[list[str], OS
     refused = [error for _, error in faults if error]
     try:
         extra = {path.name for path in folder.iterdir()} - set(manifest.files) - {MANIFEST}
-    except OSError as error:  # removed since
+    except OSError as error:  # the folder was removed in between
         return [*found, f"{folder.name}: {error.strerror}"], error
     found += [f"{name}: not in the manifest" for name in sorted(extra)]
     return found, refused[0] if refused else None
 
 
 def side_by_side(work: Callable[[Item], Made], items: Sequence[Item], num_bytes: int) -> list[Made]:
-    """Return the result of the work on each item, in order; for many bytes in threads.
+    """Call a function for each item and return the results in order. Threads are used if there is much data.
 
-    A digest releases the interpreter's lock, and one core hashes half a gigabyte a second.
+    Threads help because hashing releases Python's global lock. One core hashes about half a gigabyte per
+    second.
+
+    Args:
+        work: Function of one item, which reads and hashes a file.
+        items: The items.
+        num_bytes: Number of bytes that all calls read together.
     """
     if num_bytes < _FEW_BYTES:
         return [work(item) for item in items]
@@ -168,7 +200,7 @@ def side_by_side(work: Callable[[Item], Made], items: Sequence[Item], num_bytes:
 def _file_problem(
     folder: Path, name: str, expected: FileEntry, seen: FileStates | None
 ) -> tuple[str, OSError | None]:
-    """Return one sentence, "" if the file is sound; with the system's error where there was one."""
+    """Check a file and return its problem ("" if none), and the operating system's error if there was one."""
     if Path(name).name != name:
         return f"{name!r}: lies outside the generation", None
     path = folder / name
@@ -182,7 +214,7 @@ def _file_problem(
             now = as_seen(expected.sha256, status)
             if seen is not None and seen.get(name) == now:
                 return "", None
-            settled = is_settled(status)  # before the bytes are read
+            settled = is_settled(status)  # taken before the bytes are read
             if hashlib.file_digest(file, "sha256").hexdigest() != expected.sha256:
                 return f"{name}: changed since the index was built", None
             if seen is not None and settled:

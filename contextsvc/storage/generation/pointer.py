@@ -1,12 +1,14 @@
-"""CURRENT: the published generation and the generations before it.
+"""The file CURRENT: the ids of an index's published generation and of previous generations.
 
-    00000003-0123456789ab        the published generation
-    00000002-ba9876543210        previous ones, newest first: a reader may fall back to them
-    sha256 <64 hex digits>       over the lines above
+A generation is one published version of the index. The file has these lines:
 
-CURRENT is replaced by one rename, so that a reader finds the old content or the new one. The history is part
-of the same file because it must change at the same moment: after a roll back the generation that was left is
-no fallback any more, although its number is higher.
+    00000003-0123456789ab        id of the published generation
+    00000002-ba9876543210        ids of previous generations, newest first, which can replace a damaged one
+    sha256 <64 hex digits>       hash of the lines above
+
+CURRENT is replaced by one rename, so that any process finds the old content or the new content. The previous
+ids are in this file because they must change at the same moment as the published id. After a roll back, the
+generation that was current before is no longer a replacement, although its number is higher.
 """
 
 import hashlib
@@ -37,13 +39,17 @@ class Pointer:
     before: tuple[str, ...] = ()
 
     def encode(self) -> bytes:
-        """Return the content of the file."""
+        """Return the content of the file CURRENT."""
         lines = "".join(f"{line}\n" for line in (self.generation, *self.before)).encode()
         return lines + b"sha256 " + hashlib.sha256(lines).hexdigest().encode() + b"\n"
 
     @classmethod
     def decode(cls, data: bytes) -> "Pointer":
-        """Return the pointer that `encode` wrote; ValueError, which says what was found, for other data."""
+        """Return the pointer whose file content `encode` returned.
+
+        Raises:
+            ValueError: the data is not such content. The message says what was found.
+        """
         lines = data.split(b"\n")
         ids = [line.decode("ascii", "replace") for line in lines[:-2]]
         wrong = [line for line in ids if not GENERATION.fullmatch(line)]
@@ -57,9 +63,10 @@ class Pointer:
 
 
 def check_name(name: str) -> str:
-    """Return a valid index name unchanged.
+    """Check the name of an index and return it unchanged.
 
-    Valid are 1 to 64 of a-z 0-9 . _ - with a letter or digit first, so that no name is a path.
+    A valid name has 1 to 64 of the characters a-z 0-9 . _ - and begins with a letter or digit, so that no
+    name is a path.
 
     Raises:
         InvalidRequest: the name is not valid.
@@ -71,7 +78,7 @@ def check_name(name: str) -> str:
 
 
 def index_names(root: Path) -> list[str]:
-    """Return the names of the published indexes under a root, sorted; [] if there is no root."""
+    """Return the names of all published indexes in a folder, sorted; [] if the folder does not exist."""
     if not root.is_dir():
         return []
     return sorted(
@@ -84,8 +91,8 @@ def read_pointer(root: Path, name: str) -> Pointer:
 
     Raises:
         InvalidRequest: the name is not valid.
-        UnknownIndex: nothing was published under the name.
-        CorruptIndex: CURRENT cannot be read or changed since it was written.
+        UnknownIndex: no index was published under the name.
+        CorruptIndex: CURRENT cannot be read, or it changed since it was written.
     """
     try:
         with (root / check_name(name) / POINTER).open("rb") as file:
@@ -100,12 +107,16 @@ def read_pointer(root: Path, name: str) -> Pointer:
 
 
 def current(root: Path, name: str) -> str:
-    """Return the id of the published generation; errors as `read_pointer`."""
+    """Return the id of the published generation of an index.
+
+    Raises:
+        ContextError: for the same reasons as `read_pointer`.
+    """
     return read_pointer(root, name).generation
 
 
 def generations(index: Path) -> list[str]:
-    """Return the ids of the generations in an index's folder, oldest first."""
+    """Return the ids of all generations in the folder of an index, oldest first."""
     folder = index / "generations"
     if not folder.is_dir():
         return []
@@ -113,14 +124,21 @@ def generations(index: Path) -> list[str]:
 
 
 def no_generation(name: str, generation: str, there: Sequence[str]) -> str:
-    """Return the message for a generation that an index does not have."""
+    """Return the error message which says that an index does not have a generation.
+
+    Args:
+        name: Name of the index.
+        generation: Id of the generation that was not found.
+        there: Ids of the generations that the index has.
+    """
     return f"index {name!r} has no generation {generation!r} (there: {', '.join(there) or 'none'})"
 
 
 def best_pointer(root: Path, name: str) -> Pointer | None:
-    """Return the content of CURRENT or, if it is damaged, all generations by number, newest first.
+    """Return the content of CURRENT or, if CURRENT is damaged, a guess from the generations in the folder.
 
-    None if there is no generation.
+    The guess takes the generation with the highest number as current, and all other generations as previous
+    ones. The result is None if no index was published under the name, or if there is no generation.
 
     Raises:
         InvalidRequest: the name is not valid.
@@ -135,7 +153,14 @@ def best_pointer(root: Path, name: str) -> Pointer | None:
 
 
 def next_pointer(generation: str, previous: Pointer | None, keep: int, index: Path) -> Pointer:
-    """Return the pointer after a publish: the new generation and the newest `keep` - 1 previous ones."""
+    """Return the pointer after a publish: the new generation and the newest previous generations.
+
+    Args:
+        generation: Id of the new generation.
+        previous: Pointer before the publish; None for the first generation.
+        keep: Number of generations in the new pointer, the new one included; at least 1.
+        index: Folder of the index. Previous generations that it no longer holds are left out.
+    """
     there = set(generations(index))
     history = (previous.generation, *previous.before) if previous else ()
     kept = [g for g in dict.fromkeys(history) if g != generation and g in there]
@@ -143,9 +168,10 @@ def next_pointer(generation: str, previous: Pointer | None, keep: int, index: Pa
 
 
 def move_pointer(index: Path, pointer: Pointer) -> Iterator[str]:
-    """Replace CURRENT in one step; yield the name of each step after it was taken.
+    """Replace CURRENT by one rename, and yield a name after each step of the work.
 
-    The temporary name is always the same: only the holder of the writer's lock moves the pointer.
+    The temporary file always has the same name, because only the holder of the writer's lock calls this
+    function.
     """
     write_synced(index / f"{POINTER}.tmp", pointer.encode())
     yield f"{POINTER}.tmp written"
@@ -157,6 +183,6 @@ def move_pointer(index: Path, pointer: Pointer) -> Iterator[str]:
 
 
 def run_steps(steps: Iterable[str]) -> None:
-    """Take every step."""
+    """Run an iterator of steps to its end."""
     for _ in steps:
         pass

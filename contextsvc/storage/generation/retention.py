@@ -1,4 +1,7 @@
-"""Retention: going back to a previous generation, and removing generations that nobody needs."""
+"""Retention: the return to a previous generation, and the removal of generations that nobody needs.
+
+A generation is one published version of an index.
+"""
 
 import shutil
 from collections.abc import Collection
@@ -25,21 +28,21 @@ from contextsvc.storage.generation.verified import drop_partial_files
 
 
 def roll_back(root: Path, name: str, generation: str | None = None) -> Manifest:
-    """Verify a previous generation and make it current again. This works if CURRENT is damaged, too.
+    """Verify a previous generation, make it current and return its manifest.
 
-    The generation that was current stays in the folder until the next publish or `collect`. To undo the
-    roll back, name it as `generation`.
+    This works even if CURRENT is damaged. The generation that was current before stays on disk until the next
+    publish or the next call of `collect`. To undo the roll back, pass the id of that generation.
 
     Args:
-        root: Folder of the indexes.
-        name: The index.
-        generation: Its id. None: the one before the current generation, or the newest one if CURRENT
-            cannot be read.
+        root: Folder of all indexes.
+        name: Name of the index.
+        generation: Id of the generation that becomes current. None stands for the generation before the
+            current one or, if CURRENT cannot be read, for the newest generation.
 
     Raises:
-        UnknownIndex: nothing was published under the name.
-        InvalidRequest: there is no such generation, or none before the current one.
-        CorruptIndex: the generation is damaged, too.
+        UnknownIndex: no index was published under the name.
+        InvalidRequest: there is no such generation, or there is none before the current one.
+        CorruptIndex: the wanted generation is damaged.
         IndexBusy: another process or thread writes the index.
         Fault: CURRENT could not be written.
     """
@@ -53,7 +56,7 @@ def roll_back(root: Path, name: str, generation: str | None = None) -> Manifest:
         found = problems(index / "generations" / target)
         if found:
             raise CorruptIndex(name, found)
-        # If CURRENT is damaged, its generation is a guess that may never have been published.
+        # If CURRENT is damaged, the pointer is a guess: its generation may never have been published.
         if is_whole and target != pointer.generation:
             _forget_published(index, pointer.generation)
         if target != pointer.generation or not is_whole:
@@ -62,18 +65,20 @@ def roll_back(root: Path, name: str, generation: str | None = None) -> Manifest:
 
 
 def collect(root: Path, name: str, keep: int) -> list[str]:
-    """Keep the current generation and its newest predecessors, `keep` in all, and remove the others.
+    """Remove old generations of an index and return their ids, oldest first.
 
-    Also removed are the calibrations and scores of generations that are gone, and everything that a killed
-    writer left.
+    The current generation and the newest generations before it are kept. The calibrations and measured scores
+    of removed generations are removed, too, and so is everything that a killed writer left.
 
-    Returns:
-        Ids of the removed generations, oldest first.
+    Args:
+        root: Folder of all indexes.
+        name: Name of the index.
+        keep: Number of generations that are kept, the current one included.
 
     Raises:
         InvalidRequest: `keep` is below 1.
-        UnknownIndex: nothing was published under the name.
-        CorruptIndex: CURRENT cannot be read; nothing is removed then.
+        UnknownIndex: no index was published under the name.
+        CorruptIndex: CURRENT cannot be read. Then nothing is removed.
         IndexBusy: another process or thread writes the index.
         Fault: CURRENT could not be written.
     """
@@ -94,9 +99,13 @@ def collect(root: Path, name: str, keep: int) -> list[str]:
 
 
 def remove_others(index: Path, keep: Collection[str]) -> None:
-    """Remove all generations that are not named, with their calibrations and scores.
+    """Remove all generations except some, with their calibrations and measured scores.
 
-    A file that resists stays for the next time.
+    If a file cannot be removed, it stays and the next call tries again.
+
+    Args:
+        index: Folder of the index.
+        keep: Ids of the generations that are kept.
     """
     for generation in generations(index):
         if generation not in keep:
@@ -105,7 +114,7 @@ def remove_others(index: Path, keep: Collection[str]) -> None:
 
 
 def _forget_published(index: Path, generation: str) -> None:
-    """Drop the changes that a generation holds from the journal, so that they are not published again."""
+    """Remove from the journal the changes that a generation holds, so that they are not published again."""
     with suppress(OSError, ValueError, RecursionError):
         drop_until(index, applied(read_manifest(index / "generations" / generation)))
 
@@ -121,24 +130,29 @@ def _after_roll_back(target: str, pointer: Pointer) -> Pointer:
     if target == pointer.generation:
         return pointer
     if target in pointer.before:
-        # Generations newer than the target were left; they are no fallback for it.
+        # Generations newer than the target were rolled back, so they must not replace it if it is damaged.
         return Pointer(target, pointer.before[pointer.before.index(target) + 1 :])
     return Pointer(target, (pointer.generation, *pointer.before))
 
 
 def require_published(root: Path, name: str) -> None:
-    """Raise unless the index exists. Call it before the lock is taken, which makes a folder.
+    """Check that an index was published under a name.
+
+    Call this function before taking the writer's lock, because taking the lock makes the folder of the index.
 
     Raises:
         InvalidRequest: the name is not valid.
-        UnknownIndex: nothing was published under the name.
+        UnknownIndex: no index was published under the name.
     """
     if not (root / check_name(name) / "CURRENT").exists():
         raise UnknownIndex(name, str(root), index_names(root))
 
 
 def _pointer(root: Path, name: str) -> tuple[Pointer, bool]:
-    """Return the pointer and whether CURRENT is sound; else the pointer is a guess from the folder."""
+    """Return the pointer of an index, and whether CURRENT is undamaged.
+
+    If CURRENT is damaged, the pointer is guessed from the folder (`pointer.best_pointer`).
+    """
     try:
         return read_pointer(root, name), True
     except CorruptIndex:

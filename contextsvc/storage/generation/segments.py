@@ -1,6 +1,8 @@
-"""Finished parts of an interrupted build: folders that describe themselves and are verified before use.
+"""Finished parts of an interrupted build, which a resumed build can use.
 
-They are not synced: a part that a power cut damages fails its hashes and is made again.
+A part is a folder of files and a description with their hashes. The hashes are verified before a part is
+used. Parts are not synced to the disk: if a power cut damages a part, its hashes are wrong and the part is
+made again.
 """
 
 import hashlib
@@ -19,10 +21,10 @@ _ABOUT = "part.json"
 
 @disk_writes()
 def part_folder(index: Path, number: int) -> Path:
-    """Make an empty folder for a part; an old part of the same number is removed.
+    """Make an empty folder for a part and return it. An old part with this number is removed.
 
     Raises:
-        WriteError: the operating system refused.
+        WriteError: the operating system refused to make the folder.
     """
     folder = index / PARTS / f"{number:06d}"
     shutil.rmtree(folder, ignore_errors=True)
@@ -32,14 +34,15 @@ def part_folder(index: Path, number: int) -> Path:
 
 @disk_writes()
 def finish_part(folder: Path, made_with: Mapping[str, Any]) -> None:
-    """Write the description of a part, in one step.
+    """Write the description of a finished part, in one step.
 
     Args:
-        folder: The part.
-        made_with: Embedder and settings; a resumed build takes only parts that were made with the same.
+        folder: Folder of the part.
+        made_with: Embedder and settings of the build. A resumed build uses a part only if its own embedder
+            and settings are equal to these.
 
     Raises:
-        WriteError: the operating system refused.
+        WriteError: the operating system refused to write the description.
     """
     about = {"format": FORMAT, "made_with": made_with, "files": _digests(folder)}
     partial = folder / f"{_ABOUT}.tmp"
@@ -48,11 +51,18 @@ def finish_part(folder: Path, made_with: Mapping[str, Any]) -> None:
 
 
 def finished_parts(index: Path, made_with: Mapping[str, Any]) -> Iterator[Path]:
-    """Yield the folders of sound parts that were made with the same settings; remove all others."""
+    """Yield the folders of the parts that a resumed build can use, in order, and remove all other parts.
+
+    A part can be used if its hashes are right and its build had the same embedder and settings.
+
+    Args:
+        index: Folder of the index.
+        made_with: Embedder and settings of the resumed build.
+    """
     for folder in sorted((index / PARTS).glob("*")):
         try:
             about = json.loads((folder / _ABOUT).read_bytes())
-            # A part of another format cannot be opened, even if it is sound.
+            # A part of another file format cannot be opened, even if its hashes are right.
             sound = about["format"] == FORMAT and about["made_with"] == json.loads(json.dumps(made_with))
             sound = sound and about["files"] == _digests(folder)
         except (OSError, ValueError, TypeError, KeyError):
@@ -64,7 +74,7 @@ def finished_parts(index: Path, made_with: Mapping[str, Any]) -> Iterator[Path]:
 
 
 def drop_parts(index: Path) -> None:
-    """Remove all parts."""
+    """Remove all parts of an index."""
     shutil.rmtree(index / PARTS, ignore_errors=True)
 
 

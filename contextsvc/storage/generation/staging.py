@@ -1,6 +1,6 @@
-"""Building a generation in a staging folder and making it current.
+"""Building of a generation (a version of an index) in a staging folder, and its publication.
 
-A crash at any point leaves the published generation as it was.
+If the process or the machine crashes at any moment, the published generation stays as it is.
 """
 
 import hashlib
@@ -44,19 +44,26 @@ from contextsvc.storage.generation.verified import (
 )
 
 KEEP = 2
-"""Default number of generations that a publish leaves, the new one included."""
+"""Default number of generations that a publish keeps, the new one included."""
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """Current generation after a publish; `changed` is False if the same content was current before."""
+    """Result of a publish.
+
+    Attributes:
+        manifest: Manifest of the generation that is current after the publish.
+        changed: Whether the current generation changed. False means that it already had the same content.
+    """
 
     manifest: Manifest
     changed: bool
 
 
 class Stage:
-    """A generation that is being built: write plain files into `folder`, then seal, then publish.
+    """A generation that is being built.
+
+    Write files into `folder`, then call `seal`, then call `publish`. `stage` makes the object.
 
     Attributes:
         folder: Folder of the new generation.
@@ -71,14 +78,15 @@ class Stage:
 
     @disk_writes()
     def seal(self, description: Mapping[str, Any]) -> Manifest:
-        """Hash and sync every file; write the manifest last.
+        """Hash and sync every file of the new generation, then write its manifest and return the manifest.
 
         Args:
-            description: Exactly the fields named in `DESCRIBED`, with JSON values.
+            description: Values of the fields named in `DESCRIBED`, no more and no less. They must be JSON.
 
         Raises:
-            ShapeError: other fields, values that are not JSON, or an entry that is not a plain file.
-            WriteError: the operating system refused.
+            ShapeError: the fields are other ones, a value is not JSON, or the folder holds an entry that is
+                not a plain file.
+            WriteError: the operating system refused to write.
         """
         if set(description) != set(DESCRIBED):
             raise ShapeError(f"expected the fields {DESCRIBED}, found {sorted(description)}")
@@ -86,7 +94,7 @@ class Stage:
         clock = clock_of(self.folder)
         entries = side_by_side(_sync_and_describe, paths, sum(path.lstat().st_size for path in paths))
         files = {path.name: entry for path, (entry, _) in zip(paths, entries, strict=True)}
-        # A write from here on bears a later time than these files, so that it will be noticed.
+        # Any later write to these files gets a later time than `clock`, so that it will be noticed.
         self._seen = {
             path.name: as_seen(entry.sha256, status)
             for path, (entry, status) in zip(paths, entries, strict=True)
@@ -106,25 +114,26 @@ class Stage:
 
     @disk_writes()
     def publish(self) -> Published:
-        """Make the sealed generation current, keep the newest previous ones, and remove the others.
+        """Make the sealed generation current, keep the newest previous generations, and remove all others.
 
-        If the current generation has the same content and is sound, remove the staging folder instead.
+        If the current generation has the same content and is not damaged, this method only removes the
+        staging folder.
 
         Raises:
-            ShapeError: `seal` was not called.
-            WriteError: the operating system refused.
+            ShapeError: `seal` was not called before.
+            WriteError: the operating system refused to write.
         """
         before = self._sound_twin()
         if before is not None:
             shutil.rmtree(self.folder, ignore_errors=True)
             return Published(before, changed=False)
         run_steps(self.publish_steps())
-        # These hashes are a moment old: a reader that opens the generation now need not hash again.
+        # The files were just hashed, so a process that opens the generation need not hash them again.
         write_seen(self.index, self._sealed().generation, self._seen)
         return Published(self._sealed(), changed=True)
 
     def publish_steps(self) -> Iterator[str]:
-        """Publish; yield the name of each step after it was taken, so that tests can crash in between."""
+        """Publish the generation and yield a name after each step, so that a test can simulate a crash."""
         generation = self._sealed().generation
         previous = best_pointer(self._root, self._name)
         self.folder.rename(self.index / "generations" / generation)
@@ -133,7 +142,7 @@ class Stage:
         yield "generations synced"
         pointer = next_pointer(generation, previous, self._keep, self.index)
         yield from move_pointer(self.index, pointer)
-        # Chosen by the pointer, not by number: rolled back and crashed generations have high numbers, too.
+        # The pointer decides, not the number: generations that were rolled back or crashed have high numbers.
         remove_others(self.index, {pointer.generation, *pointer.before})
         yield "collected"
 
@@ -158,22 +167,24 @@ class Stage:
 
 @contextmanager
 def stage(root: Path, name: str, keep: int = KEEP) -> Iterator[Stage]:
-    """Take the writer's lock and make a staging folder, which is removed at the end unless published.
+    """Take the writer's lock of an index and yield a new stage for the `with` block.
+
+    At the end of the block the staging folder is removed, unless the stage was published.
 
     Args:
-        root: Folder of the indexes.
-        name: The index.
-        keep: Number of generations that a publish leaves, the new one included; at least 1.
+        root: Folder of all indexes.
+        name: Name of the index.
+        keep: Number of generations that a publish keeps, the new one included; at least 1.
 
     Raises:
-        ContextError: as `locking.writing`.
+        ContextError: for the same reasons as `locking.writing`.
     """
     with writing(root, name) as index:
         holder = index / "generations"
         for leftover in holder.glob("staging-*"):
             shutil.rmtree(leftover, ignore_errors=True)
         drop_partial_files(index)
-        # Not tempfile.mkdtemp: its mode would shut other users out of the published folder.
+        # Rejected: tempfile.mkdtemp, because other users could not read a folder with its mode.
         folder = holder / f"staging-{os.getpid()}"
         try:
             with disk_writes():
@@ -184,7 +195,7 @@ def stage(root: Path, name: str, keep: int = KEEP) -> Iterator[Stage]:
 
 
 def _sync_and_describe(path: Path) -> tuple[FileEntry, os.stat_result]:
-    """Return the entry of a file and its status before it was read."""
+    """Hash and sync a file, and return its manifest entry and its status from before the hashing."""
     if path.is_symlink() or not path.is_file():
         raise ShapeError(f"expected plain files only in a generation, found {path.name}")
     with path.open("rb") as file:

@@ -1,17 +1,18 @@
-"""Files that were hashed before and not touched since, so that opening an index again does not read them all.
+"""The list of files that were hashed before, so that opening an index again need not read them.
 
-`ROOT/NAME/verified.json` holds, for each file of a generation that once had the SHA-256 of its manifest, the
-system's status of the file at that time: device, inode, size, time of the last change of content, time of the
-last change of anything. A program cannot set the last of these back, so every write to a file is noticed.
-A disk that loses bits by itself is not noticed: `contextsvc index check` reads every byte, and so does an
-update before it copies from a generation.
+`ROOT/NAME/verified.json` has an entry for each file whose SHA-256 was once found equal to that in the
+manifest of its generation (published version of the index NAME). The entry holds the SHA-256 and the status
+that the file had at that time: device, inode, size, time of the last change of the content (mtime), and time
+of the last change of anything (ctime). A program cannot set the ctime back, so every write to a file is
+noticed. A disk that loses bits by itself is not noticed. Therefore `contextsvc index check` reads every byte,
+and so does an update before it copies from a generation.
 
-Sealing a generation hashes its files, so that the publisher does not hash them again to serve them. This
-counts only for files that were last changed before hashing began, by the clock of the file system
-(`clock_of`): a later change then bears a later time.
+Sealing a generation hashes its files, too. The process that publishes the generation uses these hashes, so it
+need not read the files again. This holds only for files whose last change came before the hashing, by the
+clock of the file system (`clock_of`), because then a later change gets a later time.
 
-An index that was copied elsewhere is hashed once there. If verified.json is missing or cannot be written,
-files are hashed again; nothing else is lost.
+An index that was copied to another folder is hashed once there. If verified.json is missing or cannot be
+written, files are hashed again, and nothing else is lost.
 """
 
 import json
@@ -25,15 +26,16 @@ from contextsvc.storage.generation.disk import replace_file
 
 VERIFIED = "verified.json"
 SETTLED_NS = 2_000_000_000
-"""A file that changed less than this before it was hashed is hashed again next time: a later change could
-bear the same time, because some file systems count time in steps of up to two seconds."""
+"""Least time in nanoseconds between the last change of a file and its hashing. If the time is shorter, the
+file is hashed again at the next opening. Some file systems count time in steps of up to two seconds, so a
+later change could get the same time."""
 
 FileStates = dict[str, list[int | str]]
-"""By file name: its SHA-256 and its status (`as_seen`)."""
+"""SHA-256 and status of some files (`as_seen`), by file name."""
 
 
 def as_seen(sha256: str, status: os.stat_result) -> list[int | str]:
-    """Return the SHA-256 and the status of a file, as verified.json holds them."""
+    """Return the entry of verified.json for a file: its SHA-256 and five numbers of its status."""
     return [
         sha256,
         status.st_dev,
@@ -45,15 +47,15 @@ def as_seen(sha256: str, status: os.stat_result) -> list[int | str]:
 
 
 def is_settled(status: os.stat_result) -> bool:
-    """Say whether a change from now on will show in the file's times."""
+    """Return whether every change of a file from now on is certain to change its times (`SETTLED_NS`)."""
     return time.time_ns() - max(status.st_ctime_ns, status.st_mtime_ns) > SETTLED_NS
 
 
 def clock_of(folder: Path) -> int:
-    """Return the time in nanoseconds that the file system gives to a change in a folder now.
+    """Return the time, in nanoseconds, that the file system would now give to a change in a folder.
 
-    0 if it cannot be told. This is the file system's own clock: it has its steps, and may run on another
-    machine.
+    The result is 0 if the time cannot be found out. The clock is that of the file system: it may count in
+    coarse steps, and it may belong to another machine.
     """
     probe = folder / ".clock"
     with suppress(OSError):
@@ -66,16 +68,16 @@ def clock_of(folder: Path) -> int:
 
 
 def read_seen(index: Path, generation: str) -> FileStates:
-    """Return the known files of a generation; an empty dictionary if they cannot be read."""
+    """Return the entries of a generation in verified.json; {} if there are none or they cannot be read."""
     found = _read(index).get(generation)
     return dict(found) if isinstance(found, dict) else {}
 
 
 def write_seen(index: Path, generation: str, seen: Mapping[str, list[int | str]]) -> None:
-    """Store the known files of a generation, and forget generations that were removed.
+    """Store the entries of a generation in verified.json, and drop the entries of removed generations.
 
-    Readers call this without a lock. Of two at the same time one is forgotten. A read-only folder stores
-    nothing.
+    Processes that open an index call this without a lock. If two of them write at the same time, the entries
+    of one are lost. If the folder is read-only, nothing is stored.
     """
     kept = {name: files for name, files in _read(index).items() if (index / "generations" / name).is_dir()}
     data = json.dumps({**kept, generation: dict(seen)}, sort_keys=True, indent=1)
@@ -84,7 +86,10 @@ def write_seen(index: Path, generation: str, seen: Mapping[str, list[int | str]]
 
 
 def drop_partial_files(index: Path) -> None:
-    """Remove temporary files that a killed process left. A live reader that loses one hashes files again."""
+    """Remove temporary files of verified.json that a killed process left.
+
+    If this removes the temporary file of a live process, that process hashes its files again later.
+    """
     for partial in index.glob(f".{VERIFIED}*"):
         with suppress(OSError):
             partial.unlink()
