@@ -116,7 +116,7 @@ class Engine:
         )
 
     def context(self, index: str, query: str, budget_tokens: int, **chosen: Any) -> Json:
-        """Make a pack in this thread, and measure it if `measure` is True. Arguments as in `context_steps`."""
+        """Make a pack in this thread, and measure it if `measure` is True. Arguments: see `context_steps`."""
         return run_here(self.context_steps(index, query, budget_tokens, **chosen))
 
     def context_steps(
