@@ -1,14 +1,14 @@
-"""Context assembly for language models: a token-budgeted pack and how much of it was used.
+"""Context assembly for language models: make token-budgeted packs and measure how much of a pack was used.
 
-The public interface is `__all__`; nothing is imported before it is used.
+`__all__` lists the public interface. Each public name is imported when it is first used.
 
     import contextsvc
 
-    contextsvc.build(["docs"], index="mine")  # files and folders -> indexes/mine
+    contextsvc.build(["docs"], index="mine")  # index the files of a folder as indexes/mine
     with contextsvc.open_index("mine") as mine:
         pack = mine.pack("How do I restore a backup?", budget_tokens=800)
         print(pack.text)  # put this before the question
-        answer = ...  # what your model answered
+        answer = ...  # the answer of your model
         used = mine.measure(pack, response=answer)
         print(used.score, [verdict.verdict for verdict in used.verdicts])
 """
@@ -47,7 +47,7 @@ _ELSEWHERE = {"Document": "contextsvc.records.documents", "Settings": "contextsv
 if not TYPE_CHECKING:  # a type checker would believe that every name exists
 
     def __getattr__(name: str) -> object:
-        """A public name, imported when it is first used (PEP 562)."""
+        """Import a public name when it is first used (PEP 562), and return it."""
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         from importlib import import_module

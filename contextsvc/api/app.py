@@ -1,4 +1,4 @@
-"""The HTTP application."""
+"""The HTTP application: routes, handlers of errors, and the start and end of the service."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -20,12 +20,12 @@ from contextsvc.service.slots import ClientGone
 
 
 def create_app(build: Callable[[], Engine], max_body_bytes: int = 20_000_000) -> FastAPI:
-    """Make the application.
+    """Make the HTTP application.
 
     Args:
-        build: Makes the engine, once, when the service starts. Models load there, and every index that can be
-            opened is opened before the first request.
-        max_body_bytes: Longest request body.
+        build: Makes the engine. It is called once, when the service starts. Models are loaded then, and every
+            index that can be opened is opened before the first request.
+        max_body_bytes: Length of the longest request body that is accepted.
     """
 
     @asynccontextmanager
@@ -45,7 +45,7 @@ def create_app(build: Callable[[], Engine], max_body_bytes: int = 20_000_000) ->
         version=__version__,
         description="Token-budgeted context packs with measured context utilization.",
         lifespan=lifespan,
-        docs_url=None,  # its page loads scripts from another host, which a closed network cannot
+        docs_url=None,  # this page loads scripts from another host, which fails in a closed network
         redoc_url=None,
     )
     app.add_exception_handler(ContextError, refuse)

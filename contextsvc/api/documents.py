@@ -1,4 +1,4 @@
-"""Documents: put, delete and publish."""
+"""Routes of documents: add, replace, delete and publish."""
 
 from typing import Any, Literal
 
@@ -14,7 +14,10 @@ documents = APIRouter()
 
 
 class DocumentBody(Body):
-    """A document; `metadata` is flat, and filters see it."""
+    """A document to add or to replace.
+
+    `metadata` is a flat object. The filters of a search compare its values.
+    """
 
     doc_id: str
     text: str
@@ -25,7 +28,7 @@ class DocumentBody(Body):
 
 
 class DocumentsBody(Body):
-    """Documents to add; a document replaces the one of the same id."""
+    """Documents to add. A document replaces the stored document with the same id."""
 
     documents: list[DocumentBody] = Field(min_length=1)
 
@@ -48,7 +51,10 @@ class DocumentsBody(Body):
 
 
 class Accepted(BaseModel):
-    """Changes that are durable and wait for the next publish; `position` is the length of the journal."""
+    """Result of a change that is stored and waits for the next publish.
+
+    `accepted` is the number of changes. `position` is the length of the journal of changes after them.
+    """
 
     index: str
     accepted: int
@@ -56,7 +62,10 @@ class Accepted(BaseModel):
 
 
 class PublishedView(BaseModel):
-    """Result of a publish; `changed` is false if nothing differed and there is no new generation."""
+    """Result of a publish. `changed` is false if nothing differed, and then there is no new generation.
+
+    A generation is one published version of an index.
+    """
 
     index: str
     generation: str
@@ -72,7 +81,11 @@ class PublishedView(BaseModel):
 
 
 class _DocId(PathConvertor):
-    """A document id in a path: any text, also with a line end, so that the publisher can refuse it."""
+    """Converter for a document id in a path.
+
+    It matches any text, also one with a line end, so that the publisher can refuse the id with a clear
+    message.
+    """
 
     regex = "(?s:.*)"
 
@@ -86,8 +99,10 @@ register_url_convertor("doc_id", _DocId())
     responses=answers("accepted", 404, 413, 422, 500),
 )
 def put_documents(name: str, body: DocumentsBody, engine: EngineHere) -> Json:
-    """Add or replace documents. They are durable when the answer comes; the next publish makes them
-    searchable."""
+    """Add or replace documents.
+
+    When the answer arrives, the documents are stored durably. The next publish makes them searchable.
+    """
     found: list[dict[str, Any]] = [document.model_dump() for document in body.documents]
     return engine.publisher.put(name, [incoming_document(**fields) for fields in found])
 
@@ -98,9 +113,13 @@ def put_documents(name: str, body: DocumentsBody, engine: EngineHere) -> Json:
     responses=answers("deleted", 404, 500),
 )
 def delete_document(name: str, doc_id: str, engine: EngineHere) -> Json:
-    """Delete a document. This is durable when the answer comes; searches miss it after the next publish.
+    """Delete a document.
 
-    Packs that were made with the document keep its text: see `DELETE /v1/packs/{pack_id}`.
+    When the answer arrives, the deletion is stored durably. After the next publish, searches no longer find
+    the document.
+
+    Packs that were made with the document before keep its text. `DELETE /v1/packs/{pack_id}` removes such a
+    pack.
     """
     return engine.publisher.delete(name, doc_id)
 
@@ -111,5 +130,8 @@ def delete_document(name: str, doc_id: str, engine: EngineHere) -> Json:
     responses=answers("published", 404, 409, 500),
 )
 def publish_index(name: str, engine: EngineHere) -> Json:
-    """Publish all changes that wait, at once. The new generation serves when the answer comes."""
+    """Publish all waiting changes at once. When the answer arrives, the new generation serves.
+
+    A generation is one published version of an index.
+    """
     return engine.publisher.publish(name)

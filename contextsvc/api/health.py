@@ -1,4 +1,4 @@
-"""Probes of the process and of the indexes. They are answered on the event loop and wait for nothing."""
+"""Health probes of the process and of the indexes. They are answered on the event loop without waiting."""
 
 from typing import Literal
 
@@ -13,7 +13,11 @@ health = APIRouter()
 
 
 class Health(BaseModel):
-    """State of the service and of its indexes."""
+    """State of the service and of its indexes.
+
+    `num_fallbacks` counts how often an older generation (published version) was opened in place of a damaged
+    one.
+    """
 
     status: Literal["ok", "degraded", "not_ready"]
     indexes: list[IndexBrief] | None = None
@@ -22,7 +26,7 @@ class Health(BaseModel):
 
 @health.get("/livez", response_model_exclude_unset=True, responses=answers("live"))
 async def live() -> Health:
-    """Say that the process answers."""
+    """Report that the process answers."""
     return Health(status="ok")
 
 
@@ -30,10 +34,10 @@ async def live() -> Health:
     "/readyz", response_model_exclude_unset=True, response_model=Health, responses=answers("ready", 503)
 )
 async def ready(engine: EngineHere, response: Response) -> Json:
-    """Say whether models are loaded and every index can be used; 503 if an index cannot.
+    """Report whether the models are loaded and every index can be used. The status is 503 if an index cannot.
 
-    The answer is the state last seen; the service looks again every second. `degraded`: the current
-    generation of an index is damaged, and the last good one serves.
+    The answer holds the states of the last check. The service checks all indexes every second. `degraded`
+    means that the current generation (published version) of an index is damaged and the last good one serves.
     """
     found = engine.readiness.states
     states = {index["state"] for index in found}
@@ -41,5 +45,5 @@ async def ready(engine: EngineHere, response: Response) -> Json:
     if "unusable" in states:
         response.status_code = 503
         return {"status": "not_ready", **view}
-    # Still 200: an older generation that serves is of more use than a service taken out of rotation.
+    # The status stays 200, because serving an older generation is better than leaving the rotation.
     return {"status": "degraded" if "degraded" in states else "ok", **view}

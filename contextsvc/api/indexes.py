@@ -1,4 +1,4 @@
-"""Indexes: list and describe."""
+"""Routes of indexes: list and describe."""
 
 from typing import Any, Literal
 
@@ -13,7 +13,11 @@ indexes = APIRouter()
 
 
 class IndexView(BaseModel):
-    """An index and its last measured utilization."""
+    """An index with its size, its settings and its last measured utilization.
+
+    Utilization is the share of a pack's tokens that influenced the answer. A generation is one published
+    version of the index.
+    """
 
     name: str
     generation: str
@@ -30,7 +34,7 @@ class IndexView(BaseModel):
 
 
 class IndexBrief(BaseModel):
-    """An index in a list; `reason` says why it is unusable or degraded."""
+    """An index in a list, with its state. `reason` says why the index is unusable or degraded."""
 
     name: str
     state: Literal["ready", "degraded", "unusable"]
@@ -42,7 +46,7 @@ class IndexBrief(BaseModel):
 
 
 class IndexList(BaseModel):
-    """All indexes, by name."""
+    """All indexes, sorted by name."""
 
     indexes: list[IndexBrief]
 
@@ -65,5 +69,8 @@ def list_indexes(engine: EngineHere) -> Json:
     responses=answers("index", 404, 409, 500),
 )
 def read_index(name: str, engine: EngineHere) -> Json:
-    """Describe an index: its manifest and its last measured utilization."""
+    """Describe an index: its size, its settings and its last measured utilization.
+
+    Utilization is the share of a pack's tokens that influenced the answer.
+    """
     return engine.index(name)

@@ -1,4 +1,4 @@
-"""What every operation of the HTTP interface shares: the engine, examples, and how work is run."""
+"""Parts that all operations of the HTTP interface share: body, problem document, engine and examples."""
 
 import json
 from functools import cache
@@ -14,13 +14,13 @@ from contextsvc.service.slots import Gone
 
 
 class Body(BaseModel):
-    """A request body. An unknown field is refused."""
+    """A request body. Unknown fields are refused."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class Problem(BaseModel):
-    """Problem document (RFC 9457); `code` is stable, `detail` is for a person."""
+    """A problem document (RFC 9457). `code` is stable and made for programs, `detail` is made for people."""
 
     type: str
     title: str
@@ -29,7 +29,7 @@ class Problem(BaseModel):
     code: str
 
 
-# async: a plain function would be called in a worker thread
+# This function is async because a plain one would be called in a worker thread.
 async def _engine(request: Request) -> Engine:
     engine: Engine = request.app.state.engine
     return engine
@@ -37,7 +37,7 @@ async def _engine(request: Request) -> Engine:
 
 async def _gone(request: Request) -> Gone:
     async def gone() -> None:
-        # The body has been read: the next message that matters says that the connection is closed.
+        # The body has been read, so the only further message of interest is that the connection is closed.
         while (await request.receive())["type"] != "http.disconnect":
             pass
 
@@ -47,23 +47,26 @@ async def _gone(request: Request) -> Gone:
 EngineHere = Annotated[Engine, Depends(_engine)]
 
 GoneHere = Annotated[Gone, Depends(_gone)]
-"""Ends when the client of this request has closed its connection."""
+"""Function whose awaitable ends when the client of this request has closed its connection."""
 
 
 @cache
 def examples() -> Json:
-    """Recorded answers of a real service, by name; `python -m tools.record_examples` records them."""
+    """Return recorded answers of a real service, by name. `python -m tools.record_examples` records them."""
     text = resources.files("contextsvc.api").joinpath("examples.json").read_text("utf-8")
     found: Json = json.loads(text)
     return found
 
 
 def answers(name: str, *refusals: int) -> dict[int | str, dict[str, Any]]:
-    """Answers of an operation for the OpenAPI document: an example of success, and of each refusal.
+    """Return the answers of an operation for the OpenAPI document, each with an example.
 
     Args:
-        name: Key of the example of success in `examples`; empty: success has no body.
-        refusals: Statuses that the operation may answer.
+        name: Key of the successful answer in `examples`. An empty string means that success has no body.
+        refusals: HTTP statuses of the refusals that the operation may answer with.
+
+    Returns:
+        The `responses` argument of a route: a description of the answer for each status.
     """
     problems: dict[int | str, dict[str, Any]] = {
         status: {

@@ -1,4 +1,4 @@
-"""Packs: make, read and delete."""
+"""Routes of packs: make, read and delete."""
 
 import json
 import logging
@@ -21,11 +21,14 @@ TagText = Annotated[str, Field(max_length=256)]
 
 
 class ContextBody(Body):
-    """A request for a context pack. The settings make every choice that is left out.
+    """A request for a context pack. A field that is left out takes its value from the service's settings.
 
-    Types are checked here, ranges where the request is made (`records.requests`).
+    `measure` is true to measure the pack before the answer, or "background" to measure it later. `response`
+    is the answer whose likelihood is measured. `sentences` measures the sentences of influential chunks, too.
+    `explain` adds the candidates that were left out and the signals behind each score.
     """
 
+    # Types are checked here. `records.requests` checks the ranges of the values.
     index: str = Field(max_length=64)
     query: str
     budget_tokens: int
@@ -59,8 +62,9 @@ class ContextBody(Body):
 class PackedChunkView(BaseModel):
     """A chunk in a pack.
 
-    Its text is the document's text at `spans`, joined by a line with an ellipsis. `start` is the first edge
-    of the spans and `end` the last.
+    The chunk's text is the document's text at `spans`, which are (start, end) character offsets in the
+    document. Several parts are joined by a line with an ellipsis. `start` is the start of the first span and
+    `end` is the end of the last one.
     """
 
     chunk_id: str
@@ -80,7 +84,10 @@ class PackedChunkView(BaseModel):
 
 
 class Dropped(BaseModel):
-    """A candidate that was left out, and the reason."""
+    """A candidate that was left out, with the reason.
+
+    `start` and `end` are character offsets in the document.
+    """
 
     chunk_id: str
     doc_id: str
@@ -93,7 +100,11 @@ class Dropped(BaseModel):
 
 
 class PackView(BaseModel):
-    """A context pack. `drops` and `signals` come with `explain`; `cache` and `trace` with POST."""
+    """A context pack.
+
+    `drops` and `signals` are present if `explain` was requested or the pack is read by its id. `cache` and
+    `trace` are present in the answer to `POST /v1/context`.
+    """
 
     pack_id: str
     index: str
@@ -123,11 +134,14 @@ class PackView(BaseModel):
     responses=answers("pack", 404, 409, 422, 429, 500, 503),
 )
 async def make_context(body: ContextBody, engine: EngineHere, gone: GoneHere) -> JSONResponse:
-    """Make a pack of the best chunks for a query that fit a token budget, rendered and counted."""
+    """Make a context pack from the best chunks for a query that fit a token budget.
+
+    The answer holds the rendered text of the pack and its exact number of tokens.
+    """
     steps = engine.context_steps(**body.model_dump(exclude={"tags"}))
     view = await run_served(steps, gone)
     _record_usage(view, body.tags)
-    # Not checked against PackView again: that took longer than a cached answer. The tests check it.
+    # The answer is not checked against PackView, which took longer than a cached answer. The tests check it.
     return JSONResponse(view)
 
 
@@ -138,10 +152,13 @@ async def make_context(body: ContextBody, engine: EngineHere, gone: GoneHere) ->
     responses=answers("kept_pack", 404),
 )
 def read_pack(pack_id: str, engine: EngineHere) -> Json:
-    """Read a pack made before, with the candidates left out of it and its utilization if it was measured.
+    """Read a pack that was made before.
+
+    The answer holds the candidates that were left out, and the utilization if it was measured.
 
     A pack keeps the text of its chunks, also of documents that were deleted since. It can be read until the
-    cache evicts it, `DELETE` removes it or, with `CONTEXTSVC_DROP_PACKS`, its generation is removed.
+    cache evicts it or `DELETE` removes it. With `CONTEXTSVC_DROP_PACKS` it can be read only while its
+    generation (the published version of the index that it was made from) is stored.
     """
     return engine.pack(pack_id)
 
@@ -153,6 +170,6 @@ def delete_pack(pack_id: str, engine: EngineHere) -> None:
 
 
 def _record_usage(view: Json, tags: dict[str, str]) -> None:
-    # One line for each pack, to attribute cost to tasks, workflows and teams.
+    # Log one line for each pack, so that cost can be attributed to tasks, workflows and teams.
     line = {key: view[key] for key in ("pack_id", "index", "generation", "num_tokens", "budget_tokens")}
     usage.info(json.dumps({**line, "cache": view["cache"], "tags": tags}, sort_keys=True))

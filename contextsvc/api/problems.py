@@ -31,7 +31,7 @@ from contextsvc.errors import (
 
 MEDIA_TYPE = "application/problem+json"
 CLIENT_GONE = 499
-"""Status for the access log; the client does not see it."""
+"""HTTP status for the access log when the client has left. The client does not see it."""
 
 log = logging.getLogger("contextsvc.api")
 
@@ -55,7 +55,7 @@ STATUS: Mapping[type[ContextError], int] = {
 
 
 def status_of(error: ContextError) -> int:
-    """Status of the nearest class in the table."""
+    """Return the HTTP status of an error: that of its nearest class in the table `STATUS`."""
     if isinstance(error, Overloaded) and error.waited:
         return 503
     return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
@@ -64,7 +64,7 @@ def status_of(error: ContextError) -> int:
 def problem(
     status: int, code: str, detail: str, headers: dict[str, str] | None = None, **more: Any
 ) -> JSONResponse:
-    """Make a problem document; its `type` is a stable name, not the address of a page."""
+    """Make a problem document. Its `type` is a stable name, not the address of a page."""
     body = {
         "type": f"urn:contextsvc:{code}",
         "title": HTTPStatus(status).phrase,
@@ -77,7 +77,7 @@ def problem(
 
 
 def refuse(_: Request, error: Exception) -> JSONResponse:
-    """Answer an error of this package with its public text; the log has the whole text."""
+    """Answer an error of this package with its public text. The log has the whole text."""
     assert isinstance(error, ContextError)
     status, detail = status_of(error), error.public_text
     if status >= 500 and not isinstance(error, Overloaded):
@@ -92,7 +92,7 @@ def refuse(_: Request, error: Exception) -> JSONResponse:
 
 
 def invalid(_: Request, error: Exception) -> JSONResponse:
-    """Answer a body that does not fit the schema: where and why, without repeating its values."""
+    """Answer a body that does not fit the schema: say where and why, without repeating its values."""
     assert isinstance(error, RequestValidationError)
     errors = [
         {"where": ".".join(str(part) for part in found["loc"]), "why": found["msg"]}
@@ -103,27 +103,31 @@ def invalid(_: Request, error: Exception) -> JSONResponse:
 
 
 def unrouted(_: Request, error: Exception) -> JSONResponse:
-    """Answer what the framework itself refuses: no such route, no such method."""
+    """Answer what the framework itself refuses, such as an unknown route or method."""
     assert isinstance(error, HTTPException)
-    # Named here, because versions of Python differ in the phrase.
+    # This code is fixed here, because versions of Python differ in the phrase for 413.
     known = {413: "content_too_large"}
     code = known.get(error.status_code) or HTTPStatus(error.status_code).phrase.lower().replace(" ", "_")
     return problem(error.status_code, code, str(error.detail), dict(error.headers or {}))
 
 
 def unknown(request: Request, error: Exception) -> JSONResponse:
-    """Answer any other exception without details; it is a defect, and the log has all of it."""
+    """Answer any other exception without details. It is a defect, and the log has all the details."""
     log.error("unexpected %s on %s", type(error).__name__, request.url.path, exc_info=error)
     return problem(500, "internal_error", "an unexpected error; the service's log has the details")
 
 
 def client_gone(_: Request, __: Exception) -> Response:
-    """Answer nobody: the client closed its connection while its request waited."""
+    """Return an empty answer for a client that closed its connection while its request waited."""
     return Response(status_code=CLIENT_GONE)
 
 
 class BodyLimit:
-    """Refuse a longer body with 413: by its header before it is read, else as soon as it is too long."""
+    """Middleware that refuses a body longer than `max_bytes` with status 413.
+
+    If the header `content-length` is too large, the body is not read. Otherwise the request is refused as
+    soon as more bytes have arrived than allowed.
+    """
 
     def __init__(self, app: ASGIApp, max_bytes: int) -> None:
         self._app, self._max_bytes = app, max_bytes
@@ -144,7 +148,7 @@ class BodyLimit:
             message = await receive()
             num_bytes += len(message.get("body", b""))
             if num_bytes > self._max_bytes:
-                # The application is reading the body; its handler of refusals answers this.
+                # The application is reading the body, so its handler `unrouted` answers this exception.
                 raise HTTPException(413, self._reason)
             return message
 

@@ -1,4 +1,8 @@
-"""Utilization: measure a pack, and the schemas of measurements."""
+"""Route that measures the utilization of a pack, and the schemas of measurements.
+
+Utilization is the share of a pack's tokens that influenced the answer. A reader is the language model that
+measures it. A placebo is an unrelated chunk that is put into the pack as a control.
+"""
 
 from typing import Literal
 
@@ -17,8 +21,9 @@ utilization = APIRouter()
 class UtilizationBody(Body):
     """What to measure.
 
-    Without a `response` the reader writes its own answer. `sentences` measures the sentences of live
-    chunks, too; `minimize` adds the smallest pack found that holds the quality.
+    `response` is the answer whose likelihood is measured. Without a response, the reader (the language model
+    that measures) writes an answer. `sentences` measures the sentences of influential chunks, too. `minimize`
+    adds the smallest pack found that keeps the quality of the answer.
     """
 
     response: str | None = Field(None, max_length=100_000)
@@ -31,7 +36,11 @@ class UtilizationBody(Body):
 
 
 class ThresholdView(BaseModel):
-    """Threshold from which an effect counts, and where it comes from."""
+    """The effect above which a chunk counts as influential, and the placebos behind this threshold.
+
+    A placebo is an unrelated chunk put into a pack as a control. `eps` is the threshold. `low` and `high` are
+    the ends of its bootstrap interval.
+    """
 
     eps: float
     low: float
@@ -42,7 +51,7 @@ class ThresholdView(BaseModel):
 
 
 class CostView(BaseModel):
-    """Cost of a measurement."""
+    """Cost of a measurement: calls of the reader, tokens that the reader read, and seconds."""
 
     reader_calls: int
     reader_tokens: int
@@ -50,7 +59,7 @@ class CostView(BaseModel):
 
 
 class VerdictView(BaseModel):
-    """Verdict on a chunk; `group` numbers near-duplicates that were removed together."""
+    """Verdict on a chunk. Near-duplicates that were removed together have the same number as `group`."""
 
     chunk_id: str
     effect: float | None
@@ -61,7 +70,10 @@ class VerdictView(BaseModel):
 
 
 class SentenceView(BaseModel):
-    """Verdict on a sentence of a live chunk; `start` and `end` count characters of the document."""
+    """Verdict on a sentence of an influential chunk.
+
+    `start` and `end` are character offsets in the document.
+    """
 
     chunk_id: str
     start: int
@@ -71,7 +83,11 @@ class SentenceView(BaseModel):
 
 
 class MinimalView(BaseModel):
-    """The smallest pack found that holds the quality; it is kept under its own id."""
+    """The smallest pack found that keeps the quality of the answer. It is stored under its own id.
+
+    `quality` and `full` are the outcomes with the smaller pack and with the whole pack. `margin` is the
+    largest loss of quality that is accepted.
+    """
 
     pack_id: str
     chunk_ids: list[str]
@@ -85,7 +101,11 @@ class MinimalView(BaseModel):
 
 
 class ControlsView(BaseModel):
-    """Controls that say whether the measurement can be believed."""
+    """Controls that say whether the measurement can be believed.
+
+    `full`, `no_context`, `unrelated` and `live_only` are outcomes with the whole pack, without any chunk,
+    with an unrelated chunk, and with only the chunks that count as used.
+    """
 
     full: float | None
     no_context: float | None
@@ -98,7 +118,7 @@ class ControlsView(BaseModel):
 
 
 class PackUtilization(BaseModel):
-    """Utilization measured on this pack."""
+    """Utilization measured on this pack: the share of its tokens that influenced the answer."""
 
     scope: Literal["pack"]
     pack_id: str
@@ -122,7 +142,10 @@ class PackUtilization(BaseModel):
 
 
 class IndexUtilization(BaseModel):
-    """Utilization measured on the generation by the last `contextsvc measure`."""
+    """Mean utilization of many queries, measured on this generation by the last `contextsvc measure`.
+
+    A generation is one published version of an index.
+    """
 
     scope: Literal["index"]
     generation: str
@@ -141,7 +164,7 @@ class IndexUtilization(BaseModel):
 
 
 class NoUtilization(BaseModel):
-    """No score, and the reason."""
+    """A missing score, and the reason."""
 
     scope: Literal["pack", "index"]
     score: None
@@ -157,7 +180,10 @@ class NoUtilization(BaseModel):
 async def measure_pack(
     pack_id: str, engine: EngineHere, gone: GoneHere, body: UtilizationBody | None = None
 ) -> Json:
-    """Measure the share of a pack's tokens that influenced the answer, or return the known measurement."""
+    """Measure the share of a pack's tokens that influenced the answer.
+
+    If the same measurement was made before and is still stored, it is returned without measuring again.
+    """
     body = body or UtilizationBody(response=None)
     steps = engine.utilization_steps(pack_id, body.response, body.sentences, body.minimize)
     return await run_served(steps, gone)

@@ -1,5 +1,5 @@
 """The command line.
 
-Modules of commands declare options and import the rest inside the commands, so that `--help`, wrong
-settings and short commands answer at once. What they print stands in modules of its own.
+The modules of commands declare only options. Each command imports everything else when it runs, so that
+`--help`, wrong settings and short commands answer at once. Other modules hold the output of the commands.
 """

@@ -1,4 +1,4 @@
-"""`contextsvc assets`: models, tokenizer ranks and sentence data."""
+"""`contextsvc assets`: download and list models, tokenizer ranks and sentence data."""
 
 from typing import Annotated, Any
 
@@ -16,7 +16,7 @@ def pull(
 ) -> None:
     """Download missing and damaged assets.
 
-    Verifies each by its SHA-256.
+    Verifies each asset by its SHA-256.
     """
     from contextsvc import assets
     from contextsvc.cli.output import print_json, progress, say, size
@@ -50,7 +50,7 @@ def pull(
 def list_assets(as_json: Annotated[bool, JsonFlag] = False) -> None:
     """List every asset and its state.
 
-    Prints licence, size, SHA-256 and source; hashes every file.
+    Prints licence, size, SHA-256 and source. Hashes every file.
     """
     from contextsvc import assets
     from contextsvc.cli.output import print_json, print_table, say, size

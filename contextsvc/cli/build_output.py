@@ -9,7 +9,7 @@ from contextsvc.storage.corpus.aliases import Alias
 
 
 def progress_line(done: Progress, remaining: str) -> str:
-    """The progress of a build as one line; `remaining` is added at its end."""
+    """Return the progress of a build as one line. `remaining` is text that is added at its end."""
     if done.phase != "embedding":
         return done.phase
     rate = done.num_documents / done.seconds if done.seconds else 0.0
@@ -18,7 +18,7 @@ def progress_line(done: Progress, remaining: str) -> str:
 
 
 def built_view(built: BuildResult) -> Json:
-    """A build as JSON."""
+    """Return the JSON of a build."""
     done, manifest = built.progress, built.manifest
     return {
         "name": manifest.name,
@@ -43,7 +43,7 @@ def built_view(built: BuildResult) -> Json:
 
 
 def print_built(built: BuildResult, updated: bool = False) -> None:
-    """Print a build as a few lines; `updated` adds the counts of changed documents."""
+    """Print a build as a few lines. `updated` adds the counts of changed documents."""
     view = built_view(built)
     what = "published" if built.changed else "unchanged: it was already current"
     fields = {
@@ -70,7 +70,7 @@ MAX_SHOWN = 20
 
 
 def duplicates_view(aliases: Sequence[Alias]) -> list[Json]:
-    """Duplicate documents as JSON."""
+    """Return the JSON of duplicate documents."""
     return [
         {
             "doc_id": alias.doc_id,
@@ -84,7 +84,7 @@ def duplicates_view(aliases: Sequence[Alias]) -> list[Json]:
 
 
 def print_duplicates(found: Sequence[Alias], left_out: bool) -> None:
-    """Print the number of duplicates and whether they were left out; nothing if there are none."""
+    """Print the number of duplicates and whether they were left out. Print nothing if there are none."""
     if not found:
         return
     num_exact = sum(alias.exact for alias in found)
@@ -94,7 +94,10 @@ def print_duplicates(found: Sequence[Alias], left_out: bool) -> None:
 
 
 def print_aliases(aliases: Sequence[Alias]) -> None:
-    """Print up to 20 aliases, each with the document that stands for it; nothing if there are none."""
+    """Print up to 20 aliases, or nothing if there are none.
+
+    An alias is a left-out duplicate document. Each is printed with the indexed document that stands for it.
+    """
     if not aliases:
         return
     rows = [

@@ -1,4 +1,4 @@
-"""`contextsvc index`: build, update, list, show, check, roll back and collect."""
+"""`contextsvc index`: build, update, list, show, check, roll back and clean up indexes."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -28,7 +28,8 @@ def build(
 ) -> None:
     """Build an index from all its documents.
 
-    The previous generation serves until the new one is published.
+    The previous generation serves until the new one is published. A generation is one published version of an
+    index.
     """
     import contextsvc
     from contextsvc.cli.build_output import (
@@ -67,7 +68,7 @@ def build(
 def list_indexes(
     root: Annotated[Path | None, RootOption] = None, as_json: Annotated[bool, JsonFlag] = False
 ) -> None:
-    """List the indexes under the root.
+    """List all indexes.
 
     Compares the files of each index with its manifest.
     """
@@ -94,7 +95,8 @@ def show(
 ) -> None:
     """Show an index.
 
-    Prints its settings, its size, its last measured utilization and its aliases.
+    Prints its settings, its size, its last measured utilization (the share of a pack's tokens that influenced
+    the answer) and its aliases (left-out duplicate documents).
     """
     from contextsvc.cli.build_output import duplicates_view, print_aliases
     from contextsvc.cli.output import print_fields, print_json, size
@@ -182,7 +184,7 @@ def update(
 ) -> None:
     """Add, replace and remove documents.
 
-    Embeds changed documents only, then publishes a new generation.
+    Embeds only changed documents, then publishes a new generation (a version of the index).
     """
     from contextsvc.cli.build_output import built_view, print_built, progress_line
     from contextsvc.cli.output import print_json, progress, say
@@ -227,7 +229,7 @@ def rollback(
 ) -> None:
     """Make a previous generation current again.
 
-    Verifies every byte of it first.
+    A generation is one published version of an index. Verifies every byte of that generation first.
     """
     from contextsvc.cli.output import out, print_json
     from contextsvc.storage.generation import roll_back
@@ -251,7 +253,7 @@ def gc(
 ) -> None:
     """Remove previous generations.
 
-    Removes the leftovers of killed writers, too.
+    A generation is one published version of an index. Also removes the leftovers of killed writers.
     """
     from contextsvc.cli.output import out, print_json
     from contextsvc.storage.generation import collect

@@ -1,7 +1,7 @@
 """The `contextsvc` command.
 
-Exit codes: 0; 1 for a command that the caller can correct; 2 for a wrong setting, which the operator has to
-correct, and for a fault of the machine or the data.
+Exit code 0 means success. Exit code 1 means that the caller can correct the command. Exit code 2 means a
+wrong setting, which the operator has to correct, or a fault of the machine or the data.
 """
 
 import sys
@@ -48,7 +48,7 @@ def _exit_code(arguments: list[str] | None) -> int:
     try:
         app(arguments)
     except SystemExit as leaving:
-        # The parser refuses a command with 2, which here means a wrong setting or a fault.
+        # The parser refuses a command with code 2. Here code 2 means a wrong setting or a fault.
         return 0 if not leaving.code else 1
     except KeyboardInterrupt:
         _say("stopped")
@@ -56,7 +56,7 @@ def _exit_code(arguments: list[str] | None) -> int:
     except ContextError as error:
         _say(f"error: {error}")
         return 1 if isinstance(error, UserError) and not isinstance(error, SettingError) else 2
-    except Exception:  # noqa: BLE001 - a defect is reported as one
+    except Exception:  # noqa: BLE001 - any other exception is reported as a defect
         import traceback
 
         _say(f"error: unexpected; please report it with this:\n{traceback.format_exc()}")

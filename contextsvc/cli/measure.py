@@ -1,4 +1,8 @@
-"""`contextsvc measure` and `contextsvc calibrate`: packs of many queries, measured by ablation."""
+"""`contextsvc measure` and `contextsvc calibrate`: pack many queries and measure the packs by ablation.
+
+A placebo is an unrelated chunk that is put into a pack as a control. A reader is the language model that
+measures.
+"""
 
 import json
 from collections.abc import Iterator
@@ -36,7 +40,7 @@ def measure(
 ) -> None:
     """Compare configurations over many queries.
 
-    Measures the packs of every query under every configuration and recommends one.
+    Measures the packs of every query under every configuration and recommends one configuration.
     """
     from dataclasses import asdict
 
@@ -85,8 +89,8 @@ def calibrate(
 ) -> None:
     """Store the reader's threshold for an index.
 
-    Draws placebos from the current generation. Without a file, sentences of the index are the questions and
-    the sentences after them the answers.
+    Measures placebos (unrelated chunks put into packs as a control) with the reader (the language model that
+    measures). Without a file, each question is a sentence of the index, and its answer is the next sentence.
     """
     from dataclasses import asdict
 
@@ -118,10 +122,15 @@ def calibrate(
 
 
 def grid(chunks: list[int], budgets: list[int], orderings: list[str]) -> "list[Configuration]":
-    """Every combination once, the widest first: most tokens, then most chunks.
+    """Return every combination once, the widest first: most tokens, then most chunks.
+
+    Args:
+        chunks: Largest numbers of chunks.
+        budgets: Token budgets.
+        orderings: Names of orderings.
 
     Raises:
-        UnknownChoice: an unknown ordering.
+        UnknownChoice: an ordering is unknown.
     """
     from contextsvc.measuring.comparison import Configuration
     from contextsvc.packing.ordering import ordering_named
@@ -139,7 +148,7 @@ def grid(chunks: list[int], budgets: list[int], orderings: list[str]) -> "list[C
 
 
 def read_queries(path: Path) -> Iterator[tuple[str, str | None]]:
-    """(query, response or None) of each line.
+    """Yield (query, response or None) for each line of a file. Empty lines are skipped.
 
     Raises:
         UserError: the file cannot be read, or a line is not `{"query": TEXT, "response"?: TEXT}`.

@@ -18,7 +18,7 @@ ResumeFlag = typer.Option("--resume", help="Continue an interrupted run from its
 
 
 def settings_with(**options: Any) -> "Settings":
-    """Settings of the environment; an option that is not None replaces the setting of its name.
+    """Return the settings of the environment. Each option that is not None replaces the setting of its name.
 
     Raises:
         SettingError: a setting is wrong.

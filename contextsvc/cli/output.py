@@ -31,16 +31,16 @@ def print_fields(fields: Mapping[str, object]) -> None:
 
 
 def print_text(text: str, lead: str, rest: str, used: int = 0, style: str | None = None) -> None:
-    """Print a text; on a terminal, wrap it between words.
+    """Print a text. On a terminal, wrap it between words.
 
-    Off a terminal a line stays a line, so that output can be searched.
+    If the output is not a terminal, the text stays on one line, so that tools can search the output by line.
 
     Args:
-        text: One line.
-        lead: Printed before the text.
-        rest: Printed before each further line of a wrapped text.
-        used: Columns of the first line that are taken already.
-        style: A style of rich.
+        text: One line of text.
+        lead: Text that is printed before `text`.
+        rest: Text that is printed before each further line of a wrapped text.
+        used: Number of columns of the first line that are already taken.
+        style: Name of a style of the package rich.
     """
     room = out.width - max(used, len(rest))
     lines = [text]
@@ -51,7 +51,11 @@ def print_text(text: str, lead: str, rest: str, used: int = 0, style: str | None
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], right: Sequence[str] = ()) -> None:
-    """Print a table; off a terminal it is 400 columns wide, so that lines can be searched."""
+    """Print a table.
+
+    If the output is not a terminal, the table is 400 columns wide, so that tools can search the output by
+    line.
+    """
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
         table.add_column(column, justify="right" if column in right else "left", overflow="fold")
@@ -67,7 +71,10 @@ def say(line: str) -> None:
 
 @contextmanager
 def progress(what: str) -> Iterator[Tell]:
-    """A function that shows the latest state: in place on a terminal, elsewhere as lines."""
+    """Yield a function that shows the latest state of a task.
+
+    On a terminal, a new state replaces the old one. Elsewhere, each state is printed as a line on stderr.
+    """
     if not err.is_terminal:
         yield lambda text: say(f"{what}: {text}")
         return
@@ -79,7 +86,7 @@ def progress(what: str) -> Iterator[Tell]:
 
 
 def size(num_bytes: int) -> str:
-    """A number of bytes as text.
+    """Format a number of bytes with a decimal unit.
 
     >>> size(999), size(1_234_000)
     ('999 B', '1.2 MB')

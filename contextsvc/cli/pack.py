@@ -1,4 +1,4 @@
-"""`contextsvc pack`: one context pack, for a person or a program."""
+"""`contextsvc pack`: print one context pack, for a person or a program."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -57,7 +57,13 @@ def pack(
 
 
 def _answer(ask: "Json", settings: "Settings", as_json: bool) -> None:
-    """Print the pack of a request, which is a body of `POST /v1/context`."""
+    """Make and print the pack of a request.
+
+    Args:
+        ask: The request, as a body of `POST /v1/context`.
+        settings: The settings.
+        as_json: Whether to print JSON.
+    """
     from contextsvc import open_index
     from contextsvc.cli.output import print_json, progress
     from contextsvc.cli.pack_output import print_pack

@@ -1,4 +1,7 @@
-"""Output of `contextsvc pack`: a pack, its utilization, and the same request for a running service."""
+"""Output of `contextsvc pack`: a pack, its utilization, and the same request for a running service.
+
+Utilization is the share of a pack's tokens that influenced the answer.
+"""
 
 import json
 import shlex
@@ -10,7 +13,13 @@ from contextsvc.service.views import spans_text
 
 
 def print_pack(view: Json, address: str, ask: Json) -> None:
-    """Print a pack, and the same request to a running service; `ask` is the body of the request."""
+    """Print a pack, then the `curl` command that sends the same request to a running service.
+
+    Args:
+        view: JSON of the pack, as in the answer to `POST /v1/context`.
+        address: Address of the service, such as `http://127.0.0.1:8000`.
+        ask: The request, as a body of `POST /v1/context`.
+    """
     print_fields(
         {
             "query": view["query"],
@@ -38,7 +47,7 @@ def print_pack(view: Json, address: str, ask: Json) -> None:
 
 
 def print_utilization(score: Json) -> None:
-    """Print a utilization score with its interval, controls and cost."""
+    """Print a utilization score with its interval, its controls and its cost, or why there is no score."""
     if "reason" in score:
         print_fields({"utilization": f"none: {score['reason']}"})
         return
@@ -62,7 +71,7 @@ def print_utilization(score: Json) -> None:
 
 
 def _answering(view: Json) -> dict[str, str]:
-    """A warning if nothing in the index answers the query."""
+    """Return a warning as a field to print if nothing in the index answers the query; otherwise no field."""
     if view["answerable"]:
         return {}
     return {"answer": f"nothing in the index seems to answer the query: {_shortfall(view)}"}

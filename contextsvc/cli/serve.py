@@ -1,4 +1,4 @@
-"""`contextsvc serve`: the HTTP service."""
+"""`contextsvc serve`: run the HTTP service."""
 
 from pathlib import Path
 from typing import Annotated
@@ -18,10 +18,10 @@ def serve(
     ] = None,
     root: Annotated[Path | None, RootOption] = None,
 ) -> None:
-    """Serve the indexes under the root over HTTP."""
+    """Serve all indexes over HTTP."""
     import logging
 
-    # Before the settings are read: what they ignore is logged.
+    # Set up logging before the settings are read, because ignored settings are logged.
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     settings = settings_with(host=host, port=port, root=root)
 
@@ -32,6 +32,6 @@ def serve(
 
     engine = build_engine(
         settings
-    )  # before the server, so that a missing model ends the command with its error
+    )  # build it before the server starts, so that a missing model ends the command with its error
     app = create_app(lambda: engine, settings.max_body_bytes)
     uvicorn.run(app, host=settings.host, port=settings.port, log_config=None)

@@ -1,4 +1,4 @@
-"""Sources named on the command line: their documents, what was skipped, and the time left."""
+"""Sources named on the command line: their documents, the skipped files, and the time left."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,10 +17,10 @@ _PREFIXES = {"python-reference": "pydoc_data.topics"}
 
 
 class Sources:
-    """Documents of sources, read once and counted.
+    """Documents of sources. They are read once, and their bytes and characters are counted.
 
     Attributes:
-        skipped: Source and reason of every file that gave no document; files of unknown kinds are not listed.
+        skipped: Source and reason of every file that gave no document. Files of unknown kinds are not listed.
     """
 
     def __init__(self, settings: Settings, names: Sequence[str]) -> None:
@@ -33,27 +33,28 @@ class Sources:
         self._read_bytes = self._read_chars = 0
 
     def documents(self) -> Iterator[Document]:
-        """The documents in order, one in memory at a time."""
+        """Yield the documents in order, with one in memory at a time."""
         for document in self._documents:
             self._read_chars += len(document.text)
             self._read_bytes += _file_bytes(document)
             yield document
-        self._total_bytes = self._read_bytes  # all is read: the total is known
+        self._total_bytes = self._read_bytes  # everything is read, so the total is known
 
     def gone(self, entry: Entry | Alias) -> bool:
-        """Whether a document of the index came from these sources and its file is gone.
+        """Return whether a document of the index came from these sources and its file no longer exists.
 
-        Compares the source that the index recorded with these sources, as they are spelled. A file that was
-        skipped this time is not gone.
+        The source that the index recorded is compared with these sources as they are spelled. A file that was
+        skipped this time still exists.
         """
         kept = any(_lies_in(entry.source, str(item["source"])) for item in self.skipped)
         return not kept and any(_lies_in(entry.source, root) for root in self._roots)
 
     def remaining(self, done: Progress) -> str:
-        """The time left as text, from the characters done so far; empty in the first 5 seconds.
+        """Return the time left as text, estimated from the characters done so far.
 
-        The total number of characters is estimated from the bytes of all files, by the characters per byte of
-        the files read so far.
+        The text is empty in the first 5 seconds, and while nothing can be estimated. The total number of
+        characters is estimated: the bytes of all files, times the characters per byte of the files read so
+        far.
         """
         fresh = done.num_chars - done.num_reused_chars
         if not (self._total_bytes and self._read_bytes and fresh) or done.seconds < _LEAST_SECONDS:
@@ -70,7 +71,7 @@ class Sources:
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Print how to continue if the user stops a build."""
+    """Print how to continue if the user stops a build inside the `with` block."""
     try:
         yield
     except KeyboardInterrupt:
@@ -79,12 +80,12 @@ def interruptible() -> Iterator[None]:
 
 
 def _lies_in(source: str, root: str) -> bool:
-    # The line of a JSONL file and the topic of the reference follow a colon.
+    # In a source, a colon precedes the line number of a JSONL file and the topic of the Python reference.
     return source == root or root == "." or source.startswith((f"{root}/", f"{root}:"))
 
 
 def _file_bytes(document: Document) -> int:
     try:
         return Path(document.source).stat().st_size
-    except (OSError, ValueError):  # a line of a file
+    except (OSError, ValueError):  # the source is a line of a file, not a file
         return len(document.text.encode("utf-8", "surrogatepass"))

@@ -1,1 +1,1 @@
-"""Packing: a query becomes a context pack."""
+"""Packing: make a context pack for a query."""

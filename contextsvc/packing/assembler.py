@@ -1,4 +1,4 @@
-"""Assembly of a context pack for a query. `Assembler.assemble` tells the story of a request."""
+"""Assembly of a context pack for a query. `Assembler.assemble` shows all steps of a request in order."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -39,9 +39,9 @@ _ANSWER = f"answer:{COVERAGE_WEIGHT}"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetrievalSettings:
-    """Settings of search and scoring; `settings.Settings` explains each.
+    """Settings of search and scoring. `settings.Settings` explains each.
 
-    Ids of packs depend on the text of this record (`Assembler.configuration`).
+    Ids of packs depend on the text of this record, its `repr` (`Assembler.configuration`).
     """
 
     num_candidates: int
@@ -56,7 +56,7 @@ class RetrievalSettings:
 
 
 class _Query(NamedTuple):
-    """A query and its vector, (dim,)."""
+    """The text of a query and its vector, (dim,)."""
 
     text: str
     vector: Float32Array
@@ -64,13 +64,16 @@ class _Query(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Assembler:
-    """Makes context packs.
+    """A maker of context packs.
 
     Attributes:
-        counters: Token counters by the names that requests use.
-        reranker: Second stage of scoring; None: the similarity of the best sentence in its context.
-        index_counter: Fingerprint of the counter that indexes are built with. For another counter the tokens
-            of chunks are counted again.
+        embedder: Model that makes the vectors of queries.
+        counters: Token counters, by the names that requests use.
+        reranker: Model that scores the candidates in the second stage. None: the second stage scores a
+            candidate by the similarity of its best sentence in context.
+        settings: Settings of search and scoring.
+        index_counter: Fingerprint of the token counter that indexes are built with. If a request uses another
+            counter, the tokens of chunks are counted again.
     """
 
     embedder: Embedder
@@ -80,10 +83,10 @@ class Assembler:
     index_counter: Fingerprint
 
     def configuration(self, request: PackRequest) -> str:
-        """A digest of everything that shapes a pack, apart from request and generation.
+        """Return a digest of everything that shapes a pack, apart from the request and the generation.
 
-        The trimming rule is part of it only if the request allows trimming: another rule leaves the ids of
-        whole packs as they are.
+        A generation is one published version of an index. The trimming rule is part of the digest only if the
+        request allows trimming. So a change of the rule leaves the ids of packs without trimming as they are.
         """
         reranker = str(self.reranker.fingerprint) if self.reranker else _SENTENCES
         encodings = sorted(str(counter.fingerprint) for counter in self.counters.values())
@@ -92,23 +95,24 @@ class Assembler:
         return digest(*scoring, *encodings, *trimming)
 
     def count(self, tokenizer: str) -> Callable[[Sequence[str]], list[int]]:
-        """The function that counts tokens in a named encoding.
+        """Return the function that counts the tokens of texts in the encoding of this name.
 
         Raises:
-            UnknownChoice: unknown tokenizer.
+            UnknownChoice: there is no tokenizer of this name.
         """
         return counter_named(self.counters, tokenizer).count
 
     def assemble(
         self, index: LoadedIndex, request: PackRequest, mark: Callable[[str], None] = lambda _: None
     ) -> ContextPack:
-        """Find the best chunks for a query, trim them if they must be, and render those that fit the budget.
+        """Find the best chunks for a query, and render a pack of those that fit the budget.
 
-        `mark` is called with the name of each stage when the stage ends, for callers that measure time.
+        If the request allows it, chunks that do not fit are trimmed. `mark` is called with the name of each
+        stage when the stage ends, for callers that measure time.
 
         Raises:
             BudgetTooSmall: there are candidates, but not one fits.
-            UnknownChoice: unknown tokenizer or ordering.
+            UnknownChoice: there is no tokenizer or ordering of the requested name.
             InvalidRequest: the filter is malformed.
         """
         counter = counter_named(self.counters, request.tokenizer)
@@ -142,10 +146,14 @@ class Assembler:
     def _retrieve(
         self, index: LoadedIndex, query: _Query, allowed: BoolArray | None, exact: bool
     ) -> tuple[list[Candidate], SentenceScores]:
-        """Candidates of both searches, fused, then scored again by the second stage and by links; best first.
+        """Search by vectors and by words, and score the chunks found.
+
+        The signals of both searches are fused. The best chunks are then scored again by the second stage and
+        by links.
 
         Returns:
-            The candidates, and the scores of their sentences if these were the second stage; else no scores.
+            The candidates, best first, and the scores of their sentences. Without a reranker the second stage
+            computes these scores; with a reranker there are none.
         """
         s = self.settings
         weights = [s.lexical_weight, s.semantic_weight]
@@ -171,7 +179,11 @@ class Assembler:
     def _second_stage(
         self, index: LoadedIndex, query: _Query, ids: Int64Array, chunks: Sequence[Chunk]
     ) -> tuple[Float64Array, SentenceScores]:
-        """Scores of the chunks by the reranker, or by their best sentences; these sentences' scores."""
+        """Score the chunks with the reranker, or by their best sentences if there is no reranker.
+
+        Returns:
+            (n,) scores of the chunks, and the scores of their sentences (empty with a reranker).
+        """
         if self.reranker is not None:
             texts = [chunk.text for chunk in chunks]
             return self.reranker.score(query.text, texts).astype(np.float64), {}
@@ -198,7 +210,7 @@ class Assembler:
         )
 
     def _sizes(self, candidates: Sequence[Candidate], counter: TokenCounter) -> list[int]:
-        # `num_tokens` of a whole chunk is by the index's counter, that of a trimmed chunk by this one.
+        # The index's counter has counted `num_tokens` of whole chunks, this counter that of trimmed ones.
         if counter.fingerprint == self.index_counter:
             return [candidate.chunk.num_tokens for candidate in candidates]
         return counter.count([candidate.chunk.text for candidate in candidates])
@@ -232,10 +244,10 @@ class Assembler:
 
 
 def counter_named(counters: Mapping[str, TokenCounter], name: str) -> TokenCounter:
-    """The counter of that name.
+    """Return the token counter of that name.
 
     Raises:
-        UnknownChoice: there is no such counter; the message lists all.
+        UnknownChoice: there is no such counter. The message lists all names.
     """
     try:
         return counters[name]
@@ -244,7 +256,11 @@ def counter_named(counters: Mapping[str, TokenCounter], name: str) -> TokenCount
 
 
 def _allowed_chunks(index: LoadedIndex, filters: str) -> BoolArray | None:
-    """(num_chunks,) chunks of the documents that the filter holds for, or for one of their aliases."""
+    """Return which chunks the filter allows: (num_chunks,), or None without a filter.
+
+    A chunk is allowed if the filter holds for its document or for one of the document's aliases (left-out
+    duplicates).
+    """
     if not filters:
         return None
     columns = index.corpus.columns
@@ -270,8 +286,8 @@ def _ranked(
 
 
 def _drop_weak(found: Sequence[Candidate], floor: float) -> tuple[list[Candidate], list[Drop]]:
-    """Candidates whose score reaches the floor, and a receipt for each other one."""
-    # A best score of 0 means that nothing is in common with the query: every score would reach its floor, 0.
+    """Return the candidates whose score reaches the floor, and a receipt for each of the other candidates."""
+    # If the best score is 0, no chunk has anything in common with the query, but all would reach the floor 0.
     strong = [c for c in found if c.score >= floor and c.score > 0]
     weak = [Drop.of(c, "low_score", f"below {floor:.3f}") for c in found[len(strong) :]]
     return strong, weak
@@ -285,13 +301,13 @@ def _not_answerable(candidates: Sequence[Candidate], answer: Answerability) -> l
 def _preferred(
     candidates: Sequence[Candidate], vectors: Float32Array, limits: PackLimits, order: Ordering
 ) -> list[Candidate]:
-    """The best candidates, which trimming makes fit together, in the order of the pack."""
+    """Return the best candidates, which trimming must make fit together, in the order of the pack."""
     fitted = replace(limits, max_chunks=min(limits.max_chunks, MAX_FITTED_CHUNKS))
     return order(select_ignoring_budget(candidates, vectors, fitted))
 
 
 def _num_tokens(candidates: Sequence[Candidate], counter: TokenCounter) -> int:
-    """Tokens of a pack of these candidates."""
+    """Count the tokens of a pack of these candidates."""
     (num_tokens,) = counter.count([render([candidate.chunk for candidate in candidates])])
     return num_tokens
 
@@ -299,7 +315,7 @@ def _num_tokens(candidates: Sequence[Candidate], counter: TokenCounter) -> int:
 def _scored_sentences(
     index: LoadedIndex, query: _Query, candidates: Sequence[Candidate], sentences: SentenceScores
 ) -> list[ScoredSentences]:
-    """The candidates with scores of their sentences by similarity and by the query's words."""
+    """Return the candidates with the scores of their sentences, by similarity and by the query's words."""
     scores = sentences or sentence_scores(index.corpus, _numbers(candidates), query.vector)
     found = [ScoredSentences(c, index.corpus.sentence_spans(c.number), scores[c.number]) for c in candidates]
     return add_term_scores(query.text, found)

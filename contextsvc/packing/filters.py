@@ -1,4 +1,4 @@
-"""Filters: selection of documents by their metadata.
+"""Filters: select documents by their metadata.
 
 A filter is `{"field": FIELD, OPERATOR: VALUE}`, `{"and": [..]}`, `{"or": [..]}` or `{"not": {..}}`. FIELD is
 a metadata key or one of `doc_id`, `title`, `source`.
@@ -22,14 +22,14 @@ OPERATORS: Mapping[str, Callable[[Column, Any], Int64Array]] = {
 }
 
 MAX_DEPTH = 16
-"""Deepest nesting of a filter."""
+"""Deepest allowed nesting of a filter."""
 
 
 def matching_rows(spec: object, columns: Columns) -> BoolArray:
-    """Rows that a filter holds for: (num_rows,).
+    """Return for which rows of metadata a filter holds: (num_rows,).
 
-    A row without the field fails every operator but `exists: false`. Values of different kinds are
-    neither equal nor ordered. An empty `and` holds for all rows, an empty `or` for none.
+    A row without the field fails every operator except `exists: false`. Values of different kinds are neither
+    equal nor ordered. An empty `and` holds for all rows, and an empty `or` holds for none.
 
     >>> rows = Columns([{"v": 4}, {"v": 4, "lang": "de"}, {"lang": "en"}])
     >>> spec = {"and": [{"field": "v", "gt": 3}, {"not": {"field": "lang", "eq": "de"}}]}
@@ -37,7 +37,7 @@ def matching_rows(spec: object, columns: Columns) -> BoolArray:
     [True, False, False]
 
     Raises:
-        InvalidRequest: the filter does not have this form, or nests deeper than `MAX_DEPTH`.
+        InvalidRequest: the filter does not have this form, or it is nested deeper than `MAX_DEPTH`.
     """
     return _matching(spec, columns, 0)
 

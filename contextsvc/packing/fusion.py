@@ -1,4 +1,4 @@
-"""Fusion: several signals of the same chunks become one score."""
+"""Fusion: combine several signals of the same chunks into one score."""
 
 from collections.abc import Sequence
 
@@ -10,18 +10,19 @@ from contextsvc.records.packs import Ranking
 
 
 def pool_candidates(rankings: Sequence[Ranking]) -> Int64Array:
-    """Ids in any of the rankings, ascending, each once."""
+    """Return the ids that are in any of the rankings, each once, in ascending order."""
     found = [ranking.ids for ranking in rankings]
     return np.unique(np.concatenate(found)) if found else np.empty(0, dtype=np.int64)
 
 
 def share_of_best(scores: Float64Array) -> Float64Array:
-    """Scores divided by the greatest one, for scores that are not negative and have no known bound.
+    """Divide scores by the greatest score. If the greatest score is 0, all results are 0.
 
-    All are 0 if the greatest is 0.
+    It is meant for scores that are not negative and have no known upper bound.
 
-    Rejected on Cranfield and CACM: min-max over the candidates, and dividing by the greatest BM25 any
-    chunk could reach; both ranked worse beside plain cosines (docs/decisions/0003-scores.md).
+    Two alternatives were rejected, because both ranked worse beside plain cosines on Cranfield and CACM:
+    min-max scaling over the candidates, and dividing by the greatest BM25 score that any chunk could reach
+    (docs/decisions/0003-scores.md).
 
     >>> share_of_best(np.array([2.0, 8.0, 0.0])).tolist()
     [0.25, 1.0, 0.0]
@@ -31,24 +32,25 @@ def share_of_best(scores: Float64Array) -> Float64Array:
 
 
 def clip_similarity(similarity: Float64Array) -> Float64Array:
-    """Cosines as signals in [0, 1]: negative ones count as 0."""
+    """Clip cosines to [0, 1], so that they serve as signals. Negative cosines become 0."""
     return np.clip(similarity, 0.0, 1.0)
 
 
 def convex_fusion(signals: Sequence[Float64Array], weights: Sequence[float]) -> Float64Array:
-    """Weighted mean of signals that each lie in [0, 1], rounded to 1e-6 so that ties are ties.
+    """Compute the weighted mean of signals that each lie in [0, 1].
 
-    Rejected: fusion of ranks, which loses the distances between scores.
+    The mean is rounded to 1e-6, so that scores that differ only by rounding errors are ties. Fusion of ranks
+    was rejected, because it loses the distances between scores.
 
     Args:
-        signals: One per source of evidence, each (num_chunks,), of the same chunks.
-        weights: One per signal, not negative, at least one positive.
+        signals: The signals, each (num_chunks,), for the same chunks in the same order.
+        weights: One weight per signal. No weight is negative, and at least one is positive.
 
     Returns:
         (num_chunks,) in [0, 1].
 
     Raises:
-        ShapeError: lengths differ, a weight is negative, or all are 0.
+        ShapeError: lengths differ, a weight is negative, or all weights are 0.
 
     Source: Bruch, Gai, Ingber, TOIS 2023, section 3. https://arxiv.org/abs/2210.11934
 
@@ -68,5 +70,5 @@ def convex_fusion(signals: Sequence[Float64Array], weights: Sequence[float]) -> 
 
 
 def best_first(scores: Float64Array, ids: Int64Array) -> Int64Array:
-    """Row numbers by score, best first; of equal scores the lower id first."""
+    """Return the row numbers in order of their scores, best first. Of equal scores, the lower id is first."""
     return np.lexsort((ids, -scores)).astype(np.int64)

@@ -1,9 +1,9 @@
-"""Links between documents that name each other: the second document of a question, without a second search.
+"""Links between documents that name each other, which find the second document of a question.
 
-A question is often answered by two documents of which it names only one; that one names the other by its
-title. Such a pair among the candidates is linked, and each of the two lends its score to the other. Titles
-are names in encyclopedias, manuals and catalogues; where no text holds another document's title, nothing
-changes.
+A question is often answered by two documents together but names only one of them. Often one of these
+documents names the other by its title. If both are among the candidates, they are linked, and each lends its
+score to the other. No second search is needed. Titles are names in encyclopedias, manuals and catalogues. If
+no text holds the title of another document, no score changes.
 """
 
 import re
@@ -15,14 +15,15 @@ from contextsvc.errors import ShapeError
 from contextsvc.records.arrays import Float64Array, Int64Array
 
 DEPTH = 10
-"""Number of best candidates that lend their scores. Chosen with the weight of links (docs/decisions/0010)."""
+"""Number of best candidates that lend their scores. It was chosen together with the weight of links
+(docs/decisions/0010)."""
 
 MAX_NAMING = 5
-"""Most candidates of other documents that may name a title. A title that more of them name is their common
-subject or an ordinary word, and links nothing."""
+"""Largest number of candidates of other documents that may name a title. A title that more candidates name is
+their common subject or an ordinary word, so it links nothing."""
 
 MIN_NAME_CHARS = 4
-"""Length of the shortest title that counts as a name; shorter ones are ordinary words."""
+"""Length of the shortest title that counts as a name. Shorter titles are ordinary words."""
 
 _QUALIFIER = re.compile(r"\s*\([^()]*\)\s*$")
 
@@ -30,19 +31,21 @@ _QUALIFIER = re.compile(r"\s*\([^()]*\)\s*$")
 def link_scores(
     scores: Float64Array, documents: Int64Array, titles: Sequence[str], texts: Sequence[str]
 ) -> Float64Array:
-    """For each candidate the best score that a candidate linked to it lends.
+    """Return the best score that linked candidates lend to each candidate.
 
-    A candidate that names the title of another document is linked with the best candidate of that document,
-    unless more than `MAX_NAMING` candidates name the title. The `DEPTH` best candidates of all lend.
+    A candidate that names the title of another document is linked with the best candidate of that document.
+    There is no link if more than `MAX_NAMING` candidates name the title. Only the `DEPTH` best candidates
+    lend their scores.
 
     Args:
-        scores: (n,) in [0, 1].
+        scores: (n,) in [0, 1], score of each candidate.
         documents: (n,) number of each candidate's document.
         titles: Title of each candidate's document.
         texts: Text of each candidate.
 
     Returns:
-        (n,) in [0, 1], 0 for a candidate without a link. Of equal scores the first candidates lend.
+        (n,) in [0, 1]. It is 0 for a candidate without a link. If candidates tie for the last of the `DEPTH`
+        positions, those that come first lend.
 
     Raises:
         ShapeError: lengths differ.
@@ -54,7 +57,7 @@ def link_scores(
     order = np.argsort(-scores, kind="stable").tolist()
     best = {int(documents[place]): place for place in reversed(order)}
     lenders = frozenset(order[:DEPTH])
-    # Most names are in no text at all: one look at all texts tells.
+    # Most names are in no text at all, so all texts are searched at once first.
     everything = "\n".join(texts)
     lent = np.zeros(len(scores))
     for document, named in best.items():
@@ -72,7 +75,9 @@ def link_scores(
 
 
 def name_in_title(title: str) -> str:
-    """The name that other texts use: the title without a qualifier in brackets; empty if that is too short.
+    """Return the name that other texts use: the title without a qualifier in brackets.
+
+    If the name is too short, the result is empty.
 
     >>> name_in_title("Mercury (planet)"), name_in_title(" The Republic "), name_in_title("FAQ")
     ('Mercury', 'The Republic', '')
@@ -82,7 +87,9 @@ def name_in_title(title: str) -> str:
 
 
 def names(text: str, name: str) -> bool:
-    """Whether a text holds a name as words of its own, in the same case; an empty name is in no text.
+    """Return whether a text holds a name as separate words, with the same upper and lower case letters.
+
+    An empty name is in no text.
 
     >>> names("She led the Hall of Mirrors.", "Mirrors"), names("Mirrorside", "Mirror"), names("Any", "")
     (True, False, False)

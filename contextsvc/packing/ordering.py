@@ -9,17 +9,20 @@ Ordering = Callable[[Sequence[Candidate]], list[Candidate]]
 
 
 def by_relevance(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """Best first."""
+    """Sort candidates by rank, best first."""
     return sorted(candidates, key=lambda candidate: candidate.rank)
 
 
 def by_document(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """By document id, then position: packs with the same chunks have the same text, whatever the ranks."""
+    """Sort candidates by document id, then by position in the document.
+
+    Packs with the same chunks then have the same text, whatever the ranks of the chunks.
+    """
     return sorted(candidates, key=lambda c: (c.chunk.doc_id, c.chunk.start, c.chunk.end))
 
 
 def by_edges(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """Best chunks first and last, weakest in the middle: ranks 1, 3, 5, ... 6, 4, 2.
+    """Put the best chunks first and last and the weakest in the middle: ranks 1, 3, 5, ... 6, 4, 2.
 
     Models read the edges of a long context better than its middle (Liu et al., TACL 2024,
     https://arxiv.org/abs/2307.03172).
@@ -36,10 +39,10 @@ ORDERINGS: Mapping[str, Ordering] = {
 
 
 def ordering_named(name: str) -> Ordering:
-    """The ordering of that name.
+    """Return the ordering of that name.
 
     Raises:
-        UnknownChoice: there is no such ordering; the message lists all.
+        UnknownChoice: there is no such ordering. The message lists all names.
     """
     try:
         return ORDERINGS[name]

@@ -1,4 +1,4 @@
-"""Selection of a pack's chunks: greedy by marginal gain, the budget checked on the rendered text."""
+"""Selection of a pack's chunks, greedy by marginal gain. The budget is checked on the rendered text."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,8 +12,9 @@ from contextsvc.records.packs import Candidate, Drop, DropReason
 from contextsvc.records.rendering import render, render_units
 
 SEAM_TOKENS = 4
-"""Most tokens that a text is expected to lose when it joins a pack: tokens merge only where two texts meet.
-A text that exceeds the room left by more is refused without counting the whole pack again."""
+"""Largest number of tokens that a text is expected to lose when it joins a pack, because tokens merge only
+where two texts meet. If a text exceeds the tokens left by more than this number, it is refused without
+counting the whole pack again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +22,11 @@ class PackLimits:
     """Limits of a pack.
 
     Attributes:
-        budget_tokens: Most tokens of the rendered text.
-        max_chunks: Most chunks.
-        near_duplicate_similarity: A candidate with at least this cosine to a packed chunk is left out.
+        budget_tokens: Largest number of tokens of the rendered text.
+        max_chunks: Largest number of chunks.
+        near_duplicate_similarity: A candidate is left out if its cosine to a packed chunk is at least this.
         diversity_weight: Share of the similarity to the pack that is subtracted from a candidate's score.
-        least_gain: Smallest gain with which a candidate joins a pack; 0: any positive gain.
+        least_gain: Smallest gain with which a candidate may join a pack. With 0, any positive gain is enough.
     """
 
     budget_tokens: int
@@ -37,13 +38,13 @@ class PackLimits:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The chunks selected for a pack, with its text.
+    """The chunks selected for a pack, with the pack's text.
 
     Attributes:
-        kept: Candidates in the order of the text.
-        units: The text of each, as rendered; together they are the text.
-        num_tokens: Tokens of the text.
-        drops: A receipt for each other candidate, by rank.
+        kept: The selected candidates, in the order of the text.
+        units: The rendered text of each selected candidate. Joined, they are the text of the pack.
+        num_tokens: Number of tokens of the whole text.
+        drops: A receipt for each candidate that was not selected, by rank.
     """
 
     kept: tuple[Candidate, ...]
@@ -53,12 +54,12 @@ class Selection:
 
     @property
     def text(self) -> str:
-        """The rendered pack."""
+        """Rendered text of the pack."""
         return "".join(self.units)
 
 
 _Refusal = tuple[Candidate, DropReason, str]
-"""A candidate that was left out, the reason, and the reason in words."""
+"""A candidate that was left out, the reason for programs, and the reason in words."""
 
 
 def pack_greedily(
@@ -69,28 +70,28 @@ def pack_greedily(
     order: Ordering,
     count: Callable[[str], int],
 ) -> Selection:
-    """Keep the candidate of greatest marginal gain, again and again, until all are kept or dropped.
+    """Keep the candidate of the greatest marginal gain, again and again, until all are kept or dropped.
 
-    The gain is `score - diversity_weight * (greatest similarity to a packed chunk)`, which is
-    maximal marginal relevance up to a factor (Carbonell and Goldstein, SIGIR 1998,
-    https://doi.org/10.1145/290941.291025). Ties go to the better rank. A candidate joins only if
-    the whole pack, rendered in its final order, still fits the budget.
+    The gain is `score - diversity_weight * (greatest similarity to a packed chunk)`, which is maximal
+    marginal relevance up to a factor (Carbonell and Goldstein, SIGIR 1998,
+    https://doi.org/10.1145/290941.291025). Of equal gains, the better rank is first. A candidate joins only
+    if the whole pack, rendered in its final order, still fits the budget.
 
     Args:
-        candidates: Best first.
-        vectors: (num_candidates, dim) unit rows, for similarity between chunks.
-        sizes: Tokens of each candidate's text by itself. A text that exceeds the room left by more than
-            `SEAM_TOKENS` is not tried.
+        candidates: The candidates, best first.
+        vectors: (num_candidates, dim) unit rows, for the similarity between chunks.
+        sizes: Number of tokens of each candidate's own text. If it exceeds the tokens left by more than
+            `SEAM_TOKENS`, the candidate is dropped without rendering the pack.
         limits: Limits of the pack.
-        order: Ordering of the kept chunks in the text.
-        count: Counts the tokens of a text.
+        order: Function that orders the kept chunks in the text.
+        count: Function that counts the tokens of a text.
 
     Returns:
-        The selection, empty for no candidates. Reasons of its drops: `near_duplicate`, `over_budget`,
-        `no_gain` or `max_chunks`.
+        The selection. It is empty if there are no candidates. The reasons of its drops are `near_duplicate`,
+        `over_budget`, `no_gain` or `max_chunks`.
 
     Raises:
-        BudgetTooSmall: there are candidates and not one fits alone.
+        BudgetTooSmall: there are candidates, but not one fits alone.
         ShapeError: numbers of candidates, vectors and sizes differ.
     """
     if not len(candidates) == len(vectors) == len(sizes):
@@ -111,7 +112,7 @@ def pack_greedily(
 def select_ignoring_budget(
     candidates: Sequence[Candidate], vectors: Float32Array, limits: PackLimits
 ) -> tuple[Candidate, ...]:
-    """Candidates that `pack_greedily` keeps if all of them fit the budget, in the order of selection."""
+    """Return the candidates that `pack_greedily` would keep without a budget, in order of selection."""
     return tuple(_select(candidates, vectors, limits, lambda _kept, _number: "")[0])
 
 
@@ -119,8 +120,8 @@ class _Draft:
     """The rendered text of the candidates kept so far.
 
     Attributes:
-        units: The text of each, in the order of the pack.
-        num_tokens: Tokens of the whole text.
+        units: The rendered text of each candidate, in the order of the pack.
+        num_tokens: Number of tokens of the whole text.
     """
 
     def __init__(self, budget_tokens: int, order: Ordering, count: Callable[[str], int]) -> None:
@@ -129,10 +130,15 @@ class _Draft:
         self._budget_tokens, self._order, self._count = budget_tokens, order, count
 
     def add(self, kept: Sequence[Candidate], size: int) -> str:
-        """Render `kept`, whose last candidate is new, if its text of `size` tokens fits; else say why not.
+        """Add a candidate to the text if it fits the budget.
+
+        Args:
+            kept: The candidates kept so far, and the new candidate at the end.
+            size: Number of tokens of the new candidate's own text.
 
         Returns:
-            Why the new candidate does not fit; empty if it does.
+            The reason why the new candidate does not fit. The reason is empty if the candidate fits and was
+            added.
         """
         left = self._budget_tokens - self.num_tokens
         if size > left + SEAM_TOKENS:
@@ -151,17 +157,18 @@ def _select(
     limits: PackLimits,
     add: Callable[[Sequence[Candidate], int], str],
 ) -> tuple[list[Candidate], list[_Refusal]]:
-    """Kept and refused candidates, in the order of selection.
+    """Select candidates by marginal gain. Return the kept and the refused candidates, in order of selection.
 
-    `add` is called last, with the candidates kept so far and the number of a new one. It says why the new
-    one does not fit; if it says nothing, the new one is kept.
+    A candidate that passes all other checks is passed to `add`, as its number and after the candidates kept
+    so far. If `add` returns a reason, the candidate is refused. If it returns an empty text, the candidate is
+    kept.
     """
     scores = np.array([candidate.score for candidate in candidates])
-    # Of each candidate: greatest similarity to a kept one, and the number of that one.
+    # For each candidate, the greatest similarity to a kept candidate, and the number of the latter.
     similarity, nearest = np.zeros(len(candidates)), np.full(len(candidates), -1)
     kept: list[Candidate] = []
     refused: list[_Refusal] = []
-    # Gains change only when something joins: until then, those waiting stay in order.
+    # Gains change only when a candidate joins. Until then, the waiting candidates stay in order.
     gains, waiting = scores.tolist(), list(range(len(candidates)))
     while waiting:
         number = waiting.pop(0)
@@ -174,7 +181,8 @@ def _select(
             refused.append((candidate, *refusal))
             continue
         kept.append(candidate)
-        # Not a matrix product: its order of sums depends on the number of rows; equal rows could differ.
+        # Not a matrix product, because its order of sums depends on the number of rows: results for equal
+        # rows could differ.
         to_new = (vectors * vectors[number]).sum(axis=1)
         nearest = np.where(to_new > similarity, number, nearest)
         similarity = np.maximum(to_new, similarity)
@@ -191,7 +199,7 @@ def _refusal(
     neighbour: Candidate | None,
     limits: PackLimits,
 ) -> tuple[DropReason, str] | None:
-    """Why a candidate is left out whatever the budget; None if it may join."""
+    """Return why a candidate is left out for a reason other than the budget; None if it may join."""
     same_text = next((c for c in kept if c.chunk.text == candidate.chunk.text), None)
     if same_text or similarity >= limits.near_duplicate_similarity:
         other = same_text or neighbour

@@ -1,9 +1,10 @@
-"""Trimming: sentences of a chunk that do not bear on the query are left out, and a mark stands for them.
+"""Trimming: replace the sentences of a chunk that are not relevant to the query by a mark.
 
 Search finds whole chunks, but a pack pays for every sentence in them. Chunks are trimmed only if the best of
 them do not fit the budget whole, and only as much as is needed to make them fit. A sentence stays if its
-score is at least a share of the best sentence's score. The heading above a kept sentence stays, too, and so
-does a line that announces it. A gap between two kept sentences stays if it has no more tokens than the mark.
+score is at least a given share of the best sentence's score. The heading above a kept sentence stays, too. So
+does a sentence that ends in a colon directly above a kept sentence. The text between two kept sentences stays
+if it has no more tokens than the mark.
 """
 
 import re
@@ -22,17 +23,20 @@ from contextsvc.records.rendering import render
 from contextsvc.records.spans import OMISSION, Span
 
 TERMS_WEIGHT = 0.3
-"""Weight of the query's words in a sentence's score; the rest is the weight of its similarity. The numbers
-below were chosen on the tune halves of the question sets (docs/decisions/0011-trimming.md)."""
+"""Weight of the query's words in a sentence's score. The rest is the weight of the sentence's similarity to
+the query. This weight and the numbers below were chosen on the tune halves of the question sets
+(docs/decisions/0011-trimming.md)."""
 
 MAX_FITTED_CHUNKS = 4
-"""Number of best chunks that trimming makes fit, or `max_chunks` of the request if that is less."""
+"""Number of best chunks that trimming makes fit together. If `max_chunks` of the request is less, that
+counts."""
 
 SHARES = tuple(number / 40 for number in range(39))
-"""Shares of the best sentence's score that a sentence may need to stay, ascending; with 0 all stay."""
+"""Shares of the best sentence's score that a sentence may need to stay, ascending. With share 0 all stay."""
 
 RULE = f"trimmed to fit:{TERMS_WEIGHT}:{MAX_FITTED_CHUNKS}:{len(SHARES)}:{SHARES[-1]}:{OMISSION}"
-"""Fingerprint of the rule: changes when one of its numbers changes. Part of the ids of packs."""
+"""Fingerprint of the trimming rule, which changes when one of its numbers changes. It is part of the ids of
+packs."""
 
 _WORD = re.compile(r"\w+")
 _ATX = re.compile(r"#{1,6}[ \t]+[^\n]*")
@@ -43,11 +47,12 @@ Count = Callable[[Sequence[str]], list[int]]
 
 @dataclass(frozen=True, slots=True)
 class ScoredSentences:
-    """A candidate whose chunk is whole, with the scores of the chunk's sentences.
+    """A candidate with its whole chunk, and the scores of the chunk's sentences.
 
     Attributes:
         candidate: The candidate.
-        spans: Span of each sentence in the document, in order, inside the chunk; at least one.
+        spans: (start, end) character offsets of each sentence in the document, in order. There is at least
+            one sentence, and all lie in the chunk.
         scores: (num_sentences,) in [0, 1], higher is better.
 
     Raises:
@@ -63,13 +68,18 @@ class ScoredSentences:
             raise ShapeError(f"{len(self.spans)} sentences with scores of shape {self.scores.shape}")
 
     def text(self, start: int, end: int) -> str:
-        """Text of a span of the document, which must lie in the chunk."""
+        """Return the part of the chunk's text between two character offsets of the document.
+
+        Args:
+            start: Offset of the first character in the document. It must lie in the chunk.
+            end: Offset after the last character in the document. It must not lie behind the end of the chunk.
+        """
         chunk = self.candidate.chunk
         return chunk.text[start - chunk.start : end - chunk.start]
 
 
 def add_term_scores(query: str, found: Sequence[ScoredSentences]) -> list[ScoredSentences]:
-    """The same sentences; in their new scores the query's words have the weight `TERMS_WEIGHT`."""
+    """Return the sentences with new scores, in which the query's words have the weight `TERMS_WEIGHT`."""
     texts = [one.text(*span) for one in found for span in one.spans]
     shares = term_shares(query, texts)
     edges = np.cumsum([len(one.spans) for one in found])[:-1]
@@ -81,11 +91,11 @@ def add_term_scores(query: str, found: Sequence[ScoredSentences]) -> list[Scored
 
 
 def term_shares(query: str, texts: Sequence[str]) -> Float64Array:
-    """Share of the query's words that each text holds, in [0, 1].
+    """Compute the weighted share of the query's words that each text holds, in [0, 1].
 
-    A word that df of n texts hold has the weight log((n + 1) / (df + 1/2)). So a word in nearly all texts,
-    such as an article, has almost no weight in any language. A word in no text does not count. Case does not
-    matter.
+    If df of n texts hold a word, the weight of the word is log((n + 1) / (df + 1/2)). So a word in nearly all
+    texts, such as an article, has almost no weight, in any language. A word in no text does not count. Upper
+    and lower case do not matter.
 
     >>> term_shares("Red apples", ["red apples", "Red.", "the red", "red pears"]).round(2).tolist()
     [1.0, 0.08, 0.08, 0.08]
@@ -93,7 +103,7 @@ def term_shares(query: str, texts: Sequence[str]) -> Float64Array:
     query_words = set(_WORD.findall(query.lower()))
     held = [query_words.intersection(_WORD.findall(text.lower())) for text in texts]
     holding = Counter(word for words in held for word in words)
-    # Sorted: a sum must not depend on the order of a set, which differs from process to process.
+    # The words are sorted, because the order of a set differs between processes and could change a sum.
     weights = {word: float(np.log((len(texts) + 1) / (holding[word] + 0.5))) for word in sorted(holding)}
     total = sum(weights.values())
     return np.array(
@@ -104,20 +114,21 @@ def term_shares(query: str, texts: Sequence[str]) -> Float64Array:
 def trim_to_fit(
     found: Sequence[ScoredSentences], preferred: Sequence[Candidate], budget_tokens: int, count: Count
 ) -> list[Candidate]:
-    """Trim as little as makes the preferred candidates fit the budget together.
+    """Trim candidates as little as possible so that the preferred candidates together fit the budget.
 
-    If they fit whole, nothing is left out. Tokens of sentences are estimated by their characters; the packer
-    counts exactly. If then not one candidate fits by itself, all are trimmed by the largest share, so that
-    a budget is refused only if no trimming helps.
+    If the preferred candidates fit untrimmed, nothing is left out. The tokens of sentences are estimated from
+    their numbers of characters, and the packer counts the tokens exactly later. The estimate may be too low.
+    If then no candidate fits the budget even alone, all candidates are trimmed by the largest share. So a
+    budget is refused only if no trimming helps.
 
     Args:
-        found: Candidates whose chunks are whole.
-        preferred: Those of them that must fit together.
-        budget_tokens: At least 1.
-        count: Counts the tokens of each text.
+        found: Candidates with their whole chunks and the scores of their sentences.
+        preferred: The candidates among `found` that must fit together.
+        budget_tokens: Largest number of tokens of the pack, at least 1.
+        count: Function that counts the tokens of each text.
 
     Returns:
-        Candidates as `trim` returns them.
+        All candidates of `found` in the same order, with trimmed chunks (see `trim`).
     """
     share = _smallest_share_that_fits(found, preferred, budget_tokens, count)
     trimmed = trim(found, share, count)
@@ -148,24 +159,24 @@ def _smallest_share_that_fits(
 def trim(found: Sequence[ScoredSentences], share: float, count: Count) -> list[Candidate]:
     """Leave out the sentences that score less than `share` of the best sentence of all candidates.
 
-    These stay in any case:
+    These parts stay in any case:
 
     - the best sentence of each chunk;
-    - the last heading above a kept sentence, unless the heading begins the chunk and does not stand directly
-      above: then the label of the chunk holds it;
-    - a sentence that ends in a colon, directly above a kept one;
-    - text between two kept sentences that has no more tokens than `OMISSION`.
+    - the last heading above a kept sentence. A heading that begins the chunk stays only if it is directly
+      above the kept sentence, because otherwise the label of the chunk holds it;
+    - a sentence that ends in a colon, directly above a kept sentence;
+    - text between two kept sentences that has no more tokens than `OMISSION`, the mark for left-out text.
 
-    A code fence or a table is one sentence, which stays or goes whole.
+    A code fence or a table counts as one sentence, so it stays or goes as a whole.
 
     Args:
-        found: Candidates whose chunks are whole.
-        share: From 0, which leaves nothing out, to 1.
-        count: Counts the tokens of each text.
+        found: Candidates with their whole chunks and the scores of their sentences.
+        share: Share of the best score, from 0 (nothing is left out) to 1.
+        count: Function that counts the tokens of each text.
 
     Returns:
-        The candidates in the same order, with trimmed chunks; a chunk that keeps all its sentences is the
-        same object.
+        The candidates in the same order, with trimmed chunks. A candidate whose sentences all stay is
+        returned unchanged, as the same object.
     """
     best = max((float(one.scores.max()) for one in found), default=0.0)
     kept = [_with_context(one, one.scores >= _threshold(one, share * best)) for one in found]
@@ -179,12 +190,23 @@ def trim(found: Sequence[ScoredSentences], share: float, count: Count) -> list[C
 
 
 def _threshold(one: ScoredSentences, threshold: float) -> float:
-    """Least score with which a sentence of this chunk stays: at most the score of the chunk's best."""
+    """Return the least score with which a sentence of this chunk stays.
+
+    It is `threshold`, or the best score in this chunk if that is lower.
+    """
     return min(threshold, float(one.scores.max()))
 
 
 def _with_context(one: ScoredSentences, keep: BoolArray) -> BoolArray:
-    """The kept sentences, with the headings and announcements that a reader needs to understand them."""
+    """Return the kept sentences and the headings and announcements that make them understandable.
+
+    Args:
+        one: The sentences.
+        keep: (num_sentences,), which sentences are kept by their scores.
+
+    Returns:
+        (num_sentences,), which sentences are kept.
+    """
     keep = keep.copy()
     texts = [one.text(*span) for span in one.spans]
     headings = [number for number, text in enumerate(texts) if _is_heading(text)]
@@ -200,7 +222,7 @@ def _with_context(one: ScoredSentences, keep: BoolArray) -> BoolArray:
 
 
 def _is_heading(text: str) -> bool:
-    """Whether a sentence looks like a heading; an index does not store the kinds of blocks."""
+    """Return whether a sentence looks like a heading. An index does not store the kinds of blocks."""
     if text.startswith("#"):
         return bool(_ATX.fullmatch(text))
     *above, last = text.split("\n")
@@ -209,7 +231,7 @@ def _is_heading(text: str) -> bool:
 
 
 def _gaps(keep: BoolArray) -> list[tuple[int, int]]:
-    """Pairs of kept sentences between which others are left out."""
+    """Return the pairs of kept sentences, as numbers, between which other sentences are left out."""
     pairs = pairwise(np.flatnonzero(keep).tolist())
     return [(before, after) for before, after in pairs if after - before > 1]
 
@@ -225,7 +247,7 @@ def _cut(found: Sequence[ScoredSentences], kept: Sequence[BoolArray], count: Cou
 
 
 def _trimmed(one: ScoredSentences, keep: BoolArray) -> Chunk:
-    """The chunk with its kept sentences; its tokens are not yet counted."""
+    """Return the chunk with only its kept sentences. Its `num_tokens` is not yet counted anew."""
     numbers = np.flatnonzero(keep).tolist()
     gaps = _gaps(keep)
     firsts, lasts = [numbers[0], *(b for _, b in gaps)], [*(a for a, _ in gaps), numbers[-1]]

@@ -1,6 +1,7 @@
-"""HTML page of a comparison, self-contained: it has no script and loads nothing.
+"""HTML report of a comparison of configurations. The page has no script and loads nothing from elsewhere.
 
-All outside text (queries, answers, documents, names) is escaped, and a policy in the page forbids scripts.
+All text from outside (queries, answers, documents, names) is escaped, and a content security policy in the
+page forbids scripts.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,13 +16,15 @@ _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 
 def report_page(comparison: Comparison, queries: Sequence[Json], pictures: Mapping[str, str]) -> str:
-    """Write the page: headline, recommendation, table, charts, controls, method and queries.
+    """Return the HTML page: headline, recommendation, table, charts, controls, method and queries.
 
     Args:
-        comparison: Result to show.
-        queries: Rows of `compare_configurations` under `comparison.shown`: a query with its pack and
-            utilization, or with the reason why it was skipped.
-        pictures: SVG elements by name, inserted unchanged; empty: no charts.
+        comparison: The comparison to show.
+        queries: Rows of `compare_configurations` under `comparison.shown`. A row holds a query with its pack
+            and utilization (the share of its tokens that influenced the answer), or why the query was
+            skipped.
+        pictures: SVG elements by name, which are inserted unchanged. If there are none, the page has no
+            charts.
     """
     title = f"Context utilization of {escape(comparison.index)}"
     parts = [

@@ -10,11 +10,11 @@ from contextsvc.service.views import spans_text
 
 
 def query_section(row: Json, outcome: Outcome) -> str:
-    """Write a collapsed section: the query with its score, then the answer, the chunks and their text.
+    """Return a collapsed section: the query with its score, then the answer, the chunks and their texts.
 
     Args:
         row: `{"query", "pack", "utilization"}` in the form of the HTTP interface, or `{"query", "skipped"}`.
-        outcome: Outcome of the reader, which sets the unit of effects.
+        outcome: Outcome of the reader (the language model that measured). It sets the unit of effects.
     """
     query = _line(row["query"])
     if "skipped" in row:
@@ -48,7 +48,7 @@ def query_section(row: Json, outcome: Outcome) -> str:
 
 
 def minus(number: str) -> str:
-    """Number with a minus sign instead of a hyphen, because it is as wide as a plus sign."""
+    """Replace the hyphens of a formatted number with minus signs, which are as wide as a plus sign."""
     return number.replace("-", "\N{MINUS SIGN}")
 
 
@@ -73,7 +73,7 @@ def _chunk_row(number: int, chunk: Json, verdict: Json) -> str:
 
 
 def _chunk_text(number: int, chunk: Json, sentences: Sequence[Json]) -> str:
-    """Collapsed text of a chunk; live sentences are highlighted if sentences were measured."""
+    """Return a collapsed section with the text of a chunk. Sentences judged "live" are highlighted."""
     text, done, parts = chunk["text"], 0, []
     for sentence in sorted(sentences, key=lambda s: int(s["start"])):
         start = offset_in(chunk["spans"], sentence["start"])

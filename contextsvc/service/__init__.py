@@ -1,1 +1,1 @@
-"""One request from start to end."""
+"""The service: it carries out one request from start to end, without HTTP."""

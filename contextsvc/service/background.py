@@ -1,4 +1,4 @@
-"""Measuring in the background: one thread works off a queue while no request waits or runs."""
+"""Measuring in the background: one thread does queued measurements while no request waits or runs."""
 
 import json
 import logging
@@ -17,25 +17,26 @@ log = logging.getLogger("contextsvc.background")
 
 
 class BackgroundMeasuring:
-    """One worker that takes jobs in order. No error of a job ends the worker.
+    """One worker thread that does the jobs of a queue in order. No error of a job ends the worker.
 
-    The exception of `work` decides what happens to the job:
+    The exception that `work` raises decides what happens to the job:
 
-    - `GaveWay`: the job goes back to its place and counts no failure. A request needs the slot.
-    - `Overloaded`: the same, after the pause that the exception names.
+    - `GaveWay`: a request needs the slot. The job goes back to its old position in the queue, and this try
+      does not count as a failure.
+    - `Overloaded`: as for `GaveWay`, and the worker then pauses for the time that the exception names.
     - `UserError`: the job fails at once, because another try would end in the same way.
-    - anything else: the job is tried again after a pause, MOST_TRIES times in all.
+    - Any other exception: the worker pauses and tries the job again, MOST_TRIES times in all.
 
-    Every failure is one line of JSON in the log.
+    Every failure is logged as one line of JSON.
 
     Args:
-        queue: The jobs; `stop` closes it.
-        work: Does one job. It must be harmless to do a job twice: a process may die before it has said
-            "done".
-        may_run: True while no request waits or runs. It is asked before each try; a job that runs has to
-            notice itself that it is to give way.
-        poll_seconds: Time between two looks at `may_run` and the queue while nobody calls `wake`. Jobs of
-            other processes, and of processes that died, are found only in this way.
+        queue: The queue of jobs; `stop` closes it.
+        work: Does one job. Doing a job twice must be harmless, because a process may die after the work and
+            before the job is marked as done.
+        may_run: Returns True while no request waits or runs. It is called before each try. A job that already
+            runs must notice by itself when it has to give way.
+        poll_seconds: Time between two checks of `may_run` and the queue while nobody calls `wake`. Only these
+            checks find the jobs of other processes and of processes that died.
         pause_seconds: Pause between two tries of a job that went wrong.
     """
 
@@ -51,28 +52,29 @@ class BackgroundMeasuring:
         self._poll_seconds, self._pause_seconds = poll_seconds, pause_seconds
         self._news = threading.Condition()
         self._stopping = False
-        # Number of calls of `wake` and `drain`, and how many of them came before a look that found the queue
-        # empty.
+        # Number of calls of `wake` and `drain`, and how many of these calls came before the last check that
+        # found the queue empty.
         self._num_asked = self._num_answered = 0
-        # Failures so far of the job that went back last. It comes next unless another process takes it.
+        # Failures so far of the job that went back last. This job is next unless another process takes it.
         self._gave_way: dict[str, int] = {}
-        # A daemon: a measurement that hangs must not keep the process from ending.
+        # A daemon thread, because a measurement that hangs must not keep the process from ending.
         self._thread = threading.Thread(target=self._run, name="contextsvc-background", daemon=True)
 
     def start(self) -> None:
-        """Start the worker; once.
+        """Start the worker thread. It can be started only once.
 
         Raises:
-            RuntimeError: it was started before (a defect of the caller's code).
+            RuntimeError: the worker was started before (a defect of the caller's code).
         """
         self._thread.start()
 
     def stop(self, timeout_seconds: float) -> bool:
-        """Take no further job, wait for the one that runs, and close the queue.
+        """Take no further job, wait for the job that runs, and close the queue.
 
         Returns:
-            True if the worker has ended. If not, the queue stays open and the job stays leased. The worker
-            finishes it if the process lives long enough, else the job is taken again after a restart.
+            True if the worker has ended. If False, the queue stays open and the job stays leased: the worker
+            finishes the job if the process lives long enough, otherwise the job is taken again after a
+            restart.
         """
         with self._news:
             self._stopping = True
@@ -85,16 +87,16 @@ class BackgroundMeasuring:
         return True
 
     def wake(self) -> None:
-        """Look at the queue now instead of at the next poll."""
+        """Make the worker check the queue now instead of at the next poll."""
         with self._news:
             self._num_asked += 1
             self._news.notify_all()
 
     def drain(self, timeout_seconds: float) -> bool:
-        """Wait until the worker has finished its job and finds the queue empty.
+        """Wait until the worker has finished its job and has found the queue empty.
 
         Returns:
-            False if that took too long, or the worker stopped meanwhile or was never started.
+            False if the wait took too long, or if the worker stopped meanwhile or was never started.
         """
         with self._news:
             self._num_asked += 1
@@ -108,7 +110,7 @@ class BackgroundMeasuring:
         while not self._stopping:
             try:
                 self._look()
-            except Exception as defect:  # noqa: BLE001  # the queue's or may_run's; it is logged
+            except Exception as defect:  # noqa: BLE001  # an error of the queue or of may_run is logged
                 _record("worker_trouble", defect)
                 self._pause(self._pause_seconds)
 
@@ -127,8 +129,8 @@ class BackgroundMeasuring:
 
     def _do(self, job: Job) -> None:
         num_faults = self._gave_way.pop(job.key, 0)
-        # The job is not given back between tries: the next take would give the same job, and each of
-        # several processes would count its own tries.
+        # The job stays leased between two tries. If it were given back, the next take would return the same
+        # job, and each of several processes would count only its own tries.
         while self._has_turn():
             try:
                 self._work(job.payload)
@@ -141,7 +143,7 @@ class BackgroundMeasuring:
             except UserError as refusal:
                 self._fail(job, refusal, refusal.public_text)
                 return
-            except BaseException as error:  # noqa: BLE001  # SystemExit too: nothing ends the thread
+            except BaseException as error:  # noqa: BLE001  # also SystemExit: no error may end the thread
                 num_faults += 1
                 if num_faults >= MOST_TRIES:
                     self._fail(job, error, _reason(error))
@@ -154,7 +156,7 @@ class BackgroundMeasuring:
         self._give_back(job, num_faults)
 
     def _give_back(self, job: Job, num_faults: int) -> None:
-        # The count stays: else a job that fails at each of its turns might never end.
+        # Keep the count of failures; otherwise a job that fails whenever it runs might be tried forever.
         self._gave_way = {job.key: num_faults}
         self._queue.give_back(job.key)
 
@@ -163,7 +165,7 @@ class BackgroundMeasuring:
         self._queue.fail(job.key, reason)
 
     def _has_turn(self) -> bool:
-        """Wait until a job may run; False if the worker is to stop."""
+        """Wait until a job may run. Return False if the worker has to stop."""
         while not self._stopping:
             ticket = self._num_asked
             if self._may_run():
@@ -172,18 +174,18 @@ class BackgroundMeasuring:
         return False
 
     def _wait_for_news(self, ticket: int) -> None:
-        """Wait for a call of `wake` or `drain` after that ticket, or for the next poll."""
+        """Wait until `wake` or `drain` is called after call number `ticket`, or until the next poll."""
         with self._news:
             self._news.wait_for(lambda: self._stopping or self._num_asked > ticket, self._poll_seconds)
 
     def _pause(self, seconds: float) -> None:
-        # A call of `wake` does not end the pause: a new job does not mend what went wrong.
+        # A call of `wake` does not end the pause, because a new job does not repair what went wrong.
         with self._news:
             self._news.wait_for(lambda: self._stopping, seconds)
 
 
 def _reason(error: BaseException) -> str:
-    # As with requests: the text of an unforeseen exception is for the log, not for callers.
+    # As for requests, the text of an unexpected exception goes to the log and not to callers.
     last = "an unforeseen error; see the service's log"
     if isinstance(error, ContextError):
         last = error.public_text

@@ -1,10 +1,12 @@
-"""Wrappers that answer repeated requests from a cache. Model, assembler and measurer do not know of it.
+"""Wrappers that answer repeated requests from a cache. The wrapped parts do not know of the cache.
 
-A key is a digest of everything that its value depends on: kind, fingerprints, generation, settings, request.
-A changed model, index or setting makes another key, so nothing stale can be served and nothing has to be
-invalidated. A key is computed once, before the value is made, from the very inputs that make it.
+A cache key is a digest of everything that its value depends on: the kind of value, fingerprints, generation
+(one published version of an index), settings and request. If a model, an index or a setting changes, the key
+changes too, so the cache can serve no stale value and needs no invalidation. A key is computed once, before
+its value is made, from the same inputs that make the value.
 
-Whatever belongs to a pack is kept under a tag, the pack's id, and goes when the pack is deleted.
+Every value that belongs to a pack is stored under a tag, which is the pack's id. When the pack is deleted,
+all values with its tag are removed.
 """
 
 import threading
@@ -32,48 +34,54 @@ Record = TypeVar("Record")
 Mark = Callable[[str], None]
 
 FORMAT = "6"
-"""Part of every key. Raise it when the shape of a stored record, or how it is tagged, changes."""
+"""Version number that is part of every key. Raise it when the shape of a stored record or its tag changes."""
 
 
 def cache_key(kind: str, *parts: str) -> str:
-    """Key of a kind of value and what it depends on. Different parts never give the same key."""
+    """Return the key of a value: its kind, then a digest of `FORMAT` and of the parts it depends on.
+
+    Different parts never give the same key.
+    """
     return f"{kind}:{digest(FORMAT, *parts)}"
 
 
 class CachedEmbedder:
-    """An `Embedder` that embeds each query once. Passages are not cached: an index keeps their vectors."""
+    """An `Embedder` that embeds each query only once.
+
+    Passages are not cached, because an index stores their vectors.
+    """
 
     def __init__(self, embedder: Embedder, cache: Cache) -> None:
         self._embedder, self._cache = embedder, cache
 
     @property
     def fingerprint(self) -> Fingerprint:
-        """As the wrapped embedder."""
+        """Fingerprint of the wrapped embedder."""
         return self._embedder.fingerprint
 
     @property
     def dim(self) -> int:
-        """As the wrapped embedder."""
+        """Length of the vectors of the wrapped embedder."""
         return self._embedder.dim
 
     @property
     def max_tokens(self) -> int:
-        """As the wrapped embedder."""
+        """Largest number of tokens of a text that the wrapped embedder reads."""
         return self._embedder.max_tokens
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """As the wrapped embedder."""
+        """Return the number of tokens of each text, as the wrapped embedder counts them."""
         return self._embedder.count_tokens(texts)
 
     def embed_passages(self, texts: Sequence[str]) -> Float32Array:
-        """As the wrapped embedder."""
+        """Return the wrapped embedder's vectors of passages. They are computed anew at each call."""
         return self._embedder.embed_passages(texts)
 
     def embed_queries(self, texts: Sequence[str]) -> Float32Array:
-        """As `Embedder`. Only new queries reach the model, one at a time.
+        """Return the vector of each query, as `Embedder.embed_queries` does.
 
-        One at a time because the last bits of a vector depend on the other texts of its batch, and a pack
-        must not depend on them.
+        Only new queries reach the model, one at a time. In a batch, the last bits of a vector would depend on
+        the other texts of the batch, and a pack must not depend on other requests.
         """
         vectors = np.zeros((len(texts), self.dim), dtype=np.float32)
         for row, text in enumerate(texts):
@@ -87,10 +95,10 @@ class CachedEmbedder:
 
 
 class Assembles(Protocol):
-    """The part of `packing.assembler.Assembler` that `CachedAssembler` needs."""
+    """The methods of `packing.assembler.Assembler` that `CachedAssembler` needs."""
 
     def configuration(self, request: PackRequest) -> str:
-        """Digest that changes when the same request may give another pack."""
+        """Return a digest that changes whenever the same request may give another pack."""
         ...
 
     def assemble(self, index: LoadedIndex, request: PackRequest, mark: Mark) -> ContextPack:
@@ -98,16 +106,16 @@ class Assembles(Protocol):
         ...
 
     def count(self, tokenizer: str) -> Callable[[Sequence[str]], list[int]]:
-        """Return a function that counts tokens in a named encoding."""
+        """Return the function that counts tokens in the encoding of this name."""
         ...
 
 
 class CachedAssembler:
-    """Packs by request and by id.
+    """An assembler that stores its packs and finds them again by request and by id.
 
-    How long the text of a pack can be read: until the pack is evicted or dropped. A document that is deleted
-    stays in the packs that were made with it before; `Engine.delete_pack` and the setting `drop_packs` remove
-    them.
+    The text of a pack can be read until the pack is evicted or deleted. If a document is deleted from the
+    index, its text stays in the packs that were made with it before. `Engine.delete_pack` removes one such
+    pack, and the setting `drop_packs` removes the packs of generations that are no longer stored.
     """
 
     def __init__(self, assembler: Assembles, cache: Cache | None) -> None:
@@ -116,7 +124,10 @@ class CachedAssembler:
     def assemble(
         self, index: LoadedIndex, request: PackRequest, mark: Mark = lambda _: None
     ) -> tuple[ContextPack, CacheState]:
-        """The pack of a request, and whether it was known; `mark` as in `Assembler.assemble`."""
+        """Return the pack of a request, and whether it came from the cache.
+
+        `mark` is called with the name of each stage when the stage ends, as in `Assembler.assemble`.
+        """
         configuration = self._assembler.configuration(request)
         key = cache_key("pack", index.name, index.generation, configuration, encode(request).decode())
         known = _known(self._cache, key, ContextPack)
@@ -130,15 +141,15 @@ class CachedAssembler:
         return pack, "miss"
 
     def keep(self, pack: ContextPack) -> None:
-        """Keep a pack so that it can be read by its id."""
+        """Store a pack so that it can be read by its id."""
         if self._cache is not None:
             self._cache.put(_id_key(pack.pack_id), encode(pack), pack.pack_id)
 
     def count(self, tokenizer: str) -> Callable[[Sequence[str]], list[int]]:
-        """Return the function that counts tokens of packs in that encoding.
+        """Return the function that counts the tokens of texts in the encoding of this name.
 
         Raises:
-            UnknownChoice: unknown tokenizer.
+            UnknownChoice: there is no tokenizer of this name.
         """
         return self._assembler.count(tokenizer)
 
@@ -146,7 +157,7 @@ class CachedAssembler:
         """Read a pack by its id.
 
         Raises:
-            UnknownPack: it was never made here, was deleted or evicted, or the cache is off.
+            UnknownPack: the pack was never made here, was deleted or evicted, or the cache is off.
         """
         pack = _known(self._cache, _id_key(pack_id), ContextPack)
         if pack is None:
@@ -157,26 +168,26 @@ class CachedAssembler:
         """Remove a pack and its measurements.
 
         Raises:
-            Fault: the cache is slow or broken, and something may still be there.
+            Fault: the cache is slow or broken, and some of the values may still be stored.
         """
         if self._cache is not None and not self._cache.drop(pack_id):
             raise Fault(f"pack {pack_id!r} could not be removed from the cache, which is busy or damaged")
 
     def sweep(self, pack_id: str) -> None:
-        """Remove what was stored for a pack after the pack itself was deleted or evicted."""
+        """Remove all values of a pack if the pack itself was deleted or evicted; otherwise do nothing."""
         if self._cache is not None and self._cache.get(_id_key(pack_id)) is None:
             self._cache.drop(pack_id)
 
 
 class Measures(Protocol):
-    """The part of `measuring.measurer.Measurer` that `CachedMeasurer` needs."""
+    """The methods of `measuring.measurer.Measurer` that `CachedMeasurer` needs."""
 
     def thresholds(self, index: LoadedIndex) -> Thresholds:
-        """Thresholds as stored at this moment."""
+        """Return the thresholds that are stored at this moment."""
         ...
 
     def configuration(self, index: LoadedIndex, thresholds: Thresholds | None = None) -> str:
-        """Digest that changes when the same pack may get another score."""
+        """Return a digest that changes whenever the same pack may get another score."""
         ...
 
     def measure(
@@ -189,7 +200,7 @@ class Measures(Protocol):
         thresholds: Thresholds | None = None,
         stop: Callable[[], bool] | None = None,
     ) -> Utilization:
-        """Measure a pack's utilization."""
+        """Measure a pack's utilization (the share of its tokens that influenced the answer)."""
         ...
 
 
@@ -197,14 +208,15 @@ Kind = TypeVar("Kind", bound=Measures)
 
 
 class CachedMeasurer(Generic[Kind]):
-    """Measurements by pack, response, reader and thresholds: each change makes another key.
+    """A measurer that stores measurements and finds them again by pack, response, reader and thresholds.
 
-    A partial measurement is not used again: the next one may have more room.
+    The reader is the language model that measures. A partial measurement is not reused, because the next
+    measurement may reach further before it meets a limit.
 
     Args:
-        build: Makes the measurer. It is called once, at the first measurement, because the reader's model
-            is as large as everything else together and many services never measure.
-        cache: Where measurements are kept; None: nowhere.
+        build: Makes the measurer. It is called once, at the first measurement: the reader's model is as large
+            as everything else together, and many services never measure.
+        cache: Cache for the measurements; None: measurements are not stored.
     """
 
     def __init__(self, build: Callable[[], Kind], cache: Cache | None) -> None:
@@ -214,7 +226,7 @@ class CachedMeasurer(Generic[Kind]):
 
     @property
     def measurer(self) -> Kind:
-        """The wrapped measurer; the first call loads its model."""
+        """The wrapped measurer. The first access loads the reader's model."""
         with self._lock:
             if self._measurer is None:
                 self._measurer = self._build()
@@ -223,9 +235,9 @@ class CachedMeasurer(Generic[Kind]):
     def known(
         self, index: LoadedIndex, pack: ContextPack, target: Target | None, sentences: bool = False
     ) -> Utilization | None:
-        """Look up a measurement. None if there is none, or while the model is not loaded.
+        """Look up a stored measurement. Return None if there is none, or before the reader's model is loaded.
 
-        It never loads the model: a caller may hold a slot that is not meant for measuring.
+        A lookup never loads the model, because the caller may hold a slot that is not meant for measuring.
         """
         measurer = self._measurer
         if measurer is None or self._cache is None:
@@ -241,21 +253,23 @@ class CachedMeasurer(Generic[Kind]):
         sentences: bool = False,
         stop: Callable[[], bool] | None = None,
     ) -> tuple[Utilization, CacheState]:
-        """The utilization, and whether it was known. Its cost is that of the measurement, not of the look-up.
+        """Return the utilization of a pack, and whether it came from the cache.
+
+        `Utilization.cost` is the cost of the measurement, also when the measurement came from the cache.
 
         Args:
-            index: As in `Measurer.measure`, like the other arguments.
-            pack: The pack.
-            target: The text to watch.
-            sentences: Measure sentences, too.
-            stop: Asked between the reader's calls; True ends the measurement.
+            index: The index that the pack was made from.
+            pack: The pack to measure.
+            target: The text whose likelihood is measured; None: the reader writes an answer.
+            sentences: Whether to measure sentences, too.
+            stop: Called between two calls of the reader. If it returns True, the measurement ends.
 
         Raises:
-            GaveWay: `stop` ended the measurement; nothing of it is kept.
+            GaveWay: `stop` ended the measurement. Nothing is stored.
         """
         measurer = self.measurer
-        # Key and thresholds come from one moment. A calibration that is stored while this measures belongs
-        # to the next measurement.
+        # Read key and thresholds at one moment. If a calibration is stored during this measurement, only the
+        # next measurement uses it.
         thresholds = measurer.thresholds(index)
         key = _measurement_key(measurer.configuration(index, thresholds), pack, target, sentences)
         known = _known(self._cache, key, Utilization)
@@ -273,7 +287,7 @@ class CachedMeasurer(Generic[Kind]):
         return found, "miss"
 
     def last(self, pack_id: str) -> Utilization | None:
-        """The last measurement of a pack, with any reader; None if nothing is kept."""
+        """Return the last measurement of a pack, by whatever reader; None if none is stored."""
         return _known(self._cache, cache_key("utilization-of-pack", pack_id), Utilization)
 
 
@@ -293,4 +307,4 @@ def _known(cache: Cache | None, key: str, kind: type[Record]) -> Record | None:
     try:
         return decode(kind, data)
     except ShapeError:
-        return None  # another version wrote it, or it is damaged: a miss
+        return None  # another version wrote the value, or it is damaged: this counts as a miss

@@ -1,4 +1,8 @@
-"""One request from start to end. The HTTP service and the command line both call it."""
+"""The engine carries out one request from start to end. The HTTP service and the command line both call it.
+
+Utilization is the share of a pack's tokens that influenced the answer. A reader is the language model that
+measures it. A generation is one published version of an index.
+"""
 
 import json
 import time
@@ -35,22 +39,23 @@ from contextsvc.storage.library import Library, LoadedIndex
 
 @dataclass(frozen=True, slots=True)
 class MeasureJob:
-    """A measurement that waits in the background."""
+    """A measurement that waits in the queue of background jobs."""
 
     pack: ContextPack
     target: Target | None
 
 
 Measure = bool | Literal["background"]
-"""When a pack is measured: not, before the answer, or in the background."""
+"""When a pack is measured: False: not at all; True: before the answer; "background": after the answer."""
 
 
 class Engine:
     """The running service, without its HTTP routes.
 
-    Packs and measurements have slots of their own. A measurement takes a second or more and keeps all cores
-    busy, so one runs at a time, and packs do not queue behind it. Background measurements wait in `jobs`
-    until no pack and no measurement is at work; they give way to a measurement that a caller waits for.
+    Packs and measurements have separate slots. A measurement takes a second or more and keeps all cores busy,
+    so only one runs at a time, and packs do not wait for it. Background measurements wait in `jobs` until no
+    pack and no measurement is in work. A background measurement gives way when a caller waits for a
+    measurement.
     """
 
     def __init__(
@@ -89,7 +94,9 @@ class Engine:
         trim: bool | None = None,
         answerable_only: bool = False,
     ) -> PackRequest:
-        """Make a request; None leaves a choice to the settings. Arguments as the attributes of `PackRequest`.
+        """Make a request for a pack. An argument that is None is replaced by the setting of the service.
+
+        The arguments have the meaning of the attributes of `PackRequest`.
 
         Raises:
             InvalidRequest: a value is out of its range.
@@ -109,7 +116,7 @@ class Engine:
         )
 
     def context(self, index: str, query: str, budget_tokens: int, **chosen: Any) -> Json:
-        """Make a pack, and measure it if asked to, in this thread; arguments as `context_steps`."""
+        """Make a pack in this thread, and measure it if `measure` is True. Arguments: see `context_steps`."""
         return run_here(self.context_steps(index, query, budget_tokens, **chosen))
 
     def context_steps(
@@ -124,16 +131,17 @@ class Engine:
         explain: bool = False,
         **chosen: Any,
     ) -> Steps[Json]:
-        """JSON of a pack with its utilization.
+        """Make a pack with its utilization, in steps. The last step returns the JSON of the pack.
 
         Args:
             index: Name of the index.
             query: The question.
-            budget_tokens: Most tokens of the pack.
-            measure: Measure the pack before the answer (True) or in the background.
-            response: The caller's answer, which is watched; None: the reader writes its own.
-            sentences: Measure the sentences of live chunks, too.
-            explain: Add the candidates left out and the signals behind each score.
+            budget_tokens: Largest number of tokens of the pack.
+            measure: True: measure the pack before the answer; "background": queue a measurement.
+            response: The caller's answer, whose likelihood is measured; None: the reader writes its own
+                answer.
+            sentences: Whether to measure the sentences of influential chunks, too.
+            explain: Whether to add the candidates left out and the signals behind each score.
             **chosen: Further arguments of `request`.
         """
         watch = Stopwatch()
@@ -164,10 +172,10 @@ class Engine:
         return {**view, "trace": {"num_candidates": num_seen, "seconds": watch.read()}}
 
     def pack(self, pack_id: str) -> Json:
-        """JSON of a pack made before, with its utilization if it was measured.
+        """Return the JSON of a stored pack, with its utilization if it was measured.
 
         Raises:
-            UnknownPack: it is not kept.
+            UnknownPack: the pack is not stored.
         """
         pack = self._kept_pack(pack_id)
         known = self.measurer.last(pack_id)
@@ -180,11 +188,11 @@ class Engine:
         return {**pack_view(pack, explain=True), "utilization": no_utilization("pack", reason)}
 
     def delete_pack(self, pack_id: str) -> None:
-        """Forget a pack, its measurements and its job. A smaller pack made from it stays.
+        """Delete a pack, its measurements and its background job. A smaller pack that was made from it stays.
 
         Raises:
-            UnknownPack: it is not kept.
-            Fault: the cache is slow or broken, and something may still be there.
+            UnknownPack: the pack is not stored.
+            Fault: the cache is slow or broken, and some of the values may still be stored.
         """
         self.assembler.pack(pack_id)
         if self.jobs:
@@ -194,23 +202,24 @@ class Engine:
     def utilization(
         self, pack_id: str, response: str | None, sentences: bool = False, minimize: bool = False
     ) -> Json:
-        """Measure a pack made before, in this thread; arguments and errors as `utilization_steps`."""
+        """Measure a stored pack in this thread. Arguments and errors are those of `utilization_steps`."""
         return run_here(self.utilization_steps(pack_id, response, sentences, minimize))
 
     def utilization_steps(
         self, pack_id: str, response: str | None, sentences: bool = False, minimize: bool = False
     ) -> Steps[Json]:
-        """JSON of the utilization of a pack made before.
+        """Measure a stored pack, in steps. The last step returns the JSON of the pack's utilization.
 
         Args:
-            pack_id: The pack.
-            response: The caller's answer, which is watched; None: the reader writes its own.
-            sentences: Measure the sentences of live chunks, too.
-            minimize: Add the smallest pack found that holds the quality.
+            pack_id: Id of the pack.
+            response: The caller's answer, whose likelihood is measured; None: the reader writes its own
+                answer.
+            sentences: Whether to measure the sentences of influential chunks, too.
+            minimize: Whether to search for a smaller pack that keeps the quality of the answer, and add it.
 
         Raises:
-            UnknownPack: it is not kept.
-            UserError: its generation is no longer the current one.
+            UnknownPack: the pack is not stored.
+            UserError: the pack's generation is no longer the current one.
         """
         target = _target(response)
 
@@ -238,7 +247,7 @@ class Engine:
     def measured(
         self, index: LoadedIndex, pack: ContextPack, target: Target | None, sentences: bool = False
     ) -> tuple[Utilization, CacheState]:
-        """Utilization of a pack, known or measured now, one at a time.
+        """Return the utilization of a pack, from the cache or measured now. Measurements run one at a time.
 
         Raises:
             InvalidRequest: the target cannot be measured.
@@ -251,11 +260,11 @@ class Engine:
             return self._measure(index, pack, target, sentences)
 
     def indexes(self) -> list[Json]:
-        """Every index with its state, looked at now; see `readiness.index_states`."""
+        """Return every index with its state, checked now; see `readiness.index_states`."""
         return index_states(self.library)
 
     def index(self, name: str) -> Json:
-        """JSON of an index: its manifest and its last measured utilization."""
+        """Return the JSON of an index: its manifest and its last measured utilization."""
         index = self.library.get(name)
         return index_view(name, index.folder, index.manifest)
 
@@ -292,8 +301,8 @@ class Engine:
         return no_utilization("pack", f"queued; {url}")
 
     def _sample(self, pack: ContextPack, state: CacheState, target: Target | None) -> None:
-        # The pack's own hash draws: a share of the packs is measured without a random number in the path. A
-        # known pack was drawn, or not, when it was made.
+        # The pack's own hash decides whether it is measured, so no random number is needed. For a pack from
+        # the cache this was decided when the pack was made.
         drawn = int(pack.pack_id[:8], 16) < self.settings.measure_share * 2**32
         if drawn and state != "hit" and pack.chunks:
             self._queued(pack, target)
@@ -304,10 +313,10 @@ class Engine:
     def _measure_job(self, payload: bytes) -> None:
         try:
             job = decode(MeasureJob, payload)
-        except ShapeError as error:  # another version queued it: another try would end in the same way
+        except ShapeError as error:  # another version queued the job, so another try would fail, too
             raise UserError(f"{error}; ask for the measurement again") from None
         index = self._index_of(job.pack)
-        # It takes a free slot or none, and stops between two reader calls once a caller waits for the slot.
+        # Take a slot only if one is free, and stop between two reader calls when a caller waits for the slot.
         with self.measuring.take(may_wait=False):
             self._measure(index, job.pack, job.target, stop=lambda: self.measuring.wanted)
 
@@ -320,7 +329,7 @@ class Engine:
         stop: Callable[[], bool] | None = None,
     ) -> tuple[Utilization, CacheState]:
         found = self.measurer.measure(index, pack, target, sentences, stop)
-        # The pack may have been deleted meanwhile.
+        # If the pack was deleted during the measurement, its new values are removed, too.
         self.assembler.sweep(pack.pack_id)
         return found
 
@@ -335,18 +344,18 @@ def _add_utilization(view: Json, found: Utilization, state: CacheState) -> None:
 
 
 class Stopwatch:
-    """Seconds spent in each stage of a request."""
+    """A measurement of the seconds spent in each stage of a request."""
 
     def __init__(self) -> None:
         self._start = self._last = time.perf_counter()
         self._seconds: dict[str, float] = {}
 
     def mark(self, stage: str) -> None:
-        """End a stage: the time since the last mark is its."""
+        """End a stage. Its time is the time since the last call of `mark`, or since the start."""
         now = time.perf_counter()
         self._seconds[stage] = round(now - self._last, 6)
         self._last = now
 
     def read(self) -> dict[str, float]:
-        """Seconds of each stage, and `total`."""
+        """Return the seconds of each stage, and the seconds since the start as `total`."""
         return {**self._seconds, "total": round(time.perf_counter() - self._start, 6)}

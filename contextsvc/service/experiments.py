@@ -1,4 +1,8 @@
-"""Experiments with many queries: compare configurations of an index, and calibrate its threshold."""
+"""Experiments with many queries: compare configurations of an index, and calibrate its threshold.
+
+Utilization is the share of a pack's tokens that influenced the answer. A placebo is an unrelated chunk that
+is put into a pack as a control. A reader is the language model that measures.
+"""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,13 +23,13 @@ from contextsvc.storage.corpus import Corpus
 from contextsvc.storage.library import LoadedIndex
 
 TakeRow = Callable[[Json], None]
-"""Takes one row of a running experiment: a query and its result, or why it was skipped."""
+"""Function that takes a row of a running experiment: a query with its result, or why it was skipped."""
 
 ENOUGH_PLACEBOS = 200
-"""Placebos of a calibration: ten of them lie above the 95th percentile."""
+"""Number of placebos that ends a calibration. Of 200 placebos, ten lie above the 95th percentile."""
 
 CALIBRATION_BUDGET = 800
-"""Token budget of the packs that a calibration draws placebos in."""
+"""Token budget of the packs into which a calibration puts placebos."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +49,20 @@ def compare_configurations(
 ) -> Comparison:
     """Pack and measure the same queries under each configuration, and compare the results.
 
-    The target of a query is its response. Without one it is the answer that the reader writes under the first
-    configuration, which should be the widest. The margin of the comparison is the mean threshold of the
-    queries. If the configuration of the service is among them, its summary is stored with the generation.
+    The target of a query (the text whose likelihood is measured) is its response. A query without a response
+    has as its target the answer that the reader writes under the first configuration, which should be the
+    widest one. The margin of the comparison is the mean of the queries' thresholds under the first
+    configuration. If one of the configurations is that of the service, the summary of its measurements is
+    stored with the generation.
 
     Args:
         engine: The engine that packs and measures.
         index_name: Name of the index.
-        questions: Each is packed and measured once for each configuration.
-        configurations: At least one.
-        report: Called with the name of the configuration and a row: the pack with its utilization, or why
-            the query was skipped. A query that is skipped under one configuration is left out of all.
+        questions: The queries. Each is packed and measured once for each configuration.
+        configurations: At least one configuration, the widest first.
+        report: Called with the name of a configuration and a row. A row holds a pack with its utilization, or
+            the reason why the query was skipped. A query that is skipped under one configuration does not
+            count under any.
 
     Raises:
         UserError: no query gave a measured pack under every configuration.
@@ -80,7 +87,7 @@ def compare_configurations(
 
 
 def serves(settings: Settings, configuration: Configuration) -> bool:
-    """Whether the service packs like this if a request does not say otherwise."""
+    """Return whether a configuration has the service's default number of chunks and default ordering."""
     return (settings.max_chunks, settings.ordering) == (configuration.max_chunks, configuration.ordering)
 
 
@@ -96,9 +103,11 @@ def calibrate(
     Args:
         engine: The engine that packs and measures.
         index_name: Name of the index.
-        questions: Those with a response calibrate the kind `response`, the others the kind `answer`.
-        report: Called with a row for each query: the placebos of its kind so far, or why it was skipped.
-        enough: Number of placebos of a kind after which its other questions are not measured.
+        questions: Queries to measure placebos with. Questions with a response calibrate the kind `response`,
+            and questions without one calibrate the kind `answer`.
+        report: Called with a row for each query: the number of placebos of its kind so far, or the reason why
+            the query was skipped.
+        enough: Number of placebos of a kind after which further questions of this kind are not measured.
 
     Returns:
         The stored calibrations, sorted by kind of target.
@@ -119,7 +128,7 @@ def calibrate(
         target = None if question.response is None else Target(question.response, "response")
         try:
             found, _ = measurer.placebo_effects(index, pack, target)
-        except InvalidRequest as refusal:  # Only this query is skipped.
+        except InvalidRequest as refusal:  # skip only this query
             report({"query": question.query, "skipped": str(refusal)})
             continue
         drawn[kind].extend(round(effect, 5) for effect in found)
@@ -147,9 +156,9 @@ def drawn_questions(corpus: Corpus, num_questions: int, seed: int) -> list[Quest
     """Draw questions from an index: a sentence is the query, the next sentence of its chunk the response.
 
     Args:
-        corpus: The chunks to draw from, at most one question each.
-        num_questions: Most questions; fewer if fewer chunks have two sentences.
-        seed: Seed of the draw; the same seed gives the same questions in the same order.
+        corpus: The chunks to draw from; at most one question is drawn from each.
+        num_questions: Largest number of questions. There are fewer if too few chunks have two sentences.
+        seed: Seed of the draw. The same seed gives the same questions in the same order.
     """
     rng = np.random.default_rng(seed)
     found: list[Question] = []
@@ -173,7 +182,11 @@ def _under_each(
     configurations: Sequence[Configuration],
     report: Callable[[str, Json], None],
 ) -> list[Observation] | None:
-    """Observations of one question, one a configuration; None if it was skipped."""
+    """Pack and measure one question under each configuration.
+
+    Returns:
+        One observation per configuration, in order; None if the question was skipped.
+    """
     target = None if question.response is None else Target(question.response, "response")
     rows: list[Observation] = []
     for c in configurations:
@@ -198,12 +211,12 @@ def _under_each(
 def _packs(
     engine: Engine, index: LoadedIndex, questions: Iterable[Question], report: TakeRow
 ) -> Iterator[tuple[Question, ContextPack]]:
-    """Questions with their packs; those without a pack are reported as skipped."""
+    """Yield each question with its pack. A question without a pack is reported as skipped."""
     for question in questions:
         try:
             request = engine.request(index.name, question.query, CALIBRATION_BUDGET)
             pack, _ = engine.assembler.assemble(index, request)
-        except (InvalidRequest, BudgetTooSmall) as refusal:  # Only this query is skipped.
+        except (InvalidRequest, BudgetTooSmall) as refusal:  # skip only this query
             report({"query": question.query, "skipped": str(refusal)})
             continue
         if pack.chunks:

@@ -1,4 +1,4 @@
-"""Changing an index that serves: changes are kept in the journal and published together."""
+"""Changes to an index that serves: they are kept in the journal and published together."""
 
 import json
 import threading
@@ -30,11 +30,12 @@ from contextsvc.storage.library import Library
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """Changes that wait for the next publish; of several changes of a document, the last one counts.
+    """Changes that wait for the next publish. Of several changes to one document, the last counts.
 
     Attributes:
-        records: Position of the last record of each document id, and whether that record is a deletion.
-        position: End of the last journal record.
+        records: For each document id, the journal position of its last record, and whether that record is a
+            deletion.
+        position: End of the last record in the journal.
     """
 
     records: dict[str, tuple[int, bool]]
@@ -42,11 +43,12 @@ class Pending:
 
 
 class PendingIds:
-    """Ids of the documents of one index that have a change in the journal. Several threads may ask.
+    """Ids of the documents of one index that have a change in the journal. Several threads may call `has`.
 
-    It remembers the ids and reads only the records that were appended since the last question, so that the
-    time of a question does not depend on the length of the journal. Other processes may append and publish
-    meanwhile: after a publish the journal is a new file, which is read once.
+    The ids are kept in memory, and each call reads only the records that were appended since the call before
+    it. So the time of a call does not depend on the length of the journal. Other processes may append and
+    publish at the same time. After a publish the journal is a new file, and the next call reads it from its
+    start.
     """
 
     def __init__(self, index: Path) -> None:
@@ -57,7 +59,7 @@ class PendingIds:
         self._ids: set[str] = set()
 
     def has(self, doc_id: str, after: int) -> bool:
-        """Say whether a record after a position changes or deletes a document.
+        """Return whether a record after journal position `after` changes or deletes the document.
 
         Raises:
             CorruptIndex: the journal is damaged in its first line or in a record that was not read before.
@@ -74,17 +76,17 @@ class PendingIds:
 
 
 def encode_upsert(documents: Sequence[Document]) -> list[bytes]:
-    """Return one journal record for each document."""
+    """Return one journal record per document, which adds or replaces the document."""
     return [_record({"put": asdict(document)}) for document in documents]
 
 
 def encode_deletion(doc_id: str) -> bytes:
-    """Return the journal record of a deletion."""
+    """Return the journal record that deletes a document."""
     return _record({"delete": doc_id})
 
 
 def pending(index: Path, after: int) -> Pending:
-    """Return the changes after a position, without the texts of their documents.
+    """Read the changes after journal position `after`, without the texts of their documents.
 
     Raises:
         CorruptIndex: the journal is damaged.
@@ -94,13 +96,13 @@ def pending(index: Path, after: int) -> Pending:
     for record in read_journal(index, after):
         position = record.position
         doc_id, document = _decoded(record)
-        records.pop(doc_id, None)  # the order is that of the last change
+        records.pop(doc_id, None)  # keep the ids in the order of their last changes
         records[doc_id] = (position, document is None)
     return Pending(records, position)
 
 
 def pending_documents(index: Path, after: int, found: Pending) -> Iterator[Document]:
-    """Yield the documents of `pending`, with one in memory at a time."""
+    """Yield the added and replaced documents of `found`, with one document in memory at a time."""
     for record in read_journal(index, after):
         if record.position > found.position:
             return
@@ -110,7 +112,7 @@ def pending_documents(index: Path, after: int, found: Pending) -> Iterator[Docum
 
 
 def _record(content: object) -> bytes:
-    # ASCII with escapes: a document may hold any character, a journal line no line end.
+    # Write ASCII with escapes, because a document may hold line ends and a journal line may not.
     try:
         return json.dumps(content, allow_nan=False).encode("ascii")
     except (TypeError, ValueError) as error:
@@ -118,7 +120,7 @@ def _record(content: object) -> bytes:
 
 
 def _decoded(record: Record) -> tuple[str, Document | None]:
-    """Return the id of the changed document, and the document unless the record is a deletion."""
+    """Return the id of the changed document, and the document (None if the record is a deletion)."""
     content = json.loads(record.data)
     if "delete" in content:
         return content["delete"], None
@@ -127,14 +129,15 @@ def _decoded(record: Record) -> tuple[str, Document | None]:
 
 
 class Publisher:
-    """Keeps and publishes changes, for the routes of documents.
+    """Stores and publishes changes of documents, for the HTTP routes.
 
-    Several threads may call it. Of two that publish at the same time, one is refused.
+    Several threads may call it. If two publish an index at the same time, one of them is refused.
 
     Args:
-        library: The indexes that serve. It opens a new generation before `publish` returns.
-        parts: Makes the parts that build an index; called when they are first needed.
-        keep: Number of generations that a publish leaves, the new one included.
+        library: The indexes that serve. It opens a new generation (a published version of an index) before
+            `publish` returns.
+        parts: Makes the parts that build an index. It is called when the parts are first needed.
+        keep: Number of generations that stay after a publish, the new one included.
     """
 
     def __init__(self, library: Library, parts: Callable[[], IndexParts], keep: int) -> None:
@@ -142,12 +145,13 @@ class Publisher:
         self._pending: dict[str, PendingIds] = {}
 
     def put(self, name: str, documents: Sequence[Document]) -> Json:
-        """Keep documents for the next publish. When it returns, they survive a power cut.
+        """Store documents for the next publish. When this method returns, they survive a power cut.
 
         Raises:
             UnknownIndex: there is no such index.
-            InvalidRequest: no document, more than `validation.MAX_DOCUMENTS`, or two with the same id.
-            Fault: they could not be written, because the disk is full for example; none was kept.
+            InvalidRequest: there is no document, there are more than `validation.MAX_DOCUMENTS`, or two have
+                the same id.
+            Fault: the documents could not be written, for example because the disk is full. None was stored.
         """
         require_published(self._library.root, name)
         check_batch([document.doc_id for document in documents])
@@ -155,15 +159,15 @@ class Publisher:
         return {"index": name, "accepted": len(documents), "position": position}
 
     def delete(self, name: str, doc_id: str) -> Json:
-        """Keep a deletion for the next publish. When it returns, it survives a power cut.
+        """Store a deletion for the next publish. When this method returns, the deletion survives a power cut.
 
-        Its time does not depend on the number of changes that wait.
+        The time of a call does not depend on the number of changes that wait.
 
         Raises:
             UnknownIndex: there is no such index.
             InvalidRequest: the id is not valid.
             UnknownDocument: neither the index nor a change that waits has the document.
-            Fault: the deletion could not be written; it was not kept.
+            Fault: the deletion could not be written and was not stored.
         """
         require_published(self._library.root, name)
         check_id_characters(doc_id, f"the document id {doc_id[:80]!r}")
@@ -177,15 +181,15 @@ class Publisher:
         return {"index": name, "accepted": 1, "position": position}
 
     def publish(self, name: str) -> Json:
-        """Publish all changes that wait; when it returns, the new generation serves.
+        """Publish all changes that wait. When this method returns, the new generation serves.
 
-        If nothing changes, there is no new generation, and `changed` is False.
+        If nothing changes, no new generation is published, and `changed` is False.
 
         Raises:
             UnknownIndex: there is no such index.
             IndexBusy: another process or thread writes the index.
             CorruptIndex: the current generation or the journal is damaged; nothing is built from it.
-            Fault: the disk is full, for example; the changes still wait.
+            Fault: a write failed, for example because the disk is full. The changes still wait.
         """
         index = self._index(name)
         reached = 0
@@ -202,7 +206,7 @@ class Publisher:
 
         require_published(self._library.root, name)
         built = update_index(self._library.root, name, changes, self._parts, keep=self._keep)
-        # Published records that stay in the journal cost room and nothing else; the next publish drops them.
+        # Published records that cannot be removed from the journal only take up space until the next publish.
         with suppress(OSError):
             drop_until(index, reached)
         self._library.refreshed(name)
@@ -217,7 +221,7 @@ class Publisher:
 
 
 def published_view(built: BuildResult) -> Json:
-    """Return the result of a publish, as callers see it."""
+    """Return the JSON of a publish's result."""
     return {
         "index": built.manifest.name,
         "generation": built.manifest.generation,

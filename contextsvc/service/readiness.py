@@ -1,4 +1,4 @@
-"""State of every index as last seen, kept fresh by a thread: whoever asks never waits for a disk."""
+"""State of every index, refreshed by a thread, so that callers read the last known state without waiting."""
 
 import json
 import logging
@@ -16,8 +16,8 @@ log = logging.getLogger("contextsvc.readiness")
 class Readiness:
     """States of the indexes of a library.
 
-    Opening an index may hash gigabytes. A probe must not wait for that, so it reads `states`, which is at
-    most one refresh old.
+    Opening an index may take the time to hash gigabytes. A health probe must not wait for that, so it reads
+    `states`, which the last refresh set.
 
     Args:
         library: The indexes.
@@ -29,29 +29,29 @@ class Readiness:
         self._states: list[Json] = []
         self._problems: dict[str, str] = {}
         self._stopping = threading.Event()
-        # A daemon: an index that takes minutes to open must not keep the process from ending.
+        # A daemon thread, because an index that takes minutes to open must not keep the process from ending.
         self._thread = threading.Thread(target=self._run, name="contextsvc-readiness", daemon=True)
 
     @property
     def states(self) -> list[Json]:
-        """States that the last refresh found, by name of the index; empty before the first refresh."""
+        """States that the last refresh found, sorted by name of the index; empty before the first refresh."""
         return self._states
 
     def start(self) -> None:
-        """Open every index, then keep looking.
+        """Check every index once, then start the thread that checks regularly.
 
         Raises:
-            RuntimeError: it was started before (a defect of the caller's code).
+            RuntimeError: the thread was started before (a defect of the caller's code).
         """
         self.refresh()
         self._thread.start()
 
     def stop(self) -> None:
-        """Look no more; a look that is under way is not waited for."""
+        """Stop the regular checks. This method does not wait for a check that is already running."""
         self._stopping.set()
 
     def refresh(self) -> None:
-        """Look at every index now."""
+        """Check every index now."""
         found = [_state(self._library, name) for name in self._library.names()]
         problems = {state["name"]: str(error) for state, error in found if error is not None}
         for name, why in problems.items():
@@ -64,21 +64,22 @@ class Readiness:
         while not self._stopping.wait(self._refresh_seconds):
             try:
                 self.refresh()
-            except Exception:  # a look that failed must not be the last
+            except Exception:  # one failed check must not end the regular checks
                 log.exception("the indexes could not be looked at")
 
 
 def index_states(library: Library) -> list[Json]:
-    """Every index with its state, by name. Opens those that are not open.
+    """Return every index with its state, sorted by name. Indexes that are not open are opened.
 
-    `ready`: the current generation serves. `degraded`: an older one serves, because the current one is
-    damaged. `unusable`: none serves; `reason` says why, as far as callers may know.
+    - `ready`: the current generation (published version) serves.
+    - `degraded`: the current generation is damaged, and an older one serves. `reason` says so.
+    - `unusable`: no generation serves. `reason` says why, without details that callers must not see.
     """
     return [_state(library, name)[0] for name in library.names()]
 
 
 def _state(library: Library, name: str) -> tuple[Json, ContextError | None]:
-    """State of an index, and why it cannot be used."""
+    """Return the state of an index, and the error that makes the index unusable (None if it serves)."""
     try:
         index = library.get(name)
     except (CorruptIndex, UserError) as error:

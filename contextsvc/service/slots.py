@@ -1,7 +1,7 @@
-"""Slots: a bounded number of requests at work, a bounded queue of requests that wait, a bounded wait.
+"""Slots: a limit on the requests that run, on the requests that wait, and on the time of waiting.
 
-A request takes its slot before it takes a worker thread. While it waits it costs an entry in a queue, so that
-probes and other requests are answered however many wait.
+A request takes its slot before it takes a worker thread. While it waits it occupies only an entry in a queue.
+So health probes and other requests are answered, however many requests wait.
 """
 
 import asyncio
@@ -19,24 +19,24 @@ RETRY_SECONDS = 1
 Result = TypeVar("Result")
 
 Gone = Callable[[], Awaitable[None]]
-"""Ends when the client has closed its connection."""
+"""Function whose awaitable ends when the client has closed its connection."""
 
 
 class ClientGone(Exception):
-    """The client closed its connection before its request had a slot: there is nobody to answer."""
+    """The client closed its connection before its request had a slot, so there is nobody to answer."""
 
 
 class GaveWay(Exception):
-    """A background measurement ended early because a request needs its slot; nothing of it is kept."""
+    """A background measurement ended early because a request needs its slot. Nothing of it is stored."""
 
 
 class Slots:
-    """Slots for costly work, given in the order of asking.
+    """Slots for costly work. Requests get them in the order in which they came.
 
     Args:
-        num_slots: Requests at work at one time.
-        max_waiting: Requests that may wait for a slot; a further one is refused at once.
-        wait_seconds: Longest wait.
+        num_slots: Largest number of requests that run at one time.
+        max_waiting: Largest number of requests that wait for a slot. A further request is refused at once.
+        wait_seconds: Longest wait for a slot.
         name: Prefix of the names of the worker threads.
     """
 
@@ -46,30 +46,32 @@ class Slots:
         self._queue: deque[Future[None]] = deque()
         self._wanted = False
         self._lock = threading.Lock()
-        # As many threads as slots, so work that has a slot never waits for a thread.
+        # There are as many threads as slots, so work that has a slot never waits for a thread.
         self._threads = ThreadPoolExecutor(num_slots, thread_name_prefix=name)
 
     @property
     def idle(self) -> bool:
-        """No request is at work and none waits."""
+        """Whether no request runs and none waits."""
         with self._lock:
             return self._num_free == self._num_slots
 
     @property
     def wanted(self) -> bool:
-        """A request found no free slot since the last slot was given.
+        """Whether a request found no free slot since the last slot was given.
 
-        It stays true when that request has left: it may come back, and should then find a slot.
+        The value stays True when that request has given up, because its client may try again and should then
+        find a slot.
         """
         with self._lock:
             return self._wanted
 
     @contextmanager
     def take(self, may_wait: bool = True) -> Iterator[None]:
-        """Hold a slot in this thread, which waits for it if it may.
+        """Hold a slot in this thread during the `with` block, and wait for it first if `may_wait` is True.
 
         Raises:
-            Overloaded: too many wait (429), or no slot came free in time (503).
+            Overloaded: no slot is free and `may_wait` is False, too many requests wait (both status 429), or
+                no slot became free in time (status 503).
         """
         turn = self._enter(may_wait)
         try:
@@ -88,11 +90,12 @@ class Slots:
         """Wait for a slot on the event loop, then do the work in a worker thread.
 
         Args:
-            work: What to do. It runs to its end even if the client leaves meanwhile.
-            gone: Ends the wait; the place in the queue is free then.
+            work: The work. It runs to its end even if the client leaves meanwhile.
+            gone: Function whose awaitable ends when the client leaves. Then the wait ends, and the queue has
+                room for another request.
 
         Raises:
-            Overloaded: as `take`.
+            Overloaded: as in `take`.
             ClientGone: the client left before the work began.
         """
         turn = self._enter()
@@ -103,7 +106,7 @@ class Slots:
         except BaseException:
             self._give_up(turn)
             raise
-        # The work holds the slot, not this coroutine: a cancelled one would free it too early.
+        # The slot is freed when the work ends, not when this coroutine ends: it may be cancelled before.
         done.add_done_callback(lambda _: self._release())
         return await asyncio.wrap_future(done)
 
@@ -120,7 +123,7 @@ class Slots:
             left.cancel()
 
     def _enter(self, may_wait: bool = True) -> "Future[None]":
-        """A turn: done if it has a slot, else in the queue."""
+        """Return a turn. It is done if the request has a slot, otherwise it waits in the queue."""
         turn: Future[None] = Future()
         with self._lock:
             if self._num_free:
@@ -140,7 +143,7 @@ class Slots:
             if turn in self._queue:
                 self._queue.remove(turn)
                 return
-        self._release()  # it was given a slot meanwhile
+        self._release()  # the turn got a slot meanwhile
 
     def _release(self) -> None:
         with self._lock:
@@ -155,11 +158,12 @@ class Slots:
 Step = tuple[Slots, Callable[[], Any]]
 
 Steps = Generator[Step, Any, Result]
-"""A request as a sequence of steps: each names the slots it needs and the work; it is sent the result."""
+"""A request as a generator of steps. Each step names the slots that it needs and its work. After the work the
+generator is sent the result of that work."""
 
 
 def run_here(steps: Steps[Result]) -> Result:
-    """Do the steps in this thread: for the command line, which has a thread to spare."""
+    """Do the steps in this thread, as the command line needs it, which has no event loop."""
     result = None
     while True:
         try:
@@ -171,7 +175,7 @@ def run_here(steps: Steps[Result]) -> Result:
 
 
 async def run_served(steps: Steps[Result], gone: Gone) -> Result:
-    """Do the steps in worker threads, waiting for slots on the event loop: for the HTTP service."""
+    """Do the steps in worker threads, and wait for slots on the event loop, as the HTTP service needs it."""
     result = None
     while True:
         try:

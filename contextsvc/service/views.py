@@ -1,4 +1,8 @@
-"""Packs, measurements and indexes as JSON: the same over HTTP and on the command line."""
+"""JSON views of packs, measurements and indexes, the same over HTTP and on the command line.
+
+Utilization is the share of a pack's tokens that influenced the answer. A generation is one published version
+of an index.
+"""
 
 import logging
 from collections.abc import Mapping
@@ -16,7 +20,7 @@ log = logging.getLogger("contextsvc.views")
 
 
 def pack_view(pack: ContextPack, explain: bool = False) -> Json:
-    """JSON of a pack; `explain` adds the candidates left out and the signals behind each score."""
+    """Return the JSON of a pack. `explain` adds the candidates left out and the signals behind each score."""
     view: Json = {
         "pack_id": pack.pack_id,
         "index": pack.index,
@@ -60,33 +64,33 @@ def _chunk_view(packed: PackedChunk, explain: bool) -> Json:
 
 
 def utilization_view(found: Utilization) -> Json:
-    """JSON of a pack's measured utilization."""
+    """Return the JSON of a pack's measured utilization."""
     return {"scope": "pack", **to_json(found)}
 
 
 def minimal_view(found: MinimalPack) -> Json:
-    """JSON of a minimal pack."""
+    """Return the JSON of a minimal pack (the smallest pack found that keeps the quality of the answer)."""
     view: Json = to_json(found)
     return view
 
 
 def summary_view(found: UtilizationSummary) -> Json:
-    """JSON of a generation's measured utilization."""
+    """Return the JSON of a generation's measured utilization."""
     return {"scope": "index", **to_json(found)}
 
 
 def no_utilization(scope: str, reason: str) -> Json:
-    """JSON in place of a score where there is none: null and the reason."""
+    """Return the JSON of a missing score: null, and the reason. `scope` is "pack" or "index"."""
     return {"scope": scope, "score": None, "reason": reason}
 
 
 def index_utilization(name: str, folder: Path, generation: str) -> Json:
-    """JSON of the stored score of a generation, or null and the reason.
+    """Return the JSON of the stored score of a generation; null and the reason if there is none.
 
     Args:
-        name: The index.
-        folder: The generation's own, ROOT/NAME/generations/ID.
-        generation: Its id.
+        name: Name of the index.
+        folder: Folder of the generation, ROOT/NAME/generations/ID.
+        generation: Id of the generation.
     """
     try:
         data = summary_path(folder, generation).read_bytes()
@@ -97,14 +101,20 @@ def index_utilization(name: str, folder: Path, generation: str) -> Json:
             f"run: contextsvc measure --index {name} --queries FILE.jsonl --out DIR"
         )
     except (OSError, ShapeError) as error:
-        # The error names a path, which callers over HTTP must not see.
+        # The text of the error holds a path, and callers over HTTP must not see paths.
         log.warning("the stored score of index %s, generation %s: %s", name, generation, error)
         reason = f"the stored score of generation {generation} cannot be read; the log has the details"
     return no_utilization("index", reason)
 
 
 def index_view(name: str, folder: Path, m: Manifest) -> Json:
-    """JSON of an index: its manifest and its last measured utilization; `folder` is its generation's."""
+    """Return the JSON of an index: its manifest and its last measured utilization.
+
+    Args:
+        name: Name of the index.
+        folder: Folder of the generation.
+        m: Manifest of the generation.
+    """
     return {
         "name": name,
         "generation": m.generation,
@@ -122,7 +132,7 @@ def index_view(name: str, folder: Path, m: Manifest) -> Json:
 
 
 def spans_text(chunk: Mapping[str, Any]) -> str:
-    """The characters of its document that a chunk holds.
+    """Return a chunk's (start, end) character offsets in its document as text.
 
     >>> spans_text({"spans": [[0, 42], [97, 180]]})
     '0-42, 97-180'

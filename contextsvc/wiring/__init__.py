@@ -1,7 +1,7 @@
-"""Settings -> parts. The only room that imports adapters.
+"""Wiring: make the parts of the program from the settings. Only this package imports adapters.
 
-Functions import adapters when they are called: torch takes seconds to load, and `contextsvc index list`
-needs no model.
+Functions import adapters when they are called. An adapter may load torch, which takes seconds, and
+`contextsvc index list` needs no model.
 """
 
 from contextsvc.wiring.assets import pull_asset

@@ -1,4 +1,4 @@
-"""Assets: their folders, and the download into them."""
+"""Assets: find their folders, and download them."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,12 +8,12 @@ from contextsvc.settings import Settings
 
 
 def pull_asset(settings: Settings, name: str, report: Callable[[str], None]) -> assets.Pulled:
-    """Download an asset into the home folder, unless it is there and whole.
+    """Download an asset into the home folder, unless it is there and undamaged.
 
     Args:
-        settings: Names the home folder.
-        name: A name of `assets.ASSETS`.
-        report: Called with each step of the download.
+        settings: Settings with the home folder.
+        name: Name of the asset in `assets.ASSETS`.
+        report: Called with a line of text at each step of the download.
     """
     from contextsvc.adapters.assets.hub import HubSource
     from contextsvc.adapters.assets.wheels import WheelSource
@@ -27,5 +27,8 @@ def pull_asset(settings: Settings, name: str, report: Callable[[str], None]) -> 
 
 
 def model_place(settings: Settings, name: str) -> str:
-    """Folder of an asset; any other name is returned unchanged, as a folder or a name on the hub."""
+    """Return the folder of a model if its name is an asset; otherwise return the name unchanged.
+
+    An unchanged name is the path of a folder, or a name on the model hub.
+    """
     return str(assets.locate(settings.home, name)) if name in assets.ASSETS else name

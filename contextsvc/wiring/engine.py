@@ -1,4 +1,4 @@
-"""Settings -> the engine and its parts."""
+"""Make the engine and its parts from the settings."""
 
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -32,13 +32,14 @@ if TYPE_CHECKING:
 def build_engine(
     settings: Settings, extra_tokenizer: str | None = None, closing: ExitStack | None = None
 ) -> Engine:
-    """The engine that packs and measures.
+    """Make the engine that packs and measures.
 
     Args:
-        settings: Choose the parts.
-        extra_tokenizer: Path of a `tokenizer.json` that requests may name. Only for callers who may read
-            any file, such as the command line.
-        closing: Closes the files of the cache and of the job queue, and the connections of the reader.
+        settings: Settings that choose the parts.
+        extra_tokenizer: Path of a `tokenizer.json` that requests may name as their tokenizer. Only callers
+            that may read any file should pass it, such as the command line.
+        closing: Stack that receives the close functions of the cache, of the job queue and of the reader's
+            connections. The reader is the language model that measures.
 
     Raises:
         MissingAsset: a model or data file was never pulled.
@@ -53,7 +54,9 @@ def build_engine(
 
     def measurer() -> Measurer:
         made = build_measurer(settings)
-        close = getattr(made.reader, "close", None)  # a model has nothing to close, an endpoint has
+        close = getattr(
+            made.reader, "close", None
+        )  # an endpoint has connections to close, a local model has none
         if closing is not None and close is not None:
             closing.callback(close)
         return made
@@ -77,7 +80,7 @@ def build_engine(
 
 
 def build_assembler(settings: Settings, embedder: Embedder, extra_tokenizer: str | None = None) -> Assembler:
-    """The assembler of packs; arguments and errors as for `build_engine`."""
+    """Make the assembler of packs. Arguments and errors are those of `build_engine`."""
     from contextsvc.adapters.text.tiktoken_counter import fingerprint_of
 
     return Assembler(
@@ -100,7 +103,7 @@ def build_assembler(settings: Settings, embedder: Embedder, extra_tokenizer: str
 
 
 def build_reranker(settings: Settings) -> Reranker | None:
-    """The cross-encoder, or None if no model is set."""
+    """Load the cross-encoder, or return None if the settings name no model."""
     if not settings.cross_encoder:
         return None
     from contextsvc.adapters.models.reranker import CrossEncoderReranker
@@ -109,7 +112,16 @@ def build_reranker(settings: Settings) -> Reranker | None:
 
 
 def build_counters(settings: Settings, extra_tokenizer: str | None = None) -> Mapping[str, TokenCounter]:
-    """Token counters by the names that requests use."""
+    """Make the token counters, keyed by the names that requests use.
+
+    Args:
+        settings: Settings with the folder of the encodings and with further tokenizers.
+        extra_tokenizer: Path of a `tokenizer.json`, which is also the counter's name; ignored if there is no
+            such file.
+
+    Raises:
+        SettingError: the setting of further tokenizers is malformed.
+    """
     from contextsvc.adapters.text.huggingface_counter import HuggingFaceTokenCounter
     from contextsvc.adapters.text.tiktoken_counter import ENCODINGS, TiktokenCounter
 
@@ -126,7 +138,7 @@ def build_counters(settings: Settings, extra_tokenizer: str | None = None) -> Ma
 
 
 def build_cache(settings: Settings) -> "DiskcacheCache | None":
-    """The cache, or None when it is off."""
+    """Open the cache, or return None if the cache is off."""
     if not settings.cache:
         return None
     from contextsvc.adapters.storage.disk_cache import DiskcacheCache

@@ -1,4 +1,4 @@
-"""Settings -> the sources of an index, and the parts that build and open it."""
+"""Make the sources of an index, and the parts that build and open an index, from the settings."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -16,20 +16,24 @@ from contextsvc.storage.corpus import Corpus
 from contextsvc.wiring.assets import model_place
 
 INDEX_TOKENIZER = "o200k_base"
-"""Encoding of chunk sizes. It is no setting, so that an index serves requests in every encoding."""
+"""Name of the encoding that counts the tokens of chunks in an index. It is fixed, not a setting, so that one
+index serves requests in every encoding."""
 
 
 _TRIED_DIM, _TRIED_VECTORS = 15_360, 50_000
-"""Size of the index that tries a factory string. Usual numbers of sub-quantizers divide the length."""
+"""Vector length and number of vectors of the index that checks a factory string. Usual numbers of
+sub-quantizers divide this length."""
 
 
 def read_sources(
     settings: Settings, sources: Sequence[str], skipped: Callable[[str, str, int], None]
 ) -> Iterator[Document]:
-    """Documents of files, folders and `python-reference`, read one at a time.
+    """Read the documents of files, folders and `python-reference`, one at a time.
+
+    `python-reference` is the Python language reference inside the interpreter.
 
     Args:
-        settings: Limit the size of a file.
+        settings: Settings with the largest size of a file.
         sources: Paths, or `python-reference`.
         skipped: Called with (source, reason, number of ignored files) for every source without a document.
 
@@ -39,7 +43,7 @@ def read_sources(
     from contextsvc.adapters.sources.files import Skipped, read_documents
     from contextsvc.adapters.sources.html import read_html
 
-    # Not a generator itself: a missing source is refused now, before any model is loaded.
+    # This function is not a generator itself, so a missing source is refused before any model is loaded.
     items = read_documents(sources, settings.max_file_bytes, read_html)
 
     def documents() -> Iterator[Document]:
@@ -53,14 +57,14 @@ def read_sources(
 
 
 def source_bytes(sources: Sequence[str]) -> int | None:
-    """Total bytes of the files that `read_sources` would read; None if it cannot be known."""
+    """Return the total bytes of the files that `read_sources` would read; None if they cannot be known."""
     from contextsvc.adapters.sources.files import source_bytes as count
 
     return count(sources)
 
 
 def build_index_parts(settings: Settings, embedder: Embedder | None = None) -> IndexParts:
-    """The parts that build an index; `embedder` is used if it is given, else the model is loaded."""
+    """Make the parts that build an index. If `embedder` is None, the embedding model is loaded."""
     from contextsvc.adapters.text.markdown import MarkdownItBlockParser
     from contextsvc.adapters.text.punkt import PunktSentenceSplitter
     from contextsvc.adapters.text.tiktoken_counter import TiktokenCounter
@@ -80,10 +84,12 @@ def build_index_parts(settings: Settings, embedder: Embedder | None = None) -> I
 
 
 def check_factory(settings: Settings) -> None:
-    """Refuse a FAISS factory string that makes no approximate index; without it a large build fails late.
+    """Refuse a FAISS factory string that makes no approximate index.
+
+    Without this check, the build of a large index would fail only at its end.
 
     Raises:
-        SettingError: FAISS does not know the string, or it makes an index of another kind.
+        SettingError: FAISS does not know the string, or the string makes an index of another kind.
     """
     from contextsvc.adapters.search.faiss.lists import empty, factory_for
 
@@ -91,7 +97,7 @@ def check_factory(settings: Settings) -> None:
 
 
 def build_embedder(settings: Settings) -> Embedder:
-    """The embedding model."""
+    """Load the embedding model."""
     from contextsvc.adapters.models.embedder import SentenceTransformersEmbedder
 
     model = model_place(settings, settings.embedder)
@@ -99,7 +105,11 @@ def build_embedder(settings: Settings) -> Embedder:
 
 
 def make_near_duplicate_index(least: float) -> NearDuplicateIndex | None:
-    """Search for near-duplicates of at least this similarity, 0 to 1; None at 1: equal texts are enough."""
+    """Make a search for documents that are at least this similar, from 0 to 1.
+
+    Returns:
+        None if `least` is 1, because only equal texts are so similar and they are found without a search.
+    """
     if least >= 1:
         return None
     from contextsvc.adapters.text.minhash import MinHashIndex
@@ -110,7 +120,17 @@ def make_near_duplicate_index(least: float) -> NearDuplicateIndex | None:
 def write_search(
     folder: Path, corpus: Corpus, former: PreviousGeneration | None = None, settings: Settings | None = None
 ) -> Mapping[str, object]:
-    """Write the search structures of a corpus into its folder; return their description for the manifest."""
+    """Write the vector index and the BM25 index of a corpus into a folder.
+
+    Args:
+        folder: Folder of the generation (one published version of an index) that is being built.
+        corpus: The chunks and their vectors.
+        former: The previous generation, whose parts are reused; None: everything is built anew.
+        settings: Settings of the vector index; None: the defaults.
+
+    Returns:
+        A description of the vector index for the manifest.
+    """
     from contextsvc.adapters.search.bm25 import Bm25sLexicalIndex
     from contextsvc.adapters.search.faiss.build import PreviousVectors, VectorPlan, write_vector_index
 
@@ -134,7 +154,7 @@ def write_search(
 
 
 def open_search(name: str, folder: Path, corpus: Corpus) -> tuple[VectorIndex, LexicalIndex]:
-    """Open the search structures that `write_search` wrote."""
+    """Open the vector index and the BM25 index that `write_search` wrote into a folder."""
     from contextsvc.adapters.search.bm25 import Bm25sLexicalIndex
     from contextsvc.adapters.search.faiss.build import open_vector_index
 

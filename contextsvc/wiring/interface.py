@@ -1,4 +1,8 @@
-"""The public Python interface, `import contextsvc`: build an index, open it, pack and measure."""
+"""The public Python interface, `import contextsvc`: build an index, open it, pack and measure.
+
+Utilization is the share of a pack's tokens that influenced the answer. A reader is the language model that
+measures it. A generation is one published version of an index.
+"""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
@@ -32,10 +36,11 @@ class PackOptions(TypedDict, total=False):
         max_chunks: Largest number of chunks, 1 to 64.
         tokenizer: Name of the encoding that counts tokens.
         ordering: "relevance", "document" or "edges".
-        filters: Condition on the documents' metadata, as in `POST /v1/context`; none by default.
-        exact: Compare the query with every vector; False by default.
-        trim: Trim chunks that do not fit to the sentences relevant to the query.
-        answerable_only: Return an empty pack if nothing in the index answers the query; False by default.
+        filters: Condition on the documents' metadata, as in `POST /v1/context`; no condition by default.
+        exact: Whether to compare the query with every vector; False by default.
+        trim: Whether chunks that do not fit may be trimmed to the sentences relevant to the query.
+        answerable_only: Whether to return an empty pack if nothing in the index answers the query; False by
+            default.
     """
 
     max_chunks: int | None
@@ -52,8 +57,8 @@ class BuiltIndex:
     """An index after a build.
 
     Attributes:
-        made: The generation that is current now, with the counts of the build.
-        duplicates: Documents that are equal or nearly equal to an earlier one, in the order they were read.
+        made: The generation (published version) that is current now, with the counts of the build.
+        duplicates: Documents that are equal or nearly equal to an earlier document, in the order of reading.
     """
 
     made: BuildResult
@@ -63,12 +68,12 @@ class BuiltIndex:
 class IndexHandle:
     """An open index. Close it with `close`, or use it as a context manager.
 
-    It follows the index: after a publish it packs from the new generation.
+    After a publish, the handle makes packs from the new generation (published version) of the index.
 
     Args:
-        engine: Packs and measures.
-        name: Name of the index under the engine's root.
-        closing: Closed with the handle.
+        engine: The engine that packs and measures.
+        name: Name of the index in the engine's folder of indexes.
+        closing: Resources that are closed together with the handle.
     """
 
     def __init__(self, engine: Engine, name: str, closing: ExitStack) -> None:
@@ -83,19 +88,19 @@ class IndexHandle:
         self.close()
 
     def close(self) -> None:
-        """Close files and connections and release the models; a second call does nothing."""
+        """Close files and connections and release the models. A second call does nothing."""
         self._engine = None
         self._closing.close()
 
     @property
     def generation(self) -> str:
-        """Id of the generation that packs are made from."""
+        """Id of the generation (published version of the index) that packs are made from."""
         return self._open.library.get(self.name).generation
 
     def pack(
         self, query: str, *, budget_tokens: int = BUDGET_TOKENS, **options: Unpack[PackOptions]
     ) -> ContextPack:
-        """The best chunks for a query that fit a token budget.
+        """Make a pack of the best chunks for a query that fit a token budget.
 
         Args:
             query: A question or some words.
@@ -114,12 +119,15 @@ class IndexHandle:
     def measure(
         self, pack: ContextPack, *, response: str | None = None, sentences: bool = False
     ) -> Utilization:
-        """The utilization of a pack: which of its chunks influenced the answer.
+        """Measure which chunks of a pack influenced the answer, and return the pack's utilization.
+
+        Utilization is the share of a pack's tokens that influenced the answer.
 
         Args:
-            pack: A pack of the index's current generation.
-            response: The answer of your model; None: the reader writes one.
-            sentences: Measure each sentence of the chunks that influenced the answer, too.
+            pack: A pack that was made from the current generation (published version) of this index.
+            response: The answer of your model; None: the reader (the language model that measures) writes
+                one.
+            sentences: Whether to measure each sentence of the chunks that influenced the answer, too.
 
         Raises:
             UserError: the pack was made from another index or generation.
@@ -137,7 +145,10 @@ class IndexHandle:
         return found
 
     def context(self, query: str, budget_tokens: int = BUDGET_TOKENS, **chosen: Any) -> Json:
-        """A pack with its utilization as JSON; arguments and result as the bodies of `POST /v1/context`."""
+        """Make a pack and return it as JSON, with its utilization.
+
+        Arguments and result are the fields of the request and of the answer of `POST /v1/context`.
+        """
         return self._open.context(self.name, query, budget_tokens, **chosen)
 
     def compare(
@@ -146,7 +157,7 @@ class IndexHandle:
         configurations: Sequence[Configuration],
         report: Callable[[str, Json], None] = lambda *_: None,
     ) -> Comparison:
-        """The packs of many queries under several configurations, measured and compared with the first.
+        """Pack and measure many queries under several configurations, and compare each with the first.
 
         Arguments and errors are those of `service.experiments.compare_configurations`.
         """
@@ -159,13 +170,20 @@ class IndexHandle:
         num_questions: int = 100,
         report: Callable[[Json], None] = lambda _: None,
     ) -> list[Calibration]:
-        """Thresholds of the reader, drawn from placebos and stored with the current generation.
+        """Measure placebos, and store the thresholds of the reader with the current generation.
+
+        A placebo is an unrelated chunk put into a pack as a control. A chunk counts as influential if its
+        effect is above the threshold, which is computed from the effects of placebos. The reader is the
+        language model that measures.
 
         Args:
-            questions: Queries to draw with; None: sentences of the index ask, and the sentences after them
-                answer.
-            num_questions: How many to take from the index if there are no questions.
-            report: Called with the state after every query.
+            questions: Queries to measure placebos with. None: each question is a sentence of the index, and
+                its response is the next sentence.
+            num_questions: Number of questions to draw from the index if `questions` is None.
+            report: Called after every query with the number of placebos so far or the reason for skipping.
+
+        Returns:
+            The stored calibrations, sorted by kind of target.
 
         Raises:
             UserError: the questions gave too few placebos.
@@ -193,15 +211,17 @@ def build(
     report: Callable[[Progress], None] = lambda _: None,
     skipped: Callable[[str, str, int], None] = lambda *_: None,
 ) -> BuiltIndex:
-    """Build an index from all documents and publish it. Until then the previous generation serves.
+    """Build an index from all its documents and publish it. Until then the previous generation serves.
+
+    A generation is one published version of an index.
 
     Args:
-        sources: A path, several paths, or documents. A path is a file or a folder of text, Markdown, HTML
-            or JSONL. Documents are read once, in order, one in memory at a time.
-        index: Name of the index under the root of the settings, or its path.
-        settings: None: those of the environment.
-        dedupe: Keep only the first of equal and near-duplicate documents.
-        resume: Continue from the finished parts of an interrupted build.
+        sources: A path, several paths, or documents. A path is a file or a folder of text, Markdown, HTML or
+            JSONL. Documents are read once, in order, with one in memory at a time.
+        index: Name of the index in the settings' folder of indexes, or path of the index.
+        settings: The settings; None: the settings of the environment.
+        dedupe: Whether to keep only the first of equal and near-duplicate documents.
+        resume: Whether to continue from the finished parts of an interrupted build.
         report: Called with the progress after every batch.
         skipped: Called with (source, reason, number of ignored files) for every path without a document.
 
@@ -230,17 +250,20 @@ def build(
 def open_index(
     index: str | Path, *, settings: Settings | None = None, tokenizer_file: str | None = None
 ) -> IndexHandle:
-    """Open an index to pack and to measure. Loads the embedding model; the reader loads when it measures.
+    """Open an index to pack and to measure.
+
+    The embedding model is loaded now. The reader (the language model that measures) is loaded at the first
+    measurement.
 
     Args:
-        index: Name of the index under the root of the settings, or its path.
-        settings: None: those of the environment.
+        index: Name of the index in the settings' folder of indexes, or path of the index.
+        settings: The settings; None: the settings of the environment.
         tokenizer_file: Path of a `tokenizer.json` that packs may name as their tokenizer.
 
     Raises:
         UnknownIndex: there is no such index.
-        CorruptIndex: its files are damaged.
-        IndexMismatch: it was built with another embedding model.
+        CorruptIndex: the files of the index are damaged.
+        IndexMismatch: the index was built with another embedding model.
         MissingAsset: a model or data file was never pulled.
     """
     placed, name = _placed(index, settings)
@@ -264,9 +287,10 @@ def pack(
     settings: Settings | None = None,
     **options: Unpack[PackOptions],
 ) -> ContextPack:
-    """The best chunks for one query that fit a token budget; for several queries use `open_index`.
+    """Make a pack of the best chunks for one query that fit a token budget.
 
-    Arguments and errors are those of `open_index` and `IndexHandle.pack`.
+    For several queries use `open_index`, which loads the models only once. Arguments and errors are those of
+    `open_index` and `IndexHandle.pack`.
     """
     with open_index(index, settings=settings) as opened:
         return opened.pack(query, budget_tokens=budget_tokens, **options)
@@ -280,17 +304,18 @@ def measure(
     index: str | Path | None = None,
     settings: Settings | None = None,
 ) -> Utilization:
-    """The utilization of one pack; for several packs use `open_index`.
+    """Measure which chunks of one pack influenced the answer, and return the pack's utilization.
 
-    Arguments and errors are those of `open_index` and `IndexHandle.measure`. `index` is needed only if the
-    index is not under the root of the settings.
+    For several packs use `open_index`, which loads the models only once. Arguments and errors are those of
+    `open_index` and `IndexHandle.measure`. `index` is needed only if the index is not in the settings' folder
+    of indexes.
     """
     with open_index(pack.index if index is None else index, settings=settings) as opened:
         return opened.measure(pack, response=response, sentences=sentences)
 
 
 def _placed(index: str | Path, settings: Settings | None) -> tuple[Settings, str]:
-    """Settings with the root of the index, and its name."""
+    """Return the settings with the folder that holds the index, and the name of the index."""
     chosen = settings or Settings.from_env()
     path = Path(index)
     if isinstance(index, str) and path.name == index:

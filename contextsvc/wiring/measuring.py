@@ -1,4 +1,7 @@
-"""Settings -> the measurer, its queue and the pictures of its results."""
+"""Make the measurer, its job queue and the charts of its results from the settings.
+
+A reader is the language model that measures how a pack was used.
+"""
 
 from collections.abc import Mapping
 
@@ -12,7 +15,7 @@ from contextsvc.wiring.assets import model_place
 
 
 def build_measurer(settings: Settings) -> Measurer:
-    """The measurer with its reader; loads the reader's model."""
+    """Make the measurer with its reader. This loads the reader's model."""
     fit: Fit = necessity_and_sufficiency
     if settings.num_subsets:
         from contextsvc.adapters.language_models.lasso import lasso_contributions
@@ -31,7 +34,7 @@ def build_measurer(settings: Settings) -> Measurer:
 
 
 def build_reader(settings: Settings) -> Reader:
-    """The model that measures: an endpoint if its URL is set, else a model in this process."""
+    """Make the reader: an endpoint if its URL is set, otherwise a model in this process."""
     if settings.reader_url:
         from contextsvc.adapters.language_models.openai import OpenAiEndpointReader
 
@@ -56,7 +59,7 @@ def build_reader(settings: Settings) -> Reader:
 
 
 def build_jobs(settings: Settings) -> JobQueue | None:
-    """The queue of background measurements, or None if they are off."""
+    """Open the queue of background measurements, or return None if they are off."""
     if not settings.background_jobs:
         return None
     from contextsvc.adapters.storage.job_queue import SqliteJobQueue
@@ -65,7 +68,7 @@ def build_jobs(settings: Settings) -> JobQueue | None:
 
 
 def draw_pictures(comparison: Comparison) -> Mapping[str, str]:
-    """Pictures of a comparison as SVG texts, by name.
+    """Draw charts of a comparison, and return them as SVG texts by name.
 
     Raises:
         MissingExtra: the extra `report` is not installed.
