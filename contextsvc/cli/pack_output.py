@@ -148,6 +148,9 @@ def _print_sentences(chunk: Json, sentences: list[Json]) -> None:
 
 
 def _print_drops(drops: list[Json]) -> None:
+    if not drops:
+        out.print("\n[bold]left out[/bold]  nothing that was found")
+        return
     out.print("\n[bold]left out[/bold]")
     rows = [(d["rank"], f"{d['score']:.3f}", d["reason"], d["detail"], _where(d)) for d in drops]
     print_table(("rank", "score", "reason", "detail", "chunk"), rows, right=("rank", "score"))

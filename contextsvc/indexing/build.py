@@ -42,7 +42,12 @@ from contextsvc.storage.generation import (
     open_manifest,
     stage,
 )
-from contextsvc.storage.generation.segments import drop_parts, finish_part, finished_parts, part_folder
+from contextsvc.storage.generation.segments import (
+    drop_segments,
+    finish_segment,
+    finished_segments,
+    segment_folder,
+)
 from contextsvc.storage.probes import record_probes
 
 __all__ = [
@@ -178,9 +183,9 @@ class _Build:
             self._add_corpus(base[1])
             self.plan.start_from(base[1])
         if not resume:
-            drop_parts(staged.index)
+            drop_segments(staged.index)
         self._num_segments = 0
-        for folder in finished_parts(staged.index, self._made_with):
+        for folder in finished_segments(staged.index, self._made_with):
             self._num_segments = int(folder.name)
             self.plan.offer_segment(len(self._corpora), self._add_corpus(Corpus.open(folder)))
 
@@ -229,12 +234,12 @@ class _Build:
         self._start_phase("publishing")
         self._staged.seal(self._description(corpus, position, search_settings))
         published = self._staged.publish()
-        drop_parts(self._staged.index)
+        drop_segments(self._staged.index)
         return self._result(published.manifest, published.changed)
 
     def discard(self, manifest: Manifest) -> BuildResult:
         """End without publishing. The generation of this manifest stays current."""
-        drop_parts(self._staged.index)
+        drop_segments(self._staged.index)
         return self._result(manifest, changed=False)
 
     def _is_new(self, document: Document) -> bool:
@@ -258,9 +263,9 @@ class _Build:
 
     def _write_segment(self, cut: CutDocuments, embedded: Vectors, number: int) -> None:
         self._num_segments += 1
-        folder = part_folder(self._staged.index, self._num_segments)
+        folder = segment_folder(self._staged.index, self._num_segments)
         write_segment(folder, cut, embedded, self._parts, self._memo)
-        finish_part(folder, self._made_with)
+        finish_segment(folder, self._made_with)
         corpus = Corpus.open(folder)
         self._corpora.append(corpus)
         # The memory-mapped file replaces the vectors in memory.

@@ -3,7 +3,7 @@
 This package reads and writes these files:
 
     texts.utf8             texts of all documents, one after another; half a surrogate pair is kept
-                           (`files.encode`)
+                           (`files.encode_text`)
     documents.jsonl        one line per document: its fields and its content hash
     documents.npy          one row per document (`files.DOCUMENT`): where its line, text, chunks and sentences
                            begin and end

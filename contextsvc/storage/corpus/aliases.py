@@ -11,7 +11,7 @@ from pathlib import Path
 
 from contextsvc.errors import CorruptIndex
 from contextsvc.records.documents import Document
-from contextsvc.storage.corpus.files import decode, encode
+from contextsvc.storage.corpus.files import decode_text, encode_text
 from contextsvc.storage.generation import disk_writes
 
 ALIASES = "aliases.jsonl"
@@ -75,7 +75,7 @@ def write_aliases(folder: Path, aliases: Iterable[Alias]) -> None:
     Raises:
         WriteError: the operating system refused to write the file.
     """
-    lines = [encode(json.dumps(asdict(alias), ensure_ascii=False) + "\n") for alias in aliases]
+    lines = [encode_text(json.dumps(asdict(alias), ensure_ascii=False) + "\n") for alias in aliases]
     if lines:
         (folder / ALIASES).write_bytes(b"".join(lines))
 
@@ -87,6 +87,6 @@ def parse_aliases(data: bytes) -> tuple[Alias, ...]:
         CorruptIndex: a line does not describe an alias.
     """
     try:
-        return tuple(Alias(**json.loads(decode(line))) for line in data.split(b"\n")[:-1])
+        return tuple(Alias(**json.loads(decode_text(line))) for line in data.split(b"\n")[:-1])
     except (ValueError, TypeError) as error:
         raise CorruptIndex("aliases", [f"{ALIASES}: {error}"]) from error

@@ -110,7 +110,7 @@ class Entries(Sequence[Entry]):
     def line(self, number: int) -> dict[str, Any]:
         """Return a document's parsed line of documents.jsonl: the fields of `Entry` up to `content_hash`."""
         row = self._table[number]
-        found: dict[str, Any] = json.loads(decode(self._lines[row["first_line"] : row["end_line"]]))
+        found: dict[str, Any] = json.loads(decode_text(self._lines[row["first_line"] : row["end_line"]]))
         return found
 
 
@@ -122,10 +122,10 @@ def sentence_key(text: str) -> bytes:
 
     The last byte is never zero, because numpy drops zeros at the end of byte strings.
     """
-    return hashlib.blake2b(encode(text), digest_size=15).digest() + b"\x01"
+    return hashlib.blake2b(encode_text(text), digest_size=15).digest() + b"\x01"
 
 
-def encode(text: str) -> bytes:
+def encode_text(text: str) -> bytes:
     """Return a text as UTF-8 bytes in which half of a surrogate pair is kept.
 
     Some texts hold such characters. If they were dropped, character offsets would no longer fit the text.
@@ -133,8 +133,8 @@ def encode(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-def decode(data: bytes) -> str:
-    """Return the text whose bytes `encode` returned."""
+def decode_text(data: bytes) -> str:
+    """Return the text whose bytes `encode_text` returned."""
     return data.decode("utf-8", "surrogatepass")
 
 
@@ -146,12 +146,12 @@ def byte_offsets(text: str, edges: Iterable[int]) -> dict[int, int]:
         edges: Character offsets in the text, in any order.
 
     Returns:
-        By character offset, the number of bytes of the text before it, as `encode` writes them.
+        By character offset, the number of bytes of the text before it, as `encode_text` writes them.
     """
     offsets = {}
     position = num_bytes = 0
     for edge in sorted(set(edges)):
-        num_bytes += len(encode(text[position:edge]))
+        num_bytes += len(encode_text(text[position:edge]))
         position = edge
         offsets[edge] = num_bytes
     return offsets
@@ -184,7 +184,7 @@ def json_line(content: object, of: str) -> bytes:
     """
     # ASCII was rejected: two escaped halves of surrogate pairs side by side would be read as one character.
     try:
-        return encode(json.dumps(content, ensure_ascii=False) + "\n")
+        return encode_text(json.dumps(content, ensure_ascii=False) + "\n")
     except (TypeError, ValueError) as error:
         raise ShapeError(f"the metadata of {of!r} cannot be written as JSON: {error}") from error
 

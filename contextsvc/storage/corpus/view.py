@@ -32,7 +32,7 @@ from contextsvc.storage.corpus.files import (
     VECTOR,
     Entries,
     Entry,
-    decode,
+    decode_text,
 )
 from contextsvc.storage.generation import Manifest
 
@@ -81,7 +81,7 @@ class Corpus:
             lines = _map(folder / DOCUMENT_LINES)
             if (int(arrays[DOCUMENTS]["end_line"][-1]) if len(arrays[DOCUMENTS]) else 0) != len(lines):
                 raise ValueError(f"{DOCUMENT_LINES}: {len(lines)} bytes, which {DOCUMENTS} does not say")
-            sections = [tuple(path) for path in json.loads(decode((folder / SECTIONS).read_bytes()))]
+            sections = [tuple(path) for path in json.loads(decode_text((folder / SECTIONS).read_bytes()))]
             # If there is a manifest, it decides, because a publish may be removing files from the folder.
             has_aliases = ALIASES in manifest.files if manifest else (folder / ALIASES).exists()
             alias_lines = _map(folder / ALIASES) if has_aliases else b""
@@ -116,7 +116,7 @@ class Corpus:
             doc_id=line["doc_id"],
             start=start,
             end=end,
-            text=decode(self.texts[byte_start:byte_end]),
+            text=decode_text(self.texts[byte_start:byte_end]),
             num_tokens=num_tokens,
             title=line["title"],
             source=line["source"],
@@ -168,7 +168,7 @@ class Corpus:
         # No `Entry` is made for a line, because the first filter reads all lines.
         bounds = (self.document_table[end].tolist() for end in ("first_line", "end_line"))
         for first, end in zip(*bounds, strict=True):
-            line = json.loads(decode(self.lines[first:end]))
+            line = json.loads(decode_text(self.lines[first:end]))
             yield {**line["metadata"], **{field: line[field] for field in ("doc_id", "title", "source")}}
 
     @cached_property
@@ -198,7 +198,7 @@ class Corpus:
     def document_text(self, doc: int) -> str:
         """Return the whole text of a document."""
         row = self._document_row(doc)
-        return decode(self.texts[row["first_byte"] : row["end_byte"]])
+        return decode_text(self.texts[row["first_byte"] : row["end_byte"]])
 
     def document(self, doc: int) -> Document:
         """Return a document as it was added."""

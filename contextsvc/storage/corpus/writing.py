@@ -31,7 +31,7 @@ from contextsvc.storage.corpus.files import (
     RowFile,
     byte_offsets,
     document_line,
-    encode,
+    encode_text,
     json_line,
 )
 from contextsvc.storage.corpus.view import Corpus
@@ -181,7 +181,7 @@ class CorpusWriter:
                 f"{len(chunks)} chunks with {len(chunk_bounds)} bounds"
             )
         vectors = self._fitting(chunk_vectors, len(chunks))
-        data = encode(document.text)
+        data = encode_text(document.text)
         line = document_line(document)
         chunk_rows = self._chunk_rows(document, chunks, chunk_bounds, len(sentences))
         told = zip(sentences, vector_rows, context_norms, strict=True)
