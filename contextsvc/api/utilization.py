@@ -85,8 +85,8 @@ class SentenceView(BaseModel):
 class MinimalView(BaseModel):
     """The smallest pack found that keeps the quality of the answer. It is stored under its own id.
 
-    `quality` and `full` are the outcomes with the smaller pack and with the whole pack. `margin` is the
-    largest loss of quality that is accepted.
+    `quality` and `full` say how likely the answer is with the smaller pack and with the whole pack, in the
+    unit that `outcome` of the measurement names. `margin` is the largest accepted difference.
     """
 
     pack_id: str
@@ -103,8 +103,9 @@ class MinimalView(BaseModel):
 class ControlsView(BaseModel):
     """Controls that say whether the measurement can be believed.
 
-    `full`, `no_context`, `unrelated` and `live_only` are outcomes with the whole pack, without any chunk,
-    with an unrelated chunk, and with only the chunks that count as used.
+    `full`, `no_context`, `unrelated` and `live_only` say how likely the answer is with the whole pack,
+    without any chunk, with an unrelated chunk, and with only the chunks that count as used. `outcome` of the
+    measurement names their unit.
     """
 
     full: float | None

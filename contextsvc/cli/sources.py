@@ -44,7 +44,7 @@ class Sources:
         """Return whether a document of the index came from these sources and its file no longer exists.
 
         The source that the index recorded is compared with these sources as they are spelled. A file that was
-        skipped this time still exists.
+        skipped in this run counts as existing.
         """
         kept = any(_lies_in(entry.source, str(item["source"])) for item in self.skipped)
         return not kept and any(_lies_in(entry.source, root) for root in self._roots)

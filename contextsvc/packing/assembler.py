@@ -210,7 +210,7 @@ class Assembler:
         )
 
     def _sizes(self, candidates: Sequence[Candidate], counter: TokenCounter) -> list[int]:
-        # The index's counter has counted `num_tokens` of whole chunks, this counter that of trimmed ones.
+        # The index's counter has counted `num_tokens` of whole chunks, `counter` that of trimmed chunks.
         if counter.fingerprint == self.index_counter:
             return [candidate.chunk.num_tokens for candidate in candidates]
         return counter.count([candidate.chunk.text for candidate in candidates])

@@ -1,9 +1,9 @@
-"""Links between documents that name each other, which find the second document of a question.
+"""Links between documents that name each other. A link finds the second document of a question.
 
-A question is often answered by two documents together but names only one of them. Often one of these
-documents names the other by its title. If both are among the candidates, they are linked, and each lends its
-score to the other. No second search is needed. Titles are names in encyclopedias, manuals and catalogues. If
-no text holds the title of another document, no score changes.
+A question is often answered by two documents together but names only one of them. Often one document names
+the other by its title. If both are among the candidates, they are linked, and each of the two lends its score
+to the other. No second search is needed. Titles are names in encyclopedias, manuals and catalogues. If no
+text holds the title of another document, no score changes.
 """
 
 import re

@@ -157,14 +157,21 @@ def _select(
     limits: PackLimits,
     add: Callable[[Sequence[Candidate], int], str],
 ) -> tuple[list[Candidate], list[_Refusal]]:
-    """Select candidates by marginal gain. Return the kept and the refused candidates, in order of selection.
+    """Select candidates by marginal gain.
 
-    A candidate that passes all other checks is passed to `add`, as its number and after the candidates kept
-    so far. If `add` returns a reason, the candidate is refused. If it returns an empty text, the candidate is
-    kept.
+    Args:
+        candidates: The candidates, best first.
+        vectors: (num_candidates, dim) unit rows.
+        limits: Limits of the pack, whose budget is not used here.
+        add: Called for a candidate that passes all checks but the budget, with the list of candidates kept so
+            far and the number of the new candidate. It returns why the new candidate does not fit, or an
+            empty text if it fits. A candidate that fits is kept.
+
+    Returns:
+        The kept and the refused candidates, both in order of selection.
     """
     scores = np.array([candidate.score for candidate in candidates])
-    # For each candidate, the greatest similarity to a kept candidate, and the number of the latter.
+    # For each candidate: greatest similarity to a kept candidate, and the number of that kept candidate.
     similarity, nearest = np.zeros(len(candidates)), np.full(len(candidates), -1)
     kept: list[Candidate] = []
     refused: list[_Refusal] = []

@@ -112,7 +112,7 @@ def pending_documents(index: Path, after: int, found: Pending) -> Iterator[Docum
 
 
 def _record(content: object) -> bytes:
-    # Write ASCII with escapes, because a document may hold line ends and a journal line may not.
+    # ASCII with escapes: a document may hold any character, but a journal line may not hold a line end.
     try:
         return json.dumps(content, allow_nan=False).encode("ascii")
     except (TypeError, ValueError) as error:

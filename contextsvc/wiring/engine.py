@@ -54,9 +54,7 @@ def build_engine(
 
     def measurer() -> Measurer:
         made = build_measurer(settings)
-        close = getattr(
-            made.reader, "close", None
-        )  # an endpoint has connections to close, a local model has none
+        close = getattr(made.reader, "close", None)  # only an endpoint has connections to close
         if closing is not None and close is not None:
             closing.callback(close)
         return made
