@@ -53,7 +53,7 @@ class DocumentsBody(Body):
 class Accepted(BaseModel):
     """Result of a change that is stored and waits for the next publish.
 
-    `accepted` is the number of changes. `position` is the length of the journal of changes after them.
+    `accepted` is the number of changes. `position` is the length of the journal, these changes included.
     """
 
     index: str

@@ -70,7 +70,7 @@ class VerdictView(BaseModel):
 
 
 class SentenceView(BaseModel):
-    """Verdict on a sentence of an influential chunk.
+    """Whether one sentence of an influential chunk influenced the answer.
 
     `start` and `end` are character offsets in the document.
     """

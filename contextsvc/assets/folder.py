@@ -39,7 +39,7 @@ class PullRecord:
 
     @classmethod
     def read(cls, folder: Path) -> "PullRecord | None":
-        """Read the record of a folder. Return None if the record is missing or cannot be read."""
+        """Read the record file of an asset folder. Return None if it is missing or cannot be read."""
         try:
             content = json.loads((folder / RECORD_FILE).read_text("utf-8"))
             files = {str(member): Pin(**pin) for member, pin in content["files"].items()}

@@ -225,7 +225,7 @@ class _Build:
         if corpus.num_chunks == 0 and not empty:
             raise SourceError("found no text to index; expected at least one document with words in it")
         previous = PreviousGeneration(self._base[0], merger.chunks_from(0)) if self._base else None
-        self._start_phase("writing the searches")
+        self._start_phase("writing the search indexes")
         with disk_writes():
             search_settings = self._parts.write_search(folder, corpus, previous)
         record_probes(folder, corpus, *self._parts.open_search(self._staged.index.name, folder, corpus))

@@ -15,12 +15,13 @@ class Progress:
     """Progress of a build. The numbers grow while the build runs.
 
     Attributes:
-        phase: "embedding" until all documents are read, then "merging", "writing the searches", "publishing".
+        phase: "embedding" until all documents are read, then "merging", "writing the search indexes" and
+            "publishing".
         num_documents: Number of documents read so far, reused ones included.
         num_chars: Number of characters in these documents.
         num_reused: Number of read documents whose chunks and vectors exist already. They are in the current
-            generation (the published version of the index), or in a segment that an interrupted build
-            finished.
+            generation (the published version of the index), or in a segment (a part of a build) that
+            an earlier build completed before it was interrupted.
         num_reused_chars: Number of characters in the reused documents.
         num_sentences: Number of sentences in the documents that are not reused.
         num_vectors: Number of distinct sentences that were embedded.

@@ -44,9 +44,9 @@ def chunk_bounds(
         vectors: Vector of each sentence: (num_sentences, dim), unit rows.
         min_tokens: Smallest number of tokens in a chunk, at least 1.
         max_tokens: Largest number of tokens in a chunk, at least `min_tokens`. No sentence may have more.
-        count: Counts the tokens of the text from sentence i up to and without sentence j. A chunk with more
-            than `max_tokens` is halved until every part fits. None: the tokens of a chunk are the sum of its
-            sentences' tokens.
+        count: Function (i, j) that counts the tokens of the text of sentences i to j - 1. The text can have
+            more tokens than the sum of its sentences. A chunk that then has more than `max_tokens` is halved
+            until every part fits. If None, the sum is used.
 
     Returns:
         Bounds of the chunks, in order. They cover all sentences. The list is empty if there are no sentences.

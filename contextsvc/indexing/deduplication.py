@@ -50,7 +50,7 @@ class Deduplicator:
 
     @property
     def aliases(self) -> list[Alias]:
-        """Aliases that the generation stores. The list is complete when all documents are read."""
+        """Aliases (left-out duplicates) that the generation stores; complete when all documents are read."""
         return list(self.found) if self.keep_one else []
 
     @property

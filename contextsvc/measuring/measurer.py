@@ -157,10 +157,11 @@ class Measurer:
     def placebo_effects(
         self, index: LoadedIndex, pack: ContextPack, target: Target | None
     ) -> tuple[tuple[float, ...], TargetKind]:
-        """Measure the effects of `num_placebos` placebos in a pack, to be collected in a calibration.
+        """Measure the effects of `num_placebos` placebos in a pack, for the calibration of the caller.
 
         Returns:
-            The effect of each placebo, and the kind of the target.
+            The effect of each placebo, and the kind of the target: `response` if the caller gave the text
+            that is scored, `answer` if the reader wrote it.
 
         Raises:
             InvalidRequest: the prompt does not fit the reader's window, or the target is empty.

@@ -125,7 +125,7 @@ class Scores:
         if self.values.ndim != 1 or (
             self.questions is not None and self.questions.shape != self.values.shape
         ):
-            raise ShapeError(f"scores are one number a mask, found shape {self.values.shape}")
+            raise ShapeError(f"expected one score per mask, found shape {self.values.shape}")
 
     @property
     def exchange(self) -> Float64Array:

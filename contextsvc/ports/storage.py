@@ -83,5 +83,5 @@ class Cache(Protocol):
         ...
 
     def drop(self, tag: str) -> bool:
-        """Remove every value with a tag. Return False if a slow or broken cache may still hold some."""
+        """Remove every value that has this tag. Return False if a slow or broken cache may keep some."""
         ...

@@ -98,7 +98,7 @@ def check_doc_id(doc_id: str) -> None:
 def check_id_characters(doc_id: str, what: str) -> None:
     """Check that an id has no control character (`CONTROL_CATEGORIES`) and no half of a surrogate pair.
 
-    The path of a file gets this check alone, because a path may be longer than `MAX_DOC_ID_CHARS`.
+    For the path of a file only this check is made: a path may be longer than `MAX_DOC_ID_CHARS`.
 
     Args:
         doc_id: The id.

@@ -102,7 +102,7 @@ def pending(index: Path, after: int) -> Pending:
 
 
 def pending_documents(index: Path, after: int, found: Pending) -> Iterator[Document]:
-    """Yield the added and replaced documents of `found`, with one document in memory at a time."""
+    """Yield the documents that the pending changes add or replace. One document is in memory at a time."""
     for record in read_journal(index, after):
         if record.position > found.position:
             return

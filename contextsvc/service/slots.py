@@ -57,9 +57,9 @@ class Slots:
 
     @property
     def wanted(self) -> bool:
-        """Whether a request found no free slot since the last slot was given.
+        """True if a request came after the last slot was given away, and found no free slot.
 
-        The value stays True when that request has given up, because its client may try again and should then
+        It stays True even if that request has given up, because its client may try again and should then
         find a slot.
         """
         with self._lock:

@@ -72,7 +72,7 @@ class StateCache:
         self._kept: OrderedDict[tuple[int, ...], Layers] = OrderedDict()
 
     def get(self, tokens: tuple[int, ...]) -> Layers | None:
-        """Return the layers stored under a key, or None if they are absent or were evicted."""
+        """Return the cached attention states of some tokens, by layer. Return None if there are none."""
         found = self._kept.get(tokens)
         if found is not None:
             self._kept.move_to_end(tokens)

@@ -79,9 +79,9 @@ class BytesDisk(diskcache.Disk):  # type: ignore[misc]  # diskcache has no types
         raise OSError(f"a row of the cache has mode {mode!r}, expected bytes")
 
     def remove(self, file_path: object) -> None:
-        """Remove the file that holds a value, if its name has diskcache's own form.
+        """Remove the file that holds a value, but only if its name looks like a name that diskcache makes.
 
-        Without this method diskcache would remove any file whose path is in the database.
+        Without this method, diskcache would remove any file whose path is written in its database.
         """
         with suppress(OSError):
             super().remove(str(self._own_file(file_path).relative_to(os.path.realpath(self._directory))))

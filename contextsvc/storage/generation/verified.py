@@ -52,10 +52,10 @@ def is_settled(status: os.stat_result) -> bool:
 
 
 def clock_of(folder: Path) -> int:
-    """Return the time, in nanoseconds, that the file system would now give to a change in a folder.
+    """Return the current time of a folder's file system, in nanoseconds; 0 if it cannot be found out.
 
-    The result is 0 if the time cannot be found out. The clock is that of the file system: it may count in
-    coarse steps, and it may belong to another machine.
+    It is the time that a file changed now would get. It may differ from the clock of this machine: the file
+    system may count in coarse steps, or belong to another machine.
     """
     probe = folder / ".clock"
     with suppress(OSError):

@@ -53,13 +53,13 @@ class Measurement:
         return {**self.recalls, "recall_measured_in": since if self.generation else "this generation"}
 
     def after(self, generation: str, num_vectors: int, rows: Int64Array) -> "Measurement":
-        """Return the measurement as it is stored in the next generation.
+        """Return this recall measurement, rewritten for the next generation of the index.
 
         Args:
-            generation: Id of the generation that holds this record.
-            num_vectors: Number of vectors of that generation.
-            rows: For each vector of the next generation, its row in that generation, or -1 for a new vector:
-                (n,).
+            generation: Id of the old generation, which holds this record.
+            num_vectors: Number of vectors in the old generation.
+            rows: For each vector of the next generation, its row in the old generation, or -1 if the vector
+                is new: (n,).
         """
         num_new = int((rows < 0).sum())
         num_gone = num_vectors - (len(rows) - num_new)
