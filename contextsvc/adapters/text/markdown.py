@@ -27,8 +27,8 @@ class MarkdownItBlockParser:
 
     A list item is a block. An item nested in another item is a block of its own. If the outer item goes on
     after the nested item, that text is a paragraph. Fences, tables and headings inside a list item or a block
-    quote stay part of that item or quote. HTML, link definitions, template shortcodes and text nested deeper than
-    the parser's limit (20) are paragraphs.
+    quote stay part of that item or quote. HTML, link definitions, template shortcodes and text nested deeper
+    than the parser's limit (20) are paragraphs.
 
     Source: CommonMark 0.31.2, https://spec.commonmark.org/; tables as in GitHub Flavored Markdown.
     """
