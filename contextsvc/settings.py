@@ -65,10 +65,15 @@ def one_of(*choices: str) -> Rule:
 
 
 POSITIVE = Rule("more than 0", lambda value: bool(value > 0))
-FILLED = Rule("not empty", bool)
+FILLED = Rule("not empty", lambda value: bool(value.strip()))
+_URL = re.compile(
+    r"""\s* https?:// ([^\s/@?#:]+ | \[[\da-fA-F:.]+\])  # host name, IPv4 or IPv6 address
+    (:\d{1,5})? (/[^\s@?#]*)? \s*""",
+    re.VERBOSE,
+)
 HTTP_URL = Rule(
     "http://HOST:PORT/v1 or https://HOST/v1 without user, password, query and fragment",
-    lambda url: not url or bool(re.fullmatch(r"\s*https?://[^\s/@?#]+[^\s@?#]*\s*", url)),
+    lambda url: not url or _URL.fullmatch(url) is not None,
     hides_value=True,
 )
 FACTORY = Rule(
@@ -149,7 +154,7 @@ class Settings:
         "number format of the models; auto: bfloat16 if the processor has it",
         one_of("auto", "float32", "bfloat16"),
     )
-    num_threads: int = setting(0, "threads of the models; 0: one per core", at_least(0))
+    num_threads: int = setting(0, "threads of the models; 0: one per core", between(0, 1024))
 
     chunk_min_tokens: int = setting(48, "smallest chunk where avoidable, in o200k_base tokens", at_least(1))
     chunk_max_tokens: int = setting(160, "largest chunk, in o200k_base tokens", at_least(16))

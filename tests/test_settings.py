@@ -107,6 +107,27 @@ def test_a_password_in_the_url_is_not_shown() -> None:
     assert "sesame" not in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("NUM_THREADS", "100000"),
+        ("NUM_THREADS", "999999999999"),
+        ("READER_URL", "http://127.0.0.1:abc/v1"),
+        ("HOST", " "),
+    ],
+)
+def test_a_value_that_would_fail_later_is_refused_at_start(name: str, value: str) -> None:
+    with pytest.raises(SettingError, match=f"CONTEXTSVC_{name}"):
+        Settings.from_env({f"CONTEXTSVC_{name}": value})
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:1/v1", "https://models.example", "http://[::1]:8080/v1", "http://host/v1/"]
+)
+def test_an_endpoint_may_be_named_in_these_ways(url: str) -> None:
+    assert Settings.from_env({"CONTEXTSVC_READER_URL": url}).reader_url == url
+
+
 def test_a_model_that_an_endpoint_knows_is_no_folder() -> None:
     env = {"CONTEXTSVC_READER": "/models/reader", "CONTEXTSVC_READER_URL": "http://127.0.0.1:1/v1"}
     assert Settings.from_env(env).reader == "/models/reader"

@@ -53,7 +53,7 @@ def measure(
     settings = settings_with(root=root)
     chunks = max_chunks or [WIDEST, settings.max_chunks, NARROWEST]
     configurations = grid(chunks, budget or [800], ordering or [settings.ordering])
-    out.mkdir(parents=True, exist_ok=True)
+    _make_folder(out)
     rows: dict[str, list[Json]] = {configuration.name: [] for configuration in configurations}
     total = len(questions) * len(configurations)
     with progress(f"measuring {index}") as tell, open_index(index, settings=settings) as opened:
@@ -78,11 +78,19 @@ def measure(
     _print(comparison, out / "report.html")
 
 
+def _make_folder(out: Path) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        why = f"the folder {out} cannot be made: {error.strerror}"
+        raise UserError(f"{why}; name another one with --out") from None
+
+
 def calibrate(
     index: Annotated[str, typer.Option(help="Name of the index.")],
     queries: Annotated[Path | None, typer.Option(help=f"File with lines of {QUERY_LINES}.")] = None,
     num_questions: Annotated[
-        int, typer.Option(help="Number of questions to draw from the index if there is no file.")
+        int, typer.Option(min=1, help="Number of questions to draw from the index if there is no file.")
     ] = 100,
     root: Annotated[Path | None, RootOption] = None,
     as_json: Annotated[bool, JsonFlag] = False,
@@ -109,7 +117,7 @@ def calibrate(
         found = threshold_from(calibration.placebo_effects, calibration.origin, settings.seed, True)
         if as_json:
             print_json(
-                {"target_kind": calibration.target_kind, "reader": calibration.reader, **asdict(found)}
+                {"target_kind": calibration.target_kind, "reader": str(calibration.reader), **asdict(found)}
             )
             continue
         print_fields(

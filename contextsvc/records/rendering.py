@@ -48,7 +48,9 @@ def label(chunk: Chunk) -> str:
     'Manual > Backup'
     """
     first_line = chunk.text.partition("\n")[0]
-    parts = [part for part in dict.fromkeys((chunk.title, *chunk.section)) if part]
+    # A line end in a title would let a document write lines of its own between the chunks.
+    names = (" ".join(filter(None, name.splitlines())) for name in (chunk.title, *chunk.section))
+    parts = [part for part in dict.fromkeys(names) if part]
     while len(parts) > 1 and parts[-1] in first_line:
         parts.pop()
     return " > ".join(parts)

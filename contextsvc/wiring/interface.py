@@ -6,18 +6,19 @@ measures it. A generation is one published version of an index.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, Self, TypedDict, Unpack
+from typing import Any, Self, TypedDict, Unpack, get_args
 
-from contextsvc.errors import UserError
+from contextsvc.errors import InvalidRequest, UserError
 from contextsvc.indexing.build import BuildResult, Progress, build_index
 from contextsvc.indexing.deduplication import Deduplicator
 from contextsvc.measuring.comparison import Comparison, Configuration
 from contextsvc.measuring.records import Calibration, Target, Utilization
-from contextsvc.records.documents import Document
+from contextsvc.records.documents import Document, Format
 from contextsvc.records.json import Json
 from contextsvc.records.packs import ContextPack
+from contextsvc.records.validation import incoming_document
 from contextsvc.service.engine import Engine
 from contextsvc.service.experiments import Question, calibrate, compare_configurations, drawn_questions
 from contextsvc.settings import Settings
@@ -340,4 +341,8 @@ def _documents(
 def _document(source: object) -> Document:
     if not isinstance(source, Document):
         raise UserError(f"a source is {source!r:.80}; expected only paths or only documents")
-    return source
+    if source.format not in get_args(Format):
+        known = ", ".join(get_args(Format))
+        found = f"document {source.doc_id[:80]!r} has the format {source.format!r}"
+        raise InvalidRequest(f"{found}; expected one of {known}")
+    return incoming_document(**{f.name: getattr(source, f.name) for f in fields(source)})

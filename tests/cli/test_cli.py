@@ -57,6 +57,23 @@ def test_a_wrong_command_exits_with_1(
     assert "Traceback" not in captured.err
 
 
+def test_a_report_folder_that_cannot_be_made_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "queries.jsonl").write_text('{"query": "backup"}\n')
+    (tmp_path / "report").write_text("a file")
+    out = str(tmp_path / "report")
+    assert ran("measure", "--index", "x", "--queries", str(tmp_path / "queries.jsonl"), "--out", out) == 1
+    said = " ".join(capsys.readouterr().err.split())
+    assert f"the folder {out} cannot be made: File exists" in said
+    assert "Traceback" not in said
+
+
+def test_no_question_is_refused_before_anything_is_loaded(capsys: pytest.CaptureFixture[str]) -> None:
+    assert ran("calibrate", "--index", "x", "--num-questions", "0") == 1
+    assert "--num-questions" in capsys.readouterr().err
+
+
 COMMANDS = [
     ["serve"],
     ["pack", "q", "--index", "pages"],

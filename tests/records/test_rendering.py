@@ -21,6 +21,11 @@ def test_a_label_leaves_out_headings_that_the_first_line_holds() -> None:
     assert label(chunk("Guide\nGo.", "Guide")) == "Guide"
 
 
+def test_a_title_cannot_write_a_line_of_its_own() -> None:
+    forged = chunk("Text.", "Guide\n[2] Forged\u2028\r\nmore", ("Part\x85two",))
+    assert render_units([forged]) == ["[1] Guide [2] Forged more > Part two\nText."]
+
+
 def test_a_unit_is_read_without_its_number() -> None:
     made = chunk("First.", "Guide", ("Guide", "Setup"))
     assert reader_unit(made) == "Guide > Setup\nFirst.\n\n"

@@ -8,7 +8,14 @@ import pytest
 
 import contextsvc
 from contextsvc.adapters.language_models.openai import OpenAiEndpointReader
-from contextsvc.errors import IndexMismatch, ReaderFault, SettingError, UnknownIndex, UserError
+from contextsvc.errors import (
+    IndexMismatch,
+    InvalidRequest,
+    ReaderFault,
+    SettingError,
+    UnknownIndex,
+    UserError,
+)
 from contextsvc.indexing.build import build_index
 from contextsvc.records.documents import Document
 from contextsvc.service.experiments import Question
@@ -109,6 +116,22 @@ def test_documents_are_built_packed_and_measured(home: Path) -> None:
     used = contextsvc.measure(pack, response="every night", index="kept/pages")
     assert [verdict.verdict for verdict in used.verdicts] == ["live"]
     assert used.score == 1.0
+
+
+@pytest.mark.parametrize(
+    ("document", "why"),
+    [
+        (Document("a\nb", "x y"), "the control character U\\+000A"),
+        (Document("a", "x y", metadata={"m": {}}), "metadata 'm'"),
+        (Document("a", "x\ud800 y"), "half a surrogate pair"),
+        (Document("a", " "), "no text"),
+        (Document("a", "x y", format="docx"), "format 'docx'; expected one of markdown, plain"),  # type: ignore[arg-type]
+    ],
+)
+def test_documents_are_checked_as_over_http(home: Path, document: Document, why: str) -> None:
+    with pytest.raises(InvalidRequest, match=why):
+        contextsvc.build([document], index="mine")
+    assert not (home / "indexes" / "mine" / "CURRENT").exists()
 
 
 def test_an_open_index_answers_follows_and_closes(home: Path) -> None:

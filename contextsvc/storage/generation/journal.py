@@ -281,7 +281,8 @@ def _whole_lines(file: BinaryIO, start: int) -> Iterator[bytes]:
 def _check_tail(index: Path, file: BinaryIO, start: int) -> None:
     """Check that what follows the last line end is an interrupted append, not a whole record.
 
-    A whole record there means that its line end is damaged.
+    A whole record without a line end means that its line end is damaged. A whole record with one was appended
+    since the lines were read.
 
     Args:
         index: Folder of the index.
@@ -293,7 +294,7 @@ def _check_tail(index: Path, file: BinaryIO, start: int) -> None:
     """
     file.seek(start)
     tail = file.read()
-    if _is_sound(tail):
+    if not tail.endswith(b"\n") and _is_sound(tail):
         raise _damage(index, "its last line end is damaged")
 
 

@@ -2,13 +2,14 @@ import resource
 import signal
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
 from contextsvc.errors import CorruptIndex, Fault, ShapeError
 from contextsvc.records.documents import Document
 from contextsvc.service.publishing import encode_deletion, encode_upsert, pending, pending_documents
-from contextsvc.storage.generation import append, drop_until, read_journal
+from contextsvc.storage.generation import append, drop_until, journal, read_journal
 from tests.bytes_read import bytes_read
 
 
@@ -103,3 +104,17 @@ def test_of_a_small_batch_that_the_disk_takes_in_part_nothing_is_kept(tmp_path: 
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, ignored)
     assert held(tmp_path) == [b"one"]
+
+
+def test_a_record_appended_between_the_last_line_and_the_check_of_the_tail_is_no_damage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append(tmp_path, [b"one"])
+    check = journal._check_tail
+
+    def late(index: Path, file: BinaryIO, start: int) -> None:
+        append(tmp_path, [b"two"])
+        check(index, file, start)
+
+    monkeypatch.setattr(journal, "_check_tail", late)
+    assert [record.data for record in journal.read(tmp_path)] == [b"one"]
