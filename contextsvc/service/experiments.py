@@ -65,9 +65,12 @@ def compare_configurations(
             count under any.
 
     Raises:
+        InvalidRequest: a configuration is out of its range.
         UserError: no query gave a measured pack under every configuration.
     """
     index = engine.library.get(index_name)
+    for c in configurations:  # a wrong one is refused before the first query is packed
+        engine.request(index_name, "any", c.budget_tokens, max_chunks=c.max_chunks, ordering=c.ordering)
     found: dict[Configuration, list[Observation]] = {c: [] for c in configurations}
     for question in questions:
         rows = _under_each(engine, index, question, configurations, report)

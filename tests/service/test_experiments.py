@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from contextsvc.errors import SettingError, UserError
+from contextsvc.errors import InvalidRequest, SettingError, UserError
 from contextsvc.measuring.comparison import Configuration
 from contextsvc.measuring.records import Target
 from contextsvc.ports import Limits
@@ -175,6 +175,22 @@ def test_a_query_that_one_configuration_refuses_is_left_out_of_all(plain: Engine
     ((name, reason),) = told.skipped
     assert name == "tight"
     assert "10" in reason
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        (replace(NARROW, budget_tokens=0), "budget_tokens is 0; expected 1 to"),
+        (replace(NARROW, max_chunks=65), "max_chunks is 65; expected 1 to 64"),
+    ],
+)
+def test_a_configuration_out_of_range_is_refused_before_a_query_is_packed(
+    plain: Engine, wrong: Configuration, why: str
+) -> None:
+    told = Told()
+    with pytest.raises(InvalidRequest, match=why):
+        compare_configurations(plain, "pages", [ASKED], [WIDE, wrong], told)
+    assert told.skipped == []
 
 
 def test_queries_stay_paired_if_some_are_skipped(plain: Engine) -> None:
