@@ -17,7 +17,7 @@ from contextsvc.ports import LexicalIndex, VectorIndex
 from contextsvc.records.documents import Document
 from contextsvc.records.fingerprints import Fingerprint
 from contextsvc.storage.corpus import Corpus
-from contextsvc.storage.generation import append, stage, verified
+from contextsvc.storage.generation import append, roll_back, stage, verified
 from contextsvc.storage.library import Library
 from contextsvc.wiring import open_search
 from tests.bytes_read import bytes_read
@@ -96,6 +96,30 @@ def test_a_damaged_file_is_found_before_anything_is_served(
     vectors.chmod(0o644)
     vectors.write_bytes(bytes(data))
     with pytest.raises(CorruptIndex, match=r"chunk_vectors.npy"):
+        library.get("pages")
+
+
+def test_an_index_whose_pointer_is_gone_serves_and_is_listed(
+    build: Build, library: Library, tmp_path: Path
+) -> None:
+    generation = build().manifest.generation
+    (tmp_path / "pages" / "CURRENT").unlink()
+    assert library.names() == ["pages"]
+    found = library.get("pages")
+    assert found.generation == generation
+    assert "CURRENT: missing" in found.instead_of
+    assert roll_back(tmp_path, "pages", generation) is not None
+    assert library.get("pages").instead_of == ""
+
+
+def test_a_generation_that_was_never_published_is_no_index(
+    build: Build, library: Library, tmp_path: Path
+) -> None:
+    build()
+    (tmp_path / "pages" / "CURRENT").unlink()
+    (tmp_path / "pages" / "verified.json").unlink()
+    assert library.names() == []
+    with pytest.raises(UnknownIndex):
         library.get("pages")
 
 

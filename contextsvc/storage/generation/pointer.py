@@ -19,6 +19,7 @@ from pathlib import Path
 
 from contextsvc.errors import CorruptIndex, InvalidRequest, UnknownIndex
 from contextsvc.storage.generation.disk import disk_writes, sync_folder, write_synced
+from contextsvc.storage.generation.verified import read_seen
 
 POINTER = "CURRENT"
 GENERATION = re.compile(r"[0-9]{8,}-[0-9a-f]{12}")
@@ -82,7 +83,9 @@ def index_names(root: Path) -> list[str]:
     if not root.is_dir():
         return []
     return sorted(
-        path.name for path in root.iterdir() if _NAME.fullmatch(path.name) and (path / POINTER).exists()
+        path.name
+        for path in root.iterdir()
+        if _NAME.fullmatch(path.name) and ((path / POINTER).exists() or _was_published(path))
     )
 
 
@@ -92,13 +95,16 @@ def read_pointer(root: Path, name: str) -> Pointer:
     Raises:
         InvalidRequest: the name is not valid.
         UnknownIndex: no index was published under the name.
-        CorruptIndex: CURRENT cannot be read, or it changed since it was written.
+        CorruptIndex: CURRENT is missing though an index was published, cannot be read, or changed since it
+            was written.
     """
     try:
         with (root / check_name(name) / POINTER).open("rb") as file:
             data = file.read(_MOST_BYTES)
         return Pointer.decode(data)
     except (FileNotFoundError, NotADirectoryError):
+        if _was_published(root / name):
+            raise CorruptIndex(name, [f"{POINTER}: missing"]) from None
         raise UnknownIndex(name, str(root), index_names(root)) from None
     except OSError as error:
         raise CorruptIndex(name, [f"{POINTER}: {error.strerror}"]) from error
@@ -132,6 +138,14 @@ def no_generation(name: str, generation: str, there: Sequence[str]) -> str:
         there: Ids of the generations that the index has.
     """
     return f"index {name!r} has no generation {generation!r} (there: {', '.join(there) or 'none'})"
+
+
+def _was_published(index: Path) -> bool:
+    """Return whether a generation in the folder was published before: only those are remembered as verified.
+
+    A first build that was killed before it wrote CURRENT leaves a generation that was never published.
+    """
+    return any(read_seen(index, generation) for generation in generations(index))
 
 
 def best_pointer(root: Path, name: str) -> Pointer | None:

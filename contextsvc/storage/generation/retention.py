@@ -8,7 +8,7 @@ from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
-from contextsvc.errors import CorruptIndex, InvalidRequest, UnknownIndex
+from contextsvc.errors import CorruptIndex, InvalidRequest
 from contextsvc.storage.generation.companions import remove_companions
 from contextsvc.storage.generation.journal import applied, drop_until
 from contextsvc.storage.generation.locking import writing
@@ -16,9 +16,7 @@ from contextsvc.storage.generation.manifest import Manifest, problems, read_mani
 from contextsvc.storage.generation.pointer import (
     Pointer,
     best_pointer,
-    check_name,
     generations,
-    index_names,
     move_pointer,
     no_generation,
     read_pointer,
@@ -144,8 +142,8 @@ def require_published(root: Path, name: str) -> None:
         InvalidRequest: the name is not valid.
         UnknownIndex: no index was published under the name.
     """
-    if not (root / check_name(name) / "CURRENT").exists():
-        raise UnknownIndex(name, str(root), index_names(root))
+    with suppress(CorruptIndex):  # a damaged pointer is the pointer of a published index
+        read_pointer(root, name)
 
 
 def _pointer(root: Path, name: str) -> tuple[Pointer, bool]:
