@@ -18,13 +18,11 @@ from sentence_transformers import SentenceTransformer
 
 from contextsvc.adapters.models.torch_runtime import (
     PRECISIONS,
+    model_fingerprint,
     model_folder,
-    model_name,
     quiet_loading,
     resolve_precision,
     set_num_threads,
-    short_digest,
-    weights_hash,
 )
 from contextsvc.errors import Fault, SettingError
 from contextsvc.records.arrays import Float32Array
@@ -94,12 +92,7 @@ class SentenceTransformersEmbedder:
             "window": self._window_tokens,
             "truncate_dim": self._model.truncate_dim,
         }
-        self._fingerprint = Fingerprint(
-            name=model_name(model),
-            weights=weights_hash(folder),
-            precision=precision,
-            usage=(short_digest(facts, 8),),
-        )
+        self._fingerprint = model_fingerprint(model, folder, precision, facts)
 
     @property
     def fingerprint(self) -> Fingerprint:

@@ -11,13 +11,11 @@ from sentence_transformers import CrossEncoder
 
 from contextsvc.adapters.models.torch_runtime import (
     PRECISIONS,
+    model_fingerprint,
     model_folder,
-    model_name,
     quiet_loading,
     resolve_precision,
     set_num_threads,
-    short_digest,
-    weights_hash,
 )
 from contextsvc.errors import SettingError
 from contextsvc.records.arrays import Float32Array
@@ -58,12 +56,7 @@ class CrossEncoderReranker:
         self._model = _load(folder, precision, device)
         self._lock = threading.Lock()
         facts = {"window": self._model.max_seq_length, "prompt": _prompt(self._model)}
-        self._fingerprint = Fingerprint(
-            name=model_name(model),
-            weights=weights_hash(folder),
-            precision=precision,
-            usage=(short_digest(facts, 8),),
-        )
+        self._fingerprint = model_fingerprint(model, folder, precision, facts)
 
     @property
     def fingerprint(self) -> Fingerprint:

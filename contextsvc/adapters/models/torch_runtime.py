@@ -11,6 +11,7 @@ from huggingface_hub import snapshot_download
 from transformers.utils import logging as transformers_logging
 
 from contextsvc.errors import SettingError
+from contextsvc.records.fingerprints import Fingerprint
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 """Number type of torch for each value of a precision setting. The setting may also be `auto`."""
@@ -126,3 +127,20 @@ def quiet_loading() -> Iterator[None]:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def model_fingerprint(model: str | Path, folder: Path, precision: str, facts: object) -> Fingerprint:
+    """Return the fingerprint of a model that is used in one way.
+
+    Args:
+        model: Folder or hub name of the model.
+        folder: Folder of its weights.
+        precision: Number format of the arithmetic.
+        facts: Everything else that changes the output, as a value that JSON can hold.
+    """
+    return Fingerprint(
+        name=model_name(model),
+        weights=weights_hash(folder),
+        precision=precision,
+        usage=(short_digest(facts, 8),),
+    )
