@@ -11,7 +11,7 @@ from typing import Literal
 
 from contextsvc.errors import SpanError
 from contextsvc.records.fingerprints import digest
-from contextsvc.records.spans import Span, offset_in, spans_match_text
+from contextsvc.records.spans import NO_FRAME, Frame, Span, offset_in, spans_match_text
 
 Format = Literal["markdown", "plain"]
 """Markup of a text, which decides how its headings, lists and other blocks are found."""
@@ -88,7 +88,8 @@ class Sentence:
 class Chunk:
     """Consecutive whole sentences of one document. Trimming may have left out some of the sentences.
 
-    This equation always holds: `text == spans.OMISSION.join(document.text[a:b] for a, b in spans)`.
+    The text consists of the parts `document.text[a:b]` for (a, b) in `spans`, each between the opening and
+    the closing of its frame, joined by the mark `spans.OMISSION`.
 
     Attributes:
         doc_id: Id of the document.
@@ -106,6 +107,8 @@ class Chunk:
             empty tuple is replaced by `((start, end),)`, the only span of a whole chunk.
         whole: (start, end) character offsets of the chunk before trimming. The value (0, 0) is replaced by
             `(start, end)`.
+        frames: For each span, the lines that are repeated around it, such as the header row of a table.
+            Empty if nothing is repeated.
 
     Raises:
         SpanError: the spans are not in order inside `whole`, or the text cannot be the text of these spans.
@@ -123,13 +126,15 @@ class Chunk:
     also_in: tuple[str, ...] = ()
     spans: tuple[Span, ...] = ()
     whole: Span = (0, 0)
+    frames: tuple[Frame, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.spans:
             object.__setattr__(self, "spans", ((self.start, self.end),))
         if self.whole == (0, 0):
             object.__setattr__(self, "whole", (self.start, self.end))
-        if not spans_match_text(self.spans, self.text, (self.start, self.end), self.whole):
+        hull = (self.start, self.end)
+        if not spans_match_text(self.spans, self.text, hull, self.whole, self.frames):
             raise SpanError(self.doc_id, self.start, self.end, self.start + len(self.text))
 
     @property
@@ -149,7 +154,7 @@ class Chunk:
         Raises:
             SpanError: the chunk's text does not hold that character.
         """
-        offset = offset_in(self.spans, at)
+        offset = offset_in(self.spans, at, self.frames)
         if offset is None:
             raise SpanError(self.doc_id, at, at + 1, self.end)
         return offset
@@ -163,6 +168,7 @@ class Chunk:
         num_tokens: int,
         section: tuple[str, ...] = (),
         content_hash: str = "",
+        frame: Frame = NO_FRAME,
     ) -> "Chunk":
         """Return the chunk that holds the characters from `start` to `end` of a document.
 
@@ -175,13 +181,14 @@ class Chunk:
             num_tokens: Number of tokens of the chunk's text.
             section: Headings above the first sentence, outermost first.
             content_hash: Content hash of the document. If it is empty, the document is hashed again.
+            frame: Lines to repeat around the chunk.
 
         Raises:
             SpanError: the span is empty or not inside the document.
         """
         if not 0 <= start < end <= len(document.text):
             raise SpanError(document.doc_id, start, end, len(document.text))
-        text = document.text[start:end]
+        text = frame.opening + document.text[start:end] + frame.closing
         content_hash = content_hash or document.content_hash
         return cls(
             doc_id=document.doc_id,
@@ -193,4 +200,5 @@ class Chunk:
             source=document.source,
             section=section,
             content_hash=content_hash,
+            frames=() if frame == NO_FRAME else (frame,),
         )

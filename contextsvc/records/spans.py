@@ -1,6 +1,7 @@
 """Spans, which are (start, end) character offsets, and texts that join several spans of a document."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 Span = tuple[int, int]
@@ -12,11 +13,49 @@ because on the line of a heading, list item or code fence it would become part o
 mark takes two tokens of o200k_base; `[...]` on a line would take four."""
 
 
-def spans_match_text(spans: Sequence[Span], text: str, hull: Span, whole: Span) -> bool:
-    """Return whether a text can consist of some spans of a document, joined by `OMISSION`.
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Lines repeated around a part of a block: the lines of a fence, or the header rows of a table.
+
+    The lines are copies from another place in the document, so no span covers them. A part that holds the
+    first (last) line of its block has an empty opening (closing).
+
+    Attributes:
+        opening: Text before the part, with a line end; empty if nothing is repeated.
+        closing: Text after the part, which begins with a line end; empty if nothing is repeated.
+    """
+
+    opening: str = ""
+    closing: str = ""
+
+
+NO_FRAME = Frame()
+
+
+def framed_offsets(spans: Sequence[Span], frames: Sequence[Frame]) -> list[int]:
+    """Return the offset of each span in the text that joins the framed spans by `OMISSION`.
+
+    Args:
+        spans: (start, end) character offsets in the document, in order.
+        frames: The frame of each span; empty if no span has one.
+
+    >>> framed_offsets([(0, 2), (7, 9)], [Frame("a | b\\n", ""), NO_FRAME])
+    [6, 11]
+    """
+    offsets, at = [], 0
+    for (start, end), frame in zip(spans, frames or [NO_FRAME] * len(spans), strict=True):
+        offsets.append(at + len(frame.opening))
+        at += len(frame.opening) + end - start + len(frame.closing) + len(OMISSION)
+    return offsets
+
+
+def spans_match_text(
+    spans: Sequence[Span], text: str, hull: Span, whole: Span, frames: Sequence[Frame] = ()
+) -> bool:
+    """Return whether a text can consist of some framed spans of a document, joined by `OMISSION`.
 
     This function does not know the document. It compares the length of the text and the positions of the
-    omission marks with the spans.
+    frames and omission marks with the spans.
 
     Args:
         spans: (start, end) character offsets. The result is False unless they are in order, none is empty,
@@ -24,6 +63,7 @@ def spans_match_text(spans: Sequence[Span], text: str, hull: Span, whole: Span) 
         text: The text.
         hull: Must be the start of the first span and the end of the last span.
         whole: Span in which all spans must lie.
+        frames: The frame of each span; empty if no span has one.
 
     >>> spans_match_text([(0, 2), (7, 9)], "ab\\n…\\ncd", (0, 9), (0, 9))
     True
@@ -31,27 +71,41 @@ def spans_match_text(spans: Sequence[Span], text: str, hull: Span, whole: Span) 
     False
     >>> spans_match_text([(0, 2)], "abc", (0, 2), (0, 9))
     False
+    >>> spans_match_text([(4, 6)], "```\\nab\\n```", (4, 6), (4, 6), [Frame("```\\n", "\\n```")])
+    True
     """
-    if len(spans) == 1:  # fast path, because every chunk of a build has one span
+    if len(spans) == 1 and not frames:  # fast path, because nearly every chunk of a build has one bare span
         start, end = spans[0]
         return 0 <= whole[0] <= start < end <= whole[1] and spans[0] == hull and end - start == len(text)
     edges = [whole[0] - 1, *(edge for span in spans for edge in span), whole[1] + 1]
     if whole[0] < 0 or hull != (edges[1], edges[-2]) or not all(a < b for a, b in pairwise(edges)):
         return False
-    at = 0
+    if frames and len(frames) != len(spans):
+        return False
+    rest = text
     for number, (start, end) in enumerate(spans):
-        if number and not text.startswith(OMISSION, at - len(OMISSION)):
+        frame = frames[number] if frames else NO_FRAME
+        before, after = OMISSION * (number > 0) + frame.opening, frame.closing
+        inside = len(before) + end - start
+        if not (rest.startswith(before) and rest.startswith(after, inside)):
             return False
-        at += end - start + len(OMISSION)
-    return at - len(OMISSION) == len(text)
+        rest = rest[inside + len(after) :]
+    # A text that ends too early has an empty rest, too.
+    return not rest and len(text) == _framed_length(spans, frames)
 
 
-def offset_in(spans: Sequence[Span], at: int) -> int | None:
-    """Return the offset of a document's character in the text of some spans, joined by `OMISSION`.
+def _framed_length(spans: Sequence[Span], frames: Sequence[Frame]) -> int:
+    own = sum(end - start for start, end in spans) + len(OMISSION) * (len(spans) - 1)
+    return own + sum(len(frame.opening) + len(frame.closing) for frame in frames)
+
+
+def offset_in(spans: Sequence[Span], at: int, frames: Sequence[Frame] = ()) -> int | None:
+    """Return the offset of a document's character in the text of some framed spans, joined by `OMISSION`.
 
     Args:
         spans: (start, end) character offsets in the document, in order.
         at: Offset of the character in the document.
+        frames: The frame of each span; empty if no span has one.
 
     Returns:
         The offset in the joined text, or None if no span holds the character.
@@ -59,9 +113,7 @@ def offset_in(spans: Sequence[Span], at: int) -> int | None:
     >>> [offset_in([(0, 2), (7, 9)], at) for at in (1, 2, 7)]
     [1, None, 5]
     """
-    offset = 0
-    for start, end in spans:
+    for (start, end), offset in zip(spans, framed_offsets(spans, frames), strict=True):
         if start <= at < end:
             return offset + at - start
-        offset += end - start + len(OMISSION)
     return None
