@@ -113,12 +113,13 @@ def write_corpus(folder: Path, num_chunks: int, abstracts: Abstracts) -> None:
                 source=f"{of}",
                 metadata={"number": number, "group": number % 100},
             )
+            sentences = [Sentence(*span, 1, kind="paragraph", unit=unit) for unit, span in enumerate(within)]
             rows = np.arange(firsts[of] + first, firsts[of] + end)
             chunk = Chunk.cut(document, 0, len(document.text), len(document.text.split()))
             bounds = [(0, end - first)]
             writer.add_document(
-                document, [Sentence(a, b, 1) for a, b in within], rows, context_norms(vectors[rows]), [chunk],
-                bounds, pooled_vectors(vectors[rows], bounds),
+                document, sentences, rows, context_norms(vectors[rows]), [chunk], bounds,
+                pooled_vectors(vectors[rows], bounds),
             )  # fmt: skip
 
 

@@ -18,9 +18,9 @@ from contextsvc.indexing.chunking import Bounds, chunk_bounds, pooled_vectors
 from contextsvc.indexing.sentences import cut_sentences
 from contextsvc.ports import BlockParser, Embedder, NearDuplicateIndex, SentenceSplitter, TokenCounter
 from contextsvc.records.arrays import Float32Array, Int64Array
-from contextsvc.records.documents import Chunk, Document, Format, Sentence
+from contextsvc.records.documents import Chunk, Document, Format, Sentence, passage
 from contextsvc.records.fingerprints import digest
-from contextsvc.records.spans import Span
+from contextsvc.records.spans import Frame, Span
 from contextsvc.storage.corpus import NOWHERE, Corpus, CorpusWriter, KnownSentences, Vectors, sentence_key
 from contextsvc.storage.corpus.smoothing import context_norms
 from contextsvc.storage.library import OpenSearch
@@ -212,7 +212,7 @@ def cut_documents(documents: Sequence[Document], parts: IndexParts, memo: BuildM
 
     for document in documents:
         found = memo.sentences.for_document(document, partial(_cut, document, parts, memo))
-        texts = [document.text[sentence.start : sentence.end] for sentence in found]
+        texts = [passage(document.text, (one.start, one.end), one.kind, one.opening) for one in found]
         sentences.append(found)
         numbers.append(np.array([number_of(text) for text in texts], dtype=np.int64))
         titles.append(number_of(document.title) if document.title.strip() else -1)
@@ -299,8 +299,9 @@ def _chunk(
     counted: dict[Bounds, int] = {}
 
     def count(first: int, end: int) -> int:
+        frame = _frame(document, sentences, first, end)
         text = document.text[sentences[first].start : sentences[end - 1].end]
-        counted[first, end] = parts.counter.count([text])[0]
+        counted[first, end] = parts.counter.count([frame.opening + text + frame.closing])[0]
         return counted[first, end]
 
     bounds = chunk_bounds(sentences, vectors, parts.min_tokens, parts.max_tokens, count)
@@ -320,7 +321,12 @@ def _add_document(
     chunks = []
     for (first, end), num_tokens in zip(chunked.bounds, chunked.num_tokens, strict=True):
         start, stop, section = sentences[first].start, sentences[end - 1].end, sentences[first].section
-        chunks.append(Chunk.cut(document, start, stop, num_tokens, section, content_hash))
+        frame = _frame(document, sentences, first, end)
+        chunks.append(Chunk.cut(document, start, stop, num_tokens, section, content_hash, frame))
     writer.add_document(
         document, sentences, numbers, chunked.norms, chunks, chunked.bounds, chunked.vectors, title
     )
+
+
+def _frame(document: Document, sentences: Sequence[Sentence], first: int, end: int) -> Frame:
+    return Frame.cut(document.text, sentences[first].opening, sentences[end - 1].closing)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from contextsvc.records.documents import Block, Sentence
+from contextsvc.records.documents import Block, BlockKind, Sentence
 from contextsvc.records.spans import Span
 
 Split = Callable[[str], list[Span]]
@@ -17,7 +17,8 @@ class _Piece(NamedTuple):
 
     span: Span
     section: tuple[str, ...]
-    is_heading: bool
+    kind: BlockKind
+    starts_section: bool
 
 
 _BREAKS = (re.compile(r"\n+"), re.compile(r"(?<=[.!?;:,])\s+"), re.compile(r"\s+"))
@@ -55,7 +56,7 @@ def cut_sentences(
         if block.kind == "paragraph":
             inside = split(text[block.start : block.end])
             spans = [(block.start + start, block.start + end) for start, end in inside]
-        pieces.extend(_Piece(span, section, block.kind == "heading") for span in spans)
+        pieces.extend(_Piece(span, section, block.kind, block.kind == "heading") for span in spans)
     return _with_counts(text, _within_limits(text, pieces, fits), count)
 
 
@@ -119,9 +120,12 @@ def _trimmed(text: str, start: int, end: int) -> Span:
 def _within_limits(text: str, pieces: Sequence[_Piece], fits: Fits) -> list[_Piece]:
     verdicts = fits([text[slice(*piece.span)] for piece in pieces])
     found: list[_Piece] = []
-    for (span, section, is_heading), fit in zip(pieces, verdicts, strict=True):
-        parts = [span] if fit else cut_to_fit(text, span, fits)
-        found.extend(_Piece(part, section, is_heading and i == 0) for i, part in enumerate(parts))
+    for piece, fit in zip(pieces, verdicts, strict=True):
+        parts = [piece.span] if fit else cut_to_fit(text, piece.span, fits)
+        found.extend(
+            piece._replace(span=part, starts_section=piece.starts_section and i == 0)
+            for i, part in enumerate(parts)
+        )
     return found
 
 
@@ -132,6 +136,9 @@ def _with_counts(text: str, pieces: Sequence[_Piece], count: Count) -> list[Sent
     ends = [*starts[1:], pieces[-1].span[1]] if pieces else []
     counts = count([text[start:end] for start, end in zip(starts, ends, strict=True)])
     return [
-        Sentence(span[0], span[1], num_tokens, section, is_heading)
-        for (span, section, is_heading), num_tokens in zip(pieces, counts, strict=True)
-    ]
+        Sentence(
+            *piece.span, num_tokens, kind=piece.kind, unit=number, section=piece.section,
+            starts_section=piece.starts_section,
+        )
+        for number, (piece, num_tokens) in enumerate(zip(pieces, counts, strict=True))
+    ]  # fmt: skip

@@ -11,7 +11,7 @@ from typing import Literal
 
 from contextsvc.errors import SpanError
 from contextsvc.records.fingerprints import digest
-from contextsvc.records.spans import NO_FRAME, Frame, Span, offset_in, spans_match_text
+from contextsvc.records.spans import NO_FRAME, NO_SPAN, Frame, Span, offset_in, spans_match_text
 
 Format = Literal["markdown", "plain"]
 """Markup of a text, which decides how its headings, lists and other blocks are found."""
@@ -57,12 +57,23 @@ class Block:
         start: Offset of the block's first character in the document.
         end: Offset after the block's last character.
         level: Level of a heading, 1 to 6; 0 for any other block.
+        within: Numbers of the containers around the block, outermost first. A container is what should stay
+            in one piece: an ordered list, a list item or an admonition. Each has its own number in the
+            document. An item that is nested in another item is not within the outer item.
+        opening: Span of the lines that are repeated before each later part, if the block is cut: the opening
+            line of a fence, or the header rows of a table. (0, 0) if there are none.
+        closing: Span of the text that closes a part, if the block is cut: the closing marks of a fence. For a
+            fence that is never closed, these are the marks of its opening line. (0, 0) if there is none.
     """
 
     kind: BlockKind
     start: int
     end: int
     level: int = 0
+    _: KW_ONLY
+    within: tuple[int, ...] = ()
+    opening: Span = NO_SPAN
+    closing: Span = NO_SPAN
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +83,45 @@ class Sentence:
     Attributes:
         start: Offset of the sentence's first character in the document.
         end: Offset after the sentence's last character.
-        num_tokens: Number of tokens from `start` to the start of the next sentence.
+        num_tokens: Number of tokens from `start` to the start of the next sentence, and of the frame.
+        kind: Kind of the block that the sentence is taken from.
+        unit: Number of the sentence's unit, ascending from 0 in the document. A unit is a run of sentences
+            that stay together, such as a list item with its code. Neither a chunk nor trimming divides it.
         section: Headings above the sentence, outermost first; empty if there is no heading above.
-        starts_section: Whether the sentence is a heading. A new chunk begins at a heading where possible.
+        starts_section: Whether a section begins here: the sentence is a heading, or it introduces the heading
+            that follows. A new chunk begins there where possible.
+        opening: Span of the lines to repeat before the sentence, because it is a later part of a fence or
+            table; (0, 0) if there are none.
+        closing: Span of the marks to repeat after the sentence, because it is not the last part of its fence;
+            (0, 0) if there are none.
     """
 
     start: int
     end: int
     num_tokens: int
+    _: KW_ONLY
+    kind: BlockKind
+    unit: int
     section: tuple[str, ...] = ()
     starts_section: bool = False
+    opening: Span = NO_SPAN
+    closing: Span = NO_SPAN
+
+
+def passage(text: str, span: Span, kind: BlockKind, opening: Span) -> str:
+    """Return the text that the embedder reads for a sentence.
+
+    A later part of a table is read with its header rows, because a row without them says little. A later part
+    of a fence is read without the fence line.
+
+    Args:
+        text: Text of the document.
+        span: Span of the sentence.
+        kind: Kind of the sentence's block.
+        opening: Span of the lines that are repeated before the sentence.
+    """
+    repeated = Frame.cut(text, opening, NO_SPAN).opening if kind == "table" else ""
+    return repeated + text[slice(*span)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,9 @@ from itertools import pairwise
 Span = tuple[int, int]
 """Offset of the first character and offset after the last character."""
 
+NO_SPAN: Span = (0, 0)
+"""Span of no text."""
+
 OMISSION = "\n\N{HORIZONTAL ELLIPSIS}\n"
 """Omission mark: the text that stands for sentences that were left out. The mark is a line of its own,
 because on the line of a heading, list item or code fence it would become part of that line's element. The
@@ -27,6 +30,22 @@ class Frame:
 
     opening: str = ""
     closing: str = ""
+
+    @classmethod
+    def of(cls, before: str, after: str) -> "Frame":
+        """Return the frame of these lines, without the line end next to the part; "" stands for no line."""
+        return cls(f"{before}\n" if before else "", f"\n{after}" if after else "")
+
+    @classmethod
+    def cut(cls, text: str, opening: Span, closing: Span) -> "Frame":
+        """Return the frame whose lines are copied from a document.
+
+        Args:
+            text: Text of the document.
+            opening: Span of the lines before the part, without the last line end; (0, 0) for no lines.
+            closing: Span of the lines after the part; (0, 0) for no lines.
+        """
+        return cls.of(text[slice(*opening)], text[slice(*closing)])
 
 
 NO_FRAME = Frame()

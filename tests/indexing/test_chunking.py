@@ -16,7 +16,13 @@ A, B = [1.0, 0.0], [0.0, 1.0]
 
 
 def sentences(tokens: list[int], headings: tuple[int, ...] = ()) -> list[Sentence]:
-    return [Sentence(10 * i, 10 * i + 9, n, (), i in headings) for i, n in enumerate(tokens)]
+    return [
+        Sentence(
+            10 * i, 10 * i + 9, n, kind="heading" if i in headings else "paragraph", unit=i,
+            starts_section=i in headings,
+        )
+        for i, n in enumerate(tokens)
+    ]  # fmt: skip
 
 
 def rows(*vectors: list[float]) -> Float32Array:
@@ -100,7 +106,7 @@ def test_chunks_cover_all_in_order_and_hold_the_maximum(
 @given(documents(most=9))
 def test_no_other_segmentation_is_better(document: tuple[list[Sentence], Float32Array, int, int]) -> None:
     units, vectors, low, high = document
-    units = [Sentence(s.start, s.end, s.num_tokens) for s in units]
+    units = sentences([s.num_tokens for s in units])
     usual = mean_near_similarity(vectors)
     similarity = (vectors @ vectors.T).astype(np.float64)
 

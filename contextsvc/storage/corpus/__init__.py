@@ -11,7 +11,8 @@ This package reads and writes these files:
     chunks.npy             one row per chunk (`files.CHUNK`): document, character offsets, byte offsets,
                            sentences, tokens, heading path
     sentences.npy          one row per sentence (`files.SENTENCE`): character offsets in the document, row of
-                           the sentence's vector, norm of its vector in context (`storage.corpus.smoothing`)
+                           the sentence's vector, norm of its vector in context (`storage.corpus.smoothing`),
+                           tokens, unit, kind of block (`files.KINDS`), character offsets of repeated lines
     sentence_vectors.npy   unit vectors, (num_vectors, dim) float16; equal sentences may share one vector
     sentence_keys.npy      for each of these vectors, a digest of its sentence: (num_vectors,)
     chunk_vectors.npy      unit vectors of the chunks, (num_chunks, dim) float16
@@ -22,7 +23,7 @@ Rows are numbered from 0 in the order in which they were added. The chunks and t
 consecutive. The number of a chunk is its id in every ranking. The end of a range is always excluded.
 """
 
-from contextsvc.storage.corpus.files import sentence_key
+from contextsvc.storage.corpus.files import KINDS, SENTENCE, sentence_key
 from contextsvc.storage.corpus.invariants import broken_invariants
 from contextsvc.storage.corpus.merging import Merger, Place
 from contextsvc.storage.corpus.vector_dedup import NOWHERE, KnownSentences, Vectors
@@ -31,7 +32,9 @@ from contextsvc.storage.corpus.windows import Windows, chunks_around, windows_of
 from contextsvc.storage.corpus.writing import CorpusWriter
 
 __all__ = [
+    "KINDS",
     "NOWHERE",
+    "SENTENCE",
     "Corpus",
     "CorpusWriter",
     "KnownSentences",

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from contextsvc.errors import ShapeError
-from contextsvc.records.documents import Document
+from contextsvc.records.documents import BlockKind, Document
 
 TEXTS = "texts.utf8"
 DOCUMENT_LINES = "documents.jsonl"
@@ -43,7 +43,14 @@ DOCUMENT = np.dtype(
 )
 KEY = np.dtype("S16")
 NO_KEY = b""
-SENTENCE = np.dtype([("start", "<i8"), ("end", "<i8"), ("row", "<i8"), ("context_norm", "<f4")])
+KINDS: tuple[BlockKind, ...] = ("heading", "paragraph", "list_item", "code", "table")
+"""Kinds of blocks by the number that stands for them in sentences.npy."""
+
+SENTENCE = np.dtype(
+    [(field, "<i8") for field in ("start", "end", "row")]
+    + [("context_norm", "<f4"), ("num_tokens", "<i4"), ("unit", "<i4"), ("kind", "u1")]
+    + [(field, "<i8") for field in ("opening_start", "opening_end", "closing_start", "closing_end")]
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

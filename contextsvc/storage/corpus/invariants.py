@@ -4,12 +4,14 @@ The checks read the whole corpus and change no file.
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
 from contextsvc.errors import ContextError
-from contextsvc.records.documents import Document
-from contextsvc.storage.corpus.files import NO_KEY, sentence_key
+from contextsvc.records.documents import Chunk, Document, passage
+from contextsvc.records.spans import Frame, Span
+from contextsvc.storage.corpus.files import KINDS, NO_KEY, sentence_key
 from contextsvc.storage.corpus.view import Corpus, Float16Array
 from contextsvc.storage.generation import Manifest
 
@@ -24,6 +26,7 @@ def broken_invariants(corpus: Corpus, manifest: Manifest | None = None) -> list[
 
     - The text, the character offsets, the chunks and the sentences of each document fit each other.
     - Document ids and chunk ids are unique.
+    - The units of each document are numbered in order, and each chunk begins and ends with a unit.
     - The vector of each sentence belongs to the text of that sentence.
     - Row numbers are in range, and counts agree.
     - Vectors have length 1 within `UNIT_TOLERANCE`, because they are stored as float16.
@@ -112,7 +115,8 @@ def _document_faults(corpus: Corpus, doc: int, seen: set[str], doc_ids: set[str]
     if entry.doc_id in doc_ids:
         yield f"two documents have the id {entry.doc_id!r}"
     doc_ids.add(entry.doc_id)
-    yield from _misnamed_vectors(corpus, doc, document)
+    faults = list(_unit_faults(corpus, doc, len(document.text)))
+    yield from faults or _misnamed_vectors(corpus, doc, document)
     if document.content_hash != entry.content_hash:
         yield f"document {entry.doc_id!r} differs from its content hash"
     yield from _chunk_faults(corpus, doc, document, seen)
@@ -125,7 +129,7 @@ def _chunk_faults(corpus: Corpus, doc: int, document: Document, seen: set[str]) 
         except (ContextError, UnicodeDecodeError, IndexError):
             yield f"chunk {number} cannot be cut from its document"
             continue
-        if chunk.doc_id != document.doc_id or document.text[chunk.start : chunk.end] != chunk.text:
+        if chunk.doc_id != document.doc_id or _text_of(corpus, number, document, chunk) != chunk.text:
             yield f"chunk {number} differs from its span in {document.doc_id!r}"
         if chunk.chunk_id in seen:
             yield f"chunk {number} has the id of another, {chunk.chunk_id}"
@@ -137,6 +141,35 @@ def _chunk_faults(corpus: Corpus, doc: int, document: Document, seen: set[str]) 
             position = end
 
 
+def _text_of(corpus: Corpus, number: int, document: Document, chunk: Chunk) -> str:
+    rows = corpus.sentences(number)
+    frame = Frame.cut(document.text, _span(rows[0], "opening"), _span(rows[-1], "closing"))
+    return frame.opening + document.text[chunk.start : chunk.end] + frame.closing
+
+
+def _span(row: Any, name: str) -> Span:
+    return int(row[f"{name}_start"]), int(row[f"{name}_end"])
+
+
+def _unit_faults(corpus: Corpus, doc: int, length: int) -> Iterator[str]:
+    """Yield what is wrong with the units, kinds and repeated lines of a document's sentences."""
+    row = corpus.document_table[doc]
+    sentences = corpus.sentence_table[row["first_sentence"] : row["end_sentence"]]
+    steps = np.diff(sentences["unit"].astype(np.int64), prepend=-1)
+    if len(sentences) and (steps[0] != 1 or not np.isin(steps, (0, 1)).all()):
+        yield f"the units of document {doc} are not numbered from 0 in order"
+    firsts = corpus.chunk_table["first_sentence"][row["first_chunk"] : row["end_chunk"]]
+    divided = firsts[steps[firsts - row["first_sentence"]] == 0]
+    if len(divided):
+        yield f"a chunk of document {doc} begins inside a unit, at sentence {divided[0]}"
+    if (sentences["kind"] >= len(KINDS)).any() or (sentences["num_tokens"] < 0).any():
+        yield f"a sentence of document {doc} has an unknown kind or a negative number of tokens"
+    for name in ("opening", "closing"):
+        start, end = sentences[f"{name}_start"], sentences[f"{name}_end"]
+        if not ((start >= 0) & (start <= end) & (end <= length)).all():
+            yield f"the repeated lines of a sentence are not in document {doc}"
+
+
 def _misnamed_vectors(corpus: Corpus, doc: int, document: Document) -> Iterator[str]:
     """Yield one sentence for each sentence or title whose vector belongs to another text."""
     text, title = document.text, int(corpus.document_table[doc]["title_row"])
@@ -145,7 +178,8 @@ def _misnamed_vectors(corpus: Corpus, doc: int, document: Document) -> Iterator[
     row = corpus.document_table[doc]
     sentences = corpus.sentence_table[row["first_sentence"] : row["end_sentence"]]
     keys = corpus.sentence_keys[sentences["row"]].tolist()
-    for (start, end, number), key in zip(sentences[["start", "end", "row"]].tolist(), keys, strict=True):
-        if key != NO_KEY and key != sentence_key(text[start:end]):
-            where = f"sentence {start}-{end} of document {doc}"
-            yield f"{where} names vector {number}, which belongs to another text"
+    for sentence, key in zip(sentences, keys, strict=True):
+        span, kind = (int(sentence["start"]), int(sentence["end"])), KINDS[sentence["kind"]]
+        if key != NO_KEY and key != sentence_key(passage(text, span, kind, _span(sentence, "opening"))):
+            where = f"sentence {span[0]}-{span[1]} of document {doc}"
+            yield f"{where} names vector {sentence['row']}, which belongs to another text"

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from contextsvc.errors import CorruptIndex, ShapeError
 from contextsvc.records.arrays import Int64Array
 from contextsvc.records.documents import Chunk, Document
+from contextsvc.records.spans import NO_FRAME, Frame
 from contextsvc.storage.corpus.aliases import ALIASES, Alias, parse_aliases
 from contextsvc.storage.corpus.columns import Columns
 from contextsvc.storage.corpus.files import (
@@ -104,26 +105,41 @@ class Corpus:
         return len(self.chunk_table)
 
     def chunk(self, number: int) -> Chunk:
-        """Return a chunk as it was added. Only the bytes of the chunk and of its document's line are read.
+        """Return a chunk as it was added, with the lines that are repeated around it.
+
+        Only the bytes of the chunk and of its document's line are read. For a part of a fence or table, the
+        bytes between the part and the repeated lines are read, too.
 
         Raises:
             ShapeError: there is no such chunk.
         """
         # The whole row is read at once and no `Entry` is made, because a request makes fifty chunks.
-        doc, start, end, byte_start, byte_end, _, _, num_tokens, section = self._chunk_row(number).item()
+        row = self._chunk_row(number)
+        doc, start, end, byte_start, byte_end, _, _, num_tokens, section = row.item()
         line = self.entries.line(doc)
+        frame = self._frame(row)
         return Chunk(
             doc_id=line["doc_id"],
             start=start,
             end=end,
-            text=decode_text(self.texts[byte_start:byte_end]),
+            text=frame.opening + decode_text(self.texts[byte_start:byte_end]) + frame.closing,
             num_tokens=num_tokens,
             title=line["title"],
             source=line["source"],
             section=self.sections[section],
             content_hash=line["content_hash"],
             also_in=self._also_in.get(line["doc_id"], ()),
+            frames=() if frame == NO_FRAME else (frame,),
         )
+
+    def sentences(self, number: int) -> NDArray[Any]:
+        """Return a copy of the rows of a chunk's sentences, in order: (num sentences,) of `files.SENTENCE`.
+
+        Raises:
+            ShapeError: there is no such chunk.
+        """
+        row = self._chunk_row(number)
+        return self.sentence_table[row["first_sentence"] : row["end_sentence"]].copy()
 
     def sentence_rows(self, number: int) -> Int64Array:
         """Return the row in `sentence_vectors` of each sentence of a chunk, in order: (num sentences,)."""
@@ -230,6 +246,34 @@ class Corpus:
             for field, value in found.items()
             if value != getattr(manifest, field)
         ]
+
+    def _frame(self, chunk: Any) -> Frame:
+        """Return the frame of a chunk: lines of its first and its last sentence."""
+        first = self.sentence_table[chunk["first_sentence"]]
+        last = self.sentence_table[chunk["end_sentence"] - 1]
+        opening = self._near(chunk, int(first["opening_start"]), int(first["opening_end"]))
+        closing = self._near(chunk, int(last["closing_start"]), int(last["closing_end"]))
+        return Frame.of(opening, closing)
+
+    def _near(self, chunk: Any, start: int, end: int) -> str:
+        """Return the text between two character offsets of the document, which are not far from a chunk.
+
+        The bytes of the part are found by counting characters from the start of the chunk.
+        """
+        if start == end:
+            return ""
+        document = self.document_table[chunk["doc"]]
+        origin, at = int(chunk["start"]), int(chunk["byte_start"])
+        # A character has one to four bytes. One byte more shows where the character after the part begins.
+        reach = 4 * max(abs(start - origin), abs(end - origin)) + 1
+        if start >= origin:
+            window = self.texts[at : min(at + reach, int(document["end_byte"]))]
+        else:
+            window = self.texts[max(at - reach, int(document["first_byte"])) : at]
+        is_first_byte = np.frombuffer(window, dtype=np.uint8) & 0xC0 != 0x80
+        edges = [*np.flatnonzero(is_first_byte).tolist(), len(window)]
+        number = 0 if start >= origin else len(edges) - 1
+        return decode_text(window[edges[number + start - origin] : edges[number + end - origin]])
 
     def _chunk_row(self, number: int) -> Any:
         if not 0 <= number < self.num_chunks:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from contextsvc.errors import ShapeError, SpanError
 from contextsvc.records.arrays import Float32Array, Int64Array
 from contextsvc.records.documents import Chunk, Document, Sentence
+from contextsvc.records.spans import Frame
 from contextsvc.storage.corpus.files import (
     CHUNK,
     CHUNK_VECTORS,
@@ -20,6 +21,7 @@ from contextsvc.storage.corpus.files import (
     DOCUMENT_LINES,
     DOCUMENTS,
     KEY,
+    KINDS,
     NO_KEY,
     SECTIONS,
     SENTENCE,
@@ -172,7 +174,8 @@ class CorpusWriter:
 
         Raises:
             ShapeError: the lengths differ, a number or row is out of range, or the metadata is not JSON.
-            SpanError: the text of a chunk is not the document's text at the chunk's character offsets.
+            SpanError: the text of a chunk is not the document's text at the chunk's character offsets, with
+                the repeated lines of its first and its last sentence around it.
         """
         agree = len(vector_rows) == len(context_norms) == len(sentences) and len(chunk_bounds) == len(chunks)
         if not agree:
@@ -183,9 +186,9 @@ class CorpusWriter:
         vectors = self._fitting(chunk_vectors, len(chunks))
         data = encode_text(document.text)
         line = document_line(document)
-        chunk_rows = self._chunk_rows(document, chunks, chunk_bounds, len(sentences))
+        chunk_rows = self._chunk_rows(document, chunks, chunk_bounds, sentences)
         told = zip(sentences, vector_rows, context_norms, strict=True)
-        sentence_rows = [(sentence.start, sentence.end, row, norm) for sentence, row, norm in told]
+        sentence_rows = [_sentence_row(sentence, row, norm) for sentence, row, norm in told]
         lowest, highest = min(vector_rows, default=0), max(vector_rows, default=0)
         if lowest < 0 or title_row < -1:
             raise ShapeError(f"document {document.doc_id!r} names vector row {min(lowest, title_row)}")
@@ -269,19 +272,20 @@ class CorpusWriter:
         document: Document,
         chunks: Sequence[Chunk],
         bounds: Sequence[tuple[int, int]],
-        num_sentences: int,
+        sentences: Sequence[Sentence],
     ) -> list[tuple[int, ...]]:
         content_hash = document.content_hash
         at = byte_offsets(document.text, (edge for chunk in chunks for edge in (chunk.start, chunk.end)))
         rows: list[tuple[int, ...]] = []
         for chunk, (first, end) in zip(chunks, bounds, strict=True):
-            if not 0 <= first < end <= num_sentences:
+            if not 0 <= first < end <= len(sentences):
                 raise ShapeError(
-                    f"a chunk of {document.doc_id!r} holds sentences {first}-{end} of {num_sentences}"
+                    f"a chunk of {document.doc_id!r} holds sentences {first}-{end} of {len(sentences)}"
                 )
             if chunk.doc_id != document.doc_id or chunk.content_hash != content_hash:
                 raise ShapeError(f"a chunk of {chunk.doc_id!r} was given with document {document.doc_id!r}")
-            if document.text[chunk.start : chunk.end] != chunk.text:
+            frame = Frame.cut(document.text, sentences[first].opening, sentences[end - 1].closing)
+            if frame.opening + document.text[chunk.start : chunk.end] + frame.closing != chunk.text:
                 raise SpanError(document.doc_id, chunk.start, chunk.end, len(document.text))
             section = self._sections.setdefault(chunk.section, len(self._sections))
             span = (
@@ -314,3 +318,9 @@ class CorpusWriter:
         if vectors.shape != (num_rows, self.dim):
             raise ShapeError(f"vectors have shape {vectors.shape}, expected ({num_rows}, {self.dim})")
         return vectors
+
+
+def _sentence_row(sentence: Sentence, row: int, norm: float) -> tuple[float, ...]:
+    kind = KINDS.index(sentence.kind)
+    about = (sentence.num_tokens, sentence.unit, kind, *sentence.opening, *sentence.closing)
+    return (sentence.start, sentence.end, row, norm, *about)

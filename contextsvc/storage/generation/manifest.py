@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from contextsvc.storage.generation.verified import FileStates, as_seen, is_settled
 
-FORMAT = 3
+FORMAT = 4
 _THREADS = 4
 _FEW_BYTES = 4_000_000
 

@@ -35,15 +35,20 @@ def cut(document: Document, start: int, end: int, section: tuple[str, ...] = ())
     return Chunk.cut(document, start, end, end - start, section)
 
 
+def sentences(*told: tuple[int, int, int]) -> list[Sentence]:
+    """Sentences by start, end and number of tokens, each a unit of its own."""
+    return [Sentence(*one, kind="paragraph", unit=unit) for unit, one in enumerate(told)]
+
+
 def write(folder: Path) -> None:
     with CorpusWriter(folder, dim=2) as writer:
         assert writer.add_vectors(AXES[:2]) == 0
-        spans = [Sentence(0, 9, 3), Sentence(10, 14, 1), Sentence(15, 21, 2)]
+        spans = sentences((0, 9, 3), (10, 14, 1), (15, 21, 2))
         chunks = [cut(FIRST, 0, 14, ("Top", "Deep")), cut(FIRST, 15, 21)]
         bounds = [(0, 2), (2, 3)]
         assert writer.add_document(FIRST, spans, [0, 1, 1], NORMS, chunks, bounds, AXES[[2, 1]]) == 0
         assert writer.add_document(EMPTY, [], [], NORMS[:0], [], [], AXES[:0]) == 1
-        spans = [Sentence(0, 6, 3), Sentence(7, 15, 1), Sentence(16, 20, 2)]
+        spans = sentences((0, 6, 3), (7, 15, 1), (16, 20, 2))
         whole = [cut(LAST, 0, 20, ("Top", "Deep"))]
         last = (LAST, spans, [0, 2, 0], NORMS[::-1], whole, [(0, 3)], AXES[:1])
         assert writer.add_document(*last, title_row=2) == 2
@@ -173,9 +178,9 @@ def test_any_text_cut_anywhere_is_kept(pieces: list[str], data: st.DataObject) -
     with TemporaryDirectory() as folder:
         with CorpusWriter(Path(folder), dim=2) as writer:
             writer.add_vectors(AXES[:1])
-            sentences = [Sentence(start, end, 1) for start, end in spans]
             norms = np.ones(len(spans), dtype=np.float32)
-            writer.add_document(document, sentences, [0] * len(spans), norms, chunks, bounds, vectors)
+            made = sentences(*((start, end, 1) for start, end in spans))
+            writer.add_document(document, made, [0] * len(spans), norms, chunks, bounds, vectors)
         corpus = Corpus.open(Path(folder))
         assert list(corpus.documents()) == [document]
         assert [corpus.chunk(number) for number in range(len(chunks))] == chunks
@@ -184,7 +189,7 @@ def test_any_text_cut_anywhere_is_kept(pieces: list[str], data: st.DataObject) -
 
 def _add(folder: Path, **changes: object) -> None:
     given: dict[str, object] = {
-        "document": FIRST, "sentences": [Sentence(0, 9, 3)], "vector_rows": [0], "context_norms": NORMS[:1],
+        "document": FIRST, "sentences": sentences((0, 9, 3)), "vector_rows": [0], "context_norms": NORMS[:1],
         "chunks": [cut(FIRST, 0, 9)], "chunk_bounds": [(0, 1)], "chunk_vectors": AXES[:1],
     }  # fmt: skip
     with CorpusWriter(folder, dim=2) as writer:

@@ -169,7 +169,7 @@ def _edit_manifest(folder: Path, **changes: Any) -> None:
         (lambda folder: (folder / "manifest.json").write_text("[" * 100_000), "manifest.json: "),
         (lambda folder: (folder / "manifest.json").write_text("[]"), "manifest.json: holds no JSON object"),
         (lambda folder: _edit_manifest(folder, dim=3), "manifest.json: changed since the index was built"),
-        (lambda folder: _edit_manifest(folder, format=2), "format 2, this version reads format 3"),
+        (lambda folder: _edit_manifest(folder, format=2), "format 2, this version reads format 4"),
     ],
 )
 def test_damage_is_found_before_anything_is_opened(tmp_path: Path, damage: Any, problem: str) -> None:
