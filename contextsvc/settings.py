@@ -180,16 +180,17 @@ class Settings:
     rerank_depth: int = setting(50, "number of candidates that are reranked", at_least(1))
     lexical_weight: float = setting(0.35, "weight of BM25 in the score", at_least(0))
     semantic_weight: float = setting(0.65, "weight of the best sentence or the cross-encoder", at_least(0))
+    window_weight: float = setting(0.4, "weight of the query's terms that stand near each other", at_least(0))
     link_weight: float = setting(0.3, "weight of documents that name each other's titles", at_least(0))
     score_floor: float = setting(
-        0.5, "share of the best score that a chunk must have and must add to the pack", between(0, 1)
+        0.35, "share of the best score that a chunk must have and must add to the pack", between(0, 1)
     )
     near_duplicate_similarity: float = setting(0.95, "least similarity of duplicate chunks", between(0, 1))
     diversity_weight: float = setting(
         0.1, "weight by which similarity to packed chunks lowers the gain", between(0, 1)
     )
-    max_chunks: int = setting(3, "most chunks in a pack, unless the request sets it", between(1, 64))
-    trim: bool = setting(True, "trim chunks that do not fit to the sentences relevant to the query")
+    max_chunks: int = setting(64, "most documents in a pack, unless the request sets it", between(1, 64))
+    trim: bool = setting(True, "packs of the best sentences, instead of whole chunks")
     answerable: float = setting(0.48, "least answer_score of an answerable pack; 0: off", between(0, 1))
     ordering: str = setting("relevance", "order of the chunks", one_of("relevance", "document", "edges"))
 

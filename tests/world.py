@@ -82,7 +82,8 @@ def open_pages(root: Path) -> LoadedIndex:
 
 
 RETRIEVAL = RetrievalSettings(
-    num_candidates=20, rerank_depth=20, lexical_weight=0.35, semantic_weight=0.65, link_weight=0.2,
+    num_candidates=20, rerank_depth=20, lexical_weight=0.35, semantic_weight=0.65, window_weight=0.0,
+    link_weight=0.2,
     score_floor=0.0, near_duplicate_similarity=0.95, diversity_weight=0.0, answerable=0.5,
 )  # fmt: skip
 
@@ -94,7 +95,6 @@ def fake_assembler(embedder: FakeEmbedder | None = None, **changed: float) -> As
         {"fake": FakeTokenCounter()},
         None,
         replace(RETRIEVAL, **changed),  # type: ignore[arg-type]
-        FakeTokenCounter().fingerprint,
     )
 
 

@@ -26,7 +26,7 @@ from contextsvc import assets
 from contextsvc.adapters.text.punkt import PunktSentenceSplitter
 from contextsvc.adapters.text.tiktoken_counter import TiktokenCounter
 from contextsvc.packing.assembler import RetrievalSettings
-from contextsvc.packing.trimming import RULE
+from contextsvc.packing.units import RULE
 from contextsvc.settings import Settings
 from contextsvc.wiring import INDEX_TOKENIZER
 

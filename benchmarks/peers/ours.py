@@ -15,7 +15,7 @@ from contextsvc.indexing.build import build_index
 from contextsvc.indexing.deduplication import Deduplicator
 from contextsvc.records.arrays import Float32Array
 from contextsvc.records.documents import Chunk, Document, Format
-from contextsvc.records.requests import MAX_BUDGET_TOKENS, MAX_CHUNKS, PackRequest
+from contextsvc.records.requests import MAX_BUDGET_TOKENS, PackRequest
 from contextsvc.settings import Settings
 from contextsvc.storage.corpus import Corpus
 from contextsvc.storage.generation import open_manifest
@@ -103,7 +103,7 @@ class Ours:
             index=_NAME,
             query=query,
             budget_tokens=budget_tokens,
-            max_chunks=MAX_CHUNKS,
+            max_chunks=s.max_chunks,
             tokenizer=wiring.INDEX_TOKENIZER,
             ordering=s.ordering,
             trim=self._trim,

@@ -59,11 +59,25 @@ class ContextBody(Body):
     )
 
 
+class PartView(BaseModel):
+    """A part of a packed chunk, with `explain`: a run of sentences that was taken whole.
+
+    Parts of greater `gain` were taken first. `lift` is the share of the gain that a part has because it
+    stands beside a better one.
+    """
+
+    start: int
+    end: int
+    section: list[str]
+    gain: float
+    lift: float
+
+
 class PackedChunkView(BaseModel):
-    """A chunk in a pack.
+    """A chunk in a pack: all that the pack took from one document, in the order of its text.
 
     The chunk's text is the document's text at `spans`, which are (start, end) character offsets in the
-    document. Several parts are joined by a line with an ellipsis. `start` is the start of the first span and
+    document. Several spans are joined by a line with an ellipsis. `start` is the start of the first span and
     `end` is the end of the last one.
     """
 
@@ -81,6 +95,7 @@ class PackedChunkView(BaseModel):
     score: float
     rank: int
     signals: dict[str, float] | None = None
+    parts: list[PartView] | None = None
 
 
 class Dropped(BaseModel):

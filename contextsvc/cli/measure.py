@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from contextsvc.service.experiments import Question
 
 QUERY_LINES = '{"query": TEXT, "response"?: TEXT}'
-WIDEST, NARROWEST = 6, 1
+FEWER = (3, 1)
 
 
 def measure(
@@ -51,7 +51,7 @@ def measure(
 
     questions = _questions(queries)
     settings = settings_with(root=root)
-    chunks = max_chunks or [WIDEST, settings.max_chunks, NARROWEST]
+    chunks = max_chunks or [settings.max_chunks, *FEWER]
     configurations = grid(chunks, budget or [800], ordering or [settings.ordering])
     _make_folder(out)
     rows: dict[str, list[Json]] = {configuration.name: [] for configuration in configurations}

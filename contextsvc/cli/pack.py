@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from contextsvc.records.json import Json
     from contextsvc.settings import Settings
 
-TrimFlag = typer.Option(help="Trim chunks that do not fit to the sentences relevant to the query.")
+TrimFlag = typer.Option(help="Take the best sentences, instead of whole chunks.")
 
 AnswerableFlag = typer.Option("--answerable-only", help="Return an empty pack if nothing answers the query.")
 

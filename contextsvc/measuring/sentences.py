@@ -20,6 +20,7 @@ from contextsvc.records.documents import Chunk
 from contextsvc.records.packs import ContextPack, PackedChunk
 from contextsvc.records.rendering import SEPARATOR, label
 from contextsvc.records.spans import Span, offset_in
+from contextsvc.storage.corpus.excerpts import sentence_spans_in
 from contextsvc.storage.library import LoadedIndex
 
 
@@ -110,7 +111,8 @@ def _pieces(index: LoadedIndex, used: Sequence[PackedChunk]) -> _Pieces:
         texts.append(f"{label(chunk)}\n".lstrip())
         blocks.append(number)
         sentences.append(-1)
-        inside = _sentences_in(chunk, index.corpus.sentence_spans(packed.candidate.number))
+        known = sentence_spans_in(index.corpus, packed.candidate.number, chunk.whole)
+        inside = _sentences_in(chunk, known)
         # Text between two sentences (spaces or the mark of an omission) belongs to the first sentence.
         offsets = [*(chunk.offset(start) for start, _ in inside), len(chunk.text)]
         for (start, end), (at, following) in zip(inside, pairwise(offsets), strict=True):
@@ -123,9 +125,9 @@ def _pieces(index: LoadedIndex, used: Sequence[PackedChunk]) -> _Pieces:
 
 
 def _sentences_in(chunk: Chunk, spans: Iterable[Span]) -> list[Span]:
-    """Return the sentences of the index's chunk that are in the pack's chunk, clipped to the pack's chunk."""
+    """Return the sentences of the document that are in the pack's chunk, clipped to the pack's chunk."""
     clipped = [(max(start, chunk.start), min(end, chunk.end)) for start, end in spans]
-    return [(a, b) for a, b in clipped if a < b and offset_in(chunk.spans, a) is not None]
+    return [(a, b) for a, b in clipped if a < b and offset_in(chunk.spans, a, chunk.frames) is not None]
 
 
 def _piece_masks(design: BoolArray, pieces: _Pieces) -> BoolArray:

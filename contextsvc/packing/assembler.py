@@ -12,23 +12,25 @@ from contextsvc.packing.answerability import COVERAGE_WEIGHT, answer_score, know
 from contextsvc.packing.filters import matching_rows
 from contextsvc.packing.fusion import best_first, convex_fusion, pool_candidates, share_of_best
 from contextsvc.packing.links import DEPTH, link_scores
-from contextsvc.packing.ordering import Ordering, ordering_named
-from contextsvc.packing.selection import PackLimits, Selection, pack_greedily, select_ignoring_budget
+from contextsvc.packing.ordering import ordering_named
+from contextsvc.packing.passages import Maker, Passages, longest_that_fits
+from contextsvc.packing.selection import Novelty, select
 from contextsvc.packing.signals import (
-    SentenceScores,
-    best_sentence_scores,
+    best_similarity,
     chunk_similarity,
-    sentence_scores,
+    found_sentences,
     term_scores_in_context,
+    window_coverage,
 )
-from contextsvc.packing.trimming import MAX_FITTED_CHUNKS, RULE, ScoredSentences, add_term_scores, trim_to_fit
+from contextsvc.packing.units import LEAST_SHARE, RULE, Sentences, Unit, ordered_units, whole_chunks
 from contextsvc.ports import Embedder, Reranker, TokenCounter
 from contextsvc.records.arrays import BoolArray, Float32Array, Float64Array, Int64Array
 from contextsvc.records.documents import Chunk
-from contextsvc.records.fingerprints import Fingerprint, digest
-from contextsvc.records.packs import Answerability, Candidate, ContextPack, Drop, PackedChunk
-from contextsvc.records.rendering import render, unit_tokens
+from contextsvc.records.fingerprints import digest
+from contextsvc.records.packs import Answerability, Candidate, ContextPack, Drop, PackedChunk, Part
+from contextsvc.records.rendering import unit_tokens
 from contextsvc.records.requests import PackRequest
+from contextsvc.storage.corpus.excerpts import Excerpts
 from contextsvc.storage.corpus.smoothing import SHARE, SIGMA, TERMS_SHARE, TERMS_SIGMA, TITLE_SHARE
 from contextsvc.storage.library import LoadedIndex
 
@@ -48,6 +50,7 @@ class RetrievalSettings:
     rerank_depth: int
     lexical_weight: float
     semantic_weight: float
+    window_weight: float
     link_weight: float
     score_floor: float
     near_duplicate_similarity: float
@@ -55,11 +58,23 @@ class RetrievalSettings:
     answerable: float
 
 
-class _Query(NamedTuple):
+class Query(NamedTuple):
     """The text of a query and its vector, (dim,)."""
 
     text: str
     vector: Float32Array
+
+
+class Found(NamedTuple):
+    """Candidates, best first, and the sentences of their chunks."""
+
+    candidates: Sequence[Candidate]
+    sentences: Sentences
+
+    @property
+    def best_score(self) -> float:
+        """Score of the best candidate; 0 without candidates."""
+        return self.candidates[0].score if self.candidates else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +87,12 @@ class Assembler:
         reranker: Model that scores the candidates in the second stage. None: the second stage scores a
             candidate by the similarity of its best sentence in context.
         settings: Settings of search and scoring.
-        index_counter: Fingerprint of the token counter that indexes are built with. If a request uses another
-            counter, the tokens of chunks are counted again.
     """
 
     embedder: Embedder
     counters: Mapping[str, TokenCounter]
     reranker: Reranker | None
     settings: RetrievalSettings
-    index_counter: Fingerprint
 
     def configuration(self, request: PackRequest) -> str:
         """Return a digest of everything that shapes a pack, apart from the request and the generation.
@@ -105,55 +117,43 @@ class Assembler:
     def assemble(
         self, index: LoadedIndex, request: PackRequest, mark: Callable[[str], None] = lambda _: None
     ) -> ContextPack:
-        """Find the best chunks for a query, and render a pack of those that fit the budget.
+        """Find the chunks for a query, and render a pack of the best of their units that fit the budget.
 
-        If the request allows it, chunks that do not fit are trimmed. `mark` is called with the name of each
-        stage when the stage ends, for callers that measure time.
+        `mark` is called with the name of each stage when the stage ends, for callers that measure time.
 
         Raises:
-            BudgetTooSmall: there are candidates, but not one fits.
+            BudgetTooSmall: there are candidates, but the best unit does not fit.
             UnknownChoice: there is no tokenizer or ordering of the requested name.
             InvalidRequest: the filter is malformed.
         """
         counter = counter_named(self.counters, request.tokenizer)
         order = ordering_named(request.ordering)
         allowed = _allowed_chunks(index, request.filters)
-        query = _Query(request.query, self.embedder.embed_queries([request.query])[0])
+        query = Query(request.query, self.embedder.embed_queries([request.query])[0])
         mark("embed")
-        found, sentences = self._retrieve(index, query, allowed, request.exact)
+        found = self.retrieve(index, query, allowed, request.exact)
         mark("retrieve")
-        answer = self._answerability(index, query, found, sentences)
-        floor = self.settings.score_floor * found[0].score if found else 0.0
-        candidates, drops = _drop_weak(found, floor)
+        answer = self._answerability(index, query, found)
+        floor = self.settings.score_floor * found.best_score
+        strong, weak = _drop_weak(found.candidates, floor)
         if request.answerable_only and not answer.answerable:
-            candidates, drops = [], [*_not_answerable(candidates, answer), *drops]
-        vectors = index.corpus.chunk_vectors[_numbers(candidates)].astype(np.float32)
-        limits = self._limits(request, floor)
-        if request.trim:
-            preferred = _preferred(candidates, vectors, limits, order)
-            if _num_tokens(preferred, counter) > limits.budget_tokens:
-                scored = _scored_sentences(index, query, candidates, sentences)
-                candidates = trim_to_fit(scored, preferred, limits.budget_tokens, counter.count)
-                mark("trim")
-        sizes = self._sizes(candidates, counter)
-        selection = pack_greedily(
-            candidates, vectors, sizes, limits, order, lambda text: counter.count([text])[0]
-        )
-        pack = self._pack(index, request, selection, counter, drops, answer)
+            strong, weak = [], [*_not_answerable(strong, answer), *weak]
+        selected, repeated = self._select(index, strong, floor)
+        units = _units(selected, found.sentences, request)
+        maker = Maker(Excerpts(index.corpus).excerpt, order, counter.count)
+        passages, num_units = longest_that_fits(units, request.budget_tokens, maker)
+        mark("select")
+        left_out = _left_out(selected, units, num_units, request)
+        drops = (*sorted([*repeated, *left_out], key=lambda drop: drop.rank), *weak)
+        pack = self._pack(index, request, passages, counter, drops, answer)
         mark("pack")
         return pack
 
-    def _retrieve(
-        self, index: LoadedIndex, query: _Query, allowed: BoolArray | None, exact: bool
-    ) -> tuple[list[Candidate], SentenceScores]:
+    def retrieve(self, index: LoadedIndex, query: Query, allowed: BoolArray | None, exact: bool) -> Found:
         """Search by vectors and by words, and score the chunks found.
 
-        The signals of both searches are fused. The best chunks are then scored again by the second stage and
-        by links.
-
-        Returns:
-            The candidates, best first, and the scores of their sentences. Without a reranker the second stage
-            computes these scores; with a reranker there are none.
+        The signals of both searches are fused. The best chunks are then scored again by the second stage, by
+        the terms that stand near each other, and by links.
         """
         s = self.settings
         weights = [s.lexical_weight, s.semantic_weight]
@@ -165,75 +165,65 @@ class Assembler:
         rows = best_first(first, ids)[: s.rerank_depth]
         ids, terms = ids[rows], terms[rows]
         chunks = [index.corpus.chunk(number) for number in ids.tolist()]
-        semantic, sentences = self._second_stage(index, query, ids, chunks)
+        sentences = found_sentences(index, ids, chunks, query.text, query.vector)
+        semantic = self._second_stage(query, chunks, sentences)
         links = link_scores(
             scores=convex_fusion([terms, semantic], weights),
             documents=index.corpus.document_of(ids),
             titles=[chunk.title for chunk in chunks],
             texts=[chunk.text for chunk in chunks],
         )
-        signals = {"lexical": terms, "semantic": semantic, "links": links}
-        scores = convex_fusion(list(signals.values()), [*weights, s.link_weight])
-        return _ranked(ids, chunks, scores, signals), sentences
+        windows = window_coverage(sentences)
+        signals = {"lexical": terms, "semantic": semantic, "window": windows, "links": links}
+        scores = convex_fusion(list(signals.values()), [*weights, s.window_weight, s.link_weight])
+        return Found(_ranked(ids, chunks, scores, signals), sentences)
 
-    def _second_stage(
-        self, index: LoadedIndex, query: _Query, ids: Int64Array, chunks: Sequence[Chunk]
-    ) -> tuple[Float64Array, SentenceScores]:
-        """Score the chunks with the reranker, or by their best sentences if there is no reranker.
-
-        Returns:
-            (n,) scores of the chunks, and the scores of their sentences (empty with a reranker).
-        """
+    def _second_stage(self, query: Query, chunks: Sequence[Chunk], sentences: Sentences) -> Float64Array:
+        """Score the chunks with the reranker, or by their best sentences if there is no reranker: (n,)."""
         if self.reranker is not None:
-            texts = [chunk.text for chunk in chunks]
-            return self.reranker.score(query.text, texts).astype(np.float64), {}
-        sentences = sentence_scores(index.corpus, ids, query.vector)
-        return best_sentence_scores(sentences, ids), sentences
+            return self.reranker.score(query.text, [chunk.text for chunk in chunks]).astype(np.float64)
+        return best_similarity(sentences)
 
-    def _answerability(
-        self, index: LoadedIndex, query: _Query, found: Sequence[Candidate], sentences: SentenceScores
-    ) -> Answerability:
-        ids, similarity = _numbers(found), None
-        if knows_cosines_of(self.embedder.fingerprint):
-            sentences = sentences or sentence_scores(index.corpus, ids, query.vector)
-            similarity = best_sentence_scores(sentences, ids)
-        score = answer_score(index.lexical.coverage(query.text, ids), similarity)
+    def _answerability(self, index: LoadedIndex, query: Query, found: Found) -> Answerability:
+        known = knows_cosines_of(self.embedder.fingerprint)
+        similarity = best_similarity(found.sentences) if known else None
+        score = answer_score(index.lexical.coverage(query.text, found.sentences.chunks), similarity)
         return Answerability(score, self.settings.answerable)
 
-    def _limits(self, request: PackRequest, floor: float) -> PackLimits:
-        return PackLimits(
-            budget_tokens=request.budget_tokens,
-            max_chunks=request.max_chunks,
-            near_duplicate_similarity=self.settings.near_duplicate_similarity,
-            diversity_weight=self.settings.diversity_weight,
-            least_gain=floor,
-        )
-
-    def _sizes(self, candidates: Sequence[Candidate], counter: TokenCounter) -> list[int]:
-        # The index's counter has counted `num_tokens` of whole chunks, `counter` that of trimmed chunks.
-        if counter.fingerprint == self.index_counter:
-            return [candidate.chunk.num_tokens for candidate in candidates]
-        return counter.count([candidate.chunk.text for candidate in candidates])
+    def _select(
+        self, index: LoadedIndex, candidates: Sequence[Candidate], floor: float
+    ) -> tuple[list[Candidate], list[Drop]]:
+        s = self.settings
+        vectors = index.corpus.chunk_vectors[_numbers(candidates)].astype(np.float32)
+        return select(candidates, vectors, Novelty(s.near_duplicate_similarity, s.diversity_weight, floor))
 
     def _pack(
         self,
         index: LoadedIndex,
         request: PackRequest,
-        selection: Selection,
+        passages: Passages,
         counter: TokenCounter,
         drops: Sequence[Drop],
         answer: Answerability,
     ) -> ContextPack:
-        shares = unit_tokens(selection.units, selection.num_tokens, counter.count)
+        shares = unit_tokens(passages.texts, passages.num_tokens, counter.count)
+        sizes = counter.count([candidate.chunk.text for candidate in passages.candidates])
+        candidates = [
+            replace(candidate, chunk=replace(candidate.chunk, num_tokens=size))
+            for candidate, size in zip(passages.candidates, sizes, strict=True)
+        ]
         return ContextPack(
             query=request.query,
             index=index.name,
             generation=index.generation,
             configuration=self.configuration(request),
-            chunks=tuple(PackedChunk(c, n) for c, n in zip(selection.kept, shares, strict=True)),
-            drops=(*selection.drops, *drops),
-            text=selection.text,
-            num_tokens=selection.num_tokens,
+            chunks=tuple(
+                PackedChunk(candidate, share, _parts(index, units))
+                for candidate, share, units in zip(candidates, shares, passages.units, strict=True)
+            ),
+            drops=tuple(drops),
+            text=passages.text,
+            num_tokens=passages.num_tokens,
             budget_tokens=request.budget_tokens,
             tokenizer=request.tokenizer,
             ordering=request.ordering,
@@ -298,27 +288,59 @@ def _not_answerable(candidates: Sequence[Candidate], answer: Answerability) -> l
     return [Drop.of(candidate, "not_answerable", detail) for candidate in candidates]
 
 
-def _preferred(
-    candidates: Sequence[Candidate], vectors: Float32Array, limits: PackLimits, order: Ordering
-) -> list[Candidate]:
-    """Return the best candidates, which trimming must make fit together, in the order of the pack."""
-    fitted = replace(limits, max_chunks=min(limits.max_chunks, MAX_FITTED_CHUNKS))
-    return order(select_ignoring_budget(candidates, vectors, fitted))
+def _parts(index: LoadedIndex, units: Sequence[Unit]) -> tuple[Part, ...]:
+    """Return the parts that some units are, in the order of the text."""
+    corpus = index.corpus
+    parts = [
+        Part(
+            start=int(corpus.sentence_table["start"][unit.sentences[0]]),
+            end=int(corpus.sentence_table["end"][unit.sentences[-1]]),
+            section=unit.candidate.chunk.section,
+            gain=unit.gain,
+            lift=unit.lift,
+        )
+        for unit in units
+    ]
+    return tuple(sorted(parts, key=lambda part: part.start))
 
 
-def _num_tokens(candidates: Sequence[Candidate], counter: TokenCounter) -> int:
-    """Count the tokens of a pack of these candidates."""
-    (num_tokens,) = counter.count([render([candidate.chunk for candidate in candidates])])
-    return num_tokens
+def _units(selected: Sequence[Candidate], sentences: Sentences, request: PackRequest) -> list[Unit]:
+    """Return the units that the pack may take, in order; more of them than the budget holds."""
+    if not request.trim:
+        return whole_chunks(selected, sentences, request.max_chunks)
+    # Tokens of units are those of the index's encoding, and another one may need fewer.
+    return ordered_units(selected, sentences, request.max_chunks, 3 * request.budget_tokens)
 
 
-def _scored_sentences(
-    index: LoadedIndex, query: _Query, candidates: Sequence[Candidate], sentences: SentenceScores
-) -> list[ScoredSentences]:
-    """Return the candidates with the scores of their sentences, by similarity and by the query's words."""
-    scores = sentences or sentence_scores(index.corpus, _numbers(candidates), query.vector)
-    found = [ScoredSentences(c, index.corpus.sentence_spans(c.number), scores[c.number]) for c in candidates]
-    return add_term_scores(query.text, found)
+def _left_out(
+    selected: Sequence[Candidate], units: Sequence[Unit], num_units: int, request: PackRequest
+) -> list[Drop]:
+    """Return a receipt for each selected chunk of which no unit is in the pack.
+
+    Args:
+        selected: The selected candidates.
+        units: The units that the pack could take, in order.
+        num_units: Number of units that fit.
+        request: The request.
+    """
+    packed = {unit.candidate.number for unit in units[:num_units]}
+    documents = {unit.document for unit in units[:num_units]}
+    full = len(documents) == request.max_chunks
+    drops = []
+    for candidate in selected:
+        if candidate.number in packed:
+            continue
+        if full and candidate.chunk.doc_id not in documents:
+            drops.append(Drop.of(candidate, "max_chunks", f"the pack holds {request.max_chunks}"))
+        elif num_units == len(units):
+            drops.append(
+                Drop.of(candidate, "no_gain", f"no part has {LEAST_SHARE:g} of the first gain")
+            )
+        else:
+            drops.append(
+                Drop.of(candidate, "over_budget", f"better parts fill {request.budget_tokens}")
+            )
+    return drops
 
 
 def _numbers(candidates: Sequence[Candidate]) -> Int64Array:

@@ -4,18 +4,25 @@
 (`storage.corpus.smoothing`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 import numpy as np
 
 from contextsvc.packing.fusion import clip_similarity
-from contextsvc.records.arrays import Float32Array, Float64Array, Int64Array
+from contextsvc.packing.units import Sentences
+from contextsvc.records.arrays import BoolArray, Float32Array, Float64Array, Int64Array
+from contextsvc.records.documents import Chunk
+from contextsvc.records.packs import Occurrences
 from contextsvc.storage.corpus import Corpus, chunks_around, windows_of
+from contextsvc.storage.corpus.files import KINDS
 from contextsvc.storage.corpus.smoothing import REACH, TERMS_REACH, context_similarity, context_terms
 from contextsvc.storage.library import LoadedIndex
 
-SentenceScores = Mapping[int, Float64Array]
-"""Scores of a chunk's sentences, in their order, keyed by the number of the chunk."""
+WINDOW_TOKENS = 40
+"""Largest number of tokens of a window (a run of whole sentences) in which terms count as near each other."""
+
+
+_HEADING = KINDS.index("heading")
 
 DECIMALS = 6
 """Number of decimals of similarities. Rounded similarities do not depend on the order of a sum."""
@@ -41,7 +48,65 @@ def term_scores_in_context(index: LoadedIndex, ids: Int64Array, query: str) -> F
     return context_terms(index.lexical.scores(query, numbers)[places.reshape(around.shape)])
 
 
-def sentence_scores(corpus: Corpus, ids: Int64Array, query: Float32Array) -> SentenceScores:
+def found_sentences(
+    index: LoadedIndex, ids: Int64Array, chunks: Sequence[Chunk], query: str, vector: Float32Array
+) -> Sentences:
+    """Return the sentences of some chunks with their similarity to the query and their terms.
+
+    Args:
+        index: The index.
+        ids: Numbers of the chunks. They should be few, because all their vectors are read at once.
+        chunks: The chunks with these numbers.
+        query: The query.
+        vector: (dim,) unit vector of the query.
+    """
+    table = index.corpus.chunk_table[ids]
+    sizes = table["end_sentence"] - table["first_sentence"]
+    firsts = np.cumsum(sizes) - sizes
+    numbers = np.arange(int(sizes.sum())) + np.repeat(table["first_sentence"] - firsts, sizes)
+    rows = index.corpus.sentence_table[numbers]
+    found = index.lexical.occurrences(query, [chunk.text for chunk in chunks])
+    return Sentences(
+        chunks=ids,
+        firsts=firsts,
+        numbers=numbers,
+        units=rows["unit"].astype(np.int64),
+        headings=rows["kind"] == _HEADING,
+        num_tokens=rows["num_tokens"].astype(np.int64),
+        rows=rows["row"].astype(np.int64),
+        similarity=sentence_similarity(index.corpus, ids, vector),
+        terms=_terms(found, chunks, firsts, sizes, rows["start"]),
+        weights=found.weights,
+    )
+
+
+def _terms(
+    found: Occurrences, chunks: Sequence[Chunk], firsts: Int64Array, sizes: Int64Array, starts: Int64Array
+) -> BoolArray:
+    """Return which terms each sentence holds: (num_sentences, num_terms).
+
+    Terms in lines that are repeated before a chunk, such as a table's header, count for its first sentence.
+
+    Args:
+        found: Terms in the texts of the chunks.
+        chunks: The chunks.
+        firsts: Place of each chunk's first sentence: (num_chunks,).
+        sizes: Number of sentences of each chunk: (num_chunks,).
+        starts: Offset of each sentence in its document: (num_sentences,).
+    """
+    begins = np.array([chunk.start for chunk in chunks], dtype=np.int64)
+    repeated = np.array([chunk.offset(chunk.start) for chunk in chunks], dtype=np.int64)
+    # Offsets that ascend over all chunks, so that one search finds the sentences of all occurrences.
+    stride = 1 + max((len(chunk.text) for chunk in chunks), default=0)
+    base = stride * np.arange(len(chunks))
+    offsets = starts + np.repeat(base - begins + repeated, sizes)
+    places = np.searchsorted(offsets, base[found.texts] + found.offsets, side="right") - 1
+    held = np.zeros((len(starts), len(found.weights)), dtype=np.bool_)
+    held[np.maximum(places, firsts[found.texts]), found.terms] = True
+    return held
+
+
+def sentence_similarity(corpus: Corpus, ids: Int64Array, query: Float32Array) -> Float64Array:
     """Compute the similarity of each sentence in context to the query, in [0, 1], for some chunks.
 
     Args:
@@ -50,10 +115,10 @@ def sentence_scores(corpus: Corpus, ids: Int64Array, query: Float32Array) -> Sen
         query: (dim,) unit vector.
 
     Returns:
-        For each chunk number, the similarities of the chunk's sentences in order.
+        (num_sentences,) similarities, chunk by chunk.
     """
     if not len(ids):
-        return {}
+        return np.zeros(0)
     windows = windows_of(corpus, ids, REACH)
     # Chunks share neighbours and titles, so each vector is read only once.
     named = np.concatenate([windows.rows, windows.titles[:, None]], axis=1)
@@ -64,10 +129,34 @@ def sentence_scores(corpus: Corpus, ids: Int64Array, query: Float32Array) -> Sen
     similarities = products.astype(np.float64)[places.reshape(named.shape)]
     titles = np.where(windows.titles >= 0, similarities[:, -1], np.nan)
     similarity = context_similarity(similarities[:, :-1], titles, windows.norms)
-    scores = np.split(clip_similarity(np.round(similarity, DECIMALS)), windows.firsts[1:])
-    return dict(zip(ids.tolist(), scores, strict=True))
+    return clip_similarity(np.round(similarity, DECIMALS))
 
 
-def best_sentence_scores(scores: SentenceScores, ids: Int64Array) -> Float64Array:
-    """Return the score of the best sentence of each chunk, in the order of `ids`: (len(ids),)."""
-    return np.array([scores[number].max() for number in ids.tolist()], dtype=np.float64)
+def best_similarity(sentences: Sentences) -> Float64Array:
+    """Return the similarity of the best sentence of each chunk: (num_chunks,)."""
+    if not len(sentences.firsts):
+        return np.zeros(0)
+    best: Float64Array = np.maximum.reduceat(sentences.similarity, sentences.firsts)
+    return best
+
+
+def window_coverage(sentences: Sentences) -> Float64Array:
+    """Compute the weighted share of the query's terms that the best window of each chunk holds, in [0, 1].
+
+    A window is a run of sentences of at most `WINDOW_TOKENS` tokens, or one longer sentence. A chunk that
+    holds the terms far apart, each in another sentence, scores less than one that holds them together.
+
+    Returns:
+        (num_chunks,) shares.
+    """
+    if not len(sentences.firsts):
+        return np.zeros(0)
+    ends = np.concatenate([[0], np.cumsum(sentences.num_tokens)])
+    last = np.searchsorted(ends, ends[:-1] + WINDOW_TOKENS, side="right") - 1
+    last = np.maximum(last, np.arange(1, len(ends)))
+    last = np.minimum(last, np.repeat(sentences.ends, sentences.ends - sentences.firsts))
+    counts = np.zeros((len(ends), len(sentences.weights)), dtype=np.int64)
+    np.cumsum(sentences.terms, axis=0, out=counts[1:])
+    shares = (counts[last] > counts[:-1]) @ sentences.weights
+    best: Float64Array = np.maximum.reduceat(shares, sentences.firsts).round(DECIMALS)
+    return best

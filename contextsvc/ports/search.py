@@ -5,7 +5,7 @@ from typing import Protocol
 
 from contextsvc.records.arrays import BoolArray, Float32Array, Float64Array, Int64Array
 from contextsvc.records.fingerprints import Fingerprint
-from contextsvc.records.packs import Ranking
+from contextsvc.records.packs import Occurrences, Ranking
 
 
 class Embedder(Protocol):
@@ -120,6 +120,15 @@ class LexicalIndex(Protocol):
 
         Raises:
             ShapeError: there is no chunk with one of the ids.
+        """
+        ...
+
+    def occurrences(self, query: str, texts: Sequence[str]) -> Occurrences:
+        """Find the terms of a query in some texts, which need not be chunks of the index.
+
+        The weight of a term is its inverse document frequency (idf) in the index, divided by the sum over all
+        terms of the query. A term that no chunk of the index holds has the idf of 0 chunks. In one text the
+        occurrences are in ascending order of their offsets.
         """
         ...
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from contextsvc.errors import ShapeError
-from contextsvc.records.arrays import Float32Array, Int64Array
+from contextsvc.records.arrays import Float32Array, Float64Array, Int64Array
 from contextsvc.records.documents import Chunk
 from contextsvc.records.fingerprints import digest
 
@@ -71,6 +71,31 @@ class Ranking:
     def __post_init__(self) -> None:
         if self.ids.shape != self.scores.shape or self.ids.ndim != 1:
             raise ShapeError(f"ids {self.ids.shape} and scores {self.scores.shape} do not agree")
+
+
+@dataclass(frozen=True, slots=True)
+class Occurrences:
+    """Where the terms of a query occur in some texts.
+
+    Attributes:
+        weights: Weight of each distinct term of the query, with sum 1: (num_terms,). It is empty if the query
+            has no terms.
+        texts: For each occurrence, the number of the text: (num_occurrences,), ascending.
+        offsets: For each occurrence, the offset of its first character in the text: (num_occurrences,).
+        terms: For each occurrence, the number of the term: (num_occurrences,).
+
+    Raises:
+        ShapeError: the lengths of `texts`, `offsets` and `terms` differ.
+    """
+
+    weights: Float64Array
+    texts: Int64Array
+    offsets: Int64Array
+    terms: Int64Array
+
+    def __post_init__(self) -> None:
+        if not self.texts.shape == self.offsets.shape == self.terms.shape:
+            raise ShapeError(f"occurrences {self.texts.shape}, {self.offsets.shape}, {self.terms.shape}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,17 +162,38 @@ class Drop:
 
 
 @dataclass(frozen=True, slots=True)
-class PackedChunk:
-    """A chunk in a pack.
+class Part:
+    """A part of a packed chunk, and why it was taken.
 
     Attributes:
-        candidate: The chunk with its score and retrieval rank.
+        start: Offset of the part's first character in the document.
+        end: Offset after the part's last character.
+        section: Headings above the part's chunk, outermost first.
+        gain: What the part was expected to add (`packing.units`). The pack took parts of greater gain first.
+        lift: The share of the gain that the part has because it stands beside a better one.
+    """
+
+    start: int
+    end: int
+    section: tuple[str, ...]
+    gain: float
+    lift: float
+
+
+@dataclass(frozen=True, slots=True)
+class PackedChunk:
+    """A passage in a pack: the parts of one document, from one or several of its chunks.
+
+    Attributes:
+        candidate: The passage as a chunk, with score, rank and signals of the best chunk that it has part of.
         num_tokens: Number of tokens of the chunk's part of the rendered text, with its label and separator.
             The numbers of all chunks add up to the pack's `num_tokens`.
+        parts: The parts of the passage, in the order of the text.
     """
 
     candidate: Candidate
     num_tokens: int
+    parts: tuple[Part, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

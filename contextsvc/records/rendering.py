@@ -35,25 +35,19 @@ def reader_unit(chunk: Chunk) -> str:
 
 
 def label(chunk: Chunk) -> str:
-    """Return the document's title and the headings above a chunk, joined by " > ".
+    """Return the title of the chunk's document; without a title, the innermost heading above the chunk.
 
-    The innermost headings are left out if the first line of the chunk already holds them.
+    A heading that the first line of the chunk holds is left out. The path of headings is not part of the
+    text: on a manual it took a third of a small pack (docs/decisions/0019-passages.md).
 
-    >>> headings = ("Manual", "Backup", "Restore")
-    >>> text = "## Restore\\nGo"
-    >>> chunk = Chunk(
-    ...     doc_id="d", start=0, end=13, text=text, num_tokens=5, title="Manual", section=headings
-    ... )
-    >>> label(chunk)
-    'Manual > Backup'
+    >>> label(Chunk(doc_id="d", start=0, end=3, text="Go!", num_tokens=2, section=("Backup", "Restore")))
+    'Restore'
     """
-    first_line = chunk.text.partition("\n")[0]
     # A line end in a title would let a document write lines of its own between the chunks.
-    names = (" ".join(filter(None, name.splitlines())) for name in (chunk.title, *chunk.section))
-    parts = [part for part in dict.fromkeys(names) if part]
-    while len(parts) > 1 and parts[-1] in first_line:
-        parts.pop()
-    return " > ".join(parts)
+    title, heading = (
+        " ".join(filter(None, name.splitlines())) for name in (chunk.title, (chunk.section or ("",))[-1])
+    )
+    return title or ("" if heading in chunk.text.partition("\n")[0] else heading)
 
 
 def unit_tokens(

@@ -60,7 +60,10 @@ def _chunk_view(packed: PackedChunk, explain: bool) -> Json:
         "score": candidate.score,
         "rank": candidate.rank,
     }
-    return {**view, "signals": dict(candidate.signals)} if explain else view
+    if explain:
+        view["signals"] = dict(candidate.signals)
+        view["parts"] = to_json(packed.parts)
+    return view
 
 
 def utilization_view(found: Utilization) -> Json:

@@ -17,7 +17,6 @@ from contextsvc.settings import Settings
 from contextsvc.storage.library import Library
 from contextsvc.wiring.assets import model_place
 from contextsvc.wiring.indexes import (
-    INDEX_TOKENIZER,
     build_embedder,
     build_index_parts,
     check_factory,
@@ -79,8 +78,6 @@ def build_engine(
 
 def build_assembler(settings: Settings, embedder: Embedder, extra_tokenizer: str | None = None) -> Assembler:
     """Make the assembler of packs. Arguments and errors are those of `build_engine`."""
-    from contextsvc.adapters.text.tiktoken_counter import fingerprint_of
-
     return Assembler(
         embedder,
         build_counters(settings, extra_tokenizer),
@@ -90,13 +87,13 @@ def build_assembler(settings: Settings, embedder: Embedder, extra_tokenizer: str
             rerank_depth=settings.rerank_depth,
             lexical_weight=settings.lexical_weight,
             semantic_weight=settings.semantic_weight,
+            window_weight=settings.window_weight,
             link_weight=settings.link_weight,
             score_floor=settings.score_floor,
             near_duplicate_similarity=settings.near_duplicate_similarity,
             diversity_weight=settings.diversity_weight,
             answerable=settings.answerable,
         ),
-        fingerprint_of(INDEX_TOKENIZER),
     )
 
 

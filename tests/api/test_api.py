@@ -81,7 +81,7 @@ def test_an_exact_search_is_another_pack(client: TestClient) -> None:
     assert exact["cache"]["pack"] == "miss"
 
 
-TIGHT = {**ASK, "budget_tokens": 26}
+TIGHT = {**ASK, "budget_tokens": 36}
 
 
 def test_a_trimmed_pack_says_which_characters_it_holds(client: TestClient) -> None:
@@ -94,17 +94,17 @@ def test_a_trimmed_pack_says_which_characters_it_holds(client: TestClient) -> No
     assert (off["cache"]["pack"], trimmed["cache"]["pack"], again["cache"]["pack"]) == ("hit", "miss", "hit")
     assert [chunk["spans"] for chunk in whole["chunks"]] == [[[0, 70]], [[0, 72]]]
     assert [chunk["spans"] for chunk in plain["chunks"]] == [[[0, 70]]]
-    assert [chunk["spans"] for chunk in trimmed["chunks"]] == [[[0, 43]], [[0, 41]]]
+    assert [chunk["spans"] for chunk in trimmed["chunks"]] == [[[0, 70]], [[0, 41]]]
     for before, after in zip(whole["chunks"], trimmed["chunks"], strict=True):
         assert after["text"] == before["text"][: after["end"]]
         assert (after["chunk_id"], after["score"]) == (before["chunk_id"], before["score"])
     kept = client.get(f"/v1/packs/{trimmed['pack_id']}").json()
     assert (again["chunks"], again["text"], kept["text"]) == (trimmed["chunks"], *[trimmed["text"]] * 2)
-    assert (kept["trim"], kept["chunks"][0]["spans"]) == (True, [[0, 43]])
+    assert (kept["trim"], kept["chunks"][1]["spans"]) == (True, [[0, 41]])
 
 
 def test_a_trimmed_pack_is_measured_as_it_is(client: TestClient) -> None:
-    body = {**TIGHT, "trim": True, "measure": True, "response": "every night", "sentences": True}
+    body = {**ASK, "budget_tokens": 18, "measure": True, "response": "every night", "sentences": True}
     pack = client.post("/v1/context", json=body).json()
     found = pack["utilization"]
     assert [(s["start"], s["end"], s["verdict"]) for s in found["sentences"]] == [(0, 43, "live")]

@@ -196,7 +196,7 @@ def test_a_trimmed_pack_is_printed_with_its_spans(
     build: Build, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     build()
-    ask = {**ASK, "budget_tokens": 26, "trim": True, "response": "every night", "measure": True}
+    ask = {**ASK, "budget_tokens": 18, "trim": True, "response": "every night", "measure": True}
     ask["sentences"] = True
     print_pack(fake_engine(tmp_path, MemoryCache()).context(**ask), "http://127.0.0.1:8000", ask)
     said = capsys.readouterr().out

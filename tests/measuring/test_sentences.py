@@ -9,20 +9,19 @@ import pytest
 
 from contextsvc.measuring.records import SentenceVerdict, Target, Utilization
 from contextsvc.measuring.sentences import measure_sentences
-from contextsvc.packing.trimming import ScoredSentences, trim
 from contextsvc.ports import NO_LIMITS, Limits, Prompt, Scores
 from contextsvc.ports.reading import Cost
 from contextsvc.records.arrays import BoolArray
 from contextsvc.records.documents import Document
 from contextsvc.records.packs import ContextPack
 from contextsvc.records.rendering import reader_unit
+from contextsvc.storage.corpus.excerpts import Excerpts
 from contextsvc.storage.library import Library, LoadedIndex
 from contextsvc.wiring import open_search
 from tests.conftest import Build
 from tests.fakes.embedder import FakeEmbedder
 from tests.fakes.fit import least_squares
 from tests.fakes.reader import FakeReader
-from tests.fakes.token_counter import FakeTokenCounter
 from tests.world import BACKUP_ONLY, NOWHERE, fake_measurer, fake_pack
 
 TOKEN = Target("new token", "response")
@@ -142,9 +141,8 @@ def test_only_the_kept_sentences_of_a_trimmed_chunk_are_measured(build: Build, t
     nature = Library(tmp_path, FakeEmbedder().fingerprint, open_search).get("pages")
     pack = fake_pack(nature, "a", "b")
     whole = pack.chunks[0].candidate
-    spans = nature.corpus.sentence_spans(whole.number)
-    assert len(spans) == 5
-    (left,) = trim([ScoredSentences(whole, spans, np.array([0, 1, 0, 1, 0]))], 0.5, FakeTokenCounter().count)
+    assert len(nature.corpus.sentence_spans(whole.number)) == 5
+    left = replace(whole, chunk=Excerpts(nature.corpus).excerpt(whole.chunk, [1, 3]))
     assert left.chunk.text == "Blue skies shine.\n…\nGreen hills roll on."
     pack = replace(pack, chunks=(replace(pack.chunks[0], candidate=left), pack.chunks[1]))
     reader = FakeReader()

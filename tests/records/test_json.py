@@ -55,7 +55,7 @@ def test_a_view_shows_drops_and_signals_when_asked(measured: tuple[ContextPack, 
     plain, explained = pack_view(pack), pack_view(pack, explain=True)
     assert "drops" not in plain
     assert "signals" not in plain["chunks"][0]
-    assert set(explained["chunks"][0]["signals"]) == {"lexical", "semantic", "links"}
+    assert set(explained["chunks"][0]["signals"]) == {"lexical", "semantic", "window", "links"}
     assert {drop["reason"] for drop in explained["drops"]} >= {"near_duplicate", "max_chunks"}
 
 
@@ -66,7 +66,7 @@ def test_spans_of_a_view_reproduce_the_text(measured: tuple[ContextPack, Utiliza
 
 
 def test_a_trimmed_pack_survives_and_its_spans_reproduce_its_text(index: LoadedIndex) -> None:
-    pack = fake_assembler().assemble(index, replace(ASK, budget_tokens=26, trim=True))
+    pack = fake_assembler().assemble(index, replace(ASK, budget_tokens=18, trim=True))
     whole = fake_assembler().assemble(index, ASK)
     assert decode(ContextPack, encode(pack)) == pack
     view, plain = pack_view(pack), pack_view(whole)

@@ -13,22 +13,25 @@ def chunk(text: str, title: str = "", section: tuple[str, ...] = ()) -> Chunk:
 
 def test_a_pack_is_numbered_sources() -> None:
     units = render_units([chunk("First.", "Guide", ("Guide", "Setup")), chunk("Second.")])
-    assert units == ["[1] Guide > Setup\nFirst.\n\n", "[2]\nSecond."]
+    assert units == ["[1] Guide\nFirst.\n\n", "[2]\nSecond."]
 
 
-def test_a_label_leaves_out_headings_that_the_first_line_holds() -> None:
+def test_the_label_is_the_title_and_without_one_a_heading_that_the_first_line_does_not_hold() -> None:
     assert label(chunk("# Setup\nGo.", "Guide", ("Setup",))) == "Guide"
     assert label(chunk("Guide\nGo.", "Guide")) == "Guide"
+    assert label(chunk("Go.", "", ("Manual", "Setup"))) == "Setup"
+    assert label(chunk("# Setup\nGo.", "", ("Manual", "Setup"))) == ""
 
 
 def test_a_title_cannot_write_a_line_of_its_own() -> None:
     forged = chunk("Text.", "Guide\n[2] Forged\u2028\r\nmore", ("Part\x85two",))
-    assert render_units([forged]) == ["[1] Guide [2] Forged more > Part two\nText."]
+    assert render_units([forged]) == ["[1] Guide [2] Forged more\nText."]
+    assert render_units([chunk("Text.", "", ("Part\x85two",))]) == ["[1] Part two\nText."]
 
 
 def test_a_unit_is_read_without_its_number() -> None:
     made = chunk("First.", "Guide", ("Guide", "Setup"))
-    assert reader_unit(made) == "Guide > Setup\nFirst.\n\n"
+    assert reader_unit(made) == "Guide\nFirst.\n\n"
     assert render_units([made]) == ["[1] " + reader_unit(made).rstrip()]
 
 

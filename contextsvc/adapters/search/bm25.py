@@ -17,10 +17,18 @@ from typing import Any
 
 import numpy as np
 
-from contextsvc.adapters.search.postings import Postings, count_terms, idf, renumbered, stems, weigh
+from contextsvc.adapters.search.postings import (
+    Postings,
+    count_terms,
+    find_terms,
+    idf,
+    renumbered,
+    stems,
+    weigh,
+)
 from contextsvc.errors import CorruptIndex, ShapeError
 from contextsvc.records.arrays import BoolArray, Float32Array, Float64Array, Int64Array
-from contextsvc.records.packs import Ranking
+from contextsvc.records.packs import Occurrences, Ranking
 
 DECIMALS = 6
 ANALYSER = "lower-case words, 179 English stop words out, Snowball English stems"
@@ -180,17 +188,30 @@ class Bm25sLexicalIndex:
         See `ports.LexicalIndex.coverage`.
         """
         self._require(ids)
-        found, whole = np.zeros(len(ids)), 0.0
-        # The terms are sorted, because a sum of floats depends on their order, and a set has no order.
-        for stem in sorted(set(stems(query))):
-            term = self._numbers.get(stem)
-            column = self._chunks[
-                slice(0) if term is None else slice(*self._offsets[term : term + 2].tolist())
-            ]
-            weight = float(idf(self.num_chunks, len(column)))
-            found += weight * _places(column, ids)[1]
-            whole += weight
-        return np.round(found / whole, DECIMALS) if whole > 0 else found
+        terms, weights = self._weighted(query)
+        found = np.zeros(len(ids))
+        for term, weight in zip(terms, weights.tolist(), strict=True):
+            found += weight * _places(self._column(term), ids)[1]
+        return np.round(found, DECIMALS)
+
+    def occurrences(self, query: str, texts: Sequence[str]) -> Occurrences:
+        """Find the terms of a query in some texts; see `ports.LexicalIndex.occurrences`."""
+        terms, weights = self._weighted(query)
+        found = find_terms(terms, texts)
+        return Occurrences(weights, *np.array(found, dtype=np.int64).reshape(-1, 3).T)
+
+    def _weighted(self, query: str) -> tuple[list[str], Float64Array]:
+        """Return the distinct terms of a query in ascending order, and their weights by idf, with sum 1."""
+        terms = sorted(set(stems(query)))
+        weights = idf(self.num_chunks, [len(self._column(term)) for term in terms])
+        return terms, weights / weights.sum() if terms else weights
+
+    def _column(self, term: str) -> np.ndarray[Any, np.dtype[np.int32]]:
+        """Return the numbers of the chunks that hold a term, ascending."""
+        number = self._numbers.get(term)
+        return self._chunks[
+            slice(0) if number is None else slice(*self._offsets[number : number + 2].tolist())
+        ]
 
     def _require(self, ids: Int64Array) -> None:
         if len(ids) and not 0 <= int(ids.min()) <= int(ids.max()) < self.num_chunks:

@@ -21,6 +21,7 @@ from contextsvc.records.arrays import Float32Array, Float64Array, Int64Array
 Int32Array = NDArray[np.int32]
 
 _WORD = re.compile(r"\w+")
+_IN_WORD = re.compile(r"\w")
 _STOP_WORDS = frozenset(
     """
     a about above after again against ain all am an and any are aren aren't as at be because been before
@@ -77,6 +78,50 @@ def words(text: str) -> list[str]:
     A word is a run of letters, digits and underscores.
     """
     return [word for word in _WORD.findall(text.lower()) if word not in _STOP_WORDS]
+
+
+def find_terms(terms: Sequence[str], texts: Sequence[str]) -> list[tuple[int, int, int]]:
+    """Find words of some texts whose stems are among the terms.
+
+    Only words that begin like a term are stemmed, because stemming all words takes five times as long. So a
+    few irregular words, such as "dying" with the stem "die", are not found.
+
+    Args:
+        terms: Different stems.
+        texts: The texts.
+
+    Returns:
+        (number of the text, offset of the word's first character, number of the term) for each word, in
+        order.
+    """
+    if not terms:
+        return []
+    # A stem may end in another vowel than its words: "happi" of "happy", "hope" of "hoping".
+    beginnings = {term[:-1] if len(term) > 2 and term[-1] in "ei" else term for term in terms}
+    # The pattern begins with letters, not with a word boundary, because `re` then skips to them quickly.
+    pattern = re.compile(rf"(?:{'|'.join(map(re.escape, sorted(beginnings)))})\w*")
+    found = [
+        (number, match.start(), match[0])
+        for number, text in enumerate(map(_lower_in_place, texts))
+        for match in pattern.finditer(text)
+        if not (match.start() and _IN_WORD.match(text, match.start() - 1))
+    ]
+    distinct = list({word for _, _, word in found} - _STOP_WORDS)
+    numbers = {term: number for number, term in enumerate(terms)}
+    number_of = {
+        word: numbers[stem]
+        for word, stem in zip(distinct, Stemmer.Stemmer("english").stemWords(distinct), strict=True)
+        if stem in numbers
+    }
+    return [(text, at, number_of[word]) for text, at, word in found if word in number_of]
+
+
+def _lower_in_place(text: str) -> str:
+    """Return the text in lower case, with every character at its offset."""
+    lower = text.lower()
+    if len(lower) == len(text):
+        return lower
+    return "".join(low if len(low := char.lower()) == 1 else char for char in text)
 
 
 def count_terms(texts: Iterable[str]) -> Postings:

@@ -251,15 +251,21 @@ class Corpus:
         """Return the frame of a chunk: lines of its first and its last sentence."""
         first = self.sentence_table[chunk["first_sentence"]]
         last = self.sentence_table[chunk["end_sentence"] - 1]
-        opening = self._near(chunk, int(first["opening_start"]), int(first["opening_end"]))
-        closing = self._near(chunk, int(last["closing_start"]), int(last["closing_end"]))
+        opening = self._text_near(chunk, int(first["opening_start"]), int(first["opening_end"]))
+        closing = self._text_near(chunk, int(last["closing_start"]), int(last["closing_end"]))
         return Frame.of(opening, closing)
 
-    def _near(self, chunk: Any, start: int, end: int) -> str:
-        """Return the text between two character offsets of the document, which are not far from a chunk.
+    def text_near(self, number: int, start: int, end: int) -> str:
+        """Return the text between two character offsets of the document that a chunk is part of.
 
-        The bytes of the part are found by counting characters from the start of the chunk.
+        Characters are counted from the start of the chunk, so the part should not be far from it.
+
+        Raises:
+            ShapeError: there is no such chunk.
         """
+        return self._text_near(self._chunk_row(number), start, end)
+
+    def _text_near(self, chunk: Any, start: int, end: int) -> str:
         if start == end:
             return ""
         document = self.document_table[chunk["doc"]]
