@@ -79,16 +79,15 @@ def test_a_file_is_named_by_all_that_vectors_depend_on(
     (tmp_path / "1_Pooling").mkdir()
     (tmp_path / "model.safetensors").write_bytes(b"1")
     (tmp_path / "1_Pooling" / "config.json").write_bytes(b"{}")
-    names = [named("sentence-transformers", tmp_path), named("sentence-transformers", tmp_path)]
+    names = [named(tmp_path), named(tmp_path)]
     (tmp_path / "model.safetensors").write_bytes(b"2")
-    names.append(named("sentence-transformers", tmp_path))
+    names.append(named(tmp_path))
     (tmp_path / "1_Pooling" / "config.json").rename(tmp_path / "config.json")
-    names.append(named("sentence-transformers", tmp_path))
+    names.append(named(tmp_path))
     monkeypatch.setattr(vectors, "version", lambda package: f"{package} of tomorrow")
-    names.append(named("sentence-transformers", tmp_path))
+    names.append(named(tmp_path))
     assert names[0] == names[1]
     assert len(set(names)) == 4
-    assert all(name.startswith("sentence-transformers-") for name in names)
 
 
 TEXTS = [
@@ -214,7 +213,7 @@ Path(folder, "said").write_text(json.dumps(said))
 
 
 @pytest.mark.model
-@pytest.mark.parametrize("side", ["llamaindex-plain", "langchain-plain", "haystack", "txtai", "chonkie"])
+@pytest.mark.parametrize("side", ["llamaindex-plain", "langchain-plain", "haystack", "chonkie"])
 def test_a_peer_answers_as_it_does_without_and_builds_from_what_was_encoded(
     side: str, model: Path, tmp_path: Path
 ) -> None:
