@@ -23,14 +23,9 @@ import numpy.typing as npt
 
 Vectors = npt.NDArray[np.float32]
 
-_READ_TOGETHER = 256
-"""Texts tokenized at once; sentence-transformers pads them to the longest."""
-
-_ASKED_TOGETHER = 500
-"""Keys of a query; SQLite takes at least 999."""
-
-_KEPT_TOGETHER = 512
-"""Texts encoded between commits; an interrupted run loses at most these."""
+_TOGETHER = 512
+"""Keys of a query, of which SQLite takes at least 999; and texts tokenized at once, or encoded between two
+commits: an interrupted run loses at most these."""
 
 
 class Store:
@@ -60,7 +55,7 @@ class Store:
         """
         found = dict(self._kept(list(dict.fromkeys(keys))))
         missing = {key: place for place, key in enumerate(keys) if key not in found}
-        for some in _parts(list(missing), _KEPT_TOGETHER):
+        for some in _parts(list(missing), _TOGETHER):
             made = np.asarray(encode([missing[key] for key in some]))
             if made.dtype != np.float32:
                 raise TypeError(f"vectors of {made.dtype}; only float32 can be shared: pass no folder")
@@ -73,7 +68,7 @@ class Store:
         return np.stack([found[key] for key in keys])
 
     def _kept(self, keys: Sequence[bytes]) -> Iterator[tuple[bytes, Vectors]]:
-        for some in _parts(keys, _ASKED_TOGETHER):
+        for some in _parts(keys, _TOGETHER):
             marks = ",".join("?" * len(some))
             rows = self._file.execute(f"SELECT key, vector FROM vectors WHERE key IN ({marks})", some)
             yield from ((key, np.frombuffer(vector, np.float32)) for key, vector in rows)
@@ -120,8 +115,7 @@ def _encoding(encode: Callable[..., Any], store: Store) -> Callable[..., Any]:
     def encoded(self: Any, *given: Any, **options: Any) -> Any:
         asked = signature.bind(self, *given, **options)
         asked.apply_defaults()
-        inputs = asked.arguments["inputs"]
-        texts = [inputs] if isinstance(inputs, str) else inputs
+        texts = asked.arguments["inputs"]
         if not _texts(texts) or not _plain(self, asked.arguments, signature):
             return encode(self, *given, **options)
         unit = asked.arguments["normalize_embeddings"] or type(self[-1]).__name__ == "Normalize"
@@ -131,8 +125,7 @@ def _encoding(encode: Callable[..., Any], store: Store) -> Callable[..., Any]:
             asked.arguments["inputs"] = [texts[place] for place in places]
             return encode(*asked.args, **asked.kwargs)
 
-        vectors = store.completed([_key(about, numbers) for numbers in _numbers(self, texts)], missing)
-        return vectors[0] if isinstance(inputs, str) else vectors
+        return store.completed([_key(about, numbers) for numbers in _numbers(self, texts)], missing)
 
     return encoded
 
@@ -152,7 +145,7 @@ def _plain(model: Any, asked: Mapping[str, Any], signature: inspect.Signature) -
 
 
 def _numbers(model: Any, texts: Sequence[str]) -> Iterator[Sequence[int]]:
-    for some in _parts(texts, _READ_TOGETHER):
+    for some in _parts(texts, _TOGETHER):
         read = model.preprocess(list(some))
         for numbers, mask in zip(read["input_ids"], read["attention_mask"], strict=True):
             yield numbers[mask.bool()].tolist()
