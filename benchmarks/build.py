@@ -18,7 +18,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks.peers.protocol import Text, write_texts
-from benchmarks.peers.running import Running, peers_python
+from benchmarks.peers.running import Running, can_run
 from benchmarks.rows import Row, Sheet, dataset, fingerprint
 from benchmarks.switches import Asked, asked_for, spelled
 from benchmarks.synthetic import texts, worth
@@ -147,9 +147,7 @@ def peers(bench: Make, repeats: int, _: Asked) -> Found:
     plain, plain_bare = place.against_the_encoder(repeats, FLOAT32)
     figures["documents/s in float32, as the peers compute"] = plain.documents_per_second
     figures["share of the bare encoder's speed, both in float32"] = share_of_speed(plain, plain_bare)
-    if peers_python() is None:
-        print("the peers are left out: they have no environment; make it: make peers")
-    for name in PEERS if peers_python() else ():
+    for name in filter(can_run, PEERS):
         peer = Measured()
         place.run(name, peer, place.documents)
         figures |= peer_figures(name, peer, ours)

@@ -3,13 +3,15 @@
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import ge, gt, le, lt
 from pathlib import Path
 from typing import Any, Literal
 
-from benchmarks.peers.running import DEFAULTS, HYBRIDS, PEERS
+from benchmarks.peers.running import DEFAULTS, HYBRIDS, LARGER, PEERS
 
 Rows = Mapping[tuple[str, str], dict[str, Any]]
 Relation = Literal["at least", "at most", "more than", "under"]
+HOLDS = {"at least": ge, "at most": le, "more than": gt, "under": lt}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +45,7 @@ class Limit:
         >>> Limit("at most", 0.05).holds(0.05, 0.05), Limit("under", 0.05).holds(0.05, 0.05)
         (True, False)
         """
-        if self.relation == "at least":
-            return value >= bound
-        if self.relation == "at most":
-            return value <= bound
-        return value > bound if self.relation == "more than" else value < bound
+        return bool(HOLDS[self.relation](value, bound))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +107,7 @@ class Claim:
 LONGEST_COMMAND = 72
 """In characters, of a command on the figures page."""
 
-_SIDES = {"defaults": DEFAULTS, "hybrids": HYBRIDS, "peers": PEERS}
+_SIDES = {"defaults": DEFAULTS, "hybrids": HYBRIDS, "larger": LARGER, "peers": PEERS}
 """Names of groups of pipelines, as a claim may give them."""
 
 

@@ -16,8 +16,8 @@ from typing import Any, cast
 import numpy as np
 
 from benchmarks.pairs import quantile
-from benchmarks.rows import Row, Sheet, dataset, fingerprint, read_lines
-from benchmarks.scifact import FILE, load_queries
+from benchmarks.retrieval.collections import load
+from benchmarks.rows import Row, Sheet
 from benchmarks.switches import asked_for
 from contextsvc import assets
 from contextsvc.adapters.search.faiss.recall import recall
@@ -90,7 +90,7 @@ class Abstracts:
     def embedded(cls, num_chunks: int, embedder: Embedder, home: Path) -> "Abstracts":
         """Enough texts for this number of chunks, with vectors of their sentences."""
         wanted = max(20, num_chunks // 15)
-        texts = [entry["text"] for entry in read_lines(dataset(*FILE))[:wanted]]
+        texts = [document.text for document in load("scifact").documents[:wanted]]
         splitter = PunktSentenceSplitter(assets.locate(home, "punkt_tab"))
         spans = [splitter.split(text) for text in texts]
         flat = [text[a:b] for text, found in zip(texts, spans, strict=True) for a, b in found]
@@ -197,7 +197,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     num_chunks, settings = asked["chunks"], Settings.from_env()
     settings = replace(settings, exact_up_to=min(settings.exact_up_to, num_chunks - 1))
     embedder = build_embedder(settings)
-    vectors = {query: embedder.embed_queries([query])[0] for query in load_queries()[: asked["queries"]]}
+    scifact = load("scifact")
+    queries = [query.text for query in scifact.queries[: asked["queries"]]]
+    vectors = {query: embedder.embed_queries([query])[0] for query in queries}
     with tempfile.TemporaryDirectory() as place:
         abstracts = Abstracts.embedded(2 * num_chunks, embedder, settings.home)
         published(Path(place), "twice", 2 * num_chunks, abstracts, embedder, settings)
@@ -206,7 +208,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         index, also = opened(Path(place), "bench", embedder)
         assembler = build_assembler(settings, cast(Embedder, KnownQueries(embedder, vectors)))
         chosen = {"vector_index": details["vector_index"], "num_candidates": 100, "rerank_depth": 50}
-        sheet = asked.sheet("search", fingerprint(dataset(*FILE)), SEED, **chosen)
+        sheet = asked.sheet("search", scifact.fingerprint, SEED, **chosen)
         asked.keep(rows_of(sheet, assembler, index, vectors, details, took | also))
 
 

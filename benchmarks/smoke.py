@@ -35,7 +35,7 @@ TRIALS: Mapping[str, Sequence[str]] = {
     ],
     "budget": ["--packs 20 --pages 10"],
     "build": ["chunks --chunks 30 --repeats 1"],
-    "chunking": [f"--corpora state_of_the_union --cache {FOLDER}"],
+    "chunking": [f"--corpora state_of_the_union --keep {FOLDER}"],
     "latency": ["socket --queries 5 --pages 10", "peers --queries 5 --chunks 30 --sides ours"],
     "packs": [f"--collections chunking --questions 2 --budgets 256 --sides ours oracle --keep {FOLDER}"],
     "retrieval": [f"--collections cacm --documents 100 --sides ours --keep {FOLDER}"],
@@ -43,18 +43,6 @@ TRIALS: Mapping[str, Sequence[str]] = {
     "updates": ["exact --documents 50 --updates 2", "approximate --documents 30 --updates 2"],
 }
 """Command lines by name under `benchmarks`; each one gets `--dry`."""
-
-ELSEWHERE: Mapping[str, str] = {
-    "crashes": "needs no data set; the tests kill writers and damage files by the same means"
-}
-"""Benchmarks without a trial here, and the reason."""
-
-LEFT_THE_TREE: Mapping[str, str] = {
-    "ablation.choices": "0005-effects.md",
-    "second_stage": "0012-second-stage.md",
-    "selection": "0014-greedy-packing.md",
-}
-"""Finished benchmarks whose rows stay. The decision named here says at which commit the command runs."""
 
 Main = Callable[[Sequence[str]], None]
 

@@ -21,8 +21,8 @@ import numpy as np
 
 from benchmarks import splices
 from benchmarks.indexes import drawn_queries
+from benchmarks.retrieval.collections import load
 from benchmarks.rows import Row, Sheet, dataset, fingerprint
-from benchmarks.scifact import FILE
 from benchmarks.search import Abstracts
 from benchmarks.switches import Asked, asked_for
 from contextsvc.errors import ContextError
@@ -154,7 +154,7 @@ def approximate(asked: Asked, root: Path) -> list[Row]:
     abstracts = Abstracts.embedded(10 * num_documents, embedder, settings.home)
     documents = list(splices.documents(abstracts, num_documents, halves))
     known = cast(Embedder, splices.KnownSplices(embedder, abstracts.vectors, halves))
-    data, parts = fingerprint(dataset(*FILE)), build_index_parts(settings, known)
+    data, parts = load("scifact").fingerprint, build_index_parts(settings, known)
     return measured("updates_approximate", data, settings, parts, documents, asked)
 
 

@@ -10,8 +10,8 @@ from dataclasses import replace
 from benchmarks.ablation import packs as common
 from benchmarks.ablation.modes import calibrated
 from benchmarks.ablation.packs import Labelled
-from benchmarks.rows import Row, dataset, fingerprint
-from benchmarks.scifact import FILE, load_abstracts
+from benchmarks.retrieval.collections import load
+from benchmarks.rows import Row
 from benchmarks.squad import Question
 from benchmarks.switches import asked_for
 from contextsvc.measuring.measurer import Measurer
@@ -49,7 +49,10 @@ def duplicates(
 
 def wrong_index(questions: list[Question], num_abstracts: int) -> list[Utilization]:
     """SQuAD questions and answers, measured on packs of scientific abstracts."""
-    with common.indexed("scifact", load_abstracts(num_abstracts), max_chunks=3) as (engine, index):
+    with common.indexed("scifact", load("scifact").documents[:num_abstracts], max_chunks=3) as (
+        engine,
+        index,
+    ):
         packs = [Labelled(q, common.pack_for(engine, index, q.text), ()) for q in questions]
         return common.measured(common.measurer_of(engine), "wrong index", index, packs)
 
@@ -86,7 +89,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         float(u.controls.depends_on_context is False and u.score == 0.0 and bool(u.note))
         for u in wrong_index(questions[:most], asked["abstracts"])
     ]
-    both_sets = replace(sheet, dataset=f"{data}, {fingerprint(dataset(*FILE))}")
+    both_sets = replace(sheet, dataset=f"{data}, {load('scifact').fingerprint}")
     rows.append(both_sets.mean("wrong index: says that the answer does not depend on the context", says))
     asked.keep(rows)
 

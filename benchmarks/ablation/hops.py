@@ -30,10 +30,8 @@ def rankings(
     found: dict[str, list[Ranked]] = {"ours": [], "embedding similarity": []}
     for number, question in enumerate(questions, start=1):
         progress(f"{'sentences' if sentences else 'paragraphs'} of {number}/{len(questions)} questions")
-        pack, target = (
-            pack_of(engine, index, question.text, question.documents),
-            Target(question.answer, "response"),
-        )
+        pack = pack_of(engine, index, question.text, question.documents)
+        target = Target(question.answer, "response")
         utilization = engine.measurer.measurer.measure(index, pack, target, sentences)
         if sentences:
             scores, (texts, labels) = sentence_scores(utilization, question), sentence_texts(question)

@@ -1,19 +1,21 @@
 """Chunkers compared on the corpora that are present: `python -m benchmarks.chunking`.
 
-Vectors of passages are stored in `--cache`, so that an interrupted run continues where it stopped. Rows of
+Vectors of passages are stored in `--keep`, so that an interrupted run continues where it stopped. Rows of
 only some `--corpora` are printed and not kept.
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import cast
 
 from benchmarks.chunking.chunkers import EMBEDDER, Chunked, KeptPassages, ours, peers
 from benchmarks.chunking.corpora import CORPORA, LICENCE, SOURCE, load, published
 from benchmarks.chunking.figures import Scored, beside_published, compared, rows, scored
 from benchmarks.parts import of_part
+from benchmarks.peers.vectors import Store
 from benchmarks.rows import Row, Sheet, told
 from benchmarks.switches import asked_for
-from contextsvc.adapters.storage.disk_cache import DiskcacheCache
+from contextsvc.ports import Embedder
 from contextsvc.settings import Settings
 from contextsvc.wiring import build_embedder
 
@@ -26,12 +28,12 @@ SEED, SIZE, NUM_RETRIEVED = 7, 200, 5
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Chunk, ask, score, compare."""
-    asked = asked_for(COMMAND, __doc__, argv, {"corpora": CORPORA}, part="all", folder="cache")
+    asked = asked_for(COMMAND, __doc__, argv, {"corpora": CORPORA}, part="all", folder="keep")
     settings = replace(Settings.from_env(), embedder=EMBEDDER)
     collection = load(asked.names["corpora"])
     questions = of_part(collection.questions, asked.part)
-    cache = DiskcacheCache(asked.folder or settings.home / "cache", settings.cache_bytes)
-    embedder = KeptPassages(build_embedder(settings), cache, lambda done, num: told(f"{done}/{num} passages"))
+    store = Store((asked.folder or settings.home / "benchmarks") / "chunking.sqlite")
+    embedder = cast(Embedder, KeptPassages(build_embedder(settings), store))
     chosen = {
         "part": asked.part, "num_retrieved": NUM_RETRIEVED, "embedder": embedder.fingerprint,
         "licence": LICENCE, "source": SOURCE,

@@ -1,5 +1,6 @@
 """Chunkers: where their chunks lie, and which chunks answer a question best."""
 
+import hashlib
 import json
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,11 +15,12 @@ from benchmarks.chunking.corpora import Collection
 from benchmarks.chunking.metrics import Place, Span
 from benchmarks.indexes import indexed
 from benchmarks.peers.running import peers_python
+from benchmarks.peers.vectors import Store
+from benchmarks.search import Wrapped
 from contextsvc import assets
-from contextsvc.ports import Cache, Embedder
+from contextsvc.ports import Embedder
 from contextsvc.records.arrays import Float32Array, Int64Array
 from contextsvc.records.requests import MAX_BUDGET_TOKENS
-from contextsvc.service.caching import CachedEmbedder, cache_key
 from contextsvc.service.engine import Engine
 from contextsvc.settings import Settings
 from contextsvc.storage.corpus import Corpus, windows_of
@@ -34,36 +36,19 @@ EMBEDDER = "all-MiniLM-L6-v2"
 Search = Callable[[Sequence[str], int], list[list[int]]]
 """(questions, how many) -> numbers of the best chunks of each, best first."""
 
-BATCH_TEXTS = 64
-"""Texts embedded before their vectors are stored; an interruption loses at most these."""
 
+@dataclass(frozen=True)
+class KeptPassages(Wrapped):
+    """Keeps vectors of passages in a file, so that an interrupted run continues where it stopped."""
 
-class KeptPassages(CachedEmbedder):
-    """Caches vectors of passages too, so that an interrupted run continues where it stopped."""
-
-    def __init__(self, embedder: Embedder, cache: Cache, report: Callable[[int, int], None]) -> None:
-        """`report` gets (passages done, passages to do) after every batch."""
-        super().__init__(embedder, cache)
-        self._report = report
+    store: Store
 
     def embed_passages(self, texts: Sequence[str]) -> Float32Array:
-        """As `Embedder`; only new passages reach the model."""
-        keys = [cache_key("passage-vector", str(self.fingerprint), text) for text in texts]
-        vectors, missing = np.zeros((len(texts), self.dim), dtype=np.float32), list[int]()
-        for row, key in enumerate(keys):
-            known = self._cache.get(key)
-            if known is None or len(known) != 4 * self.dim:
-                missing.append(row)
-            else:
-                vectors[row] = np.frombuffer(known, dtype="<f4")
-        missing.sort(key=lambda row: len(texts[row]))  # batches of one length pad little
-        for first in range(0, len(missing), BATCH_TEXTS):
-            rows = missing[first : first + BATCH_TEXTS]
-            vectors[rows] = self._embedder.embed_passages([texts[row] for row in rows])
-            for row in rows:
-                self._cache.put(keys[row], vectors[row].astype("<f4").tobytes())
-            self._report(first + len(rows), len(missing))
-        return vectors
+        """As `Embedder`, of one text or more; only new passages reach the model."""
+        keys = [hashlib.sha256(f"{self.embedder.fingerprint} {text}".encode()).digest() for text in texts]
+        return self.store.completed(
+            keys, lambda places: self.embedder.embed_passages([texts[place] for place in places])
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.chunking.metrics import FIGURES, Span
+from benchmarks.chunking.metrics import Span
 from benchmarks.parts import Parted
 from benchmarks.rows import dataset, fingerprint
 from contextsvc.errors import SpanError
@@ -39,15 +39,6 @@ class Collection:
     data: str
 
 
-@dataclass(frozen=True, slots=True)
-class Published:
-    """A row of the published table: means and deviations over questions, percent, in order of `FIGURES`."""
-
-    corpus: str
-    means: tuple[float, ...]
-    deviations: tuple[float, ...]
-
-
 def load(corpora: Sequence[str] = CORPORA) -> Collection:
     """All questions of these corpora.
 
@@ -63,21 +54,15 @@ def load(corpora: Sequence[str] = CORPORA) -> Collection:
     return Collection(texts, paths, questions, fingerprint(folder))
 
 
-def published(chunker: str, size: int, overlap: int, num_retrieved: int = 5) -> list[Published]:
-    """Published rows of a chunker with all-MiniLM-L6-v2, one a corpus, also of absent corpora."""
+def published(chunker: str, size: int, overlap: int, num_retrieved: int = 5) -> list[dict[str, str]]:
+    """Published rows of a chunker with all-MiniLM-L6-v2, one a corpus, also of absent corpora.
+
+    A figure stands in the column of its name, in percent, and its deviation over questions in `<name>_sd`.
+    """
     wanted = ("all-MiniLM-L6-v2", chunker, str(size), str(overlap), str(num_retrieved))
     keys = ("embedder", "chunker", "size", "overlap", "retrieve")
-    columns = [figure.lower().replace(" ", "_") for figure in FIGURES]
     with (dataset(*FOLDER) / "published_results.csv").open(encoding="utf-8", newline="") as file:
-        rows = [row for row in csv.DictReader(file) if tuple(row[key] for key in keys) == wanted]
-    return [
-        Published(
-            row["corpus"],
-            tuple(float(row[name]) for name in columns),
-            tuple(float(row[f"{name}_sd"]) for name in columns),
-        )
-        for row in rows
-    ]
+        return [row for row in csv.DictReader(file) if tuple(row[key] for key in keys) == wanted]
 
 
 def _question(row: Mapping[str, str], texts: Mapping[str, str]) -> ExcerptQuestion:

@@ -3,9 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from benchmarks.chunking.chunkers import Chunked
-from benchmarks.chunking.corpora import CORPORA, ExcerptQuestion, Published
+from benchmarks.chunking.corpora import CORPORA, ExcerptQuestion
 from benchmarks.chunking.metrics import FIGURES, precision_omega, scores
-from benchmarks.pairs import difference
 from benchmarks.rows import Row, Sheet
 
 Scored = Mapping[str, Sequence[float]]
@@ -33,15 +32,15 @@ def rows(chunked: Chunked, found: Scored, questions: Sequence[ExcerptQuestion], 
         chosen = [number for number, q in enumerate(questions) if corpus in ("all", q.corpus)]
         for figure in FIGURES if chosen else ():
             values = [found[figure][number] for number in chosen]
-            whole = {"mean_chars": round(chunked.mean_chars, 1), "scores": [round(v, 3) for v in values]}
-            details = whole if corpus == "all" else {"breakdown": True}
+            every = {"mean_chars": round(chunked.mean_chars, 1), "scores": [round(v, 3) for v in values]}
+            details = every if corpus == "all" else {}
             label = f"{chunked.name}, {_where(corpus)}: {figure}, %"
             made.append(sheet.mean(label, values, details, **chunked.settings))
     return made
 
 
 def beside_published(
-    chunked: Chunked, found: Scored, questions: Sequence[ExcerptQuestion], table: Sequence[Published],
+    chunked: Chunked, found: Scored, questions: Sequence[ExcerptQuestion], table: Sequence[Mapping[str, str]],
     sheet: Sheet,
 ) -> list[Row]:  # fmt: skip
     """Ours minus the published mean, in points, of each corpus that is present.
@@ -50,31 +49,27 @@ def beside_published(
     """
     made = []
     for entry in table:
-        own = [number for number, question in enumerate(questions) if question.corpus == entry.corpus]
-        for figure, value, deviation in zip(FIGURES, entry.means, entry.deviations, strict=True):
-            if own:
-                apart = [found[figure][number] - value for number in own]
-                label = f"{chunked.name}, {_where(entry.corpus)}: {figure} minus published, points"
-                error = round(deviation / len(own) ** 0.5, 3)
-                details = {"published": value, "published_standard_error": error, "breakdown": True}
-                made.append(sheet.mean(label, apart, details, **chunked.settings))
+        own = [number for number, question in enumerate(questions) if question.corpus == entry["corpus"]]
+        for figure in FIGURES if own else ():
+            column = figure.lower().replace(" ", "_")
+            value, deviation = float(entry[column]), float(entry[f"{column}_sd"])
+            apart = [found[figure][number] - value for number in own]
+            label = f"{chunked.name}, {_where(entry['corpus'])}: {figure} minus published, points"
+            error = round(deviation / len(own) ** 0.5, 3)
+            details = {"published": value, "published_standard_error": error}
+            made.append(sheet.mean(label, apart, details, **chunked.settings))
     return made
 
 
 def compared(first: tuple[Chunked, Scored], second: tuple[Chunked, Scored], sheet: Sheet) -> list[Row]:
-    """First minus second in points over all questions, with the p-value of the paired randomisation test."""
-    made = []
-    for figure in FIGURES:
-        apart = difference(first[1][figure], second[1][figure], sheet.seed)
-        label = f"{first[0].name} minus {second[0].name}: {figure}, points (p {_shown(apart.p)})"
-        num, details = len(first[1][figure]), {"p": apart.p}
-        made.append(sheet.row(label, apart.mean, num, apart.interval, details, **first[0].settings))
-    return made
+    """First minus second in points over all questions."""
+    (one, own), (other, others) = first, second
+    label = f"{one.name} minus {other.name}"
+    return [
+        sheet.difference(f"{label}: {figure}, points", own[figure], others[figure], **one.settings)
+        for figure in FIGURES
+    ]
 
 
 def _where(corpus: str) -> str:
     return "all three corpora" if corpus == "all" else corpus
-
-
-def _shown(p: float) -> str:
-    return f"{p:.4f}" if p >= 0.001 else "< 0.001"

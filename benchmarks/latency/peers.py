@@ -16,10 +16,9 @@ import numpy as np
 
 from benchmarks.build import CHARS_A_CHUNK, FLOAT32
 from benchmarks.pairs import quantile, times_as_long
-from benchmarks.peers import worker
 from benchmarks.peers.asking import EMBEDDER, VECTORS, given
 from benchmarks.peers.protocol import write_texts
-from benchmarks.peers.running import OURS, OWN, Running, can_run
+from benchmarks.peers.running import OURS, PEERS, Running, can_run
 from benchmarks.retrieval.collections import load
 from benchmarks.rows import Row, Sheet, told
 from benchmarks.switches import Asked
@@ -41,7 +40,7 @@ LEFT_OUT = "-semantic"
 """Sides whose splitters embed each sentence with its neighbours: building takes many minutes, and the search
 is the same as that of the plain ones."""
 
-SIDES = (OURS, PLAINLY, *(name for name in worker.SIDES if name not in OWN and not name.endswith(LEFT_OUT)))
+SIDES = (OURS, PLAINLY, *(name for name in PEERS if not name.endswith(LEFT_OUT)))
 """Ours, ours in the precision of the others, and each peer that is not left out."""
 
 Ask = Callable[[Sequence[str]], tuple[Sequence[float], Sequence[int]]]

@@ -90,7 +90,8 @@ def measured(
         if side == ORACLE or can_run(side):
             told(f"{collection.name}: {side}")
             found[side] = scored(collection.name, questions, asking.packs(side, collection, questions))
-    made = [row for side, table in found.items() for row in rows(side, table, shown, sheet)]
+    kinds = [question.kind for question in questions if question.kind]
+    made = [row for side, table in found.items() for row in rows(side, table, shown, sheet, kinds)]
     for side in [side for side in found if side not in (OURS, ORACLE) and OURS in found]:
         made += compared(found[OURS], found[side], f"ours less {side}", shown, sheet)
     return made

@@ -53,11 +53,13 @@ class PackQuestion(Parted):
     Attributes:
         facts: For each fact of a right answer, the places where a document states it. Empty if the question
             has no facts but excerpts.
+        kind: What the question is about, in a word; empty if the data has no kinds.
     """
 
     evidence: tuple[Excerpt, ...]
     sentences: tuple[Excerpt, ...]
     facts: tuple[tuple[Excerpt, ...], ...] = ()
+    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +160,7 @@ def fact_question(line: Mapping[str, Any], documents: Sequence[Document]) -> Pac
     texts = {document.doc_id: document for document in documents}
     lines = [[whole_lines(texts[place.doc_id], place) for place in fact] for fact in facts]
     evidence = tuple(min(found, key=lambda place: len(place.text)) for found in lines)
-    return PackQuestion(line["question"], evidence, tuple(dict.fromkeys(evidence)), facts)
+    return PackQuestion(line["question"], evidence, tuple(dict.fromkeys(evidence)), facts, line["kind"])
 
 
 def whole_lines(document: Document, place: Excerpt) -> Excerpt:

@@ -71,17 +71,12 @@ def answered(question: PackQuestion, pack: Pack) -> Mapping[str, float]:
     return {ANSWERED: float(all(held)), FACTS: sum(held) / len(held), TOKENS: pack.num_tokens}
 
 
-def tokens_needed(shares: Mapping[int, float]) -> int:
-    """The smallest budget that holds `ENOUGH` of a question's evidence; the largest one if none does.
-
-    >>> tokens_needed({64: 0.5, 128: 1.0, 256: 0.5}), tokens_needed({64: 0.5, 4096: 0.75})
-    (128, 4096)
-    """
-    return smallest_enough(shares) or max(shares)
-
-
 def smallest_enough(shares: Mapping[int, float]) -> int | None:
-    """The smallest budget whose share is at least `ENOUGH`; None if there is none."""
+    """The smallest budget whose share of the evidence is at least `ENOUGH`; None if there is none.
+
+    >>> smallest_enough({64: 0.5, 128: 1.0, 256: 0.5}), smallest_enough({64: 0.5, 4096: 0.75})
+    (128, None)
+    """
     return min((budget for budget, share in shares.items() if share >= ENOUGH - 1e-9), default=None)
 
 

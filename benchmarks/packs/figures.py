@@ -4,18 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from benchmarks.packs import evidence
 from benchmarks.packs.collections import PackQuestion
-from benchmarks.packs.evidence import (
-    ENOUGH,
-    SHARE,
-    TOKENS,
-    Pack,
-    answered,
-    retrieved,
-    smallest_enough,
-    supporting,
-    tokens_needed,
-)
+from benchmarks.packs.evidence import ENOUGH, SHARE, TOKENS, Pack, smallest_enough
 from benchmarks.packs.sides import Packs
 from benchmarks.pairs import resampled
 from benchmarks.rows import Row, Sheet
@@ -26,9 +17,9 @@ NEEDED = f"tokens until {100 * ENOUGH:.0f} % of a question's supporting sentence
 SMALLEST = f"smallest budget with {100 * ENOUGH:.0f} % of the supporting sentences inside, tokens"
 
 SCORES: Mapping[str, Callable[[PackQuestion, Pack], Mapping[str, float]]] = {
-    "hotpotqa": supporting,
-    "chunking": retrieved,
-    "etcd": answered,
+    "hotpotqa": evidence.supporting,
+    "chunking": evidence.retrieved,
+    "etcd": evidence.answered,
 }
 """Figures of a pack, by collection."""
 
@@ -45,8 +36,13 @@ def scored(name: str, questions: Sequence[PackQuestion], packs: Packs) -> Scored
     return table
 
 
-def rows(side: str, found: Scored, shown: Sequence[int], sheet: Sheet) -> list[Row]:
-    """Figures of a side at the budgets shown, with the score of each question."""
+def rows(
+    side: str, found: Scored, shown: Sequence[int], sheet: Sheet, kinds: Sequence[str] = ()
+) -> list[Row]:
+    """Figures of a side at the budgets shown, with the score of each question.
+
+    If the questions have `kinds`, one each, the details also hold the mean and the number of each kind.
+    """
     figures = {
         f"{side}, {budget} tokens: {figure}": values
         for budget in shown
@@ -56,10 +52,22 @@ def rows(side: str, found: Scored, shown: Sequence[int], sheet: Sheet) -> list[R
     if whole:
         figures[f"{side}: {NEEDED}"] = needed(found)
     made = [
-        sheet.mean(figure, values, {"scores": [round(value, 3) for value in values]})
+        sheet.mean(
+            figure, values, {"scores": [round(value, 3) for value in values], **by_kind(values, kinds)}
+        )
         for figure, values in figures.items()
     ]
     return [*made, _smallest(side, found, sheet)] if whole else made
+
+
+def by_kind(values: Sequence[float], kinds: Sequence[str]) -> dict[str, dict[str, tuple[float, int]]]:
+    """Mean and number of the values of each kind, as a detail of a row; {} if there are no kinds."""
+    found = {
+        kind: [value for value, own in zip(values, kinds, strict=True) if own == kind]
+        for kind in sorted(set(kinds))
+    }
+    means = {kind: (round(sum(some) / len(some), 4), len(some)) for kind, some in found.items()}
+    return {"by_kind": means} if means else {}
 
 
 def compared(first: Scored, second: Scored, label: str, shown: Sequence[int], sheet: Sheet) -> list[Row]:
@@ -79,7 +87,8 @@ def needed(found: Scored) -> list[float]:
     """Tokens that each question needs; the largest budget if none is enough."""
     by_budget = {budget: values[SHARE] for budget, values in found.items()}
     num = len(next(iter(by_budget.values())))
-    return [tokens_needed({budget: shares[n] for budget, shares in by_budget.items()}) for n in range(num)]
+    shares = [{budget: values[n] for budget, values in by_budget.items()} for n in range(num)]
+    return [smallest_enough(one) or max(by_budget) for one in shares]
 
 
 def _whole_grid(found: Scored, shown: Sequence[int]) -> bool:

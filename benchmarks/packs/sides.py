@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -63,48 +64,51 @@ class Asking:
         queries = [question.text for question in questions]
 
         def ask(running: Running) -> list[Any]:
-            found = []
-            for budget in self.budgets:
-                self.told(f"{collection.name}: {side}, packs of {budget} tokens")
-                said = running.pack(queries, budget)
-                spans = [[[p["doc_id"], p["start"], p["end"]] for p in answer] for answer in said["answers"]]
-                found.append(list(zip(spans, said["num_tokens"], strict=True)))
-            return found
+            return [running.pack(queries, budget) for budget in self.budgets]
 
         asked = ["packs", collection.data, *map(str, self.budgets), *queries]
         said = kept(side, self.model, self.keep, f"packs-{collection.name}", texts, asked, ask)
         return {
-            budget: [Pack(tuple(Place(*span) for span in spans), took) for spans, took in packs]
+            budget: [
+                Pack(tuple(Place(p["doc_id"], p["start"], p["end"]) for p in passages), num_tokens)
+                for passages, num_tokens in zip(packs["answers"], packs["num_tokens"], strict=True)
+            ]
             for budget, packs in zip(self.budgets, said, strict=True)
         }
 
     def _ranked(self, side: str, collection: Collection, questions: Sequence[PackQuestion]) -> Packs:
-        texts = texts_for(collection, side)
+        given_texts = texts_for(collection, side)
         # All questions are asked, whatever part is wanted, because indexing costs most.
         queries = [question.text for question in collection.questions]
 
-        def ask(running: Running) -> dict[str, list[Any]]:
-            return once_each(running.ask(queries, NUM_PASSAGES)["answers"])
+        def ask(running: Running) -> list[Any]:
+            return list(running.ask(queries, NUM_PASSAGES)["answers"])
 
-        asked = ["passages", collection.data, str(NUM_PASSAGES), *queries]
-        given_texts = (one.text for one in texts)
-        said = kept(side, self.model, self.keep, f"packs-{collection.name}", given_texts, asked, ask)
-        passages = [Passage(**passage) for passage in said["passages"]]
-        locator = Locator(texts, self.split)
-        places = [locator.places(passage) for passage in passages]
-        if lost := sum(num_lost > 0 for _, num_lost in places):
+        asked, texts = (
+            ["passages", collection.data, str(NUM_PASSAGES), *queries],
+            (g.text for g in given_texts),
+        )
+        said = kept(side, self.model, self.keep, f"packs-{collection.name}", texts, asked, ask)
+        answers = {query: each_once(answer) for query, answer in zip(queries, said, strict=True)}
+        locator = Locator(given_texts, self.split)
+        places = {passage: locator.places(passage) for passage in dict.fromkeys(chain(*answers.values()))}
+        if lost := sum(num_lost > 0 for _, num_lost in places.values()):
             self.told(f"{collection.name}: {side}, {lost} of {len(places)} passages lie partly nowhere")
-        answers = dict(zip(queries, said["answers"], strict=True))
         packs: dict[int, list[Pack]] = {}
         for budget in self.budgets:
             self.told(f"{collection.name}: {side}, packs of {budget} tokens")
             packs[budget] = []
-            for numbers in (answers[question.text] for question in questions):
-                taken, took = packed([passages[n].text for n in numbers], budget, self.count)
-                inside = [places[numbers[place]] for place in taken]
+            for passages in (answers[question.text] for question in questions):
+                taken, took = packed([passage.text for passage in passages], budget, self.count)
+                inside = [places[passages[number]] for number in taken]
                 spans = tuple(place for found, _ in inside for place in found)
                 packs[budget].append(Pack(spans, took, sum(lost for _, lost in inside)))
         return packs
+
+
+def each_once(answer: Iterable[Mapping[str, Any]]) -> list[Passage]:
+    """Passages in their order, equal ones once: windows of near sentences of a short text are equal."""
+    return list(dict.fromkeys(replace(Passage(**passage), score=0.0) for passage in answer))
 
 
 def packed(texts: Sequence[str], budget_tokens: int, count: Callable[[str], int]) -> tuple[list[int], int]:
@@ -146,16 +150,6 @@ def texts_for(collection: Collection, side: str) -> list[Given]:
 def _paragraphs(document: Document) -> Iterator[tuple[Document, int]]:
     for line in _PARAGRAPH.finditer(document.text):
         yield replace(document, doc_id=f"{document.doc_id}@{line.start()}", text=line[0]), line.start()
-
-
-def once_each(answers: Iterable[Sequence[Mapping[str, Any]]]) -> dict[str, list[Any]]:
-    """Answers with each passage stored once without its score; `answers` hold numbers of `passages`."""
-    numbers: dict[Passage, int] = {}
-    told = []
-    for answer in answers:
-        found = [replace(Passage(**passage), score=0.0) for passage in answer]
-        told.append([numbers.setdefault(passage, len(numbers)) for passage in found])
-    return {"passages": [asdict(passage) for passage in numbers], "answers": told}
 
 
 def best_pack(question: PackQuestion, budget_tokens: int, count: Callable[[str], int]) -> Pack:

@@ -1,14 +1,16 @@
-"""Haystack as its tutorials set it up: two pipelines over an in-memory store, both with one model."""
+"""Haystack as its tutorials set it up: components over an in-memory store, all with one model."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import nltk
 from haystack import Document, Pipeline
 from haystack.components.joiners import DocumentJoiner
-from haystack.components.preprocessors import DocumentSplitter
+from haystack.components.preprocessors import DocumentSplitter, HierarchicalDocumentSplitter
+from haystack.components.retrievers import AutoMergingRetriever, SentenceWindowRetriever
 from haystack.components.retrievers.in_memory import InMemoryBM25Retriever, InMemoryEmbeddingRetriever
-from haystack.components.writers import DocumentWriter
 from haystack.document_stores.in_memory import InMemoryDocumentStore
 from haystack_integrations.components.embedders.sentence_transformers import (
     SentenceTransformersDocumentEmbedder,
@@ -26,30 +28,32 @@ class Dense:
     Source: https://haystack.deepset.ai/tutorials/30_file_type_preprocessing_index_pipeline
     """
 
-    packages = ("haystack-ai", "sentence-transformers-haystack", "sentence-transformers", "torch")
+    packages: tuple[str, ...] = (
+        "haystack-ai", "sentence-transformers-haystack", "sentence-transformers", "torch",
+    )  # fmt: skip
 
     def __init__(self, model: Path) -> None:
         self._embedding = {"model": str(model), "progress_bar": False}
         # Embedders of one model share it; the pipelines' are made when there is something to put into them.
         SentenceTransformersTextEmbedder(**self._embedding).run("warm")
-        self._store = InMemoryDocumentStore()
+        self._store, self._parents = InMemoryDocumentStore(), InMemoryDocumentStore()
         self._search = Pipeline()
 
     def build(self, documents: Iterable[Text]) -> int:
         """As `Side`; the index stays in memory, which is the default."""
-        self._store = InMemoryDocumentStore()
-        indexing = Pipeline()
-        indexing.add_component(
-            "splitter", DocumentSplitter(split_by="word", split_length=150, split_overlap=50)
-        )
-        indexing.add_component("embedder", SentenceTransformersDocumentEmbedder(**self._embedding))
-        indexing.add_component("writer", DocumentWriter(self._store))
-        indexing.connect("splitter", "embedder")
-        indexing.connect("embedder", "writer")
-        read = [Document(id=text.doc_id, content=text.text) for text in documents]
-        indexing.run({"splitter": {"documents": read}})
+        # The parts of a part name it as their source; metadata goes down to all parts of a text.
+        read = [Document(content=text.text, meta={"doc_id": text.doc_id}) for text in documents]
+        split = self._splitter().run(documents=read)["documents"]
+        self._store, self._parents = InMemoryDocumentStore(), InMemoryDocumentStore()
+        self._parents.write_documents([one for one in split if one.meta.get("__children_ids")])
+        leaves = [one for one in split if not one.meta.get("__children_ids")]
+        embedder = SentenceTransformersDocumentEmbedder(**self._embedding)
+        self._store.write_documents(embedder.run(leaves)["documents"])
         self._search = self._searching()
         return int(self._store.count_documents())
+
+    def _splitter(self) -> Any:
+        return DocumentSplitter(split_by="word", split_length=150, split_overlap=50)
 
     def _searching(self) -> Pipeline:
         search = Pipeline()
@@ -98,9 +102,68 @@ class Hybrid(Dense):
         return list(found["joiner"]["documents"])
 
 
+class _Sentences(Dense):
+    packages = (*Dense.packages, "nltk")
+
+    def __init__(self, model: Path) -> None:
+        super().__init__(model)
+        # Where the splitter looks for its data before it downloads them.
+        nltk.data.path.insert(0, str(model.parent / "punkt_tab"))
+
+
+class Merging(_Sentences):
+    """Five sentences within ten within twenty within the text; the retriever's own threshold of a half.
+
+    Blocks have no default; the 10 and 3 words of the page are for texts of a line. The more are asked for,
+    the more are merged. So the ten nearest come first, which is the default of retrievers, then what k adds.
+    The retriever gives no order: here a block is as near as the nearest part of it that was found.
+
+    Source: https://docs.haystack.deepset.ai/docs/automergingretriever
+    """
+
+    def _splitter(self) -> Any:
+        return HierarchicalDocumentSplitter({20, 10, 5}, split_by="sentence")
+
+    def ask(self, query: str, k: int) -> list[Passage]:
+        """The ten nearest before the others; minus the rank stands for the score."""
+        blocks: dict[str, Any] = {}
+        for few in (min(10, k), k):
+            found = self._run(query, few)
+            # A text that was not split has no parent, which the retriever takes for a mistake.
+            parts = [one for one in found if one.meta["__parent_id"]]
+            given = AutoMergingRetriever(self._parents).run(parts)["documents"]
+            given += [one for one in found if not one.meta["__parent_id"]]
+            for part in found:
+                blocks |= {
+                    block.id: block
+                    for block in given
+                    if block.meta["doc_id"] == part.meta["doc_id"] and part.content in block.content
+                }
+        passages = _passages(blocks.values())[:k]
+        return [replace(passage, score=-float(rank)) for rank, passage in enumerate(passages, start=1)]
+
+
+class Window(_Sentences):
+    """Sentences as in the tutorial, each replaced by itself, the three before and the three after.
+
+    Source: https://haystack.deepset.ai/tutorials/42_sentence_window_retriever and
+    https://docs.haystack.deepset.ai/docs/sentencewindowretriever, which names the default of three
+    """
+
+    def _splitter(self) -> Any:
+        return DocumentSplitter(split_by="sentence", split_length=1, split_overlap=0)
+
+    def ask(self, query: str, k: int) -> list[Passage]:
+        """Windows of the nearest sentences; two of them may overlap."""
+        found = self._run(query, k)
+        windows = SentenceWindowRetriever(self._store).run(found)["context_windows"]
+        return [
+            Passage(one.meta["doc_id"], text, one.score) for one, text in zip(found, windows, strict=True)
+        ]
+
+
 def _passages(found: Iterable[Any]) -> list[Passage]:
     return [
-        Passage(one.meta["source_id"], one.content, one.score, start, start + len(one.content))
+        Passage(one.meta["doc_id"], one.content, one.score, one.meta.get("split_idx_start", 0))
         for one in found
-        for start in [one.meta["split_idx_start"]]
     ]

@@ -4,10 +4,13 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from langchain_classic.retrievers import EnsembleRetriever
+import faiss
+from langchain_classic.retrievers import EnsembleRetriever, ParentDocumentRetriever
+from langchain_community.docstore.in_memory import InMemoryDocstore
 from langchain_community.retrievers import BM25Retriever
 from langchain_community.vectorstores import FAISS
 from langchain_core.documents import Document
+from langchain_core.stores import InMemoryStore
 from langchain_experimental.text_splitter import SemanticChunker
 from langchain_huggingface import HuggingFaceEmbeddings
 from langchain_text_splitters import RecursiveCharacterTextSplitter
@@ -30,8 +33,7 @@ class _LangChain:
 
     def build(self, documents: Iterable[Text]) -> int:
         """As `Side`; the index stays in memory, which is the default."""
-        read = [Document(page_content=text.text, metadata={"source": text.doc_id}) for text in documents]
-        self._pieces = self._splitter().split_documents(read)
+        self._pieces = self._splitter().split_documents(_read(documents))
         self._store = FAISS.from_documents(self._pieces, self._model)
         return len(self._pieces)
 
@@ -42,14 +44,9 @@ class _LangChain:
     def ask(self, query: str, k: int) -> list[Passage]:
         """Nearest first; the store's scores are squared distances, turned round here."""
         return [
-            Passage(piece.metadata["source"], piece.page_content, -float(distance), *_span(piece))
+            _passage(piece, -float(distance))
             for piece, distance in self._store.similarity_search_with_score(query, k)
         ]
-
-
-def _span(piece: Any) -> tuple[int | None, int | None]:
-    start = piece.metadata.get("start_index")
-    return (None, None) if start is None else (start, start + len(piece.page_content))
 
 
 class Semantic(_LangChain):
@@ -76,10 +73,7 @@ class Hybrid(Plain):
     """
 
     packages = (*_LangChain.packages, "langchain-classic", "rank-bm25")
-
-    def __init__(self, model: Path) -> None:
-        super().__init__(model)
-        self._words: Any = None
+    _words: Any = None
 
     def build(self, documents: Iterable[Text]) -> int:
         """As `Side`, BM25 included, its words whatever stands between spaces."""
@@ -92,8 +86,45 @@ class Hybrid(Plain):
         self._words.k = k
         vectors = self._store.as_retriever(search_kwargs={"k": k})
         both = EnsembleRetriever(retrievers=[self._words, vectors], weights=[0.5, 0.5])
-        found = both.invoke(query)[:k]
-        return [
-            Passage(piece.metadata["source"], piece.page_content, -float(rank), *_span(piece))
-            for rank, piece in enumerate(found, start=1)
-        ]
+        return _by_rank(both.invoke(query)[:k])
+
+
+class Parents(_LangChain):
+    """ParentDocumentRetriever with the figures of its page: 400 characters are searched, 2,000 are given.
+
+    Source: https://reference.langchain.com/python/langchain-classic/retrievers/parent_document_retriever
+    """
+
+    packages = (*_LangChain.packages, "langchain-classic", "faiss-cpu")
+
+    def build(self, documents: Iterable[Text]) -> int:
+        """As `Side`; the index stays in memory."""
+        flat = faiss.IndexFlatL2(len(self._model.embed_query("warm")))
+        self._store = FAISS(self._model, flat, InMemoryDocstore(), {})
+        self._parents = ParentDocumentRetriever(
+            vectorstore=self._store,
+            docstore=InMemoryStore(),
+            child_splitter=RecursiveCharacterTextSplitter(chunk_size=400, add_start_index=True),
+            parent_splitter=RecursiveCharacterTextSplitter(chunk_size=2000, add_start_index=True),
+        )
+        self._parents.add_documents(_read(documents))
+        self._pieces = [self._store.docstore.search(key) for key in self._store.index_to_docstore_id.values()]
+        return len(self._pieces)
+
+    def ask(self, query: str, k: int) -> list[Passage]:
+        """Parents of the k nearest, each once, in the order of their nearest; without scores, as above."""
+        self._parents.search_kwargs = {"k": k}
+        return _by_rank(self._parents.invoke(query))
+
+
+def _read(documents: Iterable[Text]) -> list[Any]:
+    return [Document(page_content=text.text, metadata={"source": text.doc_id}) for text in documents]
+
+
+def _by_rank(found: Iterable[Any]) -> list[Passage]:
+    return [_passage(piece, -float(rank)) for rank, piece in enumerate(found, start=1)]
+
+
+def _passage(piece: Any, score: float) -> Passage:
+    # The semantic chunker tells no places.
+    return Passage(piece.metadata["source"], piece.page_content, score, piece.metadata.get("start_index"))

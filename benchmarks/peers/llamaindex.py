@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import faiss
-from llama_index.core import Document, StorageContext, VectorStoreIndex
+from llama_index.core import Document, StorageContext, VectorStoreIndex, node_parser
 from llama_index.core.llms import MockLLM
-from llama_index.core.node_parser import SemanticSplitterNodeParser, SentenceSplitter
-from llama_index.core.retrievers import QueryFusionRetriever
+from llama_index.core.postprocessor import MetadataReplacementPostProcessor
+from llama_index.core.retrievers import AutoMergingRetriever, QueryFusionRetriever
 from llama_index.core.schema import MetadataMode
 from llama_index.embeddings.huggingface import HuggingFaceEmbedding
 from llama_index.retrievers.bm25 import BM25Retriever
@@ -33,13 +33,12 @@ class _LlamaIndex:
     def build(self, documents: Iterable[Text]) -> int:
         """As `Side`; the index stays in memory, which is the default."""
         read = [Document(text=text.text, doc_id=text.doc_id) for text in documents]
-        self._nodes = self._splitter().get_nodes_from_documents(read)
+        parsed = self._splitter().get_nodes_from_documents(read)
+        self._nodes = node_parser.get_leaf_nodes(parsed)  # all, unless the splitter makes parents
         store = FaissVectorStore(faiss_index=self._flat(self._dim))
-        self._index = VectorStoreIndex(
-            self._nodes,
-            storage_context=StorageContext.from_defaults(vector_store=store),
-            embed_model=self._model,
-        )
+        context = StorageContext.from_defaults(vector_store=store)
+        context.docstore.add_documents([node for node in parsed if node.child_nodes])
+        self._index = VectorStoreIndex(self._nodes, storage_context=context, embed_model=self._model)
         return len(self._nodes)
 
     def embedded(self) -> Iterable[str]:
@@ -60,7 +59,7 @@ class Semantic(_LlamaIndex):
     """SemanticSplitterNodeParser, which embeds every sentence with its neighbours, then every chunk."""
 
     def _splitter(self) -> Any:
-        return SemanticSplitterNodeParser(
+        return node_parser.SemanticSplitterNodeParser(
             buffer_size=1, breakpoint_percentile_threshold=95, embed_model=self._model
         )
 
@@ -69,7 +68,7 @@ class Plain(_LlamaIndex):
     """SentenceSplitter as `VectorStoreIndex.from_documents` makes it: 1,024 tokens, 200 of them shared."""
 
     def _splitter(self) -> Any:
-        return SentenceSplitter()
+        return node_parser.SentenceSplitter()
 
 
 class Hybrid(_LlamaIndex):
@@ -84,13 +83,10 @@ class Hybrid(_LlamaIndex):
     packages = (*_LlamaIndex.packages, "llama-index-retrievers-bm25", "bm25s", "PyStemmer")
     # The fusion ranks by score, highest first: of distances it would make the farthest the best.
     _flat = faiss.IndexFlatIP
-
-    def __init__(self, model: Path) -> None:
-        super().__init__(model)
-        self._words: Any = None
+    _words: Any = None
 
     def _splitter(self) -> Any:
-        return SentenceSplitter(chunk_size=256)
+        return node_parser.SentenceSplitter(chunk_size=256)
 
     def build(self, documents: Iterable[Text]) -> int:
         """As `Side`, BM25 included."""
@@ -110,3 +106,43 @@ class Hybrid(_LlamaIndex):
             use_async=False,  # nothing here waits for a network
         )
         return [_passage(hit.node, float(hit.score)) for hit in both.retrieve(query)]
+
+
+class Merging(_LlamaIndex):
+    """Chunks of 128 tokens within chunks of 512 within chunks of 2,048, all the parser's own figures.
+
+    A chunk takes the place of its children if more than half of them are found. The more are asked for, the
+    more are merged. So the six nearest come first, which is what the page asks for, then what k adds.
+
+    Source: https://developers.llamaindex.ai/python/framework/integrations/retrievers/auto_merging_retriever/
+    """
+
+    _flat = faiss.IndexFlatIP  # as for `Hybrid`: merged chunks are ranked by score, highest first
+
+    def _splitter(self) -> Any:
+        return node_parser.HierarchicalNodeParser.from_defaults()
+
+    def ask(self, query: str, k: int) -> list[Passage]:
+        """By mean score, the six nearest before the others; minus the rank stands for the score."""
+        nodes: dict[str, Any] = {}
+        for few in (min(6, k), k):
+            near = self._index.as_retriever(similarity_top_k=few)
+            found = AutoMergingRetriever(near, self._index.storage_context).retrieve(query)
+            nodes |= {hit.node_id: hit.node for hit in found}
+        return [_passage(node, -float(rank)) for rank, node in enumerate(nodes.values(), start=1)][:k]
+
+
+class Window(_LlamaIndex):
+    """Sentences, each replaced by itself, the three before and the three after, the parser's own figures.
+
+    Source: https://developers.llamaindex.ai/python/examples/node_postprocessor/metadatareplacementdemo
+    """
+
+    def _splitter(self) -> Any:
+        return node_parser.SentenceWindowNodeParser.from_defaults()
+
+    def ask(self, query: str, k: int) -> list[Passage]:
+        """Windows of the nearest sentences; two of them may overlap."""
+        found = self._index.as_retriever(similarity_top_k=k).retrieve(query)
+        windows = MetadataReplacementPostProcessor("window").postprocess_nodes(found)
+        return [_passage(hit.node, -float(hit.score)) for hit in windows]

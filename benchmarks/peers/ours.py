@@ -4,7 +4,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 
@@ -13,9 +13,11 @@ from contextsvc import wiring
 from contextsvc.errors import BudgetTooSmall
 from contextsvc.indexing.build import build_index
 from contextsvc.indexing.deduplication import Deduplicator
+from contextsvc.packing.assembler import Query
 from contextsvc.records.arrays import Float32Array
 from contextsvc.records.documents import Chunk, Document, Format
-from contextsvc.records.requests import MAX_BUDGET_TOKENS, PackRequest
+from contextsvc.records.packs import ContextPack
+from contextsvc.records.requests import PackRequest
 from contextsvc.settings import Settings
 from contextsvc.storage.corpus import Corpus
 from contextsvc.storage.generation import open_manifest
@@ -41,7 +43,6 @@ class Ours:
         self._build("warm", [Document("warm", "Libraries load at first use.")])
         self._library = Library(self._root, self._embedder.fingerprint, wiring.open_search)
         self._assembler = wiring.build_assembler(self._settings, self._embedder)
-        self._texts: tuple[str, dict[str, str]] = "", {}  # of a generation, by document
 
     def build(self, documents: Iterable[Text]) -> int:
         """As `Side`; documents are read one by one."""
@@ -74,42 +75,18 @@ class Ours:
                     yield document.text[start:end]
 
     def ask(self, query: str, k: int) -> list[Passage]:
-        """Candidates by rank, packed or dropped."""
+        """Candidates by rank, whether a pack would take them or not."""
         index = self._library.get(_NAME)
-        request = PackRequest(
-            index=_NAME,
-            query=query,
-            budget_tokens=MAX_BUDGET_TOKENS,
-            max_chunks=k,
-            tokenizer=wiring.INDEX_TOKENIZER,
-            ordering="relevance",
-        )
-        pack = self._assembler.assemble(index, request, lambda _: None)
-        packed = [packed.candidate for packed in pack.chunks]
-        found = [(c.rank, c.chunk.doc_id, c.chunk.start, c.chunk.end, c.score) for c in packed]
-        found += [(d.rank, d.doc_id, d.start, d.end, d.score) for d in pack.drops]
-        if self._texts[0] != index.generation:
-            self._texts = index.generation, {d.doc_id: d.text for d in index.corpus.documents()}
-        texts = self._texts[1]
-        return [
-            Passage(doc_id, texts[doc_id][start:end], float(score), start, end)
-            for _, doc_id, start, end, score in sorted(found)[:k]
-        ]
+        asked = Query(query, self._embedder.embed_queries([query])[0])
+        found = self._assembler.retrieve(index, asked, None, exact=False).candidates[:k]
+        return [Passage(c.chunk.doc_id, c.chunk.text, c.score, c.chunk.start, c.chunk.end) for c in found]
 
     def pack(self, query: str, budget_tokens: int) -> tuple[list[Passage], int]:
         """The pack of a request that only the budget limits; empty if no chunk fits."""
-        s, index = self._settings, self._library.get(_NAME)
-        request = PackRequest(
-            index=_NAME,
-            query=query,
-            budget_tokens=budget_tokens,
-            max_chunks=s.max_chunks,
-            tokenizer=wiring.INDEX_TOKENIZER,
-            ordering=s.ordering,
-            trim=self._trim,
-        )
+        s = self._settings
+        chosen = {"max_chunks": s.max_chunks, "ordering": s.ordering, "trim": self._trim}
         try:
-            pack = self._assembler.assemble(index, request, lambda _: None)
+            pack = self._assembled(query=query, budget_tokens=budget_tokens, **chosen)
         except BudgetTooSmall:
             return [], 0
         chunks = [(packed.candidate.score, packed.candidate.chunk) for packed in pack.chunks]
@@ -118,6 +95,10 @@ class Ours:
             for score, chunk in chunks
             for part, span in zip(parts_of(chunk), chunk.spans, strict=True)
         ], pack.num_tokens
+
+    def _assembled(self, **chosen: Any) -> ContextPack:
+        request = PackRequest(index=_NAME, tokenizer=wiring.INDEX_TOKENIZER, **chosen)
+        return self._assembler.assemble(self._library.get(_NAME), request, lambda _: None)
 
 
 class OursWhole(Ours):

@@ -21,6 +21,11 @@ HYBRIDS = ("llamaindex-hybrid", "langchain-hybrid", "haystack-hybrid", "txtai-hy
 """The best setup of each documentation that needs no further model; Chonkie has no hybrid search."""
 
 PEERS = (*DEFAULTS, *HYBRIDS)
+LARGER = (
+    "llamaindex-merging", "llamaindex-window", "langchain-parents", "haystack-merging", "haystack-window"
+)  # fmt: skip
+"""What three of them have to search small pieces and give larger ones."""
+
 OFFLINE: Mapping[str, str] = {
     "HF_HUB_OFFLINE": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",

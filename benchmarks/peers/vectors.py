@@ -4,9 +4,9 @@ Most peers encode the same passages with the same weights, which is nearly the w
 Vectors are shared only while an index is built; queries always go through the model. If a build is timed, no
 folder is passed and nothing here runs.
 
-The key of a vector are the token ids that the model reads, cut at its window. Files differ by weights,
-versions and library, because txtai reads twice as many tokens as sentence-transformers. Calls for anything
-but plain vectors are passed on.
+The key of a vector are the token ids that the model reads, cut at its window. Files differ by weights and
+versions. Calls for anything but plain vectors are passed on. Only sentence-transformers shares: txtai, which
+has an encoder of its own and reads twice as many tokens, could only share with itself.
 """
 
 import hashlib
@@ -23,14 +23,9 @@ import numpy.typing as npt
 
 Vectors = npt.NDArray[np.float32]
 
-_READ_TOGETHER = 256
-"""Texts tokenized at once; sentence-transformers pads them to the longest."""
-
-_ASKED_TOGETHER = 500
-"""Keys of a query; SQLite takes at least 999."""
-
-_KEPT_TOGETHER = 512
-"""Texts encoded between commits; an interrupted run loses at most these."""
+_TOGETHER = 512
+"""Keys of a query, of which SQLite takes at least 999; and texts tokenized at once, or encoded between two
+commits: an interrupted run loses at most these."""
 
 
 class Store:
@@ -60,7 +55,7 @@ class Store:
         """
         found = dict(self._kept(list(dict.fromkeys(keys))))
         missing = {key: place for place, key in enumerate(keys) if key not in found}
-        for some in _parts(list(missing), _KEPT_TOGETHER):
+        for some in _parts(list(missing), _TOGETHER):
             made = np.asarray(encode([missing[key] for key in some]))
             if made.dtype != np.float32:
                 raise TypeError(f"vectors of {made.dtype}; only float32 can be shared: pass no folder")
@@ -73,7 +68,7 @@ class Store:
         return np.stack([found[key] for key in keys])
 
     def _kept(self, keys: Sequence[bytes]) -> Iterator[tuple[bytes, Vectors]]:
-        for some in _parts(keys, _ASKED_TOGETHER):
+        for some in _parts(keys, _TOGETHER):
             marks = ",".join("?" * len(some))
             rows = self._file.execute(f"SELECT key, vector FROM vectors WHERE key IN ({marks})", some)
             yield from ((key, np.frombuffer(vector, np.float32)) for key, vector in rows)
@@ -81,48 +76,36 @@ class Store:
 
 @contextmanager
 def shared(packages: Sequence[str], folder: Path | None, model: Path) -> Iterator[None]:
-    """Let a side's library share vectors within a `with` block.
+    """Let a side share vectors within a `with` block.
 
     Args:
-        packages: Packages of the side; without a known library nothing changes.
+        packages: Packages of the side; without sentence-transformers nothing changes.
         folder: Folder of the files; None: nothing changes.
         model: Folder of the weights.
     """
-    found = _library_of(packages)
-    if folder is None or found is None:
+    if folder is None or "sentence-transformers" not in packages:
         yield
         return
-    library, kind, sharing = found
-    encode = kind.encode
-    kind.encode = sharing(encode, Store(folder / named(library, model)))
+    from sentence_transformers import SentenceTransformer
+
+    encode = SentenceTransformer.encode
+    SentenceTransformer.encode = _encoding(encode, Store(folder / named(model)))
     try:
         yield
     finally:
-        kind.encode = encode
+        SentenceTransformer.encode = encode
 
 
-def _library_of(packages: Sequence[str]) -> tuple[str, Any, Callable[..., Any]] | None:
-    if "txtai" in packages:
-        from txtai.models.pooling.base import Pooling
-
-        return "txtai", Pooling, _pooled
-    if "sentence-transformers" in packages:
-        from sentence_transformers import SentenceTransformer
-
-        return "sentence-transformers", SentenceTransformer, _encoding
-    return None
-
-
-def named(library: str, model: Path) -> str:
-    """File name of a library and a model: a hash of all versions and files that vectors depend on."""
+def named(model: Path) -> str:
+    """File name for a model: a hash of all versions and files that vectors depend on."""
     said = hashlib.sha256()
-    for package in (library, "transformers", "tokenizers", "torch"):
+    for package in ("sentence-transformers", "transformers", "tokenizers", "torch"):
         said.update(f"{package} {version(package)}\n".encode())
     for path in sorted(path for path in model.rglob("*") if path.is_file()):
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         said.update(f"{path.relative_to(model)} {digest}\n".encode())
-    return f"{library}-{said.hexdigest()[:16]}.sqlite"
+    return f"{said.hexdigest()[:16]}.sqlite"
 
 
 def _encoding(encode: Callable[..., Any], store: Store) -> Callable[..., Any]:
@@ -132,8 +115,7 @@ def _encoding(encode: Callable[..., Any], store: Store) -> Callable[..., Any]:
     def encoded(self: Any, *given: Any, **options: Any) -> Any:
         asked = signature.bind(self, *given, **options)
         asked.apply_defaults()
-        inputs = asked.arguments["inputs"]
-        texts = [inputs] if isinstance(inputs, str) else inputs
+        texts = asked.arguments["inputs"]
         if not _texts(texts) or not _plain(self, asked.arguments, signature):
             return encode(self, *given, **options)
         unit = asked.arguments["normalize_embeddings"] or type(self[-1]).__name__ == "Normalize"
@@ -143,8 +125,7 @@ def _encoding(encode: Callable[..., Any], store: Store) -> Callable[..., Any]:
             asked.arguments["inputs"] = [texts[place] for place in places]
             return encode(*asked.args, **asked.kwargs)
 
-        vectors = store.completed([_key(about, numbers) for numbers in _numbers(self, texts)], missing)
-        return vectors[0] if isinstance(inputs, str) else vectors
+        return store.completed([_key(about, numbers) for numbers in _numbers(self, texts)], missing)
 
     return encoded
 
@@ -164,29 +145,10 @@ def _plain(model: Any, asked: Mapping[str, Any], signature: inspect.Signature) -
 
 
 def _numbers(model: Any, texts: Sequence[str]) -> Iterator[Sequence[int]]:
-    for some in _parts(texts, _READ_TOGETHER):
+    for some in _parts(texts, _TOGETHER):
         read = model.preprocess(list(some))
         for numbers, mask in zip(read["input_ids"], read["attention_mask"], strict=True):
             yield numbers[mask.bool()].tolist()
-
-
-def _pooled(encode: Callable[..., Any], store: Store) -> Callable[..., Any]:
-    """txtai's `Pooling.encode` that reads vectors of texts from a store."""
-
-    def encoded(self: Any, documents: Any, batch: int = 32, category: str | None = None) -> Any:
-        if not _texts(documents):
-            return encode(self, documents, batch, category)
-        about = f"{type(self).__name__} {next(self.parameters()).dtype}"
-        read = self.tokenizer(
-            self.preencode(documents, category), truncation="longest_first", max_length=self.maxlength
-        )
-
-        def missing(places: list[int]) -> Any:
-            return encode(self, [documents[place] for place in places], batch, category)
-
-        return store.completed([_key(about, numbers) for numbers in read["input_ids"]], missing)
-
-    return encoded
 
 
 def _texts(given: Any) -> bool:

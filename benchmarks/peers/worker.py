@@ -3,7 +3,6 @@
 import importlib
 import json
 import os
-import resource
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -25,11 +24,16 @@ SIDES: Mapping[str, tuple[str, str]] = {
     "llamaindex-semantic": ("benchmarks.peers.llamaindex", "Semantic"),
     "llamaindex-plain": ("benchmarks.peers.llamaindex", "Plain"),
     "llamaindex-hybrid": ("benchmarks.peers.llamaindex", "Hybrid"),
+    "llamaindex-merging": ("benchmarks.peers.llamaindex", "Merging"),
+    "llamaindex-window": ("benchmarks.peers.llamaindex", "Window"),
     "langchain-semantic": ("benchmarks.peers.langchain", "Semantic"),
     "langchain-plain": ("benchmarks.peers.langchain", "Plain"),
     "langchain-hybrid": ("benchmarks.peers.langchain", "Hybrid"),
+    "langchain-parents": ("benchmarks.peers.langchain", "Parents"),
     "haystack": ("benchmarks.peers.haystack", "Dense"),
     "haystack-hybrid": ("benchmarks.peers.haystack", "Hybrid"),
+    "haystack-merging": ("benchmarks.peers.haystack", "Merging"),
+    "haystack-window": ("benchmarks.peers.haystack", "Window"),
     "txtai": ("benchmarks.peers.txtai", "Dense"),
     "txtai-hybrid": ("benchmarks.peers.txtai", "Hybrid"),
     "chonkie": ("benchmarks.peers.chonkie", "Recursive"),
@@ -126,15 +130,10 @@ def cut_tokens(texts: Iterable[str], model: Path) -> tuple[int, int]:
 
 
 def peak_mib() -> float:
-    """Peak resident memory of this process.
-
-    `ru_maxrss` is a fallback, because it includes the memory of the process that started this one.
-    """
-    status = Path("/proc/self/status")
-    if status.exists():
-        lines = [line.split() for line in status.read_text().splitlines() if line.startswith("VmHWM")]
-        return int(lines[0][1]) / 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    """Peak resident memory of this process, on Linux."""
+    # Not `ru_maxrss`, which includes the memory of the process that started this one.
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
 
 def main() -> None:

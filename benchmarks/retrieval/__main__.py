@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytrec_eval
 
-from benchmarks.parts import Part, of_part
+from benchmarks.parts import of_part
 from benchmarks.peers.asking import EMBEDDER, NUM_PASSAGES, given, kept
 from benchmarks.peers.running import BARE, OURS, PEERS, Running, can_run
 from benchmarks.retrieval.collections import SOURCES, Collection, Query, load
 from benchmarks.rows import Row, Sheet, told
-from benchmarks.switches import asked_for, spelled
+from benchmarks.switches import Asked, asked_for
 from contextsvc import assets
 from contextsvc.settings import Settings
 
@@ -62,18 +62,14 @@ def rankings(side: str, collection: Collection, model: Path, keep: Path) -> Rank
     return found
 
 
-def rows(collection: Collection, found: Mapping[str, Rankings], part: Part) -> list[Row]:
+def rows(collection: Collection, found: Mapping[str, Rankings], asked: Asked) -> list[Row]:
     """Figures of each side, and the difference between ours and each other side."""
-    queries, source = of_part(collection.queries, part), SOURCES[collection.name]
-    chosen = {
-        "part": part, "num_passages": NUM_PASSAGES, "source": source.where, "licence": source.licence
-    }  # fmt: skip
-    benchmark, command = f"retrieval_{collection.name}", f"{COMMAND} --collections {collection.name}"
-    if tuple(found) != SIDES:
-        command += spelled({"sides": list(found)})
-    if part != "all":
-        benchmark, command = f"{benchmark}_{part}", f"{command} --part {part}"
-    sheet, name = Sheet(benchmark, collection.fingerprint, SEED, command, chosen), collection.name
+    name, part, source = collection.name, asked.part, SOURCES[collection.name]
+    queries, benchmark = of_part(collection.queries, part), f"retrieval_{name}"
+    chosen = {"part": part, "num_passages": NUM_PASSAGES, "source": source.where, "licence": source.licence}
+    command = asked.command("--collections", name, only=("sides", "part"))
+    benchmark += "" if part == "all" else f"_{part}"
+    sheet = Sheet(benchmark, collection.fingerprint, SEED, command, chosen)
     scores = {side: scored(queries, ranked) for side, ranked in found.items()}
     made = [
         sheet.mean(f"{name}, {side}: {figure}", values, {"scores": [round(value, 4) for value in values]})
@@ -88,12 +84,15 @@ def rows(collection: Collection, found: Mapping[str, Rankings], part: Part) -> l
     ]
 
 
+def arguments(argv: Sequence[str] | None) -> Asked:
+    """The parsed command line."""
+    names = {"collections": tuple(SOURCES), "sides": SIDES}
+    return asked_for(COMMAND, __doc__, argv, names, part="all", limit="documents", folder="keep")
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Ask, score, compare; rows are written collection by collection."""
-    asked = asked_for(
-        COMMAND, __doc__, argv, {"collections": tuple(SOURCES), "sides": SIDES}, part="all",
-        limit="documents", folder="keep",
-    )  # fmt: skip
+    asked = arguments(argv)
     settings = Settings.from_env()
     model, keep = assets.locate(settings.home, EMBEDDER), asked.folder or settings.home / "benchmarks"
     for name in asked.names["collections"]:
@@ -104,7 +103,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             if can_run(side):
                 told(f"{name}: {side}")
                 found[side] = rankings(side, collection, model, keep)
-        asked.keep(rows(collection, found, asked.part))
+        asked.keep(rows(collection, found, asked))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """Where a peer's chunks lie, vectors that are kept, and how chunks are found and scored."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,17 +7,16 @@ import numpy as np
 import pytest
 
 from benchmarks.chunking.chunkers import Chunked, KeptPassages, by_sentences, by_vectors
-from benchmarks.chunking.corpora import ExcerptQuestion, Published
+from benchmarks.chunking.corpora import ExcerptQuestion
 from benchmarks.chunking.figures import beside_published, compared, rows, scored
 from benchmarks.chunking.metrics import Place
 from benchmarks.chunking.peer_splitters import located
+from benchmarks.peers.vectors import Store
 from benchmarks.rows import Sheet
 from contextsvc.indexing.build import build_index
-from contextsvc.records.arrays import Float32Array
 from contextsvc.records.documents import Document
 from contextsvc.storage.corpus import Corpus
 from contextsvc.storage.generation import open_manifest
-from tests.fakes.cache import MemoryCache
 from tests.fakes.embedder import FakeEmbedder
 from tests.world import fake_parts
 
@@ -37,38 +35,15 @@ def test_a_peers_chunks_are_found_in_order_and_broken_characters_left_out() -> N
         located(text, ["ab", "no"])
 
 
-def test_what_was_embedded_once_is_kept_and_progress_told() -> None:
-    inner, cache = FakeEmbedder(), MemoryCache()
-    told: list[tuple[int, int]] = []
-    embedder = KeptPassages(inner, cache, lambda done, total: told.append((done, total)))
+def test_a_passage_is_embedded_once_and_queries_as_ever(tmp_path: Path) -> None:
+    inner, store = FakeEmbedder(), Store(tmp_path / "kept")
+    embedder = KeptPassages(inner, store)
     first = embedder.embed_passages(["a cat", "one dog there"])
-    again = KeptPassages(inner, cache, lambda *_: None).embed_passages(["one dog there", "a bird", "a cat"])
+    embedder.embed_queries(["a cat"])
+    again = KeptPassages(inner, store).embed_passages(["one dog there", "a bird", "a cat"])
     np.testing.assert_array_equal(again[[2, 0]], first)
     np.testing.assert_array_equal(again[1], inner.embed_passages(["a bird"])[0])
-    assert inner.calls == [2, 1, 1]
-    assert told == [(2, 2)]
-
-
-def test_an_interrupted_run_keeps_the_batches_before() -> None:
-    class Stopped(FakeEmbedder):
-        def embed_passages(self, texts: Sequence[str]) -> Float32Array:
-            if len(self.calls) == 1:
-                raise KeyboardInterrupt
-            return super().embed_passages(texts)
-
-    texts, cache, after = [f"word{n}" for n in range(100)], MemoryCache(), FakeEmbedder()
-    with pytest.raises(KeyboardInterrupt):
-        KeptPassages(Stopped(), cache, lambda *_: None).embed_passages(texts)
-    KeptPassages(after, cache, lambda *_: None).embed_passages(texts)
-    assert after.calls == [100 - 64]
-
-
-def test_queries_and_passages_are_kept_apart() -> None:
-    inner, cache = FakeEmbedder(), MemoryCache()
-    embedder = KeptPassages(inner, cache, lambda *_: None)
-    embedder.embed_queries(["cat"])
-    embedder.embed_passages(["cat"])
-    assert inner.calls == [1, 1]
+    assert inner.calls == [2, 1, 1, 1]
 
 
 PASSAGES = [Place("a", 0, 10), Place("a", 11, 30), Place("b", 0, 10)]
@@ -122,9 +97,11 @@ def test_rows_are_over_all_and_each_corpus_that_is_asked() -> None:
 def test_a_published_row_is_subtracted_where_its_corpus_is_here() -> None:
     one = Chunked("x", [Place("pubmed", 0, 10)], lambda questions, _: [[0]] * len(questions), {})
     asked = [ExcerptQuestion(text, "pubmed", ((0, 5),)) for text in ("a", "b", "c", "d")]
+    columns = ("recall", "precision", "precision_omega", "iou")
+    others = dict.fromkeys([*columns, *(f"{column}_sd" for column in columns)], "50.0")
     table = [
-        Published("pubmed", (90.0, 50.0, 50.0, 50.0), (40.0, 1.0, 1.0, 1.0)),
-        Published("finance", (1.0, 1.0, 1.0, 1.0), (1.0, 1.0, 1.0, 1.0)),
+        {**others, "corpus": "pubmed", "recall": "90.0", "recall_sd": "40.0"},
+        {**others, "corpus": "finance"},
     ]
     made = beside_published(one, scored(one, asked, 1), asked, table, SHEET)
     assert [(row.figure, row.value) for row in made[:2]] == [
@@ -132,7 +109,7 @@ def test_a_published_row_is_subtracted_where_its_corpus_is_here() -> None:
         ("x, pubmed: precision minus published, points", 0.0),
     ]
     assert len(made) == 4
-    assert made[0].details == {"published": 90.0, "published_standard_error": 20.0, "breakdown": True}
+    assert made[0].details == {"published": 90.0, "published_standard_error": 20.0}
 
 
 def test_two_chunkers_are_compared_question_by_question() -> None:
@@ -140,5 +117,5 @@ def test_two_chunkers_are_compared_question_by_question() -> None:
     tables = [(one, scored(one, QUESTIONS, 1)) for one in (first, second)]
     made = compared(tables[0], tables[1], SHEET)
     # Both questions right against both wrong: 100 points; of 4 ways to sign them 2 are as far.
-    assert (made[0].figure, made[0].value) == ("x minus y: recall, points (p 0.5000)", 100.0)
-    assert made[0].details == {"p": 0.5}
+    assert (made[0].figure, made[0].value) == ("x minus y: recall, points", 100.0)
+    assert made[0].details == {"p": 0.5, "ratio": None, "ratio_interval": None}

@@ -76,8 +76,9 @@ def test_what_two_excerpts_share_is_one_sentence() -> None:
 def test_a_fact_is_found_in_each_document_and_in_each_wording() -> None:
     text = "Run `etcdctl\n  defrag` now.\nRun etcdctl defrag."
     pages = [Document("a", text), Document("b", "Do defragment it.")]
-    line = {"id": "1", "question": "?", "facts": [["etcdctl defrag", "defragment"], ["Run"]]}
-    found = fact_question(line, pages)
+    facts = [["etcdctl defrag", "defragment"], ["Run"]]
+    found = fact_question({"id": "1", "kind": "howto", "question": "?", "facts": facts}, pages)
+    assert found.kind == "howto"
     assert [(e.doc_id, e.start, e.text) for e in found.facts[0]] == [
         ("a", 5, "etcdctl\n  defrag"),
         ("a", 32, "etcdctl defrag"),
@@ -100,6 +101,7 @@ def test_every_fact_of_the_etcd_questions_is_in_the_manual() -> None:
     found = load_etcd(whole)
     assert (len(found.documents), len(found.questions)) == (83, 96)
     assert sum(len(question.facts) for question in found.questions) == 181
+    assert len({question.kind for question in found.questions}) == 8
 
 
 @pytest.mark.data

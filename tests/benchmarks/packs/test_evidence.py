@@ -20,7 +20,6 @@ from benchmarks.packs.evidence import (
     retrieved,
     smallest_enough,
     supporting,
-    tokens_needed,
 )
 
 A1, A2 = Excerpt("a", 0, 9, "Alpha one"), Excerpt("a", 20, 29, "Alpha two")
@@ -97,10 +96,9 @@ def test_what_lies_nowhere_costs_precision() -> None:
     assert (found[RECALL], found[PRECISION]) == (100, 50)
 
 
-def test_tokens_needed_is_the_first_budget_with_four_fifths() -> None:
-    assert tokens_needed({64: 0.0, 128: 0.75, 256: 0.8, 512: 1.0}) == 256
-    assert tokens_needed({64: 1.0, 128: 0.5}) == 64
-    assert tokens_needed({64: 0.0, 4096: 0.79}) == 4096
+def test_the_first_budget_with_four_fifths_is_enough() -> None:
+    assert smallest_enough({64: 0.0, 128: 0.75, 256: 0.8, 512: 1.0}) == 256
+    assert smallest_enough({64: 1.0, 128: 0.5}) == 64
     assert smallest_enough({64: 0.0, 4096: 0.79}) is None
     assert smallest_enough({64: 0.1 * 8}) == 64
 

@@ -38,6 +38,17 @@ def test_every_figure_is_a_row_with_its_scores() -> None:
     assert row.interval[0] <= 0.75 <= row.interval[1]
 
 
+def test_a_row_has_the_mean_of_each_kind_where_questions_have_kinds() -> None:
+    table = {64: {"answered": [1.0, 0.0, 1.0], "tokens of the pack": [60.0, 50.0, 61.0]}}
+    made = rows("ours", table, [64], SHEET, ["why", "why", "how"])
+    assert [row.details["by_kind"] for row in made] == [
+        {"how": (1.0, 1), "why": (0.5, 2)}, {"how": (61.0, 1), "why": (55.0, 2)},
+    ]  # fmt: skip
+    assert "by_kind" not in rows("ours", table, [64], SHEET)[0].details
+    with pytest.raises(ValueError, match="argument 2 is shorter"):
+        rows("ours", table, [64], SHEET, ["why"])
+
+
 def scored_pair() -> Scored:
     """Two questions at two budgets."""
     return shares((64, [0.0, 0.5]), (128, [0.5, 1.0]))

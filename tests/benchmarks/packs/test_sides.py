@@ -8,7 +8,7 @@ import pytest
 from benchmarks.chunking.metrics import Place
 from benchmarks.packs.collections import Collection, Excerpt, PackQuestion
 from benchmarks.packs.evidence import Pack, supporting
-from benchmarks.packs.sides import ALL_SIDES, Asking, best_pack, once_each, texts_for
+from benchmarks.packs.sides import ALL_SIDES, Asking, best_pack, each_once, texts_for
 from benchmarks.peers.worker import SIDES
 from contextsvc import assets
 from contextsvc.records.documents import Document
@@ -70,11 +70,10 @@ def test_the_bare_encoder_gets_paragraphs() -> None:
     assert told(True, "bare")[1] == ("a@12", "Letters\n\nAlpha two.", "a", 12, 9)
 
 
-def test_a_passage_is_kept_once() -> None:
+def test_a_passage_comes_once_whatever_its_score() -> None:
     one, two = ({"doc_id": "d", "text": text, "score": 0.5, "start": 0, "end": 3} for text in ("one", "two"))
-    found = once_each([[one, two], [], [{**two, "score": 0.9}, one]])
-    assert found["answers"] == [[0, 1], [], [1, 0]]
-    assert [passage["text"] for passage in found["passages"]] == ["one", "two"]
+    assert [passage.text for passage in each_once([two, one, {**two, "score": 0.4}])] == ["two", "one"]
+    assert len(each_once([one, {**one, "doc_id": "e"}])) == 2
 
 
 def excerpt(doc_id: str, start: int, text: str) -> Excerpt:
@@ -102,7 +101,6 @@ def test_ours_and_the_bare_encoder_answer_for_real(tmp_path: Path) -> None:
     assert ours[4] == [Pack((), 0)]  # not even the shortest chunk with its heading
     assert Place("b", 0, 11) in ours[64][0].places
     assert 0 < ours[64][0].num_tokens <= 64
-    assert "hotpotqa: ours, packs of 64 tokens" in lines
     whole_ones = asking.packs("ours-whole", asked, asked.questions)
     # All fits, so nothing is trimmed.
     assert whole_ones[64] == ours[64]
