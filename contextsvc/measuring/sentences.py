@@ -111,8 +111,9 @@ def _pieces(index: LoadedIndex, used: Sequence[PackedChunk]) -> _Pieces:
         blocks.append(number)
         sentences.append(-1)
         inside = _sentences_in(chunk, index.corpus.sentence_spans(packed.candidate.number))
-        # Text between two sentences (spaces or the mark of an omission) belongs to the first sentence.
-        offsets = [*(chunk.offset(start) for start, _ in inside), len(chunk.text)]
+        # Text between two sentences (spaces, the mark of an omission, repeated lines) belongs to the first
+        # sentence. Lines repeated before the first sentence belong to that sentence.
+        offsets = [0, *(chunk.offset(start) for start, _ in inside[1:]), len(chunk.text)]
         for (start, end), (at, following) in zip(inside, pairwise(offsets), strict=True):
             texts.append(chunk.text[at:following])
             blocks.append(number)
@@ -125,7 +126,7 @@ def _pieces(index: LoadedIndex, used: Sequence[PackedChunk]) -> _Pieces:
 def _sentences_in(chunk: Chunk, spans: Iterable[Span]) -> list[Span]:
     """Return the sentences of the index's chunk that are in the pack's chunk, clipped to the pack's chunk."""
     clipped = [(max(start, chunk.start), min(end, chunk.end)) for start, end in spans]
-    return [(a, b) for a, b in clipped if a < b and offset_in(chunk.spans, a) is not None]
+    return [(a, b) for a, b in clipped if a < b and offset_in(chunk.spans, a, chunk.frames) is not None]
 
 
 def _piece_masks(design: BoolArray, pieces: _Pieces) -> BoolArray:

@@ -75,7 +75,8 @@ class ScoredSentences:
             end: Offset after the last character in the document. It must not lie behind the end of the chunk.
         """
         chunk = self.candidate.chunk
-        return chunk.text[start - chunk.start : end - chunk.start]
+        at = chunk.offset(start) if start < chunk.end else len(chunk.text)
+        return chunk.text[at : at + end - start]
 
 
 def add_term_scores(query: str, found: Sequence[ScoredSentences]) -> list[ScoredSentences]:
@@ -255,4 +256,5 @@ def _trimmed(one: ScoredSentences, keep: BoolArray) -> Chunk:
     spans = tuple((one.spans[first][0], one.spans[last][1]) for first, last in runs)
     text = OMISSION.join(one.text(*span) for span in spans)
     start, end = spans[0][0], spans[-1][1]
-    return replace(one.candidate.chunk, start=start, end=end, text=text, spans=spans)
+    # A trimmed chunk has no repeated lines: where a fence or table was cut, its part stands alone.
+    return replace(one.candidate.chunk, start=start, end=end, text=text, spans=spans, frames=())
