@@ -19,7 +19,7 @@ from contextsvc.records.documents import Chunk, Document, Format
 from contextsvc.records.packs import ContextPack
 from contextsvc.records.requests import PackRequest
 from contextsvc.settings import Settings
-from contextsvc.storage.corpus import Corpus
+from contextsvc.storage.corpus import Corpus, sentence_passage
 from contextsvc.storage.generation import open_manifest
 from contextsvc.storage.library import Library
 
@@ -69,10 +69,10 @@ class Ours:
                 told[title] = True
                 yield document.title
             sentences = corpus.sentence_table[entry["first_sentence"] : entry["end_sentence"]]
-            for start, end, row in sentences[["start", "end", "row"]].tolist():
-                if not told[row]:
-                    told[row] = True
-                    yield document.text[start:end]
+            for sentence in sentences:
+                if not told[sentence["row"]]:
+                    told[sentence["row"]] = True
+                    yield sentence_passage(document.text, sentence)
 
     def ask(self, query: str, k: int) -> list[Passage]:
         """Candidates by rank, whether a pack would take them or not."""

@@ -8,8 +8,7 @@ import shlex
 
 from contextsvc.cli.output import out, print_fields, print_table, print_text
 from contextsvc.records.json import Json
-from contextsvc.records.spans import offset_in
-from contextsvc.service.views import spans_text
+from contextsvc.service.views import offset_in_text, spans_text
 
 
 def print_pack(view: Json, address: str, ask: Json) -> None:
@@ -141,7 +140,7 @@ def _print_chunk(number: int, chunk: Json, verdict: Json | None) -> None:
 
 def _print_sentences(chunk: Json, sentences: list[Json]) -> None:
     for sentence in sentences:
-        at = offset_in(chunk["spans"], sentence["start"]) or 0
+        at = offset_in_text(chunk, sentence["start"]) or 0
         text = chunk["text"][at : at + sentence["end"] - sentence["start"]]
         line = f"{sentence['verdict']} ({_signed(sentence['effect'])})  {' '.join(text.split())}"
         print_text(line, "    > ", "      ", style="cyan" if sentence["verdict"] == "live" else None)

@@ -10,6 +10,7 @@ where the similarity of neighbouring sentences falls below a percentile. A greed
 time, and it limits neither the smallest nor the largest chunk.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
@@ -18,6 +19,7 @@ import numpy as np
 from contextsvc.errors import ShapeError
 from contextsvc.records.arrays import Float32Array, Float64Array, Int64Array
 from contextsvc.records.documents import Sentence
+from contextsvc.records.spans import NO_SPAN
 
 Bounds = tuple[int, int]
 """Number of a chunk's first sentence, and the number one past its last sentence."""
@@ -33,20 +35,21 @@ def chunk_bounds(
     max_tokens: int,
     count: Callable[[int, int], int] | None = None,
 ) -> list[Bounds]:
-    """Segment a document into chunks, which are runs of sentences.
+    """Segment a document into chunks, which are runs of whole units.
 
     Each section is segmented by itself. A section below the minimum is first joined with the next section. A
-    heading stays in one chunk with the sentence after it, if both fit. A chunk is below the minimum only if
-    the maximum allows no other segmentation, or if the document itself is smaller.
+    heading stays in one chunk with the unit after it, if both fit. A fence that is never closed ends its
+    chunk, because what follows would look like code. A chunk is below the minimum only if these rules and the
+    maximum allow no other segmentation, or if the document itself is smaller.
 
     Args:
-        sentences: Sentences in document order.
+        sentences: Sentences in document order, with their units.
         vectors: Vector of each sentence: (num_sentences, dim), unit rows.
         min_tokens: Smallest number of tokens in a chunk, at least 1.
-        max_tokens: Largest number of tokens in a chunk, at least `min_tokens`. No sentence may have more.
+        max_tokens: Largest number of tokens in a chunk, at least `min_tokens`. No unit may have more.
         count: Function (i, j) that counts the tokens of the text of sentences i to j - 1. The text can have
-            more tokens than the sum of its sentences. A chunk that then has more than `max_tokens` is halved
-            until every part fits. If None, the sum is used.
+            more tokens than the sum of its sentences. A chunk that then has more than `max_tokens` is divided
+            between its units until every part fits. If None, the sum is used.
 
     Returns:
         Bounds of the chunks, in order. They cover all sentences. The list is empty if there are no sentences.
@@ -61,14 +64,16 @@ def chunk_bounds(
     if not sentences:
         return []
     mean = mean_near_similarity(vectors)
-    atoms = _atoms(sentences, max_tokens)
+    units = _units(sentences)
+    size = count or (lambda first, end: sum(sentence.num_tokens for sentence in sentences[first:end]))
+    atoms = _atoms(sentences, units, max_tokens, size)
     bounds: list[Bounds] = []
     starts = np.array([first for first, _ in atoms], dtype=np.int64)
     for first, end in _sections(sentences, atoms, min_tokens):
         inside = slice(*np.searchsorted(starts, [first, end]))
         edges = np.append(starts[inside], end)
         bounds.extend(_best_path(sentences, vectors, edges, mean, min_tokens, max_tokens))
-    return _within_maximum(bounds, max_tokens, count) if count else bounds
+    return _within_maximum(bounds, (atoms, units), max_tokens, count) if count else bounds
 
 
 def mean_near_similarity(vectors: Float32Array) -> float:
@@ -83,22 +88,26 @@ def mean_near_similarity(vectors: Float32Array) -> float:
     return total / pairs if pairs else 0.0
 
 
-def _atoms(sentences: Sequence[Sentence], max_tokens: int) -> list[Bounds]:
-    """Find the runs of sentences that are never split.
+def _units(sentences: Sequence[Sentence]) -> list[Bounds]:
+    numbers = [sentence.unit for sentence in sentences]
+    firsts = [at for at, number in enumerate(numbers) if at == 0 or number != numbers[at - 1]]
+    return list(pairwise([*firsts, len(sentences)]))
 
-    A heading forms a run with the sentence after it, if both fit into a chunk. Any other sentence is a run
-    alone.
+
+def _atoms(
+    sentences: Sequence[Sentence], units: Sequence[Bounds], max_tokens: int, size: Callable[[int, int], int]
+) -> list[Bounds]:
+    """Find the runs of sentences that are never divided: a unit with the headings directly above it.
+
+    If the headings and the unit do not fit a chunk together, the headings form a run of their own.
     """
     atoms: list[Bounds] = []
-    start, tokens = 0, 0
-    for number, sentence in enumerate(sentences):
-        tokens += sentence.num_tokens
-        last = number + 1 == len(sentences)
-        joins = sentence.starts_section and not last
-        if joins and tokens + sentences[number + 1].num_tokens <= max_tokens:
-            continue
-        atoms.append((start, number + 1))
-        start, tokens = number + 1, 0
+    for first, end in units:
+        above = atoms[-1] if atoms and sentences[first - 1].kind == "heading" else None
+        if above and size(above[0], end) <= max_tokens:
+            atoms[-1] = (above[0], end)
+        else:
+            atoms.append((first, end))
     return atoms
 
 
@@ -106,20 +115,30 @@ def _sections(sentences: Sequence[Sentence], atoms: Sequence[Bounds], min_tokens
     """Find sections, and join small ones until each has at least `min_tokens`.
 
     A small section is joined with the next section. A small last section is joined with the previous one. A
-    document below the minimum is one section.
+    document below the minimum is one section. No section goes on after a fence that is never closed.
     """
     sections: list[Bounds] = []
     tokens = [sentence.num_tokens for sentence in sentences]
+
+    def is_small(section: Bounds) -> bool:
+        return sum(tokens[slice(*section)]) < min_tokens
+
     for first, end in atoms:
-        opens = sentences[first].starts_section
-        if not sections or (opens and sum(tokens[slice(*sections[-1])]) >= min_tokens):
+        opens = sentences[first].starts_section and not (sections and is_small(sections[-1]))
+        if not sections or opens or _must_end(sentences, first):
             sections.append((first, end))
         else:
             sections[-1] = (sections[-1][0], end)
-    if len(sections) > 1 and sum(tokens[slice(*sections[-1])]) < min_tokens:
+    if len(sections) > 1 and is_small(sections[-1]) and not _must_end(sentences, sections[-1][0]):
         last = sections.pop()
         sections[-1] = (sections[-1][0], last[1])
     return sections
+
+
+def _must_end(sentences: Sequence[Sentence], at: int) -> bool:
+    """Return whether a chunk must end before a sentence, because a fence ends there that is never closed."""
+    before, after = sentences[at - 1], sentences[at]
+    return before.closing != NO_SPAN and after.opening == NO_SPAN
 
 
 def _best_path(
@@ -177,15 +196,30 @@ def _cohesion(sums: Float64Array, sizes: Int64Array, expected: Float64Array) -> 
 
 
 def _within_maximum(
-    bounds: Sequence[Bounds], max_tokens: int, count: Callable[[int, int], int]
+    bounds: Sequence[Bounds],
+    runs: tuple[Sequence[Bounds], Sequence[Bounds]],
+    max_tokens: int,
+    count: Callable[[int, int], int],
 ) -> list[Bounds]:
-    # The maximum is guaranteed, but the tokens of a run are not exactly the sum of its sentences' tokens.
+    """Divide chunks that have more than `max_tokens`, between runs that are not divided.
+
+    The maximum is guaranteed, but the tokens of a run are not exactly the sum of its sentences' tokens.
+
+    Args:
+        bounds: Bounds of the chunks.
+        runs: Bounds of runs that stay whole: the preferred ones, and smaller ones, each of which fits.
+        max_tokens: Largest number of tokens in a chunk.
+        count: Function (i, j) that counts the tokens of the text of sentences i to j - 1.
+    """
     kept: list[Bounds] = []
     waiting = list(reversed(bounds))
+    starts = [[first for first, _ in of_kind] for of_kind in runs]
     while waiting:
         first, end = waiting.pop()
-        if end - first > 1 and count(first, end) > max_tokens:
-            middle = (first + end) // 2
+        inside = [own[bisect_right(own, first) : bisect_left(own, end)] for own in starts]
+        cuts = inside[0] or inside[1]
+        if cuts and count(first, end) > max_tokens:
+            middle = min(cuts, key=lambda at: (abs(2 * at - first - end), at))
             waiting += [(middle, end), (first, middle)]
         else:
             kept.append((first, end))

@@ -196,7 +196,7 @@ class BuildMemo:
     def __init__(self) -> None:
         # `cut_documents` fills these four memos in one thread.
         self.sentences = Memo[list[Sentence]]()
-        self.fits, self.counts = Memo[bool](), Memo[int]()
+        self.reads, self.counts = Memo[bool](), Memo[int]()
         self.splits = Memo[list[Span]]()
         # `write_segment` fills this memo in another thread.
         self.chunks = Memo[DocumentChunks]()
@@ -263,30 +263,25 @@ def _cut(document: Document, parts: IndexParts, memo: BuildMemo) -> list[Sentenc
     def split(text: str) -> list[Span]:
         return memo.splits.for_texts([text], lambda texts: list(map(parts.splitter.split, texts)))[0]
 
-    def fit(texts: Sequence[str]) -> list[bool]:
-        return memo.fits.for_texts(texts, partial(_fit, parts))
+    def reads(texts: Sequence[str]) -> list[bool]:
+        return memo.reads.for_texts(texts, partial(_reads, parts.embedder))
 
     def count(texts: Sequence[str]) -> list[int]:
         return memo.counts.for_texts(texts, parts.counter.count)
 
     blocks = parts.parsers[document.format].parse(document.text)
-    return cut_sentences(document.text, blocks, split, fit, count)
+    return cut_sentences(document.text, blocks, split, reads, count, parts.max_tokens)
 
 
-def _fit(parts: IndexParts, texts: Sequence[str]) -> list[bool]:
-    """Return for each text whether it fits both a chunk and the embedder."""
+def _reads(embedder: Embedder, texts: Sequence[str]) -> list[bool]:
+    """Return for each text whether the embedder reads it to its end."""
     # A token has at least one byte. So a text with few bytes fits, and need not be tokenised.
-    sizes = np.array([len(text.encode("utf-8", "surrogatepass")) for text in texts])
-    fits = np.ones(len(texts), dtype=bool)
-    limits = (
-        (parts.counter.count, parts.max_tokens),
-        (parts.embedder.count_tokens, parts.embedder.max_tokens),
-    )
-    for count, limit in limits:
-        long = np.flatnonzero(fits & (sizes > limit))
-        counts = count([texts[number] for number in long.tolist()])
-        fits[long] = np.array(counts, dtype=np.int64) <= limit
-    return fits.tolist()
+    limit = embedder.max_tokens
+    fits = [len(text) <= limit and len(text.encode("utf-8", "surrogatepass")) <= limit for text in texts]
+    long = [number for number, fit in enumerate(fits) if not fit]
+    for number, size in zip(long, embedder.count_tokens([texts[number] for number in long]), strict=True):
+        fits[number] = size <= limit
+    return fits
 
 
 def _chunk(

@@ -1,63 +1,66 @@
 """Cut a document into sentences: its blocks are split by structure, then by language, then by limits."""
 
 import re
-from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 
-from contextsvc.records.documents import Block, BlockKind, Sentence
-from contextsvc.records.spans import Span
+from contextsvc.indexing.breaks import inline_spans, introduces, is_inside
+from contextsvc.indexing.units import (
+    APART,
+    INTRODUCES,
+    WITHIN_MARKS,
+    Count,
+    Fits,
+    Piece,
+    PieceCutter,
+    UnitDivider,
+    is_never_closed,
+)
+from contextsvc.records.documents import Block, Sentence
+from contextsvc.records.spans import NO_SPAN, Span
 
 Split = Callable[[str], list[Span]]
-Fits = Callable[[Sequence[str]], list[bool]]
-Count = Callable[[Sequence[str]], list[int]]
 
+_BOLD = re.compile(
+    r"(?:>\s*)*(?:(\*{2,3}|__)(?=\S)(?:(?!\1).)+(?<=\S)\1|<(b|strong)>(?:(?!</\2>).)+</\2>)[.!]?", re.DOTALL
+)
 
-class _Piece(NamedTuple):
-    """A sentence before its tokens are counted."""
-
-    span: Span
-    section: tuple[str, ...]
-    kind: BlockKind
-    starts_section: bool
-
-
-_BREAKS = (re.compile(r"\n+"), re.compile(r"(?<=[.!?;:,])\s+"), re.compile(r"\s+"))
+_CLOSING_MARKS = re.compile(r"([*_`~)\]}\"'”’»]+)\s+")
 
 
 def cut_sentences(
-    text: str, blocks: Sequence[Block], split: Split, fits: Fits, count: Count
+    text: str, blocks: Sequence[Block], split: Split, reads: Fits, count: Count, max_tokens: int
 ) -> list[Sentence]:
-    """Cut a document into sentences, each of which fits the embedder and a chunk.
+    """Cut a document into sentences, each of which fits the embedder and a chunk, and number their units.
 
     A paragraph is split into sentences. A heading, list item, code fence or table is one sentence. A sentence
-    that does not fit is cut again near its middle: at a line end, else after punctuation, else at a space,
-    else between two characters.
+    that does not fit is cut again (`breaks`). Sentences that stay together have the same unit (`units`):
+
+    - those of one container, such as a list item, an ordered list or an admonition;
+    - a sentence that ends in a colon, or a paragraph that is bold as a whole, and the sentence after it;
+    - two sentences of a paragraph between which emphasis, code or a link goes on.
 
     Args:
         text: Text of the document.
         blocks: Blocks of the document, in order (`ports.BlockParser`).
         split: Returns the (start, end) character offsets of the sentences in a paragraph
             (`ports.SentenceSplitter`).
-        fits: Returns for each text whether it fits the embedder and a chunk.
+        reads: Returns for each text whether the embedder reads it to its end.
         count: Counts the tokens of each text.
+        max_tokens: Largest number of tokens in a chunk.
 
     Returns:
         Sentences in order. They cover every non-space character. The list is empty for a document of spaces.
         The section of a heading includes the heading itself.
     """
-    pieces: list[_Piece] = []
-    headings: list[tuple[int, str]] = []
-    for block in blocks:
-        if block.kind == "heading":
-            headings = [h for h in headings if h[0] < block.level]
-            headings.append((block.level, heading_title(text[block.start : block.end])))
-        section = tuple(title for _, title in headings if title)
-        spans = [(block.start, block.end)]
-        if block.kind == "paragraph":
-            inside = split(text[block.start : block.end])
-            spans = [(block.start + start, block.start + end) for start, end in inside]
-        pieces.extend(_Piece(span, section, block.kind, block.kind == "heading") for span in spans)
-    return _with_counts(text, _within_limits(text, pieces, fits), count)
+    cutter = PieceCutter(text, count, reads, max_tokens)
+    pieces = list(_pieces(text, blocks, split))
+    _introduce_sections(pieces)
+    cutter.estimate(pieces)
+    units = UnitDivider(cutter).units(cutter.all_fitting(pieces))
+    numbered = [(number, piece) for number, unit in enumerate(units) for piece in unit]
+    cutter.estimate([piece for _, piece in numbered])
+    return [_sentence(piece, number) for number, piece in numbered]
 
 
 def heading_title(text: str) -> str:
@@ -72,73 +75,107 @@ def heading_title(text: str) -> str:
     return " ".join(title.split())
 
 
-def cut_to_fit(text: str, span: Span, fits: Fits) -> list[Span]:
-    """Halve a part of a text, at the best break near its middle, until every part fits.
+def _pieces(text: str, blocks: Sequence[Block], split: Split) -> Iterator[Piece]:
+    """Yield the sentences of all blocks, with their bonds."""
+    headings: list[tuple[int, str]] = []
+    for block, following in pairwise([*blocks, None]):
+        assert block is not None
+        if block.kind == "heading":
+            headings = [h for h in headings if h[0] < block.level]
+            headings.append((block.level, heading_title(text[block.start : block.end])))
+        section = tuple(title for _, title in headings if title)
+        spans = [(block.start, block.end)]
+        if block.kind == "paragraph" and not block.edge:
+            spans = _sentences(text, block, split)
+        for (start, end), bond in zip(spans, _bonds(text, block, following, spans), strict=True):
+            yield Piece(
+                start=start,
+                end=end,
+                block=block,
+                section=section,
+                starts_section=block.kind == "heading",
+                bond=bond,
+                closing=block.closing if is_never_closed(block) else NO_SPAN,
+            )
 
-    A part of n characters takes about log2(n / limit) rounds of counting. Rejected: filling each part up to
-    the limit, because this leaves a tiny last part.
 
-    Args:
-        text: The whole text.
-        span: (start, end) character offsets of the part.
-        fits: Returns for each text whether it fits.
+def _sentences(text: str, block: Block, split: Split) -> list[Span]:
+    """Return the spans of the sentences of a paragraph.
 
-    Returns:
-        (start, end) character offsets of the parts, in order.
+    Marks that close emphasis or a quotation go with the sentence before them, and so does what has no word,
+    such as the mark of a quoted line.
     """
-    done: list[Span] = []
-    waiting = [span]
-    while waiting:
-        verdicts = fits([text[start:end] for start, end in waiting])
-        parts: list[Span] = []
-        for (start, end), fit in zip(waiting, verdicts, strict=True):
-            if fit or end - start < 2:
-                done.append((start, end))
-            else:
-                parts.extend(_halves(text, start, end))
-        waiting = parts
-    return sorted(done)
+    spans: list[Span] = []
+    for start, end in split(text[block.start : block.end]):
+        start, end = block.start + start, block.start + end
+        if spans and start == spans[-1][1] and (marks := _CLOSING_MARKS.match(text, start, end)):
+            spans[-1] = (spans[-1][0], marks.end(1))
+            start = marks.end()
+        if spans and not any(char.isalnum() for char in text[start:end]):
+            spans[-1] = (spans[-1][0], end)
+        else:
+            spans.append((start, end))
+    return spans
 
 
-def _halves(text: str, start: int, end: int) -> Iterable[Span]:
-    middle, reach = (start + end) // 2, max(1, (end - start) // 4)
-    at = middle
-    for pattern in _BREAKS:
-        ends = [m.end() for m in pattern.finditer(text, middle - reach, middle + reach)]
-        if ends:
-            at = min(ends, key=lambda e: (abs(e - middle), e))
-            break
-    parts = (_trimmed(text, start, at), _trimmed(text, at, end))
-    return [(first, last) for first, last in parts if first < last]
+def _bonds(text: str, block: Block, following: Block | None, spans: Sequence[Span]) -> Iterator[int]:
+    """Yield the bond of each sentence of a block to the next sentence, which may be of the next block."""
+    marked = inline_spans(text[block.start : block.end]) if len(spans) > 1 else []
+    for (start, end), (after, _) in pairwise(spans):
+        if introduces(text, start, end):
+            yield INTRODUCES
+        elif any(is_inside(marked, at - block.start) for at in (end, after)):
+            yield WITHIN_MARKS
+        else:
+            yield len(block.within)
+    if following is None:
+        yield APART
+    elif is_never_closed(block):
+        # What follows in the same chunk would look like code.
+        yield APART
+    elif introduces(text, *spans[-1]) or (following.kind != "heading" and _is_bold(text, block)):
+        yield INTRODUCES
+    else:
+        yield _container_bond(block, following)
 
 
-def _trimmed(text: str, start: int, end: int) -> Span:
-    piece = text[start:end]
-    return start + len(piece) - len(piece.lstrip()), end - (len(piece) - len(piece.rstrip()))
+def _is_bold(text: str, block: Block) -> bool:
+    return (
+        block.kind == "paragraph"
+        and text[block.start] in "*_<>"
+        and bool(_BOLD.fullmatch(text, block.start, block.end))
+    )
 
 
-def _within_limits(text: str, pieces: Sequence[_Piece], fits: Fits) -> list[_Piece]:
-    verdicts = fits([text[slice(*piece.span)] for piece in pieces])
-    found: list[_Piece] = []
-    for piece, fit in zip(pieces, verdicts, strict=True):
-        parts = [piece.span] if fit else cut_to_fit(text, piece.span, fits)
-        found.extend(
-            piece._replace(span=part, starts_section=piece.starts_section and i == 0)
-            for i, part in enumerate(parts)
-        )
-    return found
+def _container_bond(block: Block, following: Block) -> int:
+    """Return the bond of a block to the next by the containers around both.
+
+    The opening mark of a container, or the first block of a list item, introduces the rest of it.
+    """
+    same = [a for a, b in zip(block.within, following.within, strict=False) if a == b]
+    is_first = block.edge == "first" or (block.kind == "list_item" and len(same) == len(block.within))
+    if same and is_first:
+        return INTRODUCES
+    return WITHIN_MARKS if same and following.edge == "last" else len(same)
 
 
-def _with_counts(text: str, pieces: Sequence[_Piece], count: Count) -> list[Sentence]:
-    # Each sentence is counted together with the gap after it. So the sum over a run of sentences comes
-    # close to the number of tokens in the run's text.
-    starts = [piece.span[0] for piece in pieces]
-    ends = [*starts[1:], pieces[-1].span[1]] if pieces else []
-    counts = count([text[start:end] for start, end in zip(starts, ends, strict=True)])
-    return [
-        Sentence(
-            *piece.span, num_tokens, kind=piece.kind, unit=number, section=piece.section,
-            starts_section=piece.starts_section,
-        )
-        for number, (piece, num_tokens) in enumerate(zip(pieces, counts, strict=True))
-    ]  # fmt: skip
+def _introduce_sections(pieces: Sequence[Piece]) -> None:
+    """Move what introduces a heading into the section of that heading."""
+    for introduced, piece in pairwise(reversed(pieces)):
+        if piece.bond == INTRODUCES and introduced.starts_section and not piece.starts_section:
+            piece.section, piece.starts_section = introduced.section, True
+            introduced.starts_section = False
+
+
+def _sentence(piece: Piece, unit: int) -> Sentence:
+    return Sentence(
+        piece.start,
+        piece.end,
+        int(piece.estimate),
+        kind=piece.block.kind,
+        unit=unit,
+        section=piece.section,
+        starts_section=piece.starts_section,
+        opening=piece.opening,
+        closing=piece.closing,
+    )

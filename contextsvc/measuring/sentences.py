@@ -113,8 +113,9 @@ def _pieces(index: LoadedIndex, used: Sequence[PackedChunk]) -> _Pieces:
         sentences.append(-1)
         known = sentence_spans_in(index.corpus, packed.candidate.number, chunk.whole)
         inside = _sentences_in(chunk, known)
-        # Text between two sentences (spaces or the mark of an omission) belongs to the first sentence.
-        offsets = [*(chunk.offset(start) for start, _ in inside), len(chunk.text)]
+        # Text between two sentences (spaces, the mark of an omission, repeated lines) belongs to the first
+        # sentence. Lines repeated before the first sentence belong to that sentence.
+        offsets = [0, *(chunk.offset(start) for start, _ in inside[1:]), len(chunk.text)]
         for (start, end), (at, following) in zip(inside, pairwise(offsets), strict=True):
             texts.append(chunk.text[at:following])
             blocks.append(number)

@@ -5,8 +5,7 @@ from html import escape
 
 from contextsvc.ports.reading import Outcome
 from contextsvc.records.json import Json
-from contextsvc.records.spans import offset_in
-from contextsvc.service.views import spans_text
+from contextsvc.service.views import offset_in_text, spans_text
 
 
 def query_section(row: Json, outcome: Outcome) -> str:
@@ -76,7 +75,7 @@ def _chunk_text(number: int, chunk: Json, sentences: Sequence[Json]) -> str:
     """Return a collapsed section with the text of a chunk. Sentences judged "live" are highlighted."""
     text, done, parts = chunk["text"], 0, []
     for sentence in sorted(sentences, key=lambda s: int(s["start"])):
-        start = offset_in(chunk["spans"], sentence["start"])
+        start = offset_in_text(chunk, sentence["start"])
         end = (start or 0) + sentence["end"] - sentence["start"]
         if sentence["verdict"] != "live" or start is None or not done <= start < end <= len(text):
             continue

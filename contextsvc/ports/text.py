@@ -14,8 +14,9 @@ class BlockParser(Protocol):
         """Return the blocks of a text, in order.
 
         The blocks do not overlap, and together they cover every non-space character. Each block begins and
-        ends with a non-space character. Text without structure becomes paragraphs. A text of spaces only has
-        no blocks. Every string can be parsed without an error.
+        ends with a non-space character, but code and tables begin at the start of their line, with the
+        indent. The repeated lines of a block lie inside it. Text without structure becomes paragraphs. A text
+        of spaces only has no blocks. Every string can be parsed without an error.
         """
         ...
 

@@ -60,6 +60,8 @@ class Block:
         within: Numbers of the containers around the block, outermost first. A container is what should stay
             in one piece: an ordered list, a list item or an admonition. Each has its own number in the
             document. An item that is nested in another item is not within the outer item.
+        edge: "first" if the block is only the opening mark of a container, such as `:::note` or `.. note::`;
+            "last" if it is only the closing mark.
         opening: Span of the lines that are repeated before each later part, if the block is cut: the opening
             line of a fence, or the header rows of a table. (0, 0) if there are none.
         closing: Span of the text that closes a part, if the block is cut: the closing marks of a fence. For a
@@ -72,6 +74,7 @@ class Block:
     level: int = 0
     _: KW_ONLY
     within: tuple[int, ...] = ()
+    edge: Literal["", "first", "last"] = ""
     opening: Span = NO_SPAN
     closing: Span = NO_SPAN
 
@@ -111,8 +114,9 @@ class Sentence:
 def passage(text: str, span: Span, kind: BlockKind, opening: Span) -> str:
     """Return the text that the embedder reads for a sentence.
 
-    A later part of a table is read with its header rows, because a row without them says little. A later part
-    of a fence is read without the fence line.
+    A later part of a table is read with its header rows, because a row without them says little, but without
+    the borders of the header, which can fill the embedder's window. A later part of a fence is read without
+    the fence line.
 
     Args:
         text: Text of the document.
@@ -120,8 +124,11 @@ def passage(text: str, span: Span, kind: BlockKind, opening: Span) -> str:
         kind: Kind of the sentence's block.
         opening: Span of the lines that are repeated before the sentence.
     """
-    repeated = Frame.cut(text, opening, NO_SPAN).opening if kind == "table" else ""
-    return repeated + text[slice(*span)]
+    own = text[slice(*span)]
+    if kind != "table" or opening == NO_SPAN:
+        return own
+    rows = [line for line in text[slice(*opening)].splitlines() if any(char.isalnum() for char in line)]
+    return "\n".join([*rows, own])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,7 +31,9 @@ def reader_unit(chunk: Chunk) -> str:
     Otherwise the text is the same as in the pack. Rejected: chunk numbers, because they change the text of a
     chunk from pack to pack, and because a missing number tells the reader that a chunk was removed.
     """
-    return f"{label(chunk)}\n{chunk.text}".strip() + SEPARATOR
+    # The first line of code keeps its indent, also without a label.
+    name = label(chunk).strip()
+    return (f"{name}\n{chunk.text}" if name else chunk.text).rstrip() + SEPARATOR
 
 
 def label(chunk: Chunk) -> str:

@@ -68,6 +68,40 @@ def framed_offsets(spans: Sequence[Span], frames: Sequence[Frame]) -> list[int]:
     return offsets
 
 
+def repeated_spans(spans: Sequence[Span], frames: Sequence[Frame]) -> list[Span]:
+    """Return the offsets (start, end) of repeated lines in the text that joins the framed spans, in order.
+
+    A line end between the repeated lines and the part belongs to the repeated lines.
+
+    >>> repeated_spans([(4, 6)], [Frame("```\\n", "\\n```")])
+    [(0, 4), (6, 10)]
+    """
+    found: list[Span] = []
+    for (start, end), frame, at in zip(spans, frames, framed_offsets(spans, frames), strict=True):
+        after = at + end - start
+        found += [(at - len(frame.opening), at), (after, after + len(frame.closing))]
+    return [(start, end) for start, end in found if start < end]
+
+
+def frames_in_text(text: str, spans: Sequence[Span], repeated: Sequence[Span]) -> list[Frame]:
+    """Return the frame of each span, given which offsets of the text are repeated lines.
+
+    This is the inverse of `repeated_spans`.
+
+    >>> frames_in_text("```\\nab\\n```", [(4, 6)], [(0, 4), (6, 10)])
+    [Frame(opening='```\\n', closing='\\n```')]
+    """
+    ends = dict(repeated)
+    frames, at = [], 0
+    for start, end in spans:
+        first = ends.get(at, at)
+        after = first + end - start
+        last = ends.get(after, after)
+        frames.append(Frame(text[at:first], text[after:last]))
+        at = last + len(OMISSION)
+    return frames
+
+
 def spans_match_text(
     spans: Sequence[Span], text: str, hull: Span, whole: Span, frames: Sequence[Frame] = ()
 ) -> bool:

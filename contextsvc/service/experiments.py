@@ -170,7 +170,7 @@ def drawn_questions(corpus: Corpus, num_questions: int, seed: int) -> list[Quest
         if len(spans) >= 2 and len(found) < num_questions:
             first = int(rng.integers(len(spans) - 1))
             asked, answered = (
-                chunk.text[max(0, start - chunk.start) : end - chunk.start]
+                chunk.text[chunk.offset(start) : chunk.offset(start) + end - start]
                 for start, end in spans[first : first + 2]
             )
             if asked.strip() and answered.strip():

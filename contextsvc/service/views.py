@@ -14,6 +14,7 @@ from contextsvc.measuring.records import MinimalPack, Utilization, UtilizationSu
 from contextsvc.measuring.summary import summary_path
 from contextsvc.records.json import Json, decode, to_json
 from contextsvc.records.packs import ContextPack, PackedChunk
+from contextsvc.records.spans import frames_in_text, offset_in, repeated_spans
 from contextsvc.storage.generation import Manifest
 
 log = logging.getLogger("contextsvc.views")
@@ -55,6 +56,9 @@ def _chunk_view(packed: PackedChunk, explain: bool) -> Json:
         "start": chunk.start,
         "end": chunk.end,
         "spans": [list(span) for span in chunk.spans],
+        "repeated": [list(span) for span in repeated_spans(chunk.spans, chunk.frames)]
+        if chunk.frames
+        else [],
         "text": chunk.text,
         "num_tokens": packed.num_tokens,
         "score": candidate.score,
@@ -132,6 +136,17 @@ def index_view(name: str, folder: Path, m: Manifest) -> Json:
         "num_bytes": sum(entry.num_bytes for entry in m.files.values()),
         "utilization": index_utilization(name, folder, m.generation),
     }
+
+
+def offset_in_text(chunk: Mapping[str, Any], at: int) -> int | None:
+    """Return the offset of a document's character in the text of a chunk, or None if the text lacks it.
+
+    Args:
+        chunk: JSON of the chunk.
+        at: Offset of the character in the document.
+    """
+    frames = frames_in_text(chunk["text"], chunk["spans"], [(start, end) for start, end in chunk["repeated"]])
+    return offset_in(chunk["spans"], at, frames)
 
 
 def spans_text(chunk: Mapping[str, Any]) -> str:

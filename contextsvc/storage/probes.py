@@ -71,7 +71,8 @@ def _chunks(num_chunks: int) -> list[int]:
 def _ask(corpus: Corpus, number: int, vectors: VectorIndex, lexical: LexicalIndex) -> dict[str, Any]:
     chunk = corpus.chunk(number)
     start, end = corpus.sentence_spans(number)[0]
-    text = chunk.text[start - chunk.start : end - chunk.start]
+    at = chunk.offset(start)
+    text = chunk.text[at : at + end - start]
     vector = corpus.sentence_vectors[corpus.sentence_rows(number)[:1]].astype(np.float32)
     return {
         "dense": _pairs(vectors.search(vector, _K)[0]),

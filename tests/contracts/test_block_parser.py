@@ -15,7 +15,8 @@ PIECES = st.sampled_from(
     ["\n", "\n\n", "\r\n", "\r", "\t", "   ", "    ", "\f", "\x1c", "\u2028", "\x85", "\xa0", "\0",
      "- ", "* ", "1. ", "10) ", "# ", "#", "===", "---", "-", "```", "~~~", "|", "|-|-|", "+---+", "== ==",
      "> ", "::", ":", ".. note::", ".. code-block:: c", "[a]: /u", "<div>", "{{< x >}}", "word", "Two words.",
-     "f(x) = {1}", "é", "日本", "\ud800"]
+     "f(x) = {1}", "é", "日本", "\ud800", ":::", ":::note", "!!! note", "{{< /x >}}", "</div>", "> [!NOTE]",
+     "|a|b|\n|-|-|\n", "<table>", "<tr><th>a</th></tr>", "<pre>", "+===+"]
 )  # fmt: skip
 TEXTS = st.lists(PIECES, max_size=40).map("".join) | st.text(max_size=60)
 
@@ -27,8 +28,13 @@ def test_blocks_cover_every_non_space_character_once_and_in_order(parser: BlockP
     for block in parser.parse(text):
         assert not text[at : block.start].strip()
         assert at <= block.start < block.end <= len(text)
-        assert not text[block.start].isspace()
+        if block.kind in ("code", "table"):
+            assert block.start == 0 or text[block.start - 1] in "\r\n"
+        else:
+            assert not text[block.start].isspace()
         assert not text[block.end - 1].isspace()
+        for span in (block.opening, block.closing):
+            assert span == (0, 0) or block.start <= span[0] < span[1] <= block.end
         assert (block.kind == "heading") == (1 <= block.level <= 6)
         at = block.end
     assert not text[at:].strip()

@@ -55,6 +55,7 @@ def query(**changes: Any) -> Json:
         "start": 10,
         "end": 25,
         "spans": [[10, 25]],
+        "repeated": [],
         "text": "One & x. Two y.",
     }
     verdict = {"chunk_id": "a@10-25", "effect": 0.5, "verdict": "live", "num_tokens": 1030, "group": None}

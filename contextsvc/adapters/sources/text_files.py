@@ -3,7 +3,8 @@
 import codecs
 import re
 
-from contextsvc.adapters.text.plain_text import find_lines, parse_plain
+from contextsvc.adapters.text.lines import find_lines
+from contextsvc.adapters.text.plain_text import parse_plain
 from contextsvc.errors import SourceError
 from contextsvc.indexing.sentences import heading_title
 from contextsvc.records.documents import Format

@@ -1,13 +1,26 @@
 """Implement `ports.BlockParser` for Markdown with the library markdown-it-py."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import groupby
+from typing import Literal
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from contextsvc.adapters.text.plain_text import Line, find_lines
+from contextsvc.adapters.text.containers import MAX_DEPTH, Container, containers_of_lines
+from contextsvc.adapters.text.lines import Line, find_lines
+from contextsvc.adapters.text.paired_marks import (
+    BODY_INDENT,
+    INDENTING,
+    body_end,
+    edge_of,
+    paired_lines,
+    paired_tags,
+)
 from contextsvc.records.documents import Block, BlockKind
+from contextsvc.records.spans import NO_SPAN, Span
 
 _KINDS: dict[str, BlockKind] = {
     "heading_open": "heading",
@@ -20,15 +33,59 @@ _KINDS: dict[str, BlockKind] = {
     "html_block": "paragraph",
     "hr": "paragraph",
 }
+_CONTAINERS: dict[str, Literal["list", "item", "box"]] = {
+    "ordered_list_open": "list",
+    "list_item_open": "item",
+    "blockquote_open": "box",
+    "html_block": "box",
+}
+_FENCE = re.compile(r"`{3,}(?=[^`]*$)|~{3,}")
+_READ = _KINDS.keys() | _CONTAINERS.keys()
+_HTML_KINDS: tuple[tuple[BlockKind, re.Pattern[str], re.Pattern[str]], ...] = (
+    (
+        "table",
+        # The first row, if it has header cells. No part of the pattern can match in two ways.
+        re.compile(r"(?is)<table\b(?:(?!</tr>|<th\b).)*+<th\b(?:(?!</tr>).)*+</tr>(?:\s*</thead>)?"),
+        re.compile(r"(?i)</table>\Z"),
+    ),
+    (
+        "code",
+        re.compile(r"(?i)<pre\b[^>]*>(?:\s*<code\b[^>]*>)?"),
+        re.compile(r"(?i)(?:</code>\s*)?</pre>\Z"),
+    ),
+)
+"""Kind of an HTML block by the markup at its beginning, which is repeated, and the markup at its end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Leaf:
+    """Lines of one block.
+
+    Attributes:
+        kind: Kind of the block.
+        first: Number of the first line.
+        end: Number one past the last line.
+        level: Level of a heading, else 0.
+        source: What the block is in Markdown, a type of token of the library.
+        fence: Marks that open a code fence, else "".
+    """
+
+    kind: BlockKind
+    first: int
+    end: int
+    level: int = 0
+    source: str = ""
+    fence: str = ""
 
 
 class MarkdownItBlockParser:
     """A `ports.BlockParser` for CommonMark with tables.
 
-    A list item is a block. An item nested in another item is a block of its own. If the outer item goes on
-    after the nested item, that text is a paragraph. Fences, tables and headings inside a list item or a block
-    quote stay part of that item or quote. HTML, link definitions, template shortcodes and text nested deeper
-    than the parser's limit (20) are paragraphs.
+    The first paragraph of a list item is a block of the kind `list_item`. The other parts of an item are
+    blocks of their own kinds within the item. An item nested in another item is not within the outer item.
+    Block quotes, HTML blocks and what stands between paired marks (`paired_marks`) are containers, too.
+    Headings inside a list item or a block quote, link definitions and text nested deeper than the parser's
+    limit (20) are paragraphs.
 
     Source: CommonMark 0.31.2, https://spec.commonmark.org/; tables as in GitHub Flavored Markdown.
     """
@@ -44,54 +101,169 @@ class MarkdownItBlockParser:
         The character offsets of a block refer to `text` itself, with its line ends unchanged.
         """
         lines = find_lines(text)
-        # Each line's owner: the number of its token, or 0 without a token. Markdown blocks consist of whole
-        # lines, and the parser counts lines as `find_lines` does.
+        leaves, containers = self._read(text, lines)
+        # Each line's owner: the number of its leaf from 1, or 0 without a leaf. Markdown blocks consist of
+        # whole lines, and the parser counts lines as `find_lines` does. A part of a leaf comes after the
+        # leaf, so its number overwrites that of the whole.
         owners = [0] * len(lines)
-        tokens = _outer_tokens(self._markdown.parse(text))
-        for number, token in enumerate(tokens, start=1):
-            first, end = token.map or (0, 0)
-            # A nested item comes after the item around it, so its number overwrites that of the outer item.
-            owners[first:end] = [number] * (min(end, len(lines)) - first)
-        return _blocks(lines, owners, tokens)
+        for number, leaf in enumerate(leaves, start=1):
+            owners[leaf.first : leaf.end] = [number] * (min(leaf.end, len(lines)) - leaf.first)
+        is_code = [False, *(leaf.kind == "code" for leaf in leaves)]
+        pairs = paired_lines(lines, lambda number: not is_code[owners[number]])
+        containers += [Container("box", *pair) for pair in pairs]
+        paths = containers_of_lines(len(lines), containers)
+        return _with_quote_marks(text, _blocks(text, lines, owners, paths, leaves))
+
+    def _read(
+        self, text: str, lines: Sequence[Line], at: int = 0, depth: int = 0
+    ) -> tuple[list[_Leaf], list[Container]]:
+        """Return the leaves and containers of a text, in the order in which they begin.
+
+        Args:
+            text: The text, which may be the body of an admonition without its indent.
+            lines: Lines of the document.
+            at: Number of the line of the document in which the text begins.
+            depth: Number of admonitions around the text.
+        """
+        leaves, containers = _walk(self._markdown.parse(text), at)
+        html = [leaf for leaf in leaves if leaf.source == "html_block"]
+        pairs = paired_tags([" ".join(line.words for line in lines[leaf.first : leaf.end]) for leaf in html])
+        containers += [Container("box", html[first].first, html[last].end) for first, last in pairs]
+        leaves += [fence for leaf in html for fence in _fences_in(lines, leaf)]
+        if depth < MAX_DEPTH and any(mark in text for mark in INDENTING):
+            texts = [leaf for leaf in leaves if leaf.kind in ("paragraph", "list_item") and leaf not in html]
+            done = at
+            for number in (number for leaf in texts for number in range(leaf.first, leaf.end)):
+                end = body_end(lines, number) if number >= done else number
+                if end > number + 1:
+                    done = end
+                    body = self._read(_unindented(lines, number, end), lines, number + 1, depth + 1)
+                    leaves += [_Leaf(kind="paragraph", first=number + 1, end=end), *body[0]]
+                    containers += [Container("box", number, end), *body[1]]
+        return leaves, containers
 
 
-def _outer_tokens(tokens: Sequence[Token]) -> list[Token]:
-    """Return the tokens that become blocks: the outermost tokens, and list items at any depth of lists."""
-    found: list[Token] = []
-    num_quotes = 0
+def _walk(tokens: Sequence[Token], at: int) -> tuple[list[_Leaf], list[Container]]:
+    """Return the leaves and containers of the library's tokens. Line numbers are counted from `at`."""
+    leaves: list[_Leaf] = []
+    containers: list[Container] = []
+    item_line = -1
     for token in tokens:
-        outermost = token.level == 0 or (token.type == "list_item_open" and num_quotes == 0)
-        if outermost and token.type in _KINDS:
-            found.append(token)
-        if token.type in ("blockquote_open", "blockquote_close"):
-            num_quotes += token.nesting
+        if token.map is None or token.type not in _READ:
+            continue
+        first, end = token.map[0] + at, token.map[1] + at
+        if token.type in _CONTAINERS:
+            containers.append(Container(_CONTAINERS[token.type], first, end))
+        if token.type in _KINDS:
+            kind = _KINDS[token.type]
+            if token.type in ("heading_open", "paragraph_open") and token.level > 0:
+                kind = "list_item" if first == item_line else "paragraph"
+            if token.type != "blockquote_open":
+                item_line = first if token.type == "list_item_open" else -1
+            level = int(token.tag[1]) if kind == "heading" else 0
+            fence = token.markup if token.type == "fence" else ""
+            leaves.append(_Leaf(kind=kind, first=first, end=end, level=level, source=token.type, fence=fence))
+    return leaves, containers
+
+
+def _fences_in(lines: Sequence[Line], html: _Leaf) -> Iterator[_Leaf]:
+    """Yield the code fences in an HTML block. Markdown does not know them, but authors write them there."""
+    fence, first = "", 0
+    for number in range(html.first, html.end):
+        words = lines[number].words
+        if fence and words.startswith(fence) and not words.strip(fence[0]):
+            yield _Leaf(kind="code", first=first, end=number + 1, source="fence", fence=fence)
+            fence = ""
+        elif not fence and (found := _FENCE.match(words)):
+            fence, first = found[0], number
+
+
+def _unindented(lines: Sequence[Line], number: int, end: int) -> str:
+    """Return the lines under the mark of an admonition, up to line `end`, without their common indent."""
+    indent = lines[number].indent + BODY_INDENT
+    return "\n".join(" " * (line.indent - indent) + line.words for line in lines[number + 1 : end])
+
+
+def _blocks(
+    text: str,
+    lines: Sequence[Line],
+    owners: Sequence[int],
+    paths: Sequence[tuple[int, ...]],
+    leaves: Sequence[_Leaf],
+) -> Iterator[Block]:
+    """Yield one block for each run of lines with the same owner and the same containers, in order."""
+
+    def key(number: int) -> tuple[int, tuple[int, ...]]:
+        # The -1 separates runs of lines that have no owner.
+        return owners[number] or (0 if lines[number].words else -1), paths[number]
+
+    for (owner, path), run in groupby(range(len(lines)), key=key):
+        worded = [number for number in run if lines[number].words]
+        if not worded:
+            continue
+        first, last = lines[worded[0]], lines[worded[-1]]
+        leaf = leaves[owner - 1] if owner > 0 else None
+        if leaf is None or leaf.first != worded[0]:
+            # The rest of a leaf that another leaf interrupts, or text that belongs to no leaf.
+            yield Block("paragraph", first.start, last.end, within=path)
+        elif leaf.source == "html_block":
+            yield _html_block(text, first, last, path)
+        elif leaf.kind == "code":
+            opening, closing = _fence_lines(text, first, last, leaf.fence)
+            yield Block("code", first.begin, last.end, within=path, opening=opening, closing=closing)
+        elif leaf.kind == "table":
+            opening = (first.begin, lines[leaf.first + 1].end)
+            yield Block("table", first.begin, last.end, within=path, opening=opening)
+        else:
+            edge = edge_of(text[first.start : last.end]) if leaf.kind == "paragraph" else ""
+            yield Block(leaf.kind, first.start, last.end, leaf.level, within=path, edge=edge)
+
+
+def _fence_lines(text: str, first: Line, last: Line, fence: str) -> tuple[Span, Span]:
+    """Return the spans of the opening and closing line of a code fence, or (0, 0) for code without marks."""
+    if not fence:
+        return NO_SPAN, NO_SPAN
+    opening = (first.begin, first.end)
+    end = last.words.lstrip("> \t")
+    if last.begin > first.begin and end.startswith(fence) and not end.strip(fence[0]):
+        return opening, (last.begin, last.end)
+    at = text.index(fence, first.begin)
+    # The indent of the marks is repeated, too, but not the mark of a list item on the same line.
+    begin = at if text[first.begin : at].strip("> \t") else first.begin
+    return opening, (begin, at + len(fence))
+
+
+def _html_block(text: str, first: Line, last: Line, path: tuple[int, ...]) -> Block:
+    markup = text[first.start : last.end]
+    for kind, head, tail in _HTML_KINDS:
+        if opened := head.match(markup):
+            closed = tail.search(markup, opened.end())
+            return Block(
+                kind,
+                first.begin,
+                last.end,
+                within=path,
+                opening=(first.begin, first.start + opened.end()),
+                closing=(first.start + closed.start(), last.end) if closed else NO_SPAN,
+            )
+    return Block("paragraph", first.start, last.end, within=path, edge=edge_of(markup))
+
+
+def _with_quote_marks(text: str, blocks: Iterable[Block]) -> list[Block]:
+    """Join the blank lines of a block quote, which hold only its mark, with the text beside them."""
+    found: list[Block] = []
+    for block in blocks:
+        before = found[-1] if found else None
+        if before and before.within == block.within and not {before.kind, block.kind} & {"code", "table"}:
+            if _is_marks(text, block):
+                found[-1] = replace(before, end=block.end)
+                continue
+            if _is_marks(text, before):
+                found[-1] = replace(block, start=before.start)
+                continue
+        found.append(block)
     return found
 
 
-def _blocks(lines: Sequence[Line], owners: Sequence[int], tokens: Sequence[Token]) -> list[Block]:
-    """Return one block for each run of lines with the same owner, in order.
-
-    A block reaches from the first to the last non-space character of its run.
-    """
-    blocks: list[Block] = []
-    begun: set[int] = set()
-    for owner, run in groupby(enumerate(lines), key=lambda numbered: _group(numbered, owners)):
-        worded = [line for _, line in run if line.words]
-        if worded:
-            kind, level = _kind(tokens[owner - 1]) if owner > 0 and owner not in begun else ("paragraph", 0)
-            blocks.append(Block(kind, worded[0].start, worded[-1].end, level))
-            begun.add(owner)
-    return blocks
-
-
-def _group(numbered: tuple[int, Line], owners: Sequence[int]) -> int:
-    """Return the owner of a line, or -1 for a blank line without owner.
-
-    The -1 separates runs of lines that have no owner.
-    """
-    number, line = numbered
-    return owners[number] or (0 if line.words else -1)
-
-
-def _kind(token: Token) -> tuple[BlockKind, int]:
-    return _KINDS[token.type], int(token.tag[1]) if token.type == "heading_open" else 0
+def _is_marks(text: str, block: Block) -> bool:
+    return text[block.start] == ">" and not text[block.start : block.end].strip("> \t\r\n")

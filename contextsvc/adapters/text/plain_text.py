@@ -1,18 +1,21 @@
-"""Parse plain text and reStructuredText into blocks, and build the table of lines for every block parser."""
+"""Parse plain text and reStructuredText into blocks."""
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from contextsvc.adapters.text.containers import Container, containers_of_lines
+from contextsvc.adapters.text.lines import Line, find_lines, indented_end
+from contextsvc.adapters.text.plain_tables import header_end, is_grid_border, table_ends
 from contextsvc.records.documents import Block, BlockKind
+from contextsvc.records.spans import NO_SPAN
 
-_LINE_END = re.compile(r"\r\n|\r|\n")
 _ADORNMENT = re.compile(r"([=\-*^~\"#])\1*")
 _BULLET = re.compile(r"[-*+•‣⁃]\s+(?=\S)")
 _ITEM = re.compile(r"(?:[-*+•‣⁃]|\d{1,3}[.)]|\(\d{1,3}\)|\(?[a-z]\)|#\.)\s+(?=\S)")
-_GRID_BORDER = re.compile(r"\+(?:[-=]+\+)+")
-_SIMPLE_BORDER = re.compile(r"=+(?: +=+)+")
+_FENCE = re.compile(r"(`{3,})[^`]*")
+_NUMBER = re.compile(r"(?:\d{1,3}|#)([.)])|(\()\d{1,3}\)|(\(?)[a-z]\)")
 _DIRECTIVE = re.compile(r"\.\. +([\w:.-]+?)::(?:\s|$)")
 _CODE_DIRECTIVE = re.compile(
     r"code|code-block|sourcecode|parsed-literal|math|doctest|testcode|testoutput|productionlist|prompt|ipython"
@@ -26,45 +29,11 @@ _JUDGED_LINES, _JUDGED_CHARS = 20, 500
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """A line of a text, without the spaces around it.
-
-    Attributes:
-        start: Offset of the first non-space character; equal to `end` on a blank line.
-        end: Offset after the last non-space character.
-        indent: Number of columns before `start`, with tab stops every 8; it has no meaning on a blank line.
-        words: The text of the line, `text[start:end]`.
-    """
-
-    start: int
-    end: int
-    indent: int
-    words: str
-
-
-@dataclass(frozen=True, slots=True)
 class _Before:
     """Context of the next block: the indent of the block before it, and what the block before announces."""
 
     indent: int = 0
     announces: Literal["literal", "prose", "any"] = "any"
-
-
-def find_lines(text: str) -> list[Line]:
-    """Return the lines of a text in order, blank lines included. Only \\n, \\r\\n and a lone \\r end a line.
-
-    Rejected: `str.splitlines`, which also splits at form feeds and U+2028, unlike Markdown.
-    """
-    lines: list[Line] = []
-    at = 0
-    for stop, after in [*((m.start(), m.end()) for m in _LINE_END.finditer(text)), (len(text), 0)]:
-        raw = text[at:stop]
-        tail = raw.lstrip()
-        words = tail.rstrip()
-        lead = len(raw) - len(tail)
-        lines.append(Line(at + lead, at + lead + len(words), len(raw[:lead].expandtabs(8)), words))
-        at = after
-    return lines
 
 
 class PlainBlockParser:
@@ -81,56 +50,111 @@ def parse_plain(text: str) -> list[Block]:
     - heading: a title with an underline, and optionally also an overline. Both consist of one repeated
       character of = - * ^ ~ " # and are at least as long as the title. Levels are numbered in order of first
       appearance, up to 6.
-    - code: one of three. First, lines indented under a paragraph that ends in `::` or under a code directive.
-      Second, a doctest (`>>>`) up to a blank line. Third, lines that are indented by at least 3 columns more
-      than the block above and do not look like prose. The third rule is a heuristic of this package, because
-      Sphinx text output indents both code and descriptions of methods.
+    - code: one of four. First, lines indented under a paragraph that ends in `::` or under a code directive.
+      Second, a doctest (`>>>`) up to a blank line. Third, lines between two lines of three backticks, as in
+      Markdown. Fourth, lines that are indented by at least 3 columns more than the block above and do not
+      look like prose. The fourth rule is a heuristic of this package, because Sphinx text output indents both
+      code and descriptions of methods.
     - list_item: a bullet or number with the lines indented under it, up to a blank line. Text after the blank
       line is a block of its own.
-    - table: a reStructuredText grid table or simple table.
+    - table: a reStructuredText grid table or simple table, or a table of Markdown.
     - paragraph: everything else, up to a blank line.
+
+    Containers are ordered lists, list items with all that is indented under them, and directives and other
+    explicit markup (`.. name::`) with what is indented under it.
 
     Source: https://docutils.sourceforge.io/docs/ref/rst/restructuredtext.html
     """
     lines = find_lines(text)
-    table_ends = _simple_table_ends(lines)
+    ends = _Ends(table_ends(lines), _fence_ends(lines))
     levels: dict[tuple[str, bool], int] = {}
-    blocks: list[Block] = []
+    found: list[tuple[BlockKind, int, int, int]] = []
     before = _Before()
     at = 0
     while at < len(lines):
         if not lines[at].words:
             at += 1
             continue
-        kind, end = _block_at(lines, at, before, table_ends)
-        level = _level(lines, at, levels) if kind == "heading" else 0
-        blocks.append(Block(kind, lines[at].start, lines[end - 1].end, level))
+        kind, end = _block_at(lines, at, before, ends)
+        found.append((kind, at, end, _level(lines, at, levels) if kind == "heading" else 0))
         before = _before_next(lines, at, end, kind, before)
         at = end
-    return blocks
+    containers = _containers(lines, [(kind, first) for kind, first, _, _ in found])
+    paths = containers_of_lines(len(lines), containers)
+    return [_block(lines, kind, first, end, level, paths[first]) for kind, first, end, level in found]
 
 
-def _block_at(
-    lines: Sequence[Line], at: int, before: _Before, table_ends: Sequence[int]
-) -> tuple[BlockKind, int]:
+@dataclass(frozen=True, slots=True)
+class _Ends:
+    """For each line, the number one past the last line of what starts there, or 0 if it does not start."""
+
+    tables: Sequence[int]
+    fences: Sequence[int]
+
+
+def _block(
+    lines: Sequence[Line], kind: BlockKind, first: int, end: int, level: int, path: tuple[int, ...]
+) -> Block:
+    if kind not in ("code", "table"):
+        is_markup = kind == "paragraph" and lines[first].words.startswith(".. ")
+        edge: Literal["", "first"] = "first" if is_markup else ""
+        return Block(kind, lines[first].start, lines[end - 1].end, level, within=path, edge=edge)
+    opening = closing = NO_SPAN
+    if kind == "table" and (last := header_end(lines, first, end)):
+        opening = (lines[first].begin, lines[last - 1].end)
+    elif kind == "code" and _FENCE.fullmatch(lines[first].words):
+        opening = (lines[first].begin, lines[first].end)
+        closing = (lines[end - 1].begin, lines[end - 1].end)
+    return Block(kind, lines[first].begin, lines[end - 1].end, within=path, opening=opening, closing=closing)
+
+
+def _containers(lines: Sequence[Line], blocks: Sequence[tuple[BlockKind, int]]) -> list[Container]:
+    """Return the containers of a text, given the kind and the first line of each block."""
+    found: list[Container] = []
+    lists: list[Container] = []
+    # Ordered lists that may go on: indent, style of the numbers, first line, end of the last item.
+    begun: list[tuple[int, str, int, int]] = []
+
+    def close_lists(at: int, goes_on: tuple[int, str] | None) -> None:
+        while begun and at >= begun[-1][3] and begun[-1][:2] != goes_on:
+            lists.append(Container("list", *begun.pop()[2:]))
+
+    for kind, at in blocks:
+        words, indent = lines[at].words, lines[at].indent
+        number = _NUMBER.match(words) if kind == "list_item" else None
+        style = (indent, "".join(mark or "" for mark in number.groups())) if number else None
+        close_lists(at, style)
+        if kind == "list_item":
+            end = max(at + 1, indented_end(lines, at, indent + 1))
+            found.append(Container("item", at, end))
+            if style:
+                goes_on = begun and begun[-1][:2] == style and at >= begun[-1][3]
+                begun.append((*style, begun.pop()[2] if goes_on else at, end))
+        elif kind == "paragraph" and words.startswith(".. "):
+            found.append(Container("box", at, indented_end(lines, at, indent + 1)))
+    close_lists(len(lines), None)
+    return [*lists, *found]
+
+
+def _block_at(lines: Sequence[Line], at: int, before: _Before, ends: _Ends) -> tuple[BlockKind, int]:
     line = lines[at]
     if before.announces == "literal" and line.indent > before.indent:
-        return "code", _indented_end(lines, at, before.indent + 1)
-    if _GRID_BORDER.fullmatch(line.words):
-        return "table", _grid_end(lines, at)
-    if _SIMPLE_BORDER.fullmatch(line.words) and table_ends[at]:
-        return "table", table_ends[at]
+        return "code", indented_end(lines, at, before.indent + 1)
+    if ends.tables[at]:
+        return "table", ends.tables[at]
+    if ends.fences[at]:
+        return "code", ends.fences[at]
     if height := _heading_height(lines, at):
         return "heading", at + height
     if _ITEM.match(line.words):
-        return "list_item", _item_end(lines, at)
+        return "list_item", _item_end(lines, at, ends)
     if before.announces == "any" and line.indent >= before.indent + _CODE_INDENT:
         end = _indented_paragraph_end(lines, at, line.indent)
         if not _is_prose(lines[at:end]):
             return "code", _code_end(lines, at, end)
     if line.words.startswith(">>> "):
         return "code", _indented_paragraph_end(lines, at, 0)
-    return "paragraph", _paragraph_end(lines, at)
+    return "paragraph", _paragraph_end(lines, at, ends)
 
 
 def _before_next(lines: Sequence[Line], at: int, end: int, kind: BlockKind, before: _Before) -> _Before:
@@ -171,16 +195,16 @@ def _level(lines: Sequence[Line], at: int, levels: dict[tuple[str, bool], int]) 
     return levels.setdefault(style, min(len(levels) + 1, 6))
 
 
-def _item_end(lines: Sequence[Line], at: int) -> int:
+def _item_end(lines: Sequence[Line], at: int, ends: _Ends) -> int:
     end = at + 1
     while end < len(lines) and lines[end].words and lines[end].indent > lines[at].indent:
-        if _ITEM.match(lines[end].words):
+        if _ITEM.match(lines[end].words) or ends.fences[end]:
             break
         end += 1
     return end
 
 
-def _paragraph_end(lines: Sequence[Line], at: int) -> int:
+def _paragraph_end(lines: Sequence[Line], at: int, ends: _Ends) -> int:
     """Return the number of the line after the paragraph.
 
     A paragraph ends at a blank line. It also ends after a line with a final colon if a list or an indented
@@ -189,26 +213,12 @@ def _paragraph_end(lines: Sequence[Line], at: int) -> int:
     end = at + 1
     while end < len(lines) and lines[end].words:
         line = lines[end]
-        if _GRID_BORDER.fullmatch(line.words):
+        if is_grid_border(line.words) or ends.fences[end]:
             break
         deeper = line.indent >= lines[at].indent + _CODE_INDENT
         if lines[end - 1].words.endswith(":") and (deeper or _ITEM.match(line.words)):
             break
         end += 1
-    return end
-
-
-def _indented_end(lines: Sequence[Line], at: int, indent: int) -> int:
-    """Return the number of the line after the last line with at least this indent.
-
-    Blank lines between lines of that indent are included.
-    """
-    end = at + 1
-    for number in range(at + 1, len(lines)):
-        if lines[number].words:
-            if lines[number].indent < indent:
-                break
-            end = number + 1
     return end
 
 
@@ -233,26 +243,19 @@ def _indented_paragraph_end(lines: Sequence[Line], at: int, indent: int) -> int:
     return at
 
 
-def _grid_end(lines: Sequence[Line], at: int) -> int:
-    end = at + 1
-    while end < len(lines) and lines[end].words[:1] in ("+", "|"):
-        end += 1
-    return end
+def _fence_ends(lines: Sequence[Line]) -> list[int]:
+    """Return the end of the fence of backticks that starts at each line, or 0 where none starts.
 
-
-def _simple_table_ends(lines: Sequence[Line]) -> list[int]:
-    """Return the end of the simple table that starts at each line, or 0 where none can start.
-
-    A border before a blank line closes the table. One backward pass finds all ends. A search from every
-    border would take quadratic time in a file full of borders.
+    A fence that is never closed is no fence: plain text may hold three backticks for another reason.
     """
     ends = [0] * len(lines)
-    close = 0
-    for number in range(len(lines) - 1, -1, -1):
-        if lines[number].words and _SIMPLE_BORDER.fullmatch(lines[number].words):
-            ends[number] = close
-            if number + 1 == len(lines) or not lines[number + 1].words:
-                close = number + 1
+    opened = -1
+    marks = ""
+    for number, line in enumerate(lines):
+        if opened >= 0 and line.words.startswith(marks) and not line.words.strip("`"):
+            ends[opened], opened = number + 1, -1
+        elif opened < 0 and (fence := _FENCE.fullmatch(line.words)):
+            opened, marks = number, fence[1]
     return ends
 
 

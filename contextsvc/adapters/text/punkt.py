@@ -1,5 +1,6 @@
 """Implement `ports.SentenceSplitter` with Punkt of the library NLTK."""
 
+import re
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -7,6 +8,8 @@ from pathlib import Path
 from nltk.tokenize.punkt import PunktSentenceTokenizer, load_punkt_params
 
 from contextsvc.errors import MissingAsset, SettingError
+
+_INNER_END = re.compile(r"[.?!](?=.)", re.DOTALL)
 
 
 class PunktSentenceSplitter:
@@ -44,7 +47,9 @@ class PunktSentenceSplitter:
         Only the starts that Punkt finds are used. A sentence ends where the next one starts, so no text is
         lost between two sentences.
         """
-        starts = sorted({0, len(text), *(start for start, _ in self._tokenizer.span_tokenize(text))})
+        # A sentence ends at a mark that Punkt knows, so that a text without one inside need not be analysed.
+        found = self._tokenizer.span_tokenize(text) if _INNER_END.search(text) else ()
+        starts = sorted({0, len(text), *(start for start, _ in found)})
         trimmed = (_trim(text, start, end) for start, end in pairwise(starts))
         return [span for span in trimmed if span[0] < span[1]]
 

@@ -23,7 +23,7 @@ Rows are numbered from 0 in the order in which they were added. The chunks and t
 consecutive. The number of a chunk is its id in every ranking. The end of a range is always excluded.
 """
 
-from contextsvc.storage.corpus.files import KINDS, SENTENCE, sentence_key
+from contextsvc.storage.corpus.files import KINDS, SENTENCE, sentence_key, sentence_passage
 from contextsvc.storage.corpus.invariants import broken_invariants
 from contextsvc.storage.corpus.merging import Merger, Place
 from contextsvc.storage.corpus.vector_dedup import NOWHERE, KnownSentences, Vectors
@@ -45,5 +45,6 @@ __all__ = [
     "broken_invariants",
     "chunks_around",
     "sentence_key",
+    "sentence_passage",
     "windows_of",
 ]

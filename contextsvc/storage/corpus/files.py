@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from contextsvc.errors import ShapeError
-from contextsvc.records.documents import BlockKind, Document
+from contextsvc.records.documents import BlockKind, Document, passage
 
 TEXTS = "texts.utf8"
 DOCUMENT_LINES = "documents.jsonl"
@@ -130,6 +130,17 @@ def sentence_key(text: str) -> bytes:
     The last byte is never zero, because numpy drops zeros at the end of byte strings.
     """
     return hashlib.blake2b(encode_text(text), digest_size=15).digest() + b"\x01"
+
+
+def sentence_passage(text: str, row: Any) -> str:
+    """Return the text that the embedder read for a sentence; see `records.documents.passage`.
+
+    Args:
+        text: Text of the document.
+        row: Row of the sentence in sentences.npy.
+    """
+    span, opening = (int(row["start"]), int(row["end"])), (int(row["opening_start"]), int(row["opening_end"]))
+    return passage(text, span, KINDS[row["kind"]], opening)
 
 
 def encode_text(text: str) -> bytes:

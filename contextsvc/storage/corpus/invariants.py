@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from contextsvc.errors import ContextError
-from contextsvc.records.documents import Chunk, Document, passage
+from contextsvc.records.documents import Chunk, Document
 from contextsvc.records.spans import Frame, Span
-from contextsvc.storage.corpus.files import KINDS, NO_KEY, sentence_key
+from contextsvc.storage.corpus.files import KINDS, NO_KEY, sentence_key, sentence_passage
 from contextsvc.storage.corpus.view import Corpus, Float16Array
 from contextsvc.storage.generation import Manifest
 
@@ -179,7 +179,6 @@ def _misnamed_vectors(corpus: Corpus, doc: int, document: Document) -> Iterator[
     sentences = corpus.sentence_table[row["first_sentence"] : row["end_sentence"]]
     keys = corpus.sentence_keys[sentences["row"]].tolist()
     for sentence, key in zip(sentences, keys, strict=True):
-        span, kind = (int(sentence["start"]), int(sentence["end"])), KINDS[sentence["kind"]]
-        if key != NO_KEY and key != sentence_key(passage(text, span, kind, _span(sentence, "opening"))):
-            where = f"sentence {span[0]}-{span[1]} of document {doc}"
+        if key != NO_KEY and key != sentence_key(sentence_passage(text, sentence)):
+            where = f"sentence {sentence['start']}-{sentence['end']} of document {doc}"
             yield f"{where} names vector {sentence['row']}, which belongs to another text"

@@ -1,7 +1,4 @@
-from hypothesis import given
-from hypothesis import strategies as st
-
-from contextsvc.adapters.text.plain_text import find_lines, parse_plain
+from contextsvc.adapters.text.plain_text import parse_plain
 from contextsvc.records.documents import Block
 
 
@@ -11,11 +8,6 @@ def kinds(text: str) -> list[tuple[str, str]]:
 
 def levels(text: str) -> list[int]:
     return [block.level for block in parse_plain(text) if block.kind == "heading"]
-
-
-def test_lines_end_at_newlines_only_and_count_columns() -> None:
-    found = [(line.start, line.end, line.indent, line.words) for line in find_lines("a \r\n\tb\fc\r\u2028\n")]
-    assert found == [(0, 1, 0, "a"), (5, 8, 8, "b\fc"), (10, 10, 1, ""), (11, 11, 0, "")]
 
 
 def test_heading_levels_follow_the_order_in_which_styles_appear() -> None:
@@ -40,7 +32,7 @@ def test_a_literal_block_is_code_whatever_it_says() -> None:
     text = "Say::\n\n  Plain words here.\n\n    More words.\n\nBack.\n"
     assert kinds(text) == [
         ("paragraph", "Say::"),
-        ("code", "Plain words here.\n\n    More words."),
+        ("code", "  Plain words here.\n\n    More words."),
         ("paragraph", "Back."),
     ]
 
@@ -54,7 +46,7 @@ def test_sphinx_output_tells_code_from_the_description_of_a_method() -> None:
         ("paragraph", "str.strip([chars])"),
         ("paragraph", "Return a copy of the string with spaces removed."),
         ("paragraph", "For example:"),
-        ("code", ">>> ' a '.strip()\n      'a'"),
+        ("code", "      >>> ' a '.strip()\n      'a'"),
         ("paragraph", 'See also "lstrip()".'),
     ]
 
@@ -105,9 +97,57 @@ def test_a_simple_table_without_an_end_is_text() -> None:
     assert kinds("=== ===\na   b") == [("paragraph", "=== ===\na   b")]
 
 
-@given(st.text(alphabet="ab1.-=*# \r\n\t", max_size=200))
-def test_lines_partition_the_text(text: str) -> None:
-    lines = find_lines(text)
-    assert "".join(text[line.start : line.end].strip() for line in lines).replace(" ", "").replace(
-        "\t", ""
-    ) == "".join(text.split())
+def within(text: str) -> list[tuple[str, tuple[int, ...], str]]:
+    blocks = parse_plain(text)
+    return [(block.kind, block.within, text[block.start : block.end]) for block in blocks]
+
+
+def test_a_directive_holds_what_is_indented_under_it() -> None:
+    text = ".. note::\n\n   a\n\n   - b\n\nc\n\n.. code-block:: sh\n\n   d\n\n.. _e:\n\nf\n"
+    assert within(text) == [
+        ("paragraph", (0,), ".. note::"),
+        ("paragraph", (0,), "a"),
+        ("list_item", (0, 1), "- b"),
+        ("paragraph", (), "c"),
+        ("paragraph", (2,), ".. code-block:: sh"),
+        ("code", (2,), "   d"),
+        ("paragraph", (3,), ".. _e:"),
+        ("paragraph", (), "f"),
+    ]
+    assert [block.edge for block in parse_plain(text)] == ["first", "", "", "", "first", "", "first", ""]
+
+
+def test_an_ordered_list_holds_items_of_one_indent_and_style() -> None:
+    text = "1. a\n\n   b\n\n   - c\n2. d\n3) e\n\nf\n\n#. g\n#. h\n"
+    assert within(text) == [
+        ("list_item", (0, 1), "1. a"),
+        ("paragraph", (0, 1), "b"),
+        ("list_item", (0, 2), "- c"),
+        ("list_item", (0, 3), "2. d"),
+        ("list_item", (4, 5), "3) e"),
+        ("paragraph", (), "f"),
+        ("list_item", (6, 7), "#. g"),
+        ("list_item", (6, 8), "#. h"),
+    ]
+
+
+def test_a_fence_is_code_if_it_is_closed() -> None:
+    text = "a\n```sh\nb\n\nc\n```\nd\n```\n"
+    assert kinds(text) == [("paragraph", "a"), ("code", "```sh\nb\n\nc\n```"), ("paragraph", "d\n```")]
+    fence = parse_plain(text)[1]
+    assert (text[slice(*fence.opening)], text[slice(*fence.closing)]) == ("```sh", "```")
+
+
+def test_the_header_of_a_table_is_repeated() -> None:
+    grid = "  +---+\n  | a |\n  +===+\n  | 1 |\n  +---+"
+    simple = "=== ===\na   b\n=== ===\n1   2\n=== ==="
+    pipes = "| a |\n|---|\n| 1 |"
+    for table, header in ((grid, grid[:23]), (simple, simple[:21]), (pipes, pipes[:11])):
+        (block,) = parse_plain(table + "\n")
+        assert (block.kind, table[slice(*block.opening)]) == ("table", header)
+
+
+def test_a_table_without_a_header_repeats_nothing() -> None:
+    for table in ("+---+\n| 1 |\n+---+", "=== ===\n1   2\n=== ==="):
+        (block,) = parse_plain(table)
+        assert (block.kind, block.opening) == ("table", (0, 0))
