@@ -14,7 +14,7 @@ import numpy as np
 from contextsvc.adapters.storage.disk_cache import DiskcacheCache
 from contextsvc.errors import ShapeError
 from contextsvc.indexing.build import build_index
-from contextsvc.packing.answerability import answer_score
+from contextsvc.packing.answerability import FULL_TERMS, answer_score, threshold_of
 from contextsvc.packing.assembler import Assembler
 from contextsvc.packing.signals import best_sentence_scores, sentence_scores
 from contextsvc.records.arrays import Float64Array
@@ -38,6 +38,7 @@ class Evidence:
         score: Score of the pack.
         coverage: (n,) coverage of the candidates, best first.
         similarity: (n,) similarity of the best sentence of each candidate.
+        num_terms: Number of the question's terms.
         own: (n,) scores of the candidates.
         bm25: Largest BM25 score of a candidate.
         seconds: Time of coverage and score.
@@ -46,13 +47,21 @@ class Evidence:
     score: float
     coverage: Float64Array
     similarity: Float64Array
+    num_terms: int
     own: Float64Array
     bm25: float
     seconds: float
 
     def weighed(self, lexical: float) -> float:
         """The score with another weight of coverage."""
-        return float((lexical * self.coverage + (1 - lexical) * self.similarity).max(initial=0.0))
+        n = self.num_terms
+        weight = lexical * min(1.0, FULL_TERMS / max(1, n)) if lexical < 1 else 1.0
+        return float((weight * self.coverage * n / (n + 1) + (1 - weight) * self.similarity).max(initial=0.0))
+
+    @property
+    def alike(self) -> float:
+        """The score if the number of terms did not matter."""
+        return float((0.35 * self.coverage + 0.65 * self.similarity).max(initial=0.0))
 
     @property
     def gap(self) -> float:
@@ -68,6 +77,11 @@ class Asking:
     assembler: Assembler
     index: LoadedIndex
     numbers: Mapping[str, int]
+
+    @property
+    def threshold(self) -> float:
+        """Threshold of the index."""
+        return threshold_of(self.index.answer_calibration, None)[0]
 
     def evidence(self, text: str, filters: Mapping[str, Any] | None = None) -> Evidence:
         """Signals of a question among the documents that pass a filter.
@@ -94,13 +108,14 @@ class Asking:
         similarity = best_sentence_scores(sentence_scores(self.index.corpus, ids, vector), ids)
         started = time.perf_counter()
         coverage = self.index.lexical.coverage(text, ids)
-        score = answer_score(coverage, similarity)
+        num_terms = self.index.lexical.num_terms(text)
+        score = answer_score(coverage, similarity, num_terms)
         seconds = time.perf_counter() - started
         if score != pack.answer.score:
             raise ShapeError(f"the pack says {pack.answer.score}, its candidates {score}: {text!r}")
         bm25 = float(self.index.lexical.scores(text, ids).max(initial=0.0))
         own = np.array([score for _, _, score in found])
-        return Evidence(score, coverage, similarity, own, bm25, seconds)
+        return Evidence(score, coverage, similarity, num_terms, own, bm25, seconds)
 
 
 @contextmanager

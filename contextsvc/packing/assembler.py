@@ -8,7 +8,14 @@ from typing import NamedTuple
 import numpy as np
 
 from contextsvc.errors import UnknownChoice
-from contextsvc.packing.answerability import COVERAGE_WEIGHT, answer_score, knows_cosines_of
+from contextsvc.packing.answerability import (
+    COVERAGE_WEIGHT,
+    FULL_TERMS,
+    THRESHOLD,
+    answer_score,
+    similarity_counts,
+    threshold_of,
+)
 from contextsvc.packing.filters import matching_rows
 from contextsvc.packing.fusion import best_first, convex_fusion, pool_candidates, share_of_best
 from contextsvc.packing.links import DEPTH, link_scores
@@ -23,6 +30,7 @@ from contextsvc.packing.signals import (
 )
 from contextsvc.packing.trimming import MAX_FITTED_CHUNKS, RULE, ScoredSentences, add_term_scores, trim_to_fit
 from contextsvc.ports import Embedder, Reranker, TokenCounter
+from contextsvc.ports.search import SHORT_FORM
 from contextsvc.records.arrays import BoolArray, Float32Array, Float64Array, Int64Array
 from contextsvc.records.documents import Chunk
 from contextsvc.records.fingerprints import Fingerprint, digest
@@ -30,11 +38,11 @@ from contextsvc.records.packs import Answerability, Candidate, ContextPack, Drop
 from contextsvc.records.rendering import render, unit_tokens
 from contextsvc.records.requests import PackRequest
 from contextsvc.storage.corpus.smoothing import SHARE, SIGMA, TERMS_SHARE, TERMS_SIGMA, TITLE_SHARE
-from contextsvc.storage.library import LoadedIndex
+from contextsvc.storage.library import LoadedIndex, SearchableCorpus
 
 _SENTENCES = f"sentences in context:{SHARE}:{SIGMA}:{TITLE_SHARE}"
 _TERMS = f"terms in context:{TERMS_SHARE}:{TERMS_SIGMA}, links:{DEPTH}"
-_ANSWER = f"answer:{COVERAGE_WEIGHT}"
+_ANSWER = f"answer:{COVERAGE_WEIGHT}:{FULL_TERMS}:{SHORT_FORM}:{THRESHOLD}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,10 +60,10 @@ class RetrievalSettings:
     score_floor: float
     near_duplicate_similarity: float
     diversity_weight: float
-    answerable: float
+    answerable: float | None
 
 
-class _Query(NamedTuple):
+class Query(NamedTuple):
     """The text of a query and its vector, (dim,)."""
 
     text: str
@@ -113,12 +121,13 @@ class Assembler:
         Raises:
             BudgetTooSmall: there are candidates, but not one fits.
             UnknownChoice: there is no tokenizer or ordering of the requested name.
-            InvalidRequest: the filter is malformed.
+            InvalidRequest: the filter is malformed, or it compares a field that no document has.
         """
         counter = counter_named(self.counters, request.tokenizer)
         order = ordering_named(request.ordering)
-        allowed = _allowed_chunks(index, request.filters)
-        query = _Query(request.query, self.embedder.embed_queries([request.query])[0])
+        documents = _allowed_documents(index, request.filters)
+        allowed = None if documents is None else documents[index.corpus.documents_of_chunks]
+        query = Query(request.query, self.embedder.embed_queries([request.query])[0])
         mark("embed")
         found, sentences = self._retrieve(index, query, allowed, request.exact)
         mark("retrieve")
@@ -140,11 +149,13 @@ class Assembler:
             candidates, vectors, sizes, limits, order, lambda text: counter.count([text])[0]
         )
         pack = self._pack(index, request, selection, counter, drops, answer)
+        if documents is not None:
+            pack = replace(pack, num_documents=int(documents.sum()))
         mark("pack")
         return pack
 
     def _retrieve(
-        self, index: LoadedIndex, query: _Query, allowed: BoolArray | None, exact: bool
+        self, index: LoadedIndex, query: Query, allowed: BoolArray | None, exact: bool
     ) -> tuple[list[Candidate], SentenceScores]:
         """Search by vectors and by words, and score the chunks found.
 
@@ -157,13 +168,7 @@ class Assembler:
         """
         s = self.settings
         weights = [s.lexical_weight, s.semantic_weight]
-        dense = index.vectors.search(query.vector[None], s.num_candidates, allowed, exact)[0]
-        lexical = index.lexical.search([query.text], s.num_candidates, allowed)[0]
-        ids = pool_candidates([dense, lexical])
-        terms = share_of_best(term_scores_in_context(index, ids, query.text))
-        first = convex_fusion([terms, chunk_similarity(index.corpus, ids, query.vector)], weights)
-        rows = best_first(first, ids)[: s.rerank_depth]
-        ids, terms = ids[rows], terms[rows]
+        ids, terms = find_candidates(index, query, s, allowed, exact)
         chunks = [index.corpus.chunk(number) for number in ids.tolist()]
         semantic, sentences = self._second_stage(index, query, ids, chunks)
         links = link_scores(
@@ -177,7 +182,7 @@ class Assembler:
         return _ranked(ids, chunks, scores, signals), sentences
 
     def _second_stage(
-        self, index: LoadedIndex, query: _Query, ids: Int64Array, chunks: Sequence[Chunk]
+        self, index: LoadedIndex, query: Query, ids: Int64Array, chunks: Sequence[Chunk]
     ) -> tuple[Float64Array, SentenceScores]:
         """Score the chunks with the reranker, or by their best sentences if there is no reranker.
 
@@ -191,14 +196,15 @@ class Assembler:
         return best_sentence_scores(sentences, ids), sentences
 
     def _answerability(
-        self, index: LoadedIndex, query: _Query, found: Sequence[Candidate], sentences: SentenceScores
+        self, index: LoadedIndex, query: Query, found: Sequence[Candidate], sentences: SentenceScores
     ) -> Answerability:
-        ids, similarity = _numbers(found), None
-        if knows_cosines_of(self.embedder.fingerprint):
+        ids, calibration, similarity = _numbers(found), index.answer_calibration, None
+        if similarity_counts(self.embedder.fingerprint, calibration):
             sentences = sentences or sentence_scores(index.corpus, ids, query.vector)
             similarity = best_sentence_scores(sentences, ids)
-        score = answer_score(index.lexical.coverage(query.text, ids), similarity)
-        return Answerability(score, self.settings.answerable)
+        coverage = index.lexical.coverage(query.text, ids)
+        score = answer_score(coverage, similarity, index.lexical.num_terms(query.text))
+        return Answerability(score, threshold_of(calibration, self.settings.answerable)[0])
 
     def _limits(self, request: PackRequest, floor: float) -> PackLimits:
         return PackLimits(
@@ -243,6 +249,35 @@ class Assembler:
         )
 
 
+def find_candidates(
+    index: SearchableCorpus,
+    query: Query,
+    settings: RetrievalSettings,
+    allowed: BoolArray | None = None,
+    exact: bool = False,
+) -> tuple[Int64Array, Float64Array]:
+    """Search by vectors and by words, and return the best chunks of both searches.
+
+    Args:
+        index: The corpus and its searches.
+        query: The query.
+        settings: Numbers and weights of the candidates.
+        allowed: For each chunk, whether the search may find it: (num_chunks,). None allows all chunks.
+        exact: Whether to compare the query with every vector.
+
+    Returns:
+        (n,) numbers of the chunks, best first, and (n,) their term scores as shares of the best one.
+    """
+    weights = [settings.lexical_weight, settings.semantic_weight]
+    dense = index.vectors.search(query.vector[None], settings.num_candidates, allowed, exact)[0]
+    lexical = index.lexical.search([query.text], settings.num_candidates, allowed)[0]
+    ids = pool_candidates([dense, lexical])
+    terms = share_of_best(term_scores_in_context(index, ids, query.text))
+    first = convex_fusion([terms, chunk_similarity(index.corpus, ids, query.vector)], weights)
+    rows = best_first(first, ids)[: settings.rerank_depth]
+    return ids[rows], terms[rows]
+
+
 def counter_named(counters: Mapping[str, TokenCounter], name: str) -> TokenCounter:
     """Return the token counter of that name.
 
@@ -255,8 +290,8 @@ def counter_named(counters: Mapping[str, TokenCounter], name: str) -> TokenCount
         raise UnknownChoice("tokenizer", name, counters) from None
 
 
-def _allowed_chunks(index: LoadedIndex, filters: str) -> BoolArray | None:
-    """Return which chunks the filter allows: (num_chunks,), or None without a filter.
+def _allowed_documents(index: LoadedIndex, filters: str) -> BoolArray | None:
+    """Return which documents the filter allows: (num_documents,), or None without a filter.
 
     A chunk is allowed if the filter holds for its document or for one of the document's aliases (left-out
     duplicates).
@@ -266,8 +301,7 @@ def _allowed_chunks(index: LoadedIndex, filters: str) -> BoolArray | None:
     columns = index.corpus.columns
     documents = np.zeros(index.corpus.num_documents, dtype=np.bool_)
     documents[columns.owners[matching_rows(json.loads(filters), columns)]] = True
-    allowed: BoolArray = documents[index.corpus.documents_of_chunks]
-    return allowed
+    return documents
 
 
 def _ranked(
@@ -313,7 +347,7 @@ def _num_tokens(candidates: Sequence[Candidate], counter: TokenCounter) -> int:
 
 
 def _scored_sentences(
-    index: LoadedIndex, query: _Query, candidates: Sequence[Candidate], sentences: SentenceScores
+    index: LoadedIndex, query: Query, candidates: Sequence[Candidate], sentences: SentenceScores
 ) -> list[ScoredSentences]:
     """Return the candidates with the scores of their sentences, by similarity and by the query's words."""
     scores = sentences or sentence_scores(index.corpus, _numbers(candidates), query.vector)

@@ -12,7 +12,7 @@ from contextsvc.packing.fusion import clip_similarity
 from contextsvc.records.arrays import Float32Array, Float64Array, Int64Array
 from contextsvc.storage.corpus import Corpus, chunks_around, windows_of
 from contextsvc.storage.corpus.smoothing import REACH, TERMS_REACH, context_similarity, context_terms
-from contextsvc.storage.library import LoadedIndex
+from contextsvc.storage.library import SearchableCorpus
 
 SentenceScores = Mapping[int, Float64Array]
 """Scores of a chunk's sentences, in their order, keyed by the number of the chunk."""
@@ -31,7 +31,7 @@ def chunk_similarity(corpus: Corpus, ids: Int64Array, query: Float32Array) -> Fl
     return clip_similarity(np.round(vectors @ query.astype(np.float64), DECIMALS))
 
 
-def term_scores_in_context(index: LoadedIndex, ids: Int64Array, query: str) -> Float64Array:
+def term_scores_in_context(index: SearchableCorpus, ids: Int64Array, query: str) -> Float64Array:
     """Compute BM25 scores of chunks, smoothed with the scores of neighbouring chunks: (len(ids),), >= 0.
 
     They are also computed for chunks that only the dense search found. Each neighbour is scored only once.
