@@ -79,6 +79,10 @@ HTTP_URL = Rule(
 FACTORY = Rule(
     "a FAISS factory string that begins with IVF or HNSW", lambda value: bool(re.match("(IVF|HNSW)", value))
 )
+AUTO_OR_SHARE = Rule(
+    "auto or a number between 0 and 1",
+    lambda value: bool(re.fullmatch(r"auto|0(\.\d*)?|1(\.0*)?|\.\d+", value)),
+)
 FOLDER = Rule("a folder", lambda path: path.is_dir() or not path.exists(), reads_files=True)
 
 
@@ -191,7 +195,9 @@ class Settings:
     )
     max_chunks: int = setting(64, "most documents in a pack, unless the request sets it", between(1, 64))
     trim: bool = setting(True, "packs of the best sentences, instead of whole chunks")
-    answerable: float = setting(0.48, "least answer_score of an answerable pack; 0: off", between(0, 1))
+    answerable: str = setting(
+        "auto", "least answer_score of an answerable pack; auto: that of the index; 0: off", AUTO_OR_SHARE
+    )
     ordering: str = setting("relevance", "order of the chunks", one_of("relevance", "document", "edges"))
 
     cache: bool = setting(True, "storage of query vectors, packs and measurements on disk")
@@ -225,6 +231,11 @@ class Settings:
 
     def __post_init__(self) -> None:
         _refuse(_problems({f.name: getattr(self, f.name) for f in fields(self)}, at_start=False))
+
+    @property
+    def answer_threshold(self) -> float | None:
+        """Least answer score of an answerable pack, or None if each index has its own."""
+        return None if self.answerable == "auto" else float(self.answerable)
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> "Settings":

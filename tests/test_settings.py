@@ -43,7 +43,10 @@ def test_nothing_set_gives_the_defaults() -> None:
         ("CONTEXTSVC_TRIM", "0.8", "CONTEXTSVC_TRIM is '0.8'; expected 1, true, 0 or false"),
         ("CONTEXTSVC_SCORE_FLOOR", "2", "CONTEXTSVC_SCORE_FLOOR is 2.0; expected between 0 and 1"),
         ("CONTEXTSVC_WAIT_SECONDS", "inf", "CONTEXTSVC_WAIT_SECONDS is 'inf'; expected a number"),
-        ("CONTEXTSVC_ANSWERABLE", "nan", "CONTEXTSVC_ANSWERABLE is 'nan'; expected a number"),
+        ("CONTEXTSVC_ANSWERABLE", "nan", "'nan'; expected auto or a number between 0 and 1"),
+        ("CONTEXTSVC_ANSWERABLE", "1.01", "expected auto or a number between 0 and 1"),
+        ("CONTEXTSVC_ANSWERABLE", "-.5", "expected auto or a number between 0 and 1"),
+        ("CONTEXTSVC_ANSWERABLE", "", "expected auto or a number between 0 and 1"),
         ("CONTEXTSVC_MAX_CHUNKS", "0", "expected between 1 and 64"),
         ("CONTEXTSVC_NUM_PLACEBOS", "-1", "expected at least 0"),
         ("CONTEXTSVC_PRECISION", "int4", "expected auto, float32 or bfloat16"),
@@ -249,3 +252,11 @@ def test_a_key_is_not_shown() -> None:
     assert made.reader_api_key == "sesame"
     assert "sesame" not in repr(made)
     assert "sesame" not in str(documented())
+
+
+@pytest.mark.parametrize(
+    ("value", "threshold"),
+    [("auto", None), ("0", 0.0), ("0.48", 0.48), (".5", 0.5), ("1", 1.0), ("1.0", 1.0)],
+)
+def test_the_answer_threshold_is_a_number_or_that_of_the_index(value: str, threshold: float | None) -> None:
+    assert Settings.from_env({"CONTEXTSVC_ANSWERABLE": value}).answer_threshold == threshold

@@ -88,7 +88,7 @@ RETRIEVAL = RetrievalSettings(
 )  # fmt: skip
 
 
-def fake_assembler(embedder: FakeEmbedder | None = None, **changed: float) -> Assembler:
+def fake_assembler(embedder: FakeEmbedder | None = None, **changed: float | None) -> Assembler:
     """An assembler whose packs can be worked out by eye."""
     return Assembler(
         embedder or FakeEmbedder(),

@@ -14,9 +14,9 @@ import numpy as np
 from contextsvc.adapters.storage.disk_cache import DiskcacheCache
 from contextsvc.errors import ShapeError
 from contextsvc.indexing.build import build_index
-from contextsvc.packing.answerability import answer_score
-from contextsvc.packing.assembler import Assembler
-from contextsvc.packing.signals import best_sentence_scores, sentence_scores
+from contextsvc.packing.answerability import FULL_TERMS, answer_score, threshold_of
+from contextsvc.packing.assembler import Assembler, Query, allowed_documents
+from contextsvc.packing.signals import best_similarity
 from contextsvc.records.arrays import Float64Array
 from contextsvc.records.documents import Document
 from contextsvc.records.requests import PackRequest
@@ -38,6 +38,7 @@ class Evidence:
         score: Score of the pack.
         coverage: (n,) coverage of the candidates, best first.
         similarity: (n,) similarity of the best sentence of each candidate.
+        num_terms: Number of the question's terms.
         own: (n,) scores of the candidates.
         bm25: Largest BM25 score of a candidate.
         seconds: Time of coverage and score.
@@ -46,13 +47,21 @@ class Evidence:
     score: float
     coverage: Float64Array
     similarity: Float64Array
+    num_terms: int
     own: Float64Array
     bm25: float
     seconds: float
 
     def weighed(self, lexical: float) -> float:
         """The score with another weight of coverage."""
-        return float((lexical * self.coverage + (1 - lexical) * self.similarity).max(initial=0.0))
+        n = self.num_terms
+        weight = lexical * min(1.0, FULL_TERMS / max(1, n)) if lexical < 1 else 1.0
+        return float((weight * self.coverage * n / (n + 1) + (1 - weight) * self.similarity).max(initial=0.0))
+
+    @property
+    def alike(self) -> float:
+        """The score if the number of terms did not matter."""
+        return float((0.35 * self.coverage + 0.65 * self.similarity).max(initial=0.0))
 
     @property
     def gap(self) -> float:
@@ -62,12 +71,16 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """An open index; `numbers` are those of its chunks, by id."""
+    """An open index."""
 
     settings: Settings
     assembler: Assembler
     index: LoadedIndex
-    numbers: Mapping[str, int]
+
+    @property
+    def threshold(self) -> float:
+        """Threshold of the index."""
+        return threshold_of(self.index.answer_calibration, None)[0]
 
     def evidence(self, text: str, filters: Mapping[str, Any] | None = None) -> Evidence:
         """Signals of a question among the documents that pass a filter.
@@ -75,32 +88,29 @@ class Asking:
         Raises:
             ShapeError: the score of the pack is not that of its candidates.
         """
-        s = self.settings
-        said = json.dumps(filters) if filters else ""
-        request = PackRequest(
-            index=self.index.name,
-            query=text,
-            budget_tokens=BUDGET,
-            max_chunks=s.max_chunks,
-            tokenizer=s.tokenizer,
-            ordering=s.ordering,
-            filters=said,
-        )
+        s, said = self.settings, json.dumps(filters) if filters else ""
+        chosen: dict[str, Any] = {
+            "max_chunks": s.max_chunks,
+            "tokenizer": s.tokenizer,
+            "ordering": s.ordering,
+        }
+        request = PackRequest(index=self.index.name, query=text, budget_tokens=BUDGET, filters=said, **chosen)
         pack = self.assembler.assemble(self.index, request)
-        found = [(p.candidate.rank, p.candidate.chunk.chunk_id, p.candidate.score) for p in pack.chunks]
-        found = sorted(found + [(drop.rank, drop.chunk_id, drop.score) for drop in pack.drops])
-        ids = np.array([self.numbers[chunk_id] for _, chunk_id, _ in found], dtype=np.int64)
-        (vector,) = self.assembler.embedder.embed_queries([text])
-        similarity = best_sentence_scores(sentence_scores(self.index.corpus, ids, vector), ids)
+        documents = allowed_documents(self.index, said)
+        allowed = None if documents is None else documents[self.index.corpus.documents_of_chunks]
+        asked = Query(text, self.assembler.embedder.embed_queries([text])[0])
+        found = self.assembler.retrieve(self.index, asked, allowed, exact=False)
+        ids, similarity = found.sentences.chunks, best_similarity(found.sentences)
         started = time.perf_counter()
         coverage = self.index.lexical.coverage(text, ids)
-        score = answer_score(coverage, similarity)
+        num_terms = self.index.lexical.num_terms(text)
+        score = answer_score(coverage, similarity, num_terms)
         seconds = time.perf_counter() - started
         if score != pack.answer.score:
             raise ShapeError(f"the pack says {pack.answer.score}, its candidates {score}: {text!r}")
         bm25 = float(self.index.lexical.scores(text, ids).max(initial=0.0))
-        own = np.array([score for _, _, score in found])
-        return Evidence(score, coverage, similarity, own, bm25, seconds)
+        own = np.array([candidate.score for candidate in found.candidates])
+        return Evidence(score, coverage, similarity, num_terms, own, bm25, seconds)
 
 
 @contextmanager
@@ -111,8 +121,6 @@ def asking(name: str, documents: Iterable[Document]) -> Iterator[Asking]:
         embedder = build_embedder(settings)
         build_index(settings.root, name, documents, build_index_parts(settings, embedder))
         index = Library(settings.root, embedder.fingerprint, open_search).get(name)
-        chunks = map(index.corpus.chunk, range(index.corpus.num_chunks))
-        numbers = {chunk.chunk_id: number for number, chunk in enumerate(chunks)}
         # Each question is put with several filters, but embedded once.
         with_vectors = CachedEmbedder(embedder, DiskcacheCache(Path(folder) / "cache", CACHE_BYTES))
-        yield Asking(settings, build_assembler(settings, with_vectors), index, numbers)
+        yield Asking(settings, build_assembler(settings, with_vectors), index)

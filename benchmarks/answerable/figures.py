@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
 
 from benchmarks.ablation.figures import Ranked, over_questions, roc_area
 from benchmarks.answerable.asking import Evidence
@@ -20,8 +19,8 @@ SEED = 43
 ALLOWED = 0.05
 """Largest share of answerable questions that the threshold may flag."""
 
-THRESHOLDS = (0.36, 0.40, 0.44, THRESHOLD, 0.52)
-WEIGHTS = (0.2, 0.3, 0.4, 0.5, 0.6)
+THRESHOLDS = (0.35, 0.40, THRESHOLD, 0.50)
+WEIGHTS = (0.25, 0.35, 0.55, 0.65)
 
 Way = Callable[[Evidence], float]
 
@@ -31,6 +30,7 @@ WAYS: Mapping[str, Way] = {
     "coverage alone, as with other embedders": lambda e: e.weighed(1.0),
     "similarity alone": lambda e: e.weighed(0.0),
     **{f"weight of coverage {weight:g}": partial(Evidence.weighed, lexical=weight) for weight in WEIGHTS},
+    "whatever the number of terms": lambda e: e.alike,
     "the best candidate's own score": lambda e: float(e.own.max(initial=0.0)),
     "its distance from the tenth's": lambda e: e.gap,
     "BM25": lambda e: e.bm25,
@@ -66,27 +66,6 @@ def least_allowed(groups: Sequence[Ranked]) -> float:
     return max(t for t in grid if flagged(groups, t, answerable=True) <= ALLOWED)
 
 
-def fitted(groups: Groups) -> list[Ranked]:
-    """As `ranked`, by logistic regression on all other articles.
-
-    Features: the score as shipped, the best coverage, the best similarity, and the gap.
-    """
-    given = [(_features(there), _features(absent)) for there, absent in groups]
-    made: list[Ranked] = []
-    for held, (there, absent) in enumerate(given):
-        rest = [pair for number, pair in enumerate(given) if number != held]
-        x = np.concatenate([part for pair in rest for part in pair])
-        y = np.concatenate([np.repeat([1, 0], [len(yes), len(no)]) for yes, no in rest])
-        model = LogisticRegression(C=100, max_iter=1000).fit(x, y)
-        scores = model.predict_proba(np.concatenate([there, absent]))[:, 1].tolist()
-        made.append((scores, [True] * len(there) + [False] * len(absent)))
-    return made
-
-
-def _features(found: Sequence[Evidence]) -> Float64Array:
-    return np.array([[e.score, e.weighed(1.0), e.weighed(0.0), e.gap] for e in found], dtype=np.float64)
-
-
 def area_row(name: str, groups: Sequence[Ranked], sheet: Sheet) -> Row:
     """Area under ROC; groups with a single label are resampled apart from the others."""
     kinds: dict[frozenset[bool], list[Ranked]] = {}
@@ -118,8 +97,6 @@ def rows_of_ways(groups: Groups, sheet: Sheet) -> list[Row]:
     """Area of each score, and the share it finds at the threshold that flags `ALLOWED` of the answerable."""
     made = []
     tables = {name: ranked(groups, way) for name, way in WAYS.items()}
-    if len(groups) > 1:
-        tables["logistic regression, each article by the others"] = fitted(groups)
     for name, table in tables.items():
         row = area_row(name, table, sheet)
         there = [s for scores, labels in table for s, label in zip(scores, labels, strict=True) if label]
@@ -129,13 +106,15 @@ def rows_of_ways(groups: Groups, sheet: Sheet) -> list[Row]:
     return made
 
 
-def rows_of_thresholds(groups: Groups, near: Groups, sheet: Sheet) -> list[Row]:
-    """Shares that the shipped score flags, by threshold; `near` excludes only the paragraph."""
+def rows_of_thresholds(groups: Groups, near: Groups, own: float, sheet: Sheet) -> list[Row]:
+    """Shares that the shipped score flags, by threshold.
+
+    `near` excludes only the paragraph. `own` is the index's threshold, whose rows name no threshold.
+    """
     table, hard = ranked(groups, WAYS["as shipped"]), ranked(near, WAYS["as shipped"])
     terms = ranked(groups, WAYS["coverage alone, as with other embedders"])
     made = []
-    for threshold in THRESHOLDS:
-        lead = "" if threshold == THRESHOLD else f"threshold {threshold:.2f}, "
+    for lead, threshold in {"": own, **{f"threshold {value:.2f}, ": value for value in THRESHOLDS}}.items():
         made += [
             share_row(f"{lead}answerable, flagged", table, threshold, True, sheet),
             share_row(f"{lead}without its article, found", table, threshold, False, sheet),

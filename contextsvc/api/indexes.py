@@ -7,13 +7,31 @@ from pydantic import BaseModel
 
 from contextsvc.api.operations import EngineHere, answers
 from contextsvc.api.utilization import IndexUtilization, NoUtilization
+from contextsvc.packing.answerability import ThresholdOrigin
 from contextsvc.records.json import Json
 
 indexes = APIRouter()
 
 
+class AnswerThreshold(BaseModel):
+    """The least `answer_score` of an answerable pack, and its expected error.
+
+    `origin` is "setting" (CONTEXTSVC_ANSWERABLE), "index" (chosen on `num_questions` questions made from the
+    chunks of the index) or "default" (the index has too few chunks for that, or `num_questions` is null and
+    an earlier version built it). `flagged` is the share of these questions that are called not answerable.
+    `passed` is the share that are called answerable although the search leaves out their subject. Both are
+    null if the origin is another.
+    """
+
+    threshold: float
+    origin: ThresholdOrigin
+    num_questions: int | None
+    flagged: float | None
+    passed: float | None
+
+
 class IndexView(BaseModel):
-    """An index with its size, its settings and its last measured utilization.
+    """An index with its size, its settings, its answer threshold and its last measured utilization.
 
     Utilization is the share of a pack's tokens that influenced the answer. A generation is one published
     version of the index.
@@ -30,6 +48,7 @@ class IndexView(BaseModel):
     settings: dict[str, Any]
     built_at: str
     num_bytes: int
+    answerable: AnswerThreshold
     utilization: IndexUtilization | NoUtilization
 
 
@@ -69,7 +88,7 @@ def list_indexes(engine: EngineHere) -> Json:
     responses=answers("index", 404, 409, 500),
 )
 def read_index(name: str, engine: EngineHere) -> Json:
-    """Describe an index: its size, its settings and its last measured utilization.
+    """Describe an index: its size, its settings, its answer threshold and its last measured utilization.
 
     Utilization is the share of a pack's tokens that influenced the answer.
     """

@@ -114,11 +114,17 @@ class Dropped(BaseModel):
     detail: str
 
 
+class FilterView(BaseModel):
+    """The number of documents that the filter of a request allowed."""
+
+    num_documents: int
+
+
 class PackView(BaseModel):
     """A context pack.
 
     `drops` and `signals` are present if `explain` was requested or the pack is read by its id. `cache` and
-    `trace` are present in the answer to `POST /v1/context`.
+    `trace` are present in the answer to `POST /v1/context`, and so is `filter` if the request has filters.
     """
 
     pack_id: str
@@ -136,6 +142,7 @@ class PackView(BaseModel):
     answer_score: float
     answer_threshold: float
     chunks: list[PackedChunkView]
+    filter: FilterView | None = None
     drops: list[Dropped] | None = None
     utilization: PackUtilization | IndexUtilization | NoUtilization
     cache: dict[str, Literal["hit", "miss", "off"]] | None = None

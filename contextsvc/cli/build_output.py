@@ -66,6 +66,25 @@ def print_built(built: BuildResult, updated: bool = False) -> None:
     print_fields(fields)
 
 
+def answer_threshold_text(answerable: Json) -> str:
+    """Return the answer threshold of an index and its expected error as one line.
+
+    Args:
+        answerable: Field `answerable` of the index's JSON.
+    """
+    least = f"an answer score of at least {answerable['threshold']:g}"
+    if answerable["origin"] == "setting":
+        return f"{least} (CONTEXTSVC_ANSWERABLE)"
+    if answerable["num_questions"] is None:
+        return f"{least}, the default; an index that is built now gets a threshold of its own"
+    if answerable["origin"] == "default":
+        return f"{least}, the default of small indexes; {answerable['num_questions']} chunks make a question"
+    return (
+        f"{least}; of {answerable['num_questions']} questions made from the chunks, "
+        f"{answerable['flagged']:.0%} are flagged, and {answerable['passed']:.0%} pass without their subject"
+    )
+
+
 MAX_SHOWN = 20
 
 

@@ -95,22 +95,24 @@ def show(
 ) -> None:
     """Show an index.
 
-    Prints its settings, its size, its last measured utilization (the share of a pack's tokens that influenced
-    the answer) and its aliases (left-out duplicate documents).
+    Prints its settings, its size, its answer threshold with the expected error, its last measured utilization
+    (the share of a pack's tokens that influenced the answer) and its aliases (left-out duplicate documents).
     """
-    from contextsvc.cli.build_output import duplicates_view, print_aliases
+    from contextsvc.cli.build_output import answer_threshold_text, duplicates_view, print_aliases
     from contextsvc.cli.output import print_fields, print_json, size
     from contextsvc.service.views import index_view
     from contextsvc.storage.corpus import Corpus
     from contextsvc.storage.generation import open_manifest
 
-    folder, manifest = open_manifest(settings_with(root=root).root, name, trust_seen=True)
-    view = index_view(name, folder, manifest)
+    chosen = settings_with(root=root)
+    folder, manifest = open_manifest(chosen.root, name, trust_seen=True)
+    view = index_view(name, folder, manifest, chosen.answer_threshold)
     aliases = Corpus.open(folder, manifest).aliases
     if as_json:
         print_json({**view, "aliases": duplicates_view(aliases)})
         return
     score = view.pop("utilization")
+    view["answerable"] = answer_threshold_text(view["answerable"])
     view["num_bytes"] = size(view["num_bytes"])
     settings = view.pop("settings")
     print_fields({**view, **settings})

@@ -25,6 +25,7 @@ def print_pack(view: Json, address: str, ask: Json) -> None:
             "index": f"{view['index']}  generation {view['generation']}",
             "tokens": f"{view['num_tokens']} of {view['budget_tokens']} ({view['tokenizer']}), "
             f"{_counted(len(view['chunks']), 'chunk')} ordered by {view['ordering']}",
+            **_filtering(view),
             **_answering(view),
             "cache": view["cache"]["pack"],
             "time": ", ".join(f"{name} {1000 * s:.0f} ms" for name, s in view["trace"]["seconds"].items()),
@@ -69,14 +70,28 @@ def print_utilization(score: Json) -> None:
     )
 
 
+def _filtering(view: Json) -> dict[str, str]:
+    """Return how many documents the filter allows as a field to print; without a filter, no field."""
+    if "filter" not in view:
+        return {}
+    allowed = _counted(view["filter"]["num_documents"], "document")
+    return {"filter": "allows no document" if _allows_nothing(view) else f"allows {allowed}"}
+
+
+def _allows_nothing(view: Json) -> bool:
+    return view.get("filter") == {"num_documents": 0}
+
+
 def _answering(view: Json) -> dict[str, str]:
     """Return a warning as a field to print if nothing in the index answers the query; otherwise no field."""
-    if view["answerable"]:
+    if view["answerable"] or _allows_nothing(view):
         return {}
     return {"answer": f"nothing in the index seems to answer the query: {_shortfall(view)}"}
 
 
 def _why_empty(view: Json, ask: Json) -> str:
+    if _allows_nothing(view):
+        return "No document of the index passes the filter"
     if ask.get("answerable_only") and not view["answerable"] and view["answer_score"] > 0:
         return "Nothing in the index seems to answer the query, and --answerable-only is set"
     return "Nothing in the index passed the score floor"

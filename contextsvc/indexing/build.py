@@ -9,7 +9,7 @@ structures are written, and the generation is published.
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from contextsvc.indexing.segments import (
     write_segment,
 )
 from contextsvc.records.documents import Document
+from contextsvc.records.packs import ANSWERABLE
 from contextsvc.storage.corpus import Corpus, CorpusWriter, KnownSentences, Merger, Vectors
 from contextsvc.storage.corpus.aliases import write_aliases
 from contextsvc.storage.generation import (
@@ -48,6 +49,7 @@ from contextsvc.storage.generation.segments import (
     finished_segments,
     segment_folder,
 )
+from contextsvc.storage.library import SearchableCorpus
 from contextsvc.storage.probes import record_probes
 
 __all__ = [
@@ -228,11 +230,15 @@ class _Build:
         self._start_phase("writing the search indexes")
         with disk_writes():
             search_settings = self._parts.write_search(folder, corpus, previous)
-        record_probes(folder, corpus, *self._parts.open_search(self._staged.index.name, folder, corpus))
+        vectors, lexical = self._parts.open_search(self._staged.index.name, folder, corpus)
+        record_probes(folder, corpus, vectors, lexical)
+        self._start_phase("calibrating")
+        searchable = SearchableCorpus(corpus=corpus, vectors=vectors, lexical=lexical)
+        found = {**search_settings, ANSWERABLE: asdict(self._parts.calibrate(searchable))}
         self.progress.num_chunks = corpus.num_chunks
         self.progress.num_tokens = int(corpus.chunk_tokens.sum())
         self._start_phase("publishing")
-        self._staged.seal(self._description(corpus, position, search_settings))
+        self._staged.seal(self._description(corpus, position, found))
         published = self._staged.publish()
         drop_segments(self._staged.index)
         return self._result(published.manifest, published.changed)
@@ -282,10 +288,8 @@ class _Build:
         self.progress.phase = phase
         self._on_progress(self.progress)
 
-    def _description(
-        self, corpus: Corpus, position: int, search_settings: Mapping[str, object]
-    ) -> dict[str, object]:
-        settings = {**self._parts.settings, "num_tokens": self.progress.num_tokens, **search_settings}
+    def _description(self, corpus: Corpus, position: int, found: Mapping[str, object]) -> dict[str, object]:
+        settings = {**self._parts.settings, "num_tokens": self.progress.num_tokens, **found}
         settings |= self._deduplicator.manifest_settings
         return {
             "embedder": str(self._parts.embedder.fingerprint),

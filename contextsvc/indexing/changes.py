@@ -15,8 +15,8 @@ class Progress:
     """Progress of a build. The numbers grow while the build runs.
 
     Attributes:
-        phase: "embedding" until all documents are read, then "merging", "writing the search indexes" and
-            "publishing".
+        phase: "embedding" until all documents are read, then "merging", "writing the search indexes",
+            "calibrating" and "publishing".
         num_documents: Number of documents read so far, reused ones included.
         num_chars: Number of characters in these documents.
         num_reused: Number of read documents whose chunks and vectors exist already. They are in the current

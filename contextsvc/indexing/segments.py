@@ -20,10 +20,11 @@ from contextsvc.ports import BlockParser, Embedder, NearDuplicateIndex, Sentence
 from contextsvc.records.arrays import Float32Array, Int64Array
 from contextsvc.records.documents import Chunk, Document, Format, Sentence, passage
 from contextsvc.records.fingerprints import digest
+from contextsvc.records.packs import AnswerCalibration
 from contextsvc.records.spans import Frame, Span
 from contextsvc.storage.corpus import NOWHERE, Corpus, CorpusWriter, KnownSentences, Vectors, sentence_key
 from contextsvc.storage.corpus.smoothing import context_norms
-from contextsvc.storage.library import OpenSearch
+from contextsvc.storage.library import OpenSearch, SearchableCorpus
 
 MAX_CHARS = 4_000_000
 """Number of characters in the texts whose results a `Memo` keeps: enough for several versions of a manual."""
@@ -60,6 +61,7 @@ class IndexParts:
             manifest. If there is a previous generation, the structures must answer as well as structures that
             are built anew.
         open_search: Opens these search structures.
+        calibrate: Chooses the threshold of the finished index for answer scores.
         min_tokens: Smallest number of tokens in a chunk. Smaller chunks are made only if they cannot be
             avoided.
         max_tokens: Largest number of tokens in a chunk, without exceptions.
@@ -76,6 +78,7 @@ class IndexParts:
     min_tokens: int
     max_tokens: int
     make_near_duplicate_index: Callable[[float], NearDuplicateIndex | None] = lambda _: None
+    calibrate: Callable[[SearchableCorpus], AnswerCalibration] = lambda _: AnswerCalibration()
 
     @property
     def settings(self) -> dict[str, object]:

@@ -5,49 +5,92 @@ candidate, so the best candidate always has a full term signal, however few of t
 answer score uses absolute values instead. Coverage is the share of the query's terms that a chunk holds.
 Similarity is that of the chunk's best sentence in context to the query. The best chunk decides:
 
-    score = max over chunks of COVERAGE_WEIGHT * coverage + (1 - COVERAGE_WEIGHT) * similarity
+    weight = COVERAGE_WEIGHT * min(1, FULL_TERMS / n)
+    score = max over chunks of weight * coverage * n / (n + 1) + (1 - weight) * similarity
 
-docs/decisions/0013-answerable.md names the alternatives that were tried, and the source of the numbers.
+n is the number of the query's terms. A short query is covered by chance, so the coverage of n terms counts
+n / (n + 1). A long query wraps its subject in words that no document uses, so its coverage has less weight.
+
+docs/decisions/0013-answerable.md and 0018-answerable-per-index.md name the alternatives that were tried, and
+the source of the numbers.
 """
+
+from typing import Literal
 
 from contextsvc.errors import ShapeError
 from contextsvc.records.arrays import Float64Array
 from contextsvc.records.fingerprints import Fingerprint
+from contextsvc.records.packs import AnswerCalibration
 
-COVERAGE_WEIGHT = 0.35
-"""Weight of coverage in the answer score. It equals the weight of terms in a chunk's score. On the tune half
-of SQuAD's articles, the area under ROC differs by less than .002 for weights from .3 to .5 (rows `as shipped:
-area under ROC` and `weight of coverage ...` of `python -m benchmarks.answerable --part tune`)."""
+COVERAGE_WEIGHT = 0.45
+"""Weight of coverage in the answer score of a query of at most `FULL_TERMS` terms."""
 
-THRESHOLD = 0.48
-"""Default of `CONTEXTSVC_ANSWERABLE`. It is the greatest number with two decimals below which at most 5 % of
-the answerable questions of the tune half lie (row `greatest threshold that flags at most 5 % of the
-answerable`)."""
+FULL_TERMS = 6
+"""Number of terms above which the weight of coverage falls."""
+
+THRESHOLD = 0.45
+"""Threshold of an index that an earlier version built. It is the greatest number with two decimals below
+which at most 5 % of the answerable questions of the tune half of SQuAD's articles lie (row `greatest
+threshold that flags at most 5 % of the answerable` of `python -m benchmarks.answerable --part tune`)."""
+
+SMALL_THRESHOLD = 0.35
+"""Threshold of an index with too few chunks to choose one (`AnswerCalibration`). The fewer the chunks, the
+lower the best score that a query reaches by chance. In 30 indexes of 5 to 28 chunks of SQuAD's training set,
+.35 flagged 1 % of the answerable questions and found 97 % of the others; .45 flagged 6 % and found all."""
 
 EMBEDDER = "53aa51172d14"
-"""Hash of the weights of all-MiniLM-L6-v2, as in an embedder's fingerprint. Cosines of other models have
-other ranges, so with other models coverage alone decides."""
+"""Hash of the weights of all-MiniLM-L6-v2, as in an embedder's fingerprint: the model of both thresholds."""
+
+ThresholdOrigin = Literal["setting", "index", "default"]
+"""Origin of a threshold: `CONTEXTSVC_ANSWERABLE`, the index's own chunks, or a constant of this module."""
 
 DECIMALS = 6
 """Number of decimals of the answer score, as of the scores of chunks."""
 
 
-def knows_cosines_of(embedder: Fingerprint) -> bool:
-    """Return whether `COVERAGE_WEIGHT` and `THRESHOLD` were chosen with this embedder, in any precision.
+def similarity_counts(embedder: Fingerprint, calibration: AnswerCalibration) -> bool:
+    """Return whether the answer score uses similarity.
 
-    >>> [knows_cosines_of(Fingerprint(name="m", weights=w)) for w in ("53aa51172d14", "0123456789ab")]
-    [True, False]
+    Each embedding model has cosines of its own range. They can be used if the index has a threshold of its
+    own, or if the default was chosen with this model, in any precision. Otherwise coverage alone counts.
+
+    >>> known, other = Fingerprint(name="m", weights="53aa51172d14"), Fingerprint(name="m", weights="0123")
+    >>> none, own = AnswerCalibration(), AnswerCalibration(threshold=0.6, num_questions=90)
+    >>> [similarity_counts(known, none), similarity_counts(other, none), similarity_counts(other, own)]
+    [True, False, True]
     """
-    return embedder.weights == EMBEDDER
+    return calibration.threshold is not None or embedder.weights == EMBEDDER
 
 
-def answer_score(coverage: Float64Array, similarity: Float64Array | None) -> float:
+def threshold_of(calibration: AnswerCalibration, chosen: float | None) -> tuple[float, ThresholdOrigin]:
+    """Return the threshold of an index for answer scores, and its origin.
+
+    Args:
+        calibration: Calibration of the index.
+        chosen: Threshold of the setting `CONTEXTSVC_ANSWERABLE`, which comes before that of the index. None
+            chooses that of the index. If the index has none, `SMALL_THRESHOLD` or `THRESHOLD` is the default.
+
+    >>> own, small = AnswerCalibration(threshold=0.39, num_questions=90), AnswerCalibration(num_questions=9)
+    >>> [threshold_of(own, None), threshold_of(own, 0.0), threshold_of(small, None)]
+    [(0.39, 'index'), (0.0, 'setting'), (0.35, 'default')]
+    >>> threshold_of(AnswerCalibration(), None)
+    (0.45, 'default')
+    """
+    if chosen is not None:
+        return chosen, "setting"
+    if calibration.threshold is not None:
+        return calibration.threshold, "index"
+    return THRESHOLD if calibration.num_questions is None else SMALL_THRESHOLD, "default"
+
+
+def answer_score(coverage: Float64Array, similarity: Float64Array | None, num_terms: int) -> float:
     """Compute the answer score of the best chunk, in [0, 1]. Without chunks the score is 0.
 
     Args:
         coverage: (n,) in [0, 1], share of the query's terms that each chunk holds (`LexicalIndex.coverage`).
         similarity: (n,) in [0, 1], similarity of each chunk's best sentence in context to the query. None if
-            the cosines of this embedder are not calibrated. Then coverage alone counts.
+            similarity does not count (`similarity_counts`). Then coverage has the whole weight.
+        num_terms: Number of the query's terms (`LexicalIndex.num_terms`), >= 0.
 
     Returns:
         The score, rounded to 1e-6. It never falls when coverage or similarity rises or a chunk is added.
@@ -56,10 +99,13 @@ def answer_score(coverage: Float64Array, similarity: Float64Array | None) -> flo
         ShapeError: lengths of coverage and similarity differ.
 
     >>> import numpy as np
-    >>> answer_score(np.array([1.0, 0.2]), np.array([0.4, 0.5])), answer_score(np.array([0.6]), None)
-    (0.61, 0.6)
+    >>> answer_score(np.array([1.0, 0.2]), np.array([0.4, 0.5]), 3), answer_score(np.array([0.6]), None, 2)
+    (0.5575, 0.4)
     """
     if similarity is not None and similarity.shape != coverage.shape:
         raise ShapeError(f"coverage {coverage.shape} and similarity {similarity.shape} of the same chunks")
-    each = coverage if similarity is None else COVERAGE_WEIGHT * coverage + (1 - COVERAGE_WEIGHT) * similarity
+    each = coverage * num_terms / (num_terms + 1)
+    if similarity is not None:
+        weight = COVERAGE_WEIGHT * min(1.0, FULL_TERMS / max(1, num_terms))
+        each = weight * each + (1 - weight) * similarity
     return round(float(each.max(initial=0.0)), DECIMALS)

@@ -8,7 +8,14 @@ from typing import NamedTuple
 import numpy as np
 
 from contextsvc.errors import UnknownChoice
-from contextsvc.packing.answerability import COVERAGE_WEIGHT, answer_score, knows_cosines_of
+from contextsvc.packing.answerability import (
+    COVERAGE_WEIGHT,
+    FULL_TERMS,
+    THRESHOLD,
+    answer_score,
+    similarity_counts,
+    threshold_of,
+)
 from contextsvc.packing.filters import matching_rows
 from contextsvc.packing.fusion import best_first, convex_fusion, pool_candidates, share_of_best
 from contextsvc.packing.links import DEPTH, link_scores
@@ -24,6 +31,7 @@ from contextsvc.packing.signals import (
 )
 from contextsvc.packing.units import LEAST_SHARE, RULE, Sentences, Unit, ordered_units, whole_chunks
 from contextsvc.ports import Embedder, Reranker, TokenCounter
+from contextsvc.ports.search import SHORT_FORM
 from contextsvc.records.arrays import BoolArray, Float32Array, Float64Array, Int64Array
 from contextsvc.records.documents import Chunk
 from contextsvc.records.fingerprints import digest
@@ -32,11 +40,11 @@ from contextsvc.records.rendering import unit_tokens
 from contextsvc.records.requests import PackRequest
 from contextsvc.storage.corpus.excerpts import Excerpts
 from contextsvc.storage.corpus.smoothing import SHARE, SIGMA, TERMS_SHARE, TERMS_SIGMA, TITLE_SHARE
-from contextsvc.storage.library import LoadedIndex
+from contextsvc.storage.library import LoadedIndex, SearchableCorpus
 
 _SENTENCES = f"sentences in context:{SHARE}:{SIGMA}:{TITLE_SHARE}"
 _TERMS = f"terms in context:{TERMS_SHARE}:{TERMS_SIGMA}, links:{DEPTH}"
-_ANSWER = f"answer:{COVERAGE_WEIGHT}"
+_ANSWER = f"answer:{COVERAGE_WEIGHT}:{FULL_TERMS}:{SHORT_FORM}:{THRESHOLD}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +63,7 @@ class RetrievalSettings:
     score_floor: float
     near_duplicate_similarity: float
     diversity_weight: float
-    answerable: float
+    answerable: float | None
 
 
 class Query(NamedTuple):
@@ -124,11 +132,12 @@ class Assembler:
         Raises:
             BudgetTooSmall: there are candidates, but the best unit does not fit.
             UnknownChoice: there is no tokenizer or ordering of the requested name.
-            InvalidRequest: the filter is malformed.
+            InvalidRequest: the filter is malformed, or it compares a field that no document has.
         """
         counter = counter_named(self.counters, request.tokenizer)
         order = ordering_named(request.ordering)
-        allowed = _allowed_chunks(index, request.filters)
+        documents = allowed_documents(index, request.filters)
+        allowed = None if documents is None else documents[index.corpus.documents_of_chunks]
         query = Query(request.query, self.embedder.embed_queries([request.query])[0])
         mark("embed")
         found = self.retrieve(index, query, allowed, request.exact)
@@ -146,6 +155,8 @@ class Assembler:
         left_out = _left_out(selected, units, num_units, request)
         drops = (*sorted([*repeated, *left_out], key=lambda drop: drop.rank), *weak)
         pack = self._pack(index, request, passages, counter, drops, answer)
+        if documents is not None:
+            pack = replace(pack, num_documents=int(documents.sum()))
         mark("pack")
         return pack
 
@@ -157,13 +168,7 @@ class Assembler:
         """
         s = self.settings
         weights = [s.lexical_weight, s.semantic_weight]
-        dense = index.vectors.search(query.vector[None], s.num_candidates, allowed, exact)[0]
-        lexical = index.lexical.search([query.text], s.num_candidates, allowed)[0]
-        ids = pool_candidates([dense, lexical])
-        terms = share_of_best(term_scores_in_context(index, ids, query.text))
-        first = convex_fusion([terms, chunk_similarity(index.corpus, ids, query.vector)], weights)
-        rows = best_first(first, ids)[: s.rerank_depth]
-        ids, terms = ids[rows], terms[rows]
+        ids, terms = find_candidates(index, query, s, allowed, exact)
         chunks = [index.corpus.chunk(number) for number in ids.tolist()]
         sentences = found_sentences(index, ids, chunks, query.text, query.vector)
         semantic = self._second_stage(query, chunks, sentences)
@@ -185,10 +190,12 @@ class Assembler:
         return best_similarity(sentences)
 
     def _answerability(self, index: LoadedIndex, query: Query, found: Found) -> Answerability:
-        known = knows_cosines_of(self.embedder.fingerprint)
-        similarity = best_similarity(found.sentences) if known else None
-        score = answer_score(index.lexical.coverage(query.text, found.sentences.chunks), similarity)
-        return Answerability(score, self.settings.answerable)
+        calibration, ids = index.answer_calibration, found.sentences.chunks
+        counts = similarity_counts(self.embedder.fingerprint, calibration)
+        similarity = best_similarity(found.sentences) if counts else None
+        coverage = index.lexical.coverage(query.text, ids)
+        score = answer_score(coverage, similarity, index.lexical.num_terms(query.text))
+        return Answerability(score, threshold_of(calibration, self.settings.answerable)[0])
 
     def _select(
         self, index: LoadedIndex, candidates: Sequence[Candidate], floor: float
@@ -233,6 +240,35 @@ class Assembler:
         )
 
 
+def find_candidates(
+    index: SearchableCorpus,
+    query: Query,
+    settings: RetrievalSettings,
+    allowed: BoolArray | None = None,
+    exact: bool = False,
+) -> tuple[Int64Array, Float64Array]:
+    """Search by vectors and by words, and return the best chunks of both searches.
+
+    Args:
+        index: The corpus and its searches.
+        query: The query.
+        settings: Numbers and weights of the candidates.
+        allowed: For each chunk, whether the search may find it: (num_chunks,). None allows all chunks.
+        exact: Whether to compare the query with every vector.
+
+    Returns:
+        (n,) numbers of the chunks, best first, and (n,) their term scores as shares of the best one.
+    """
+    weights = [settings.lexical_weight, settings.semantic_weight]
+    dense = index.vectors.search(query.vector[None], settings.num_candidates, allowed, exact)[0]
+    lexical = index.lexical.search([query.text], settings.num_candidates, allowed)[0]
+    ids = pool_candidates([dense, lexical])
+    terms = share_of_best(term_scores_in_context(index, ids, query.text))
+    first = convex_fusion([terms, chunk_similarity(index.corpus, ids, query.vector)], weights)
+    rows = best_first(first, ids)[: settings.rerank_depth]
+    return ids[rows], terms[rows]
+
+
 def counter_named(counters: Mapping[str, TokenCounter], name: str) -> TokenCounter:
     """Return the token counter of that name.
 
@@ -245,8 +281,8 @@ def counter_named(counters: Mapping[str, TokenCounter], name: str) -> TokenCount
         raise UnknownChoice("tokenizer", name, counters) from None
 
 
-def _allowed_chunks(index: LoadedIndex, filters: str) -> BoolArray | None:
-    """Return which chunks the filter allows: (num_chunks,), or None without a filter.
+def allowed_documents(index: LoadedIndex, filters: str) -> BoolArray | None:
+    """Return which documents the filter allows: (num_documents,), or None without a filter.
 
     A chunk is allowed if the filter holds for its document or for one of the document's aliases (left-out
     duplicates).
@@ -256,8 +292,7 @@ def _allowed_chunks(index: LoadedIndex, filters: str) -> BoolArray | None:
     columns = index.corpus.columns
     documents = np.zeros(index.corpus.num_documents, dtype=np.bool_)
     documents[columns.owners[matching_rows(json.loads(filters), columns)]] = True
-    allowed: BoolArray = documents[index.corpus.documents_of_chunks]
-    return allowed
+    return documents
 
 
 def _ranked(
@@ -333,13 +368,9 @@ def _left_out(
         if full and candidate.chunk.doc_id not in documents:
             drops.append(Drop.of(candidate, "max_chunks", f"the pack holds {request.max_chunks}"))
         elif num_units == len(units):
-            drops.append(
-                Drop.of(candidate, "no_gain", f"no part has {LEAST_SHARE:g} of the first gain")
-            )
+            drops.append(Drop.of(candidate, "no_gain", f"no part has {LEAST_SHARE:g} of the first gain"))
         else:
-            drops.append(
-                Drop.of(candidate, "over_budget", f"better parts fill {request.budget_tokens}")
-            )
+            drops.append(Drop.of(candidate, "over_budget", f"better parts fill {request.budget_tokens}"))
     return drops
 
 

@@ -4,7 +4,8 @@ A filter is `{"field": FIELD, OPERATOR: VALUE}`, `{"and": [..]}`, `{"or": [..]}`
 a metadata key or one of `doc_id`, `title`, `source`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -31,13 +32,18 @@ def matching_rows(spec: object, columns: Columns) -> BoolArray:
     A row without the field fails every operator except `exists: false`. Values of different kinds are neither
     equal nor ordered. An empty `and` holds for all rows, and an empty `or` holds for none.
 
+    A field that no row has is an error, also inside `not`: it is likely misspelt, and a filter that silently
+    allows nothing, or inside `not` everything, would hide that. `exists` may name any field. If there are no
+    rows, nothing is known of fields, and a filter may name any.
+
     >>> rows = Columns([{"v": 4}, {"v": 4, "lang": "de"}, {"lang": "en"}])
     >>> spec = {"and": [{"field": "v", "gt": 3}, {"not": {"field": "lang", "eq": "de"}}]}
     >>> matching_rows(spec, rows).tolist()
     [True, False, False]
 
     Raises:
-        InvalidRequest: the filter does not have this form, or it is nested deeper than `MAX_DEPTH`.
+        InvalidRequest: the filter does not have this form, it is nested deeper than `MAX_DEPTH`, or no row
+            has a field that it compares.
     """
     return _matching(spec, columns, 0)
 
@@ -72,9 +78,18 @@ def _comparison(spec: Mapping[str, Any], columns: Columns) -> BoolArray:
     (operator,) = operators
     value = spec[operator]
     _check_value(operator, value)
+    if operator != "exists":
+        _check_field(field, columns.fields)
     holds = np.zeros(len(columns.owners), dtype=np.bool_)
     holds[OPERATORS[operator](columns.column(field), value)] = True
     return ~holds if operator == "exists" and not value else holds
+
+
+def _check_field(field: str, known: Sequence[str]) -> None:
+    if not known or field in known:
+        return
+    nearest = " and ".join(map(repr, get_close_matches(field, known, n=2, cutoff=0)))
+    raise InvalidRequest(f"no document has the field {field[:200]!r}; the nearest fields are {nearest}")
 
 
 def _check_value(operator: str, value: object) -> None:

@@ -16,7 +16,7 @@ from contextsvc.records.packs import Occurrences
 from contextsvc.storage.corpus import Corpus, chunks_around, windows_of
 from contextsvc.storage.corpus.files import KINDS
 from contextsvc.storage.corpus.smoothing import REACH, TERMS_REACH, context_similarity, context_terms
-from contextsvc.storage.library import LoadedIndex
+from contextsvc.storage.library import SearchableCorpus
 
 WINDOW_TOKENS = 40
 """Largest number of tokens of a window (a run of whole sentences) in which terms count as near each other."""
@@ -38,7 +38,7 @@ def chunk_similarity(corpus: Corpus, ids: Int64Array, query: Float32Array) -> Fl
     return clip_similarity(np.round(vectors @ query.astype(np.float64), DECIMALS))
 
 
-def term_scores_in_context(index: LoadedIndex, ids: Int64Array, query: str) -> Float64Array:
+def term_scores_in_context(index: SearchableCorpus, ids: Int64Array, query: str) -> Float64Array:
     """Compute BM25 scores of chunks, smoothed with the scores of neighbouring chunks: (len(ids),), >= 0.
 
     They are also computed for chunks that only the dense search found. Each neighbour is scored only once.
@@ -49,7 +49,7 @@ def term_scores_in_context(index: LoadedIndex, ids: Int64Array, query: str) -> F
 
 
 def found_sentences(
-    index: LoadedIndex, ids: Int64Array, chunks: Sequence[Chunk], query: str, vector: Float32Array
+    index: SearchableCorpus, ids: Int64Array, chunks: Sequence[Chunk], query: str, vector: Float32Array
 ) -> Sentences:
     """Return the sentences of some chunks with their similarity to the query and their terms.
 
@@ -130,6 +130,20 @@ def sentence_similarity(corpus: Corpus, ids: Int64Array, query: Float32Array) ->
     titles = np.where(windows.titles >= 0, similarities[:, -1], np.nan)
     similarity = context_similarity(similarities[:, :-1], titles, windows.norms)
     return clip_similarity(np.round(similarity, DECIMALS))
+
+
+def best_sentence_similarity(corpus: Corpus, ids: Int64Array, query: Float32Array) -> Float64Array:
+    """Compute the similarity of the best sentence in context of some chunks: (len(ids),).
+
+    Arguments: see `sentence_similarity`.
+    """
+    if not len(ids):
+        return np.zeros(0)
+    rows = corpus.chunk_table[ids]
+    sizes = rows["end_sentence"] - rows["first_sentence"]
+    firsts = np.cumsum(sizes) - sizes
+    best: Float64Array = np.maximum.reduceat(sentence_similarity(corpus, ids, query), firsts)
+    return best
 
 
 def best_similarity(sentences: Sentences) -> Float64Array:

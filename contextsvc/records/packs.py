@@ -6,7 +6,7 @@ its constructor raises an error.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from contextsvc.errors import ShapeError
 from contextsvc.records.arrays import Float32Array, Float64Array, Int64Array
@@ -44,6 +44,37 @@ class Answerability:
         """
         return self.score > 0 and self.score >= self.threshold
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerCalibration:
+    """Threshold of an index for answer scores, and how often it errs on questions made from its chunks.
+
+    Attributes:
+        threshold: Least answer score of an answerable query. None if there are too few questions to choose
+            one.
+        num_questions: Number of questions. None if an earlier version of this package built the index.
+        flagged: Share of the questions that the threshold calls not answerable. None without a threshold.
+        passed: Share of the same questions that it calls answerable although the search leaves out their
+            subject. None without a threshold.
+    """
+
+    threshold: float | None = None
+    num_questions: int | None = None
+    flagged: float | None = None
+    passed: float | None = None
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> "AnswerCalibration":
+        """Return the calibration among the settings of a manifest; an empty one if there is none.
+
+        >>> AnswerCalibration.of({"answerable": {"num_questions": 7}}).num_questions
+        7
+        """
+        return cls(**settings.get(ANSWERABLE, {}))
+
+
+ANSWERABLE = "answerable"
+"""Name of an index's `AnswerCalibration` among the settings of its manifest."""
 
 ASSUMED_ANSWERABLE = Answerability(1.0, 0.0)
 """Answerability of a pack whose chunks somebody chose by hand, without a search for its query."""
@@ -216,6 +247,8 @@ class ContextPack:
         trim: Whether the request allowed trimming of chunks (`packing.trimming`).
         answer: Answer score and threshold, which say whether any candidate answers the query. They do not
             depend on the budget.
+        num_documents: Number of documents that the request's filter allowed; None without a filter. It is not
+            part of the id: equal texts of one query are one pack, whatever filters made them.
 
     Raises:
         ShapeError: the text has more tokens than the budget, or the tokens of the chunks do not add up to
@@ -236,6 +269,7 @@ class ContextPack:
     exact: bool = False
     trim: bool = False
     answer: Answerability = ASSUMED_ANSWERABLE
+    num_documents: int | None = None
 
     def __post_init__(self) -> None:
         if self.num_tokens > self.budget_tokens:

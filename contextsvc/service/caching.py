@@ -11,6 +11,7 @@ all values with its tag are removed.
 
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Generic, Literal, Protocol, TypeVar
 
 import numpy as np
@@ -33,7 +34,7 @@ Record = TypeVar("Record")
 
 Mark = Callable[[str], None]
 
-FORMAT = "6"
+FORMAT = "7"
 """Version number that is part of every key. Raise it when the shape of a stored record or its tag changes."""
 
 
@@ -141,9 +142,14 @@ class CachedAssembler:
         return pack, "miss"
 
     def keep(self, pack: ContextPack) -> None:
-        """Store a pack so that it can be read by its id."""
+        """Store a pack so that it can be read by its id.
+
+        The number of documents that its filter allowed is left out, because requests with other filters may
+        make the same pack.
+        """
         if self._cache is not None:
-            self._cache.put(_id_key(pack.pack_id), encode(pack), pack.pack_id)
+            kept = replace(pack, num_documents=None)
+            self._cache.put(_id_key(pack.pack_id), encode(kept), pack.pack_id)
 
     def count(self, tokenizer: str) -> Callable[[Sequence[str]], list[int]]:
         """Return the function that counts the tokens of texts in the encoding of this name.

@@ -264,9 +264,9 @@ class Engine:
         return index_states(self.library)
 
     def index(self, name: str) -> Json:
-        """Return the JSON of an index: its manifest and its last measured utilization."""
+        """Return the JSON of an index: its manifest, its answer threshold and its measured utilization."""
         index = self.library.get(name)
-        return index_view(name, index.folder, index.manifest)
+        return index_view(name, index.folder, index.manifest, self.settings.answer_threshold)
 
     def _kept_pack(self, pack_id: str) -> ContextPack:
         pack = self.assembler.pack(pack_id)

@@ -12,8 +12,9 @@ from typing import Any
 from contextsvc.errors import ShapeError
 from contextsvc.measuring.records import MinimalPack, Utilization, UtilizationSummary
 from contextsvc.measuring.summary import summary_path
+from contextsvc.packing.answerability import threshold_of
 from contextsvc.records.json import Json, decode, to_json
-from contextsvc.records.packs import ContextPack, PackedChunk
+from contextsvc.records.packs import ANSWERABLE, AnswerCalibration, ContextPack, PackedChunk
 from contextsvc.records.spans import frames_in_text, offset_in, repeated_spans
 from contextsvc.storage.generation import Manifest
 
@@ -39,6 +40,8 @@ def pack_view(pack: ContextPack, explain: bool = False) -> Json:
         "answer_threshold": pack.answer.threshold,
         "chunks": [_chunk_view(packed, explain) for packed in pack.chunks],
     }
+    if pack.num_documents is not None:
+        view["filter"] = {"num_documents": pack.num_documents}
     if explain:
         view["drops"] = to_json(pack.drops)
     return view
@@ -114,13 +117,14 @@ def index_utilization(name: str, folder: Path, generation: str) -> Json:
     return no_utilization("index", reason)
 
 
-def index_view(name: str, folder: Path, m: Manifest) -> Json:
-    """Return the JSON of an index: its manifest and its last measured utilization.
+def index_view(name: str, folder: Path, m: Manifest, answerable: float | None) -> Json:
+    """Return the JSON of an index: its manifest, its answer threshold and its last measured utilization.
 
     Args:
         name: Name of the index.
         folder: Folder of the generation.
         m: Manifest of the generation.
+        answerable: Answer threshold of the settings; None: that of the index.
     """
     return {
         "name": name,
@@ -131,9 +135,10 @@ def index_view(name: str, folder: Path, m: Manifest) -> Json:
         "num_chunks": m.num_chunks,
         "num_sentences": m.num_sentences,
         "num_vectors": m.num_vectors,
-        "settings": dict(m.settings),
+        "settings": {key: value for key, value in m.settings.items() if key != ANSWERABLE},
         "built_at": m.built_at,
         "num_bytes": sum(entry.num_bytes for entry in m.files.values()),
+        "answerable": _answer_threshold(AnswerCalibration.of(m.settings), answerable),
         "utilization": index_utilization(name, folder, m.generation),
     }
 
@@ -147,6 +152,14 @@ def offset_in_text(chunk: Mapping[str, Any], at: int) -> int | None:
     """
     frames = frames_in_text(chunk["text"], chunk["spans"], [(start, end) for start, end in chunk["repeated"]])
     return offset_in(chunk["spans"], at, frames)
+
+
+def _answer_threshold(calibration: AnswerCalibration, chosen: float | None) -> Json:
+    threshold, origin = threshold_of(calibration, chosen)
+    errors = {"flagged": calibration.flagged, "passed": calibration.passed}
+    if origin != "index":
+        errors = dict.fromkeys(errors)
+    return {"threshold": threshold, "origin": origin, "num_questions": calibration.num_questions, **errors}
 
 
 def spans_text(chunk: Mapping[str, Any]) -> str:

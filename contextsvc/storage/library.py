@@ -15,6 +15,7 @@ from typing import NoReturn
 from contextsvc.errors import CorruptIndex, IndexMismatch
 from contextsvc.ports import LexicalIndex, VectorIndex
 from contextsvc.records.fingerprints import Fingerprint
+from contextsvc.records.packs import AnswerCalibration
 from contextsvc.storage.corpus import Corpus
 from contextsvc.storage.generation import (
     Manifest,
@@ -32,7 +33,22 @@ log = logging.getLogger("contextsvc.library")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LoadedIndex:
+class SearchableCorpus:
+    """A corpus with its searches. It is part of an open generation, or of one that is still being built.
+
+    Attributes:
+        corpus: Documents, chunks and vectors of the generation.
+        vectors: Dense search (by vectors) in the generation.
+        lexical: Lexical search (by terms) in the generation.
+    """
+
+    corpus: Corpus
+    vectors: VectorIndex
+    lexical: LexicalIndex
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedIndex(SearchableCorpus):
     """An open generation (one published version of an index). A request uses one `LoadedIndex` to its end.
 
     Attributes:
@@ -40,9 +56,6 @@ class LoadedIndex:
         folder: Folder of the generation. A later publish may remove the folder, but memory-mapped files stay
             readable.
         manifest: Description of the generation.
-        corpus: Documents, chunks and vectors of the generation.
-        vectors: Dense search (by vectors) in the generation.
-        lexical: Lexical search (by terms) in the generation.
         instead_of: If this is a previous generation that replaces a damaged current one, the description of
             the damage. An empty string means that this is the current generation.
     """
@@ -50,15 +63,17 @@ class LoadedIndex:
     name: str
     folder: Path
     manifest: Manifest
-    corpus: Corpus
-    vectors: VectorIndex
-    lexical: LexicalIndex
     instead_of: str = ""
 
     @property
     def generation(self) -> str:
         """Id of the open generation."""
         return self.manifest.generation
+
+    @property
+    def answer_calibration(self) -> AnswerCalibration:
+        """Threshold of this generation for answer scores."""
+        return AnswerCalibration.of(self.manifest.settings)
 
 
 OpenSearch = Callable[[str, Path, Corpus], tuple[VectorIndex, LexicalIndex]]

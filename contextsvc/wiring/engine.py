@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from contextsvc import assets
 from contextsvc.errors import SettingError
 from contextsvc.measuring.measurer import Measurer
-from contextsvc.packing.assembler import Assembler, RetrievalSettings
+from contextsvc.packing.assembler import Assembler
 from contextsvc.ports import Embedder, Reranker, TokenCounter
 from contextsvc.service.caching import CachedAssembler, CachedEmbedder, CachedMeasurer
 from contextsvc.service.engine import Engine
@@ -21,6 +21,7 @@ from contextsvc.wiring.indexes import (
     build_index_parts,
     check_factory,
     open_search,
+    retrieval_settings,
 )
 from contextsvc.wiring.measuring import build_jobs, build_measurer
 
@@ -82,18 +83,7 @@ def build_assembler(settings: Settings, embedder: Embedder, extra_tokenizer: str
         embedder,
         build_counters(settings, extra_tokenizer),
         build_reranker(settings),
-        RetrievalSettings(
-            num_candidates=settings.num_candidates,
-            rerank_depth=settings.rerank_depth,
-            lexical_weight=settings.lexical_weight,
-            semantic_weight=settings.semantic_weight,
-            window_weight=settings.window_weight,
-            link_weight=settings.link_weight,
-            score_floor=settings.score_floor,
-            near_duplicate_similarity=settings.near_duplicate_similarity,
-            diversity_weight=settings.diversity_weight,
-            answerable=settings.answerable,
-        ),
+        retrieval_settings(settings),
     )
 
 

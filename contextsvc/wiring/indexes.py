@@ -9,6 +9,8 @@ from contextsvc.adapters.text.plain_text import PlainBlockParser
 from contextsvc.indexing.build import IndexParts, PreviousGeneration
 from contextsvc.indexing.overlap import worker_thread
 from contextsvc.indexing.recall_queries import held_out_sentences
+from contextsvc.packing.answer_calibration import calibrate_answers
+from contextsvc.packing.assembler import RetrievalSettings
 from contextsvc.ports import Embedder, LexicalIndex, NearDuplicateIndex, VectorIndex
 from contextsvc.records.documents import Document
 from contextsvc.settings import Settings
@@ -70,16 +72,34 @@ def build_index_parts(settings: Settings, embedder: Embedder | None = None) -> I
     from contextsvc.adapters.text.tiktoken_counter import TiktokenCounter
 
     check_factory(settings)
+    embedder = embedder or build_embedder(settings)
     return IndexParts(
         parsers={"markdown": MarkdownItBlockParser(), "plain": PlainBlockParser()},
         splitter=PunktSentenceSplitter(assets.locate(settings.home, "punkt_tab")),
         counter=TiktokenCounter(INDEX_TOKENIZER, assets.locate(settings.home, "tiktoken")),
-        embedder=embedder or build_embedder(settings),
+        embedder=embedder,
         write_search=partial(write_search, settings=settings),
         open_search=open_search,
+        calibrate=partial(calibrate_answers, embedder=embedder, settings=retrieval_settings(settings)),
         min_tokens=settings.chunk_min_tokens,
         max_tokens=settings.chunk_max_tokens,
         make_near_duplicate_index=make_near_duplicate_index,
+    )
+
+
+def retrieval_settings(settings: Settings) -> RetrievalSettings:
+    """Return the settings of search and scoring."""
+    return RetrievalSettings(
+        num_candidates=settings.num_candidates,
+        rerank_depth=settings.rerank_depth,
+        lexical_weight=settings.lexical_weight,
+        semantic_weight=settings.semantic_weight,
+        window_weight=settings.window_weight,
+        link_weight=settings.link_weight,
+        score_floor=settings.score_floor,
+        near_duplicate_similarity=settings.near_duplicate_similarity,
+        diversity_weight=settings.diversity_weight,
+        answerable=settings.answer_threshold,
     )
 
 

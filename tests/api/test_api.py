@@ -125,7 +125,7 @@ def test_the_setting_trims_where_a_request_leaves_the_choice(build: Build, tmp_p
 
 def test_a_pack_says_whether_anything_answers(client: TestClient) -> None:
     found = client.post("/v1/context", json=ASK).json()
-    assert (found["answerable"], found["answer_score"], found["answer_threshold"]) == (True, 1.0, 0.5)
+    assert (found["answerable"], found["answer_score"], found["answer_threshold"]) == (True, 0.666667, 0.5)
     asked = {**ASK, "query": "snapshot zebras"}
     flagged = client.post("/v1/context", json=asked).json()
     assert (flagged["answerable"], len(flagged["chunks"])) == (False, 2)
@@ -203,6 +203,7 @@ def test_indexes_are_listed_and_described(client: TestClient) -> None:
     assert (brief["name"], brief["state"], brief["num_documents"]) == ("pages", "ready", 8)
     whole = client.get("/v1/indexes/pages").json()
     assert (whole["embedder"], whole["dim"]) == ("fake-embedder:1:256", 256)
+    assert (whole["answerable"]["threshold"], whole["answerable"]["origin"]) == (0.45, "default")
 
 
 def _damage(root: Path) -> None:
@@ -264,6 +265,26 @@ def test_what_does_not_fit_is_422(client: TestClient, change: dict[str, Any], co
 def test_a_body_that_is_no_json_is_refused(client: TestClient) -> None:
     refused(client.post("/v1/context", content=b"{", headers=JSON), 422, "invalid_request")
     refused(client.post("/v1/context", content=b"\xff{", headers=JSON), 400, "bad_request")
+
+
+def test_a_filter_says_how_many_documents_it_allows(client: TestClient) -> None:
+    for name, number in (("backup", 1), ("nowhere", 0)):
+        body = {**ASK, "filters": {"field": "doc_id", "eq": name}}
+        made, again = (client.post("/v1/context", json=body).json() for _ in range(2))
+        assert made["filter"] == again["filter"] == {"num_documents": number}
+        assert (again["cache"]["pack"], len(again["chunks"])) == ("hit", number)
+        PackView.model_validate(made)
+        # By its id the pack may be that of another filter.
+        assert "filter" not in client.get(f"/v1/packs/{made['pack_id']}").json()
+    assert "filter" not in client.post("/v1/context", json=ASK).json()
+
+
+def test_a_field_that_no_document_has_is_422_and_named(client: TestClient) -> None:
+    for spec in ({"field": "drafts", "eq": True}, {"not": {"field": "drafts", "eq": True}}):
+        found = refused(client.post("/v1/context", json={**ASK, "filters": spec}), 422, "invalid_request")
+        assert "no document has the field 'drafts'; the nearest fields are 'draft'" in found["detail"]
+    spec = {"field": "drafts", "exists": False}
+    assert client.post("/v1/context", json={**ASK, "filters": spec}).json()["filter"] == {"num_documents": 8}
 
 
 def test_a_budget_too_small_names_the_smallest_that_would_do(client: TestClient) -> None:

@@ -1,6 +1,7 @@
-"""Copies on the command line."""
+"""Copies and the answer threshold on the command line."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ from contextsvc.cli.build_output import print_duplicates
 from contextsvc.indexing.build import build_index
 from contextsvc.indexing.deduplication import Deduplicator
 from contextsvc.records.documents import Document
+from contextsvc.records.json import Json
+from contextsvc.records.packs import AnswerCalibration
 from tests.cli.test_cli import ran
 from tests.world import fake_parts
 
@@ -37,6 +40,57 @@ def test_show_lists_aliases(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
         ["v1", "v0", "equal"],
         ["v2", "v0", "equal"],
     ]
+
+
+@pytest.mark.parametrize(
+    ("calibration", "chosen", "said", "shown"),
+    [
+        (
+            AnswerCalibration(threshold=0.41, num_questions=99, flagged=0.01, passed=0.111),
+            "auto",
+            "an answer score of at least 0.41; of 99 questions made from the chunks, 1% are flagged, and 11% "
+            "pass without their subject",
+            {"threshold": 0.41, "origin": "index", "num_questions": 99, "flagged": 0.01, "passed": 0.111},
+        ),
+        (
+            AnswerCalibration(threshold=0.41, num_questions=99, flagged=0.01, passed=0.111),
+            "0.3",
+            "an answer score of at least 0.3 (CONTEXTSVC_ANSWERABLE)",
+            {"threshold": 0.3, "origin": "setting", "num_questions": 99, "flagged": None, "passed": None},
+        ),
+        (
+            AnswerCalibration(num_questions=7),
+            "auto",
+            "an answer score of at least 0.35, the default of small indexes; 7 chunks make a question",
+            {"threshold": 0.35, "origin": "default", "num_questions": 7, "flagged": None, "passed": None},
+        ),
+        (
+            AnswerCalibration(),
+            "auto",
+            "an answer score of at least 0.45, the default; an index that is built now gets a threshold "
+            "of its own",
+            {"threshold": 0.45, "origin": "default", "num_questions": None, "flagged": None, "passed": None},
+        ),
+    ],
+)
+def test_show_says_the_answer_threshold_and_its_expected_error(
+    calibration: AnswerCalibration,
+    chosen: str,
+    said: str,
+    shown: Json,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    parts = replace(fake_parts(), calibrate=lambda _: calibration)
+    build_index(tmp_path, "pages", documents(1), parts)
+    monkeypatch.setenv("CONTEXTSVC_ANSWERABLE", chosen)
+    assert ran("index", "show", "pages", "--root", str(tmp_path), "--json") == 0
+    view = json.loads(capsys.readouterr().out)
+    assert (view["answerable"], "answerable" in view["settings"]) == (shown, False)
+    assert ran("index", "show", "pages", "--root", str(tmp_path)) == 0
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert f"answerable {said}" in lines
 
 
 def test_show_shows_twenty_and_says_how_many_more(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

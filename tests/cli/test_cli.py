@@ -238,7 +238,7 @@ def test_what_nothing_answers_is_said_in_a_line(
     # Of two terms the better chunk holds one, the lesser: see tests/test_answerability.py.
     line = (
         "nothing in the index seems to answer the query: "
-        "score 0.246, at least 0.5 expected (CONTEXTSVC_ANSWERABLE)"
+        "score 0.164, at least 0.5 expected (CONTEXTSVC_ANSWERABLE)"
     )
     empty = "Nothing in the index seems to answer the query, and --answerable-only is set: the pack is empty."
     said = []
@@ -249,6 +249,21 @@ def test_what_nothing_answers_is_said_in_a_line(
     assert [line in text for text in said] == [False, True, True]
     assert [empty in text for text in said] == [False, False, True]
     assert ['"answerable_only": true' in text for text in said] == [False, False, True]
+
+
+def test_a_filter_that_allows_nothing_is_said_instead(
+    build: Build, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    build()
+    engine, said = fake_engine(tmp_path, MemoryCache()), []
+    for name in ("backup", "nowhere"):
+        ask = {**ASK, "filters": {"field": "doc_id", "eq": name}, "answerable_only": True}
+        print_pack(engine.context(**ask), "http://127.0.0.1:8000", ask)
+        said.append(capsys.readouterr().out)
+    assert "filter  allows 1 document\n" in said[0]
+    assert "filter  allows no document\n" in said[1]
+    assert "No document of the index passes the filter: the pack is empty." in said[1]
+    assert "nothing in the index seems to answer" not in said[1]
 
 
 def test_a_grid_is_every_combination_widest_first() -> None:

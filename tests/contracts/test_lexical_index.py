@@ -129,3 +129,49 @@ def test_coverage_of_no_terms_or_no_chunks_is_nothing(build: Build) -> None:
     for number in (-1, len(TEXTS)):
         with pytest.raises(ShapeError):
             build(TEXTS).coverage("apple", np.array([number]))
+
+
+@pytest.mark.parametrize(
+    ("query", "text", "share"),
+    [
+        ("maximum", "max", 0.5),
+        ("max", "maximum", 0.5),
+        ("max", "max and maximum", 1.0),  # the word itself counts more, and not 1.5
+        ("config", "configuration", 0.5),
+        ("authentication", "auth", 0.5),
+        ("info", "in", 0.0),  # "in" begins "info", but two letters begin too many words
+        ("ma", "max", 0.0),
+        ("max", "max2", 0.0),  # names and numbers have no short forms
+        ("2024", "202", 0.0),
+        ("max", "climax", 0.0),  # a form begins with the other
+        ("max", "mix", 0.0),
+    ],
+)
+def test_a_short_or_long_form_counts_half(build: Build, query: str, text: str, share: float) -> None:
+    index = build([text, "pear"])
+    assert index.coverage(query, np.array([0, 1])).tolist() == [share, 0.0]
+
+
+def test_forms_count_beside_other_terms_and_never_twice(build: Build) -> None:
+    index = build(["max refund", "maxwell and maxton", "other words"])
+    in_one, nowhere = log(1 + 2.5 / 1.5), log(1 + 3.5 / 0.5)
+    whole = in_one + nowhere
+    found = index.coverage("maximum refund", np.array([0, 1, 2]))
+    np.testing.assert_allclose(found, [(in_one + nowhere / 2) / whole, 0, 0], atol=1e-6)
+    # Both words of the second text begin with "max", which counts once.
+    found = index.coverage("max", np.array([0, 1, 2]))
+    assert found.tolist() == [1.0, 0.5, 0.0]
+
+
+def test_terms_are_counted_once(build: Build) -> None:
+    index = build(TEXTS)
+    assert [index.num_terms(q) for q in ("the apples", "apple apples zebra", "", "the ?!")] == [1, 2, 0, 0]
+
+
+def test_rare_words_come_rarest_first(build: Build) -> None:
+    index = build(TEXTS)
+    # "zebra" is in no text, "blue" and "plum" are in one, "apple" and "pear" are in two.
+    text = "Apples and a pear, a plum, 7, a blue zebra, x, apple"
+    assert index.rare_words(text, 9) == ["zebra", "blue", "plum", "apples", "pear"]
+    assert index.rare_words(text, 2) == ["zebra", "blue"]
+    assert index.rare_words("the ?! 42", 3) == index.rare_words("", 3) == []

@@ -48,8 +48,29 @@ class PlainLexicalIndex:
             raise ShapeError(f"{ids.tolist()} of {len(self._counts)} texts")
         worth = {term: self._idf(term) for term in sorted(set(_terms(query)))}
         whole = sum(worth.values()) or 1.0
-        held = [sum(w for term, w in worth.items() if self._counts[n][term]) for n in ids.tolist()]
+        held = [sum(w * self._held(term, n) for term, w in worth.items()) for n in ids.tolist()]
         return np.array([round(one / whole, 6) for one in held], dtype=np.float64)
+
+    def num_terms(self, query: str) -> int:
+        """As `LexicalIndex.num_terms` says."""
+        return len(set(_terms(query)))
+
+    def rare_words(self, text: str, k: int) -> list[str]:
+        """As `LexicalIndex.rare_words` says."""
+        first: dict[str, str] = {}
+        for word in re.findall(r"\w+", text.lower()):
+            if len(word) > 1 and re.search(r"[^\W\d_]", word):
+                for term in _terms(word):
+                    first.setdefault(term, word)
+        found = sorted((self._found_in[term], word) for term, word in first.items())
+        return [word for _, word in found[:k]]
+
+    def _held(self, term: str, number: int) -> float:
+        if self._counts[number][term]:
+            return 1.0
+        pairs = [sorted((term, other), key=len) for other in self._counts[number]]
+        forms = [a for a, b in pairs if len(a) >= 3 and b.startswith(a) and (a + b).isalpha()]
+        return 0.5 if forms else 0.0
 
     def _search_one(self, terms: Sequence[str], k: int, allowed: BoolArray | None) -> Ranking:
         found = []

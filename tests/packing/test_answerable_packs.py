@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from contextsvc.errors import ShapeError
-from contextsvc.packing.answerability import COVERAGE_WEIGHT, EMBEDDER
+from contextsvc.packing.answerability import EMBEDDER, THRESHOLD
 from contextsvc.records.fingerprints import Fingerprint
 from contextsvc.records.packs import Answerability
 from contextsvc.records.requests import PackRequest
@@ -46,12 +46,12 @@ def test_scores_and_thresholds_outside_0_to_1_are_refused(score: float, threshol
 
 def test_the_answer_score_is_the_coverage_of_the_best_chunk(index: LoadedIndex) -> None:
     pack = fake_assembler().assemble(index, ASK)
-    # "of" and "the" are stop words, and "backup" holds the other two.
-    assert (pack.answer, pack.answer.answerable) == (Answerability(1.0, 0.5), True)
+    # "of" and "the" are stop words, and "backup" holds the other two. Two terms count 2/3.
+    assert (pack.answer, pack.answer.answerable) == (Answerability(0.666667, 0.5), True)
     # "zebras" is nowhere, which weighs more than "snapshot", which is in three of eight.
     nowhere, in_three = np.log1p(8.5 / 0.5), np.log1p(5.5 / 3.5)
     pack = fake_assembler().assemble(index, HALF_ASKED)
-    assert pack.answer.score == pytest.approx(in_three / (in_three + nowhere), abs=1e-6)
+    assert pack.answer.score == pytest.approx(2 / 3 * in_three / (in_three + nowhere), abs=1e-6)
     assert not pack.answer.answerable
     assert pack.chunks  # flagged, not emptied
 
@@ -61,7 +61,7 @@ def test_cosines_of_a_known_model_count(index: LoadedIndex) -> None:
     pack = assembler.assemble(index, ASK)
     best = pack.chunks[0].candidate
     assert best.chunk.doc_id == "backup"
-    expected = COVERAGE_WEIGHT + (1 - COVERAGE_WEIGHT) * best.signals["semantic"]
+    expected = 0.45 * 2 / 3 + 0.55 * best.signals["semantic"]
     assert pack.answer.score == pytest.approx(expected, abs=2e-6)
     # A cross-encoder ranks the chunks; whether they answer is measured as before.
     other = replace(assembler, reranker=FakeReranker())
@@ -79,7 +79,8 @@ def test_each_chunk_is_scored_by_its_own_sentences(index: LoadedIndex) -> None:
         ranks.append(ids.tolist() == sorted(ids.tolist()))
         coverage = index.lexical.coverage(query, ids)
         similarity = np.array([candidate.signals["semantic"] for candidate in found])
-        best = float((COVERAGE_WEIGHT * coverage + (1 - COVERAGE_WEIGHT) * similarity).max())
+        num_terms = index.lexical.num_terms(query)
+        best = float((0.45 * coverage * num_terms / (num_terms + 1) + 0.55 * similarity).max())
         assert pack.answer.score == pytest.approx(best, abs=2e-6), query
     assert not all(ranks)
 
@@ -148,4 +149,24 @@ def test_cached_packs_keep_their_answer_score(build: Build, tmp_path: Path) -> N
 
 def test_cosines_of_an_unknown_model_do_not_count(index: LoadedIndex) -> None:
     pack = fake_assembler().assemble(index, HALF_ASKED)
-    assert pack.answer.score == index.lexical.coverage(HALF_ASKED.query, np.array([0]))[0]
+    (coverage,) = index.lexical.coverage(HALF_ASKED.query, np.array([0]))
+    assert pack.answer.score == round(coverage * 2 / 3, 6)
+
+
+def calibrated(index: LoadedIndex, threshold: float) -> LoadedIndex:
+    """The index as if its chunks had given this threshold."""
+    settings = {**index.manifest.settings, "answerable": {"threshold": threshold, "num_questions": 20}}
+    return replace(index, manifest=replace(index.manifest, settings=settings))
+
+
+def test_the_index_decides_unless_the_setting_does(index: LoadedIndex) -> None:
+    own = calibrated(index, 0.3)
+    automatic, chosen = fake_assembler(answerable=None), fake_assembler(answerable=0.7)
+    assert automatic.assemble(own, ASK).answer.threshold == 0.3
+    assert automatic.assemble(index, ASK).answer.threshold == THRESHOLD
+    assert chosen.assemble(own, ASK).answer.threshold == 0.7
+
+
+def test_cosines_of_an_unknown_model_count_in_an_index_with_its_own_threshold(index: LoadedIndex) -> None:
+    own = fake_assembler().assemble(calibrated(index, 0.3), ASK)
+    assert own.answer.score == fake_assembler(KnownEmbedder()).assemble(index, ASK).answer.score

@@ -297,12 +297,23 @@ def test_filters_apply_before_the_search(index: LoadedIndex) -> None:
     pack = fake_assembler().assemble(index, replace(ASK, filters=drafts, max_chunks=8))
     seen = [p.candidate.chunk.doc_id for p in pack.chunks] + [d.doc_id for d in pack.drops]
     assert set(seen) == {"restore", "apples", "stars", "bread"}
+    assert pack.num_documents == 4
+    assert fake_assembler().assemble(index, ASK).num_documents is None
 
 
 def test_a_filter_that_nothing_passes_gives_an_empty_pack(index: LoadedIndex) -> None:
     none = json.dumps({"field": "doc_id", "eq": "nowhere"})
     pack = fake_assembler().assemble(index, replace(ASK, filters=none))
-    assert (pack.text, pack.num_tokens, pack.chunks) == ("", 0, ())
+    assert (pack.text, pack.num_tokens, pack.chunks, pack.num_documents) == ("", 0, (), 0)
+
+
+def test_packs_of_other_filters_with_equal_texts_are_one_pack(index: LoadedIndex) -> None:
+    whole, part = (
+        fake_assembler().assemble(index, replace(ASK, filters=json.dumps({"or": [spec, spec]}), max_chunks=1))
+        for spec in ({"field": "title", "exists": True}, {"field": "draft", "eq": False})
+    )
+    assert (whole.num_documents, part.num_documents) == (8, 4)
+    assert whole.pack_id == part.pack_id
 
 
 def test_a_budget_too_small_names_the_one_that_would_do(index: LoadedIndex) -> None:

@@ -10,12 +10,16 @@ https://arxiv.org/abs/2407.03618
 """
 
 import json
+import sys
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from contextsvc.adapters.search.postings import (
     Postings,
@@ -25,8 +29,10 @@ from contextsvc.adapters.search.postings import (
     renumbered,
     stems,
     weigh,
+    words,
 )
 from contextsvc.errors import CorruptIndex, ShapeError
+from contextsvc.ports.search import SHORT_FORM, SHORT_FORM_LETTERS
 from contextsvc.records.arrays import BoolArray, Float32Array, Float64Array, Int64Array
 from contextsvc.records.packs import Occurrences, Ranking
 
@@ -37,6 +43,8 @@ WEIGHTS = "lexical_weights.npy"
 CHUNKS = "lexical_chunks.npy"
 OFFSETS = "lexical_offsets.npy"
 COUNTS = "lexical_counts.npy"
+
+_LAST = chr(sys.maxunicode)
 
 
 class Bm25sLexicalIndex:
@@ -191,7 +199,13 @@ class Bm25sLexicalIndex:
         terms, weights = self._weighted(query)
         found = np.zeros(len(ids))
         for term, weight in zip(terms, weights.tolist(), strict=True):
-            found += weight * _places(self._column(term), ids)[1]
+            held = _places(self._column(term), ids)[1]
+            forms = self._forms(term)
+            if forms and not held.all():
+                other = np.isin(ids, np.concatenate([self._column(form) for form in forms]))
+                found += weight * np.where(held, 1.0, SHORT_FORM * other)
+            else:
+                found += weight * held
         return np.round(found, DECIMALS)
 
     def occurrences(self, query: str, texts: Sequence[str]) -> Occurrences:
@@ -206,12 +220,38 @@ class Bm25sLexicalIndex:
         weights = idf(self.num_chunks, [len(self._column(term)) for term in terms])
         return terms, weights / weights.sum() if terms else weights
 
-    def _column(self, term: str) -> np.ndarray[Any, np.dtype[np.int32]]:
-        """Return the numbers of the chunks that hold a term, ascending."""
+    def num_terms(self, query: str) -> int:
+        """Return the number of distinct terms of a query; see `ports.LexicalIndex.num_terms`."""
+        return len(set(stems(query)))
+
+    def rare_words(self, text: str, k: int) -> list[str]:
+        """Return the rarest words of a text; see `ports.LexicalIndex.rare_words`."""
+        first: dict[str, str] = {}
+        for word, stem in zip(words(text), stems(text), strict=True):
+            if len(word) > 1 and any(map(str.isalpha, word)):
+                first.setdefault(stem, word)
+        rarest = sorted((len(self._column(stem)), word) for stem, word in first.items())
+        return [word for _, word in rarest[:k]]
+
+    def _column(self, term: str) -> NDArray[np.int32]:
+        """Return the chunks that hold a term, in ascending order."""
         number = self._numbers.get(term)
-        return self._chunks[
-            slice(0) if number is None else slice(*self._offsets[number : number + 2].tolist())
-        ]
+        if number is None:
+            return self._chunks[:0]
+        return self._chunks[int(self._offsets[number]) : int(self._offsets[number + 1])]
+
+    def _forms(self, term: str) -> list[str]:
+        """Return the terms of the index that begin with a term or that it begins with, but not the term."""
+        if len(term) < SHORT_FORM_LETTERS or not term.isalpha():
+            return []
+        shorter = [term[:end] for end in range(SHORT_FORM_LETTERS, len(term)) if term[:end] in self._numbers]
+        terms = self._sorted_terms
+        longer = terms[bisect_right(terms, term) : bisect_right(terms, term + _LAST)]
+        return [*shorter, *filter(str.isalpha, longer)]
+
+    @cached_property
+    def _sorted_terms(self) -> list[str]:
+        return sorted(self._terms)
 
     def _require(self, ids: Int64Array) -> None:
         if len(ids) and not 0 <= int(ids.min()) <= int(ids.max()) < self.num_chunks:

@@ -114,6 +114,11 @@ class Columns:
         self._values = values
         self._columns: dict[str, Column] = {}
 
+    @property
+    def fields(self) -> list[str]:
+        """Names of the fields that at least one row has, sorted."""
+        return sorted(self._values)
+
     def column(self, field: str) -> Column:
         """Return the column of a field, which is empty if no row has the field. The first call sorts it."""
         # Two threads may both make the same column. Their results are equal.

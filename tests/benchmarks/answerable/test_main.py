@@ -20,6 +20,7 @@ from benchmarks.answerable.asking import Asking
 from benchmarks.parts import part_of
 from benchmarks.rows import Sheet
 from benchmarks.squad import Question
+from contextsvc.packing.answerability import THRESHOLD
 from contextsvc.records.documents import Document
 from contextsvc.settings import Settings
 from contextsvc.storage.library import Library
@@ -40,8 +41,7 @@ DOCUMENTS = [
 def small(build: Build, tmp_path: Path) -> Asking:
     build(DOCUMENTS)
     index = Library(tmp_path, FakeEmbedder().fingerprint, open_search).get("pages")
-    numbers = {index.corpus.chunk(n).chunk_id: n for n in range(index.corpus.num_chunks)}
-    return Asking(Settings(tokenizer="fake"), fake_assembler(KnownEmbedder()), index, numbers)
+    return Asking(Settings(tokenizer="fake"), fake_assembler(KnownEmbedder()), index)
 
 
 def test_articles_are_halved_whole() -> None:
@@ -86,8 +86,7 @@ def test_an_index_that_never_held_them_is_asked_beside_one_that_shuts_them_out(
         seen.extend(document.doc_id for document in documents)
         build(documents)
         index = Library(tmp_path, FakeEmbedder().fingerprint, open_search).get("pages")
-        numbers = {index.corpus.chunk(n).chunk_id: n for n in range(index.corpus.num_chunks)}
-        yield Asking(small.settings, small.assembler, index, numbers)
+        yield Asking(small.settings, small.assembler, index)
 
     monkeypatch.setattr(benchmark, "asking", asking)
     groups = {"Tea_time": [Question("tea or rain", "tea", "Tea_time/0")]}
@@ -96,7 +95,7 @@ def test_an_index_that_never_held_them_is_asked_beside_one_that_shuts_them_out(
     # Where "tea" is known it weighs log1p(1.5 / 2.5), "rain" log1p(2.5 / 1.5); of one chunk that has no
     # "tea" they weigh log1p(1.5 / .5) and log1p(.5 / 1.5).
     tea, rain, tea_after, rain_after = np.log1p([1.5 / 2.5, 2.5 / 1.5, 1.5 / 0.5, 0.5 / 1.5])
-    apart = 0.35 * (rain / (rain + tea) - rain_after / (rain_after + tea_after))
+    apart = 0.45 * 2 / 3 * (rain / (rain + tea) - rain_after / (rain_after + tea_after))
     row = rows["articles shut out by a filter less never indexed: score"]
     assert row.n == 1
     assert row.value == pytest.approx(apart, abs=1e-5)
@@ -105,6 +104,9 @@ def test_an_index_that_never_held_them_is_asked_beside_one_that_shuts_them_out(
     assert made == {
         "rain: own questions, flagged": 0.0,
         "rain: questions of the other collections, found": 1.0,
+        "rain: own questions, flagged by the default": 0.0,
+        "rain: questions of the other collections, found by the default": 1.0,
         "rain: own questions and those of the others: area under ROC": 1.0,
         "rain: own questions without the documents that answer, found": 1.0,
+        "rain: threshold of the index": THRESHOLD,
     }
