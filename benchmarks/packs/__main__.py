@@ -2,7 +2,8 @@
 
 Ours is the service's own path with the settings of the environment and as many chunks as fit; its budget
 holds for the rendered text, headings included. A peer's best passages are packed in their order into the same
-budget, counted in the same encoding and joined by a blank line; one that does not fit is skipped. `ours`
+budget, counted in the same encoding and joined by a blank line; one that does not fit is skipped, and so is
+one that came before. Rows of questions with kinds have each figure also by kind, in their details. `ours`
 trims chunks that do not fit whole, `ours-whole` never does, whatever `CONTEXTSVC_TRIM` says. `bare` is the
 encoder alone with a paragraph a chunk; `oracle` packs the evidence itself, which is the upper bound.
 
