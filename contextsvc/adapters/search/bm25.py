@@ -192,13 +192,13 @@ class Bm25sLexicalIndex:
         for stem in sorted(set(stems(query))):
             column = self._column(stem)
             weight = float(idf(self.num_chunks, len(column)))
-            held = _places(column, ids)[1]
+            held = _places(column, ids)[1].astype(np.float64)
             forms = self._forms(stem)
-            if forms and not held.all():
-                other = np.isin(ids, np.concatenate([self._column(form) for form in forms]))
-                found += weight * np.where(held, 1.0, SHORT_FORM * other)
-            else:
-                found += weight * held
+            if forms:
+                other = np.zeros(self.num_chunks, dtype=np.bool_)
+                other[np.concatenate([self._column(form) for form in forms])] = True
+                held = np.where(held, 1.0, SHORT_FORM * other[ids])
+            found += weight * held
             whole += weight
         return np.round(found / whole, DECIMALS) if whole > 0 else found
 
