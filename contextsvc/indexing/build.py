@@ -12,6 +12,7 @@ from contextlib import closing
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from contextsvc.errors import ContextError, IndexMismatch, InvalidRequest, SettingError, SourceError
 from contextsvc.indexing.changes import BuildResult, Progress, Update
@@ -28,7 +29,7 @@ from contextsvc.indexing.segments import (
     write_segment,
 )
 from contextsvc.records.documents import Document
-from contextsvc.records.packs import ANSWERABLE
+from contextsvc.records.packs import ANSWERABLE, AnswerCalibration
 from contextsvc.storage.corpus import Corpus, CorpusWriter, KnownSentences, Merger, Vectors
 from contextsvc.storage.corpus.aliases import write_aliases
 from contextsvc.storage.generation import (
@@ -142,7 +143,7 @@ def update_index(
         update = changes(manifest)
         base = Corpus.open(folder, manifest)
         deduplicator = _update_deduplicator(manifest, base, parts, update)
-        build = _Build(staged, parts, on_progress, resume, (folder, base), deduplicator)
+        build = _Build(staged, parts, on_progress, resume, _Base(folder, base, manifest), deduplicator)
         build.add(deduplicator.read(update.documents) if deduplicator else update.documents)
         _delete(name, build.plan, update, deduplicator)
         if deduplicator:
@@ -155,6 +156,14 @@ def update_index(
         return replace(result, lost=tuple(deduplicator.lost)) if deduplicator else result
 
 
+class _Base(NamedTuple):
+    """The generation that is updated: its folder, its corpus and its manifest."""
+
+    folder: Path
+    corpus: Corpus
+    manifest: Manifest
+
+
 class _Build:
     """A generation that is being built: one segment per batch, merged into one corpus at the end.
 
@@ -163,7 +172,7 @@ class _Build:
         parts: Parts and limits to build with.
         on_progress: Function that is called after every batch and at the start of every phase.
         resume: Whether to reuse the segments that an interrupted build finished.
-        base: Folder and corpus of the generation that is updated. None: all documents are built anew.
+        base: The generation that is updated. None: all documents are built anew.
         deduplicator: Finds copies among the documents. None: copies stay.
     """
 
@@ -173,7 +182,7 @@ class _Build:
         parts: IndexParts,
         on_progress: OnProgress,
         resume: bool,
-        base: tuple[Path, Corpus] | None = None,
+        base: _Base | None = None,
         deduplicator: Deduplicator | None = None,
     ) -> None:
         self.plan, self.progress, self._memo = Plan(), Progress(), BuildMemo()
@@ -182,8 +191,8 @@ class _Build:
         self._known, self._corpora = KnownSentences(), list[Corpus]()
         self._made_with = {"embedder": str(parts.embedder.fingerprint), **parts.settings}
         if base is not None:
-            self._add_corpus(base[1])
-            self.plan.start_from(base[1])
+            self._add_corpus(base.corpus)
+            self.plan.start_from(base.corpus)
         if not resume:
             drop_segments(staged.index)
         self._num_segments = 0
@@ -226,15 +235,17 @@ class _Build:
         corpus = Corpus.open(folder)
         if corpus.num_chunks == 0 and not empty:
             raise SourceError("found no text to index; expected at least one document with words in it")
-        previous = PreviousGeneration(self._base[0], merger.chunks_from(0)) if self._base else None
+        previous = PreviousGeneration(self._base.folder, merger.chunks_from(0)) if self._base else None
         self._start_phase("writing the search indexes")
         with disk_writes():
             search_settings = self._parts.write_search(folder, corpus, previous)
         vectors, lexical = self._parts.open_search(self._staged.index.name, folder, corpus)
         record_probes(folder, corpus, vectors, lexical)
         self._start_phase("calibrating")
-        searchable = SearchableCorpus(corpus=corpus, vectors=vectors, lexical=lexical)
-        found = {**search_settings, ANSWERABLE: asdict(self._parts.calibrate(searchable))}
+        calibration = self._carried_calibration(previous) or self._parts.calibrate(
+            SearchableCorpus(corpus=corpus, vectors=vectors, lexical=lexical)
+        )
+        found = {**search_settings, ANSWERABLE: asdict(calibration)}
         self.progress.num_chunks = corpus.num_chunks
         self.progress.num_tokens = int(corpus.chunk_tokens.sum())
         self._start_phase("publishing")
@@ -242,6 +253,14 @@ class _Build:
         published = self._staged.publish()
         drop_segments(self._staged.index)
         return self._result(published.manifest, published.changed)
+
+    def _carried_calibration(self, previous: PreviousGeneration | None) -> AnswerCalibration | None:
+        """Return the answer threshold of the generation that is updated; None if it has to be chosen anew."""
+        if self._base is None or previous is None:
+            return None
+        num_kept, num_chunks = int((previous.chunks >= 0).sum()), len(previous.chunks)
+        num_changed = num_chunks + self._base.corpus.num_chunks - 2 * num_kept
+        return AnswerCalibration.of(self._base.manifest.settings).after(num_changed, num_chunks)
 
     def discard(self, manifest: Manifest) -> BuildResult:
         """End without publishing. The generation of this manifest stays current."""

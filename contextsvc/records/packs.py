@@ -5,7 +5,7 @@ its constructor raises an error.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from contextsvc.errors import ShapeError
@@ -45,6 +45,11 @@ class Answerability:
         return self.score > 0 and self.score >= self.threshold
 
 
+MAX_CHANGED = 0.01
+"""Share of an index's chunks that may change before its answer threshold is chosen anew. To choose it takes a
+second, and updates of large indexes are to take less."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerCalibration:
     """Threshold of an index for answer scores, and how often it errs on questions made from its chunks.
@@ -56,12 +61,14 @@ class AnswerCalibration:
         flagged: Share of the questions that the threshold calls not answerable. None without a threshold.
         passed: Share of the same questions that it calls answerable although the search leaves out their
             subject. None without a threshold.
+        num_changed: Number of chunks that updates added or removed since the threshold was chosen.
     """
 
     threshold: float | None = None
     num_questions: int | None = None
     flagged: float | None = None
     passed: float | None = None
+    num_changed: int = 0
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> "AnswerCalibration":
@@ -71,6 +78,22 @@ class AnswerCalibration:
         7
         """
         return cls(**settings.get(ANSWERABLE, {}))
+
+    def after(self, num_changed: int, num_chunks: int) -> "AnswerCalibration | None":
+        """Return this calibration for an updated index, or None if a threshold has to be chosen anew.
+
+        Args:
+            num_changed: Number of chunks that the update added or removed.
+            num_chunks: Number of chunks of the updated index.
+
+        >>> own = AnswerCalibration(threshold=0.41, num_questions=100, num_changed=7)
+        >>> own.after(3, 1000) == replace(own, num_changed=10), own.after(4, 1000)
+        (True, None)
+        """
+        total = self.num_changed + num_changed
+        if self.threshold is None or total > MAX_CHANGED * num_chunks:
+            return None
+        return replace(self, num_changed=total)
 
 
 ANSWERABLE = "answerable"

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from contextsvc.indexing.build import Update, build_index, update_index
+from contextsvc.indexing.build import IndexParts, Update, build_index, update_index
 from contextsvc.packing import answer_calibration
 from contextsvc.packing.answer_calibration import FACTOR, MIN_QUESTIONS, QUANTILE, calibrate_answers
 from contextsvc.packing.assembler import Assembler
@@ -15,7 +15,7 @@ from contextsvc.records.documents import Document
 from contextsvc.records.packs import AnswerCalibration
 from contextsvc.records.requests import PackRequest
 from contextsvc.settings import Settings
-from contextsvc.storage.library import Library, LoadedIndex
+from contextsvc.storage.library import Library, LoadedIndex, SearchableCorpus
 from contextsvc.wiring import build_embedder, build_index_parts, open_search
 from contextsvc.wiring.engine import build_assembler
 from tests.fakes.embedder import FakeEmbedder
@@ -91,6 +91,27 @@ def test_a_build_and_an_update_store_the_threshold_of_what_they_publish(tmp_path
     assert index.answer_calibration == AnswerCalibration.of(more.settings) == expected
     assert again.settings["answerable"] == more.settings["answerable"]
     assert json.loads(json.dumps(asdict(expected))) == more.settings["answerable"]
+
+
+def test_small_updates_keep_the_threshold_until_one_chunk_in_a_hundred_changed(tmp_path: Path) -> None:
+    made: list[int] = []
+
+    def calibrate(index: SearchableCorpus) -> AnswerCalibration:
+        made.append(index.corpus.num_chunks)
+        return AnswerCalibration(threshold=0.4, num_questions=100)
+
+    parts = replace(fake_parts(), calibrate=calibrate)
+    many = [Document(f"d{n}", f"page number {n}", title=f"d{n}") for n in range(250)]
+    build_index(tmp_path, "pages", many, parts)
+    # One chunk goes and another comes: 2 of 250, then 4 of 250, which is more than 2.5.
+    found = [replaced(tmp_path, f"d{n}", parts).num_changed for n in range(3)]
+    assert (found, made) == ([2, 0, 2], [250, 250])
+
+
+def replaced(root: Path, doc_id: str, parts: IndexParts) -> AnswerCalibration:
+    """Calibration after an update that replaces one document."""
+    update = Update([Document(doc_id, f"another page {doc_id}", title=doc_id)])
+    return AnswerCalibration.of(update_index(root, "pages", lambda _: update, parts).manifest.settings)
 
 
 def test_an_empty_index_can_be_published(tmp_path: Path) -> None:

@@ -199,13 +199,13 @@ class Bm25sLexicalIndex:
         terms, weights = self._weighted(query)
         found = np.zeros(len(ids))
         for term, weight in zip(terms, weights.tolist(), strict=True):
-            held = _places(self._column(term), ids)[1]
+            held = _places(self._column(term), ids)[1].astype(np.float64)
             forms = self._forms(term)
-            if forms and not held.all():
-                other = np.isin(ids, np.concatenate([self._column(form) for form in forms]))
-                found += weight * np.where(held, 1.0, SHORT_FORM * other)
-            else:
-                found += weight * held
+            if forms:
+                other = np.zeros(self.num_chunks, dtype=np.bool_)
+                other[np.concatenate([self._column(form) for form in forms])] = True
+                held = np.where(held, 1.0, SHORT_FORM * other[ids])
+            found += weight * held
         return np.round(found, DECIMALS)
 
     def occurrences(self, query: str, texts: Sequence[str]) -> Occurrences:
