@@ -25,7 +25,7 @@ from contextsvc.records.packs import AnswerCalibration
 COVERAGE_WEIGHT = 0.45
 """Weight of coverage in the answer score of a query of at most `FULL_TERMS` terms."""
 
-FULL_TERMS = 6
+FULL_TERMS = 8
 """Number of terms above which the weight of coverage falls."""
 
 THRESHOLD = 0.45

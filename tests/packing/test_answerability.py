@@ -33,9 +33,9 @@ def test_the_best_chunk_decides_with_its_own_two_signals() -> None:
         (1, 0.445),  # .45 * 1/2 + .55 * .4
         (2, 0.52),  # .45 * 2/3 + .55 * .4
         (5, 0.595),  # .45 * 5/6 + .55 * .4
-        (6, 0.605714),  # .45 * 6/7 + .55 * .4: the last with the whole weight
-        (9, 0.55),  # .3 * 9/10 + .7 * .4
-        (27, 0.456429),  # .1 * 27/28 + .9 * .4
+        (8, 0.62),  # .45 * 8/9 + .55 * .4: the last with the whole weight
+        (9, 0.6),  # .4 * 9/10 + .6 * .4
+        (36, 0.457297),  # .1 * 36/37 + .9 * .4
     ],
 )
 def test_coverage_counts_less_in_very_short_and_in_long_queries(num_terms: int, score: float) -> None:
