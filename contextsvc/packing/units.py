@@ -249,12 +249,12 @@ def _offers(ranked: Sequence[Candidate], sentences: Sentences) -> _Offers:
         num_tokens=np.add.reduceat(sentences.num_tokens[at], starts),
         terms=terms,
     )
-    joined = _join_headings(offers, np.logical_and.reduceat(sentences.headings[at], starts))
-    _lift(offers, ~joined & (offers.gains > 0))
+    joined, headed = _join_headings(offers, np.logical_and.reduceat(sentences.headings[at], starts))
+    _lift(offers, ~joined & (offers.gains > 0), headed)
     return _kept(offers, ~joined)
 
 
-def _join_headings(offers: _Offers, are_headings: BoolArray) -> BoolArray:
+def _join_headings(offers: _Offers, are_headings: BoolArray) -> tuple[BoolArray, BoolArray]:
     """Join headings to the units directly below them, or set their gains to 0.
 
     Args:
@@ -262,22 +262,23 @@ def _join_headings(offers: _Offers, are_headings: BoolArray) -> BoolArray:
         are_headings: Whether each unit is a heading: (n,).
 
     Returns:
-        Whether each unit became part of the unit below it: (n,).
+        Whether each unit became part of the unit below it, and whether each unit begins with such headings:
+        (n,) and (n,).
     """
-    joined = np.zeros(len(are_headings), dtype=np.bool_)
+    joined, headed = np.zeros((2, len(are_headings)), dtype=np.bool_)
     for above, below in _headed(offers.chunks, are_headings):
         best = float(offers.gains[above].max())
         if below is None or best <= offers.gains[below]:
             offers.gains[above] = 0.0
             offers.below[above] = -1 if below is None else below
             continue
-        joined[above] = True
+        joined[above] = headed[below] = True
         offers.gains[below] = best
         offers.bounds[below, 0] = offers.bounds[above[0], 0]
         offers.num_tokens[below] += offers.num_tokens[above].sum()
         offers.terms[below] |= offers.terms[above].any(axis=0)
         offers.rows[below] = sum((offers.rows[number] for number in above), ()) + offers.rows[below]
-    return joined
+    return joined, headed
 
 
 def _headed(chunks: Int64Array, are_headings: BoolArray) -> Iterator[tuple[list[int], int | None]]:
@@ -295,12 +296,18 @@ def _headed(chunks: Int64Array, are_headings: BoolArray) -> Iterator[tuple[list[
             above = []
 
 
-def _lift(offers: _Offers, members: BoolArray) -> None:
-    """Lift the gains of units that stand directly beside a better one. Only the members take part."""
+def _lift(offers: _Offers, members: BoolArray, headed: BoolArray) -> None:
+    """Lift the gains of units that stand directly beside a better one.
+
+    Args:
+        offers: The units, which are changed.
+        members: Which units take part: (n,).
+        headed: Which units begin with headings, so that they do not stand beside the unit above: (n,).
+    """
     order = np.flatnonzero(members)
     order = order[np.argsort(offers.bounds[order, 0], kind="stable")]
     gains, bounds, documents = offers.gains[order], offers.bounds[order], offers.documents[order]
-    meet = (bounds[:-1, 1] == bounds[1:, 0]) & (documents[:-1] == documents[1:])
+    meet = (bounds[:-1, 1] == bounds[1:, 0]) & (documents[:-1] == documents[1:]) & ~headed[order[1:]]
     before = np.concatenate([[0.0], np.where(meet, gains[:-1], 0.0)])
     after = np.concatenate([np.where(meet, gains[1:], 0.0), [0.0]])
     lifts = COHERENCE * np.maximum(np.maximum(before, after) - gains, 0.0)

@@ -185,6 +185,12 @@ def test_a_unit_beside_a_better_one_is_lifted_also_across_the_bounds_of_chunks()
     assert [(u.sentences[0], u.lift) for u in order(best, after)] == [(1, 0.0), (0, 0.2), (2, 0.2), (3, 0.0)]
 
 
+def test_a_unit_above_a_heading_is_not_lifted_by_the_unit_below_it() -> None:
+    texts = ["Children need a seat.", "## When is it closed?", "From one to four."]
+    chunk = Given(texts, similarity=[0.5, 1.0, 0.2])
+    assert [(u.sentences, u.gain, u.lift) for u in order(chunk)] == [((1, 2), 2.0, 0.0), ((0,), 1.5, 0.0)]
+
+
 def test_a_unit_beside_one_of_another_document_is_not_lifted() -> None:
     best = Given(["a."], similarity=[1.0])
     other = Given(["b."], similarity=[0.5], first=1, rank=2, score=0.4)
