@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from heapq import nsmallest
+from itertools import product
 
 import regex
 
@@ -24,6 +25,7 @@ _CLUSTER = regex.compile(r"\X")
 _UNSPACED = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]")
 _SURE = r"[ -~\p{Latin}\p{Greek}\p{Cyrillic}\p{Han}\p{Hiragana}\p{Katakana}]"
 _ANCHOR = regex.compile(rf"{_SURE}(?={_SURE})|(?<=[^\u200d])(?=\p{{Extended_Pictographic}})")
+_INDENT = re.compile(r"[ \t>]*")
 _BREAK = re.compile(r"[\s。！？、，；]")
 _NEAR_WORDS, _NEAR_CLUSTERS, _TRIED = 400, 50, 20
 _IN_WORD = regex.compile(r"[\w\p{M}'’]")
@@ -177,10 +179,12 @@ def cut_to_fit(
 def halves(text: str, span: Span, rules: CutRules) -> tuple[Span, Span] | None:
     """Cut a part of a text in two, near its middle.
 
-    The first of these kinds of breaks is taken that the text has: a line end; an end of a sentence; a comma
+    The first of these kinds of breaks is taken that the text has: a line end, in code before the line with
+    the smallest indent; an end of a sentence; a comma
     or semicolon; a space; an edge of a word, also between two characters of a script without spaces; between
     two grapheme clusters; between two characters. Breaks inside emphasis, code, links and tags come after all
-    other breaks outside words. No part ends in a colon, because what the colon introduces would be elsewhere.
+    other breaks outside words. No part ends in a colon, because what the colon introduces would be elsewhere,
+    unless the text has no other break.
 
     Args:
         text: The whole text.
@@ -215,9 +219,15 @@ def _best_break(text: str, body: Span, start: int, rules: CutRules) -> int | Non
     if high - low < 2:
         return None
     middle = (low + high) // 2
+
+    def distance(at: int) -> tuple[int, int, int]:
+        # Code is cut before the least indented line, where a block of it begins.
+        indent = _INDENT.match(text, at, high) if rules.by_lines and text[at - 1] in "\r\n" else None
+        return len(indent[0]) if indent else 0, abs(at - middle), at
+
     for offsets, avoided in _searches(text, (low, high), rules):
         inside = (at for at in offsets if low < at < high and not is_inside(avoided, at))
-        for at in nsmallest(_TRIED, inside, key=lambda at: (abs(at - middle), at)):
+        for at in nsmallest(_TRIED, inside, key=distance):
             if rules.is_closed or not introduces(text, start, at):
                 return at
     return middle
@@ -227,11 +237,11 @@ def _searches(text: str, body: Span, rules: CutRules) -> Iterator[tuple[Iterable
     """Yield the breaks of each kind, best kind first, each with the spans that they must not divide."""
     low, high = body
     middle, quarter = (low + high) // 2, (high - low) // 4
-    patterns = (_GRID_ROW, *_LINES, *_WORDS) if rules.by_lines else (_LINES[1], *_WORDS)
+    groups = ((_GRID_ROW, *_LINES), _WORDS) if rules.by_lines else ((_LINES[1], *_WORDS),)
     choices = (rules.undivided, ()) if rules.undivided else ((),)
     # Of a very long text, only the breaks near the middle are looked at, if there are any.
     reaches = [reach for reach in (_NEAR_WORDS, quarter) if reach <= quarter] + [high - low]
-    for avoided in choices if _BREAK.search(text, low, high) else ():
+    for avoided, patterns in product(choices, groups if _BREAK.search(text, low, high) else ()):
         for reach in reaches:
             window = (max(low, middle - reach), min(high, middle + reach))
             for pattern in patterns:

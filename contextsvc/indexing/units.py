@@ -6,6 +6,7 @@ introduces to what is introduced, and it always holds: if the two do not fit tog
 cut smaller. Pieces are cut in `breaks`; here it is only decided which.
 """
 
+import re
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +18,8 @@ from contextsvc.records.spans import NO_SPAN, Frame, Span
 
 Count = Callable[[Sequence[str]], list[int]]
 Fits = Callable[[Sequence[str]], list[bool]]
+
+_FIRST_LINE = re.compile(r"\s*[^\r\n]*")
 
 APART = -1
 """The next piece must not be in the same chunk."""
@@ -129,7 +132,8 @@ class PieceCutter:
         Returns:
             The parts, or nothing if no cut helps.
         """
-        repeated, rules = self._repeated(piece.block), self._rules(piece)
+        repeated = self._repeated(piece.block)
+        rules = self._rules(piece, repeated)
         span = (piece.start, piece.end)
         while cut := halves(self.text, span, rules):
             span = cut[0]
@@ -139,6 +143,15 @@ class PieceCutter:
                 return [*self.all_fitting([first]), *self.all_fitting([rest])]
         return []
 
+    def least(self, piece: Piece) -> int:
+        """Return the number of tokens of the first line of code or a table, with the lines before it."""
+        block = piece.block
+        if block.kind not in ("code", "table"):
+            return 0
+        line = _FIRST_LINE.match(self.text, max(piece.start, block.opening[1]), piece.end)
+        end = line.end() if line else piece.end
+        return self._count([self.framed([_part(piece, (piece.start, end), self._repeated(block))])])[0]
+
     def _cut(
         self, piece: Piece, max_tokens: int, fit: Callable[[Sequence[Piece], int], list[bool]]
     ) -> list[Piece]:
@@ -147,15 +160,17 @@ class PieceCutter:
         def fits(spans: Sequence[Span]) -> list[bool]:
             return fit([_part(piece, span, repeated) for span in spans], max_tokens)
 
-        spans = cut_to_fit(self.text, (piece.start, piece.end), self._rules(piece), fits)
+        spans = cut_to_fit(self.text, (piece.start, piece.end), self._rules(piece, repeated), fits)
         return [_part(piece, span, repeated) for span in spans]
 
     def _sized(self, pieces: Sequence[Piece], max_tokens: int) -> list[bool]:
         return [size <= max_tokens for size in self._count([self.framed([piece]) for piece in pieces])]
 
-    def _rules(self, piece: Piece) -> CutRules:
+    def _rules(self, piece: Piece, repeated: tuple[Span, Span]) -> CutRules:
         block = piece.block
-        first = max(block.start, block.opening[1])
+        # Lines that are too long to be repeated stay with the first line after them only if both fit.
+        is_whole = repeated[0] != NO_SPAN or self.least(piece) <= self.max_tokens
+        first = max(block.start, block.opening[1]) if is_whole else block.start
         last = block.end if block.closing == NO_SPAN or is_never_closed(block) else block.closing[0]
         by_lines = block.kind in ("code", "table")
         inline = [] if by_lines else inline_spans(self.text[piece.start : piece.end])
@@ -254,7 +269,7 @@ class UnitDivider:
         while waiting:
             piece = waiting.popleft()
             held = [*self._above, *unit]
-            if cutter.is_within([*held, piece], self._room(held, waiting)):
+            if cutter.is_within([*held, piece], self._room(held, waiting[0] if waiting else None)):
                 unit.append(piece)
             elif not held:
                 # The last of its parts introduces the next piece. A part of one character goes on as it is.
@@ -274,12 +289,16 @@ class UnitDivider:
                 waiting.appendleft(piece)
         yield unit
 
-    def _room(self, held: Sequence[Piece], waiting: Sequence[Piece]) -> int:
-        """Return the number of tokens up to which a unit grows before it has to end inside a piece."""
+    def _room(self, held: Sequence[Piece], following: Piece | None) -> int:
+        """Return the number of tokens up to which a unit grows before it has to end inside a piece.
+
+        Room is left for the first part of the piece that follows.
+        """
         most = self._cutter.max_tokens
-        if not waiting:
+        if following is None:
             return most
-        return most * 3 // 4 if held else most // 2
+        left = max(most // 4, min(self._cutter.least(following), most // 2))
+        return most - left if held else min(most - left, most // 2)
 
 
 def _split(pieces: Sequence[Piece], bond: int) -> list[list[Piece]]:

@@ -1,6 +1,7 @@
 """Segmentation: worked examples, and properties of every input."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -23,6 +24,14 @@ def sentences(tokens: list[int], headings: tuple[int, ...] = ()) -> list[Sentenc
         )
         for i, n in enumerate(tokens)
     ]  # fmt: skip
+
+
+def grouped(*told: tuple[int, int], heading: int = -1) -> list[Sentence]:
+    """Sentences by number of tokens and number of unit."""
+    return [
+        Sentence(10 * i, 10 * i + 9, n, kind="heading" if i == heading else "paragraph", unit=unit)
+        for i, (n, unit) in enumerate(told)
+    ]
 
 
 def rows(*vectors: list[float]) -> Float32Array:
@@ -63,6 +72,37 @@ def test_no_sentences_have_no_chunks() -> None:
 def test_the_exact_count_decides_instead_of_the_sum() -> None:
     found = chunk_bounds(sentences([10] * 4), rows(A, A, A, A), 10, 40, lambda i, j: 11 * (j - i))
     assert found == [(0, 2), (2, 4)]
+
+
+def test_a_unit_is_never_divided() -> None:
+    units = grouped((10, 0), (10, 1), (10, 1), (10, 2))
+    assert chunk_bounds(units, rows(A, A, B, B), 10, 30) == [(0, 1), (1, 4)]
+    assert chunk_bounds(units, rows(A, A, B, B), 10, 30, lambda i, j: 11 * (j - i)) == [
+        (0, 1),
+        (1, 3),
+        (3, 4),
+    ]
+
+
+def test_a_heading_stays_with_the_whole_unit_below_it_if_both_fit() -> None:
+    units = grouped((10, 0), (5, 1), (10, 2), (10, 2), heading=1)
+    assert chunk_bounds(units, rows(A, A, B, B), 1, 25) == [(0, 1), (1, 4)]
+    assert chunk_bounds(units, rows(A, A, B, B), 1, 24) == [(0, 2), (2, 4)]
+
+
+def test_a_chunk_that_is_too_large_is_first_divided_before_a_heading() -> None:
+    units = grouped((10, 0), (10, 1), (10, 2), (10, 3), heading=1)
+    size = {1: 11, 2: 22, 3: 33, 4: 44}
+    found = chunk_bounds(units, rows(A, A, A, A), 40, 40, lambda i, j: size[j - i])
+    assert found == [(0, 1), (1, 4)]
+
+
+def test_a_fence_that_is_never_closed_ends_its_chunk() -> None:
+    fence = replace(grouped((10, 0))[0], closing=(0, 3))
+    units = [fence, *grouped((1, 0), (10, 1), (10, 2))[1:]]
+    assert chunk_bounds(units, rows(A, A, A), 10, 90) == [(0, 1), (1, 3)]
+    part = replace(units[1], opening=(0, 5))
+    assert chunk_bounds([fence, part, units[2]], rows(A, A, A), 10, 90) == [(0, 3)]
 
 
 def test_numbers_of_sentences_and_vectors_must_agree() -> None:

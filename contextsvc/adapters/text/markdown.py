@@ -129,7 +129,10 @@ class MarkdownItBlockParser:
         html = [leaf for leaf in leaves if leaf.source == "html_block"]
         pairs = paired_tags([" ".join(line.words for line in lines[leaf.first : leaf.end]) for leaf in html])
         containers += [Container("box", html[first].first, html[last].end) for first, last in pairs]
-        leaves += [fence for leaf in html for fence in _fences_in(lines, leaf)]
+        others = [
+            leaf for leaf in leaves if leaf.kind in ("paragraph", "list_item", "code") and not leaf.fence
+        ]
+        leaves += [fence for leaf in others for fence in _fences_in(lines, leaf)]
         if depth < MAX_DEPTH and any(mark in text for mark in INDENTING):
             texts = [leaf for leaf in leaves if leaf.kind in ("paragraph", "list_item") and leaf not in html]
             done = at
@@ -166,11 +169,14 @@ def _walk(tokens: Sequence[Token], at: int) -> tuple[list[_Leaf], list[Container
     return leaves, containers
 
 
-def _fences_in(lines: Sequence[Line], html: _Leaf) -> Iterator[_Leaf]:
-    """Yield the code fences in an HTML block. Markdown does not know them, but authors write them there."""
+def _fences_in(lines: Sequence[Line], leaf: _Leaf) -> Iterator[_Leaf]:
+    """Yield the closed code fences in a block that is no fence.
+
+    Markdown knows no fence in HTML, and none that is indented by four columns or more, but authors mean one.
+    """
     fence, first = "", 0
-    for number in range(html.first, html.end):
-        words = lines[number].words
+    for number in range(leaf.first, min(leaf.end, len(lines))):
+        words = lines[number].words.lstrip("> \t")
         if fence and words.startswith(fence) and not words.strip(fence[0]):
             yield _Leaf(kind="code", first=first, end=number + 1, source="fence", fence=fence)
             fence = ""

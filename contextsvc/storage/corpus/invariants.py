@@ -164,10 +164,10 @@ def _unit_faults(corpus: Corpus, doc: int, length: int) -> Iterator[str]:
         yield f"a chunk of document {doc} begins inside a unit, at sentence {divided[0]}"
     if (sentences["kind"] >= len(KINDS)).any() or (sentences["num_tokens"] < 0).any():
         yield f"a sentence of document {doc} has an unknown kind or a negative number of tokens"
-    for name in ("opening", "closing"):
+    for name, last in (("opening", sentences["start"]), ("closing", length)):
         start, end = sentences[f"{name}_start"], sentences[f"{name}_end"]
-        if not ((start >= 0) & (start <= end) & (end <= length)).all():
-            yield f"the repeated lines of a sentence are not in document {doc}"
+        if not ((start >= 0) & (start <= end) & (end <= last)).all():
+            yield f"the {name} lines that document {doc} repeats are not where they can be"
 
 
 def _misnamed_vectors(corpus: Corpus, doc: int, document: Document) -> Iterator[str]:

@@ -48,6 +48,51 @@ def test_a_short_page_keeps_its_structure_among_many_links() -> None:
     assert text == "# Short\n\nThe page itself."
 
 
+def body_of(inner: str) -> str:
+    """Markdown of a part of a page, without what stands around it."""
+    first, last = "Words before it, enough of them to be kept.", "Words after it."
+    _, text = read_html(f"<html><body><main><p>{first}</p>{inner}<p>{last}</p></main></body></html>")
+    assert text.startswith(first)
+    assert text.endswith(last)
+    return text[len(first) : -len(last)].strip("\n")
+
+
+def test_code_in_a_list_item_is_a_fence_in_that_item() -> None:
+    found = body_of("<ol><li>Run:<pre><code>a\n  b</code></pre></li><li>Wait.</li></ol>")
+    lines = [line.rstrip() for line in found.split("\n")]
+    assert lines == ["1. Run:", "   ```", "   a", "     b", "   ```", "2. Wait."]
+
+
+def test_code_in_a_paragraph_is_a_fence_of_its_own() -> None:
+    found = body_of("<div>Use <code>x</code> or <pre><code>a\nb</code></pre></div>")
+    assert found.endswith("\n```\na\nb\n```")
+    assert [line.count("```") for line in found.split("\n")].count(1) == 2
+
+
+@pytest.mark.parametrize(
+    ("first", "last"),
+    [
+        ("<blockquote>", "</blockquote>"),
+        ('<div class="admonition warning">', "</div>"),
+        ('<div class="theme-admonition alert alert--info">', "</div>"),
+        ('<aside class="admonition">', "</aside>"),
+    ],
+)
+def test_quotes_and_admonitions_become_quotes(first: str, last: str) -> None:
+    found = body_of(f"{first}<p>One.</p><ul><li>two</li></ul>{last}")
+    assert found == "> One.\n>\n> - two"
+
+
+def test_bare_words_and_code_stay_in_their_quote() -> None:
+    assert body_of("<blockquote>One.</blockquote>") == "> One."
+    found = body_of("<blockquote><p>One.</p><pre><code>a\n\nb</code></pre></blockquote>")
+    assert [line for line in found.split("\n") if line != ">"] == ["> One.", "> ```", "> a", "> b", "> ```"]
+
+
+def test_the_marks_of_a_quote_in_a_list_item_leave_no_trace() -> None:
+    assert "quote" not in body_of("<ul><li>one<blockquote><p>two</p></blockquote></li></ul>")
+
+
 def test_malformed_markup_loses_no_words() -> None:
     _, text = read_html("<html><h1>Broken<p>Open <b>bold <div>and more</p></table><td>cell")
     assert text.replace("*", "").split() == ["Broken", "Open", "bold", "and", "more", "cell"]

@@ -1,3 +1,6 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
 from contextsvc.adapters.text.lines import find_lines
 from contextsvc.adapters.text.paired_marks import body_end, edge_of, paired_lines, paired_tags
 
@@ -43,3 +46,21 @@ def test_a_block_of_marks_only_is_an_edge() -> None:
     assert [edge_of(words) for words in lasts] == ["last"] * len(lasts)
     others = ("text", ": text", "<b>text</b>", "{{< a >}} text", "<!-- a -->", "=====")
     assert [edge_of(words) for words in others] == [""] * len(others)
+
+
+MARKS = st.lists(
+    st.sampled_from(
+        [":::a", ":::", "::::b", "::::", "{{< x >}}", "{{< /x >}}", "{% y %}", "{% endy %}", "text"]
+    )
+)
+
+
+@given(MARKS)
+def test_pairs_nest_and_join_an_opening_mark_with_its_closing_mark(marks: list[str]) -> None:
+    found = pairs("\n".join(marks))
+    for first, end in found:
+        assert edge_of(marks[first]) == "first"
+        assert edge_of(marks[end - 1]) == "last"
+    for first, end in found:
+        assert not any(first < a < end < b for a, b in found)
+    assert len({line for first, end in found for line in (first, end - 1)}) == 2 * len(found)

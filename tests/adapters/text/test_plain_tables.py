@@ -1,3 +1,6 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
 from contextsvc.adapters.text.lines import find_lines
 from contextsvc.adapters.text.plain_tables import header_end, is_grid_border, table_ends
 
@@ -30,3 +33,16 @@ def test_the_header_ends_with_its_border() -> None:
 def test_borders_of_grid_tables() -> None:
     assert is_grid_border("+---+====+")
     assert not is_grid_border("+ --+")
+
+
+LINES = st.lists(st.sampled_from(["+--+", "+==+", "|a |", "|--|", "== ==", "a  b", "", "x"]), max_size=12)
+
+
+@given(LINES)
+def test_tables_end_inside_the_text_and_headers_inside_their_table(made: list[str]) -> None:
+    lines = find_lines("\n".join(made))
+    for first, end in enumerate(table_ends(lines)):
+        if end:
+            assert first < end <= len(lines)
+            assert all(line.words for line in lines[first:end]) or made[first] == "== =="
+            assert header_end(lines, first, end) <= end

@@ -1,5 +1,8 @@
+from hypothesis import given
+
 from contextsvc.adapters.text.plain_text import parse_plain
 from contextsvc.records.documents import Block
+from tests.strategies.structured import RST
 
 
 def kinds(text: str) -> list[tuple[str, str]]:
@@ -151,3 +154,13 @@ def test_a_table_without_a_header_repeats_nothing() -> None:
     for table in ("+---+\n| 1 |\n+---+", "=== ===\n1   2\n=== ==="):
         (block,) = parse_plain(table)
         assert (block.kind, block.opening) == ("table", (0, 0))
+
+
+@given(RST)
+def test_containers_are_numbered_from_the_outside_in_and_hold_consecutive_blocks(text: str) -> None:
+    paths = [block.within for block in parse_plain(text)]
+    for number in {number for path in paths for number in path}:
+        held = [at for at, path in enumerate(paths) if number in path]
+        assert all(path == tuple(sorted(path)) for path in paths)
+        # What is left out between two blocks of a container are lists or items in an item.
+        assert all(paths[at] for at in range(held[0], held[-1] + 1))

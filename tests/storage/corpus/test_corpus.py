@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 
 from contextsvc.errors import CorruptIndex, ShapeError, SpanError
 from contextsvc.records.documents import Chunk, Document, Sentence
-from contextsvc.storage.corpus import Corpus, CorpusWriter, broken_invariants, chunks_around, windows_of
+from contextsvc.records.spans import Frame, Span
+from contextsvc.storage.corpus import (
+    KINDS,
+    Corpus,
+    CorpusWriter,
+    broken_invariants,
+    chunks_around,
+    windows_of,
+)
 from contextsvc.storage.generation import open_manifest, stage
 
 FIRST = Document(
@@ -35,9 +43,9 @@ def cut(document: Document, start: int, end: int, section: tuple[str, ...] = ())
     return Chunk.cut(document, start, end, end - start, section)
 
 
-def sentences(*told: tuple[int, int, int]) -> list[Sentence]:
+def sentences(*told: tuple[int, int, int], closing: Span = (0, 0)) -> list[Sentence]:
     """Sentences by start, end and number of tokens, each a unit of its own."""
-    return [Sentence(*one, kind="paragraph", unit=unit) for unit, one in enumerate(told)]
+    return [Sentence(*one, kind="paragraph", unit=unit, closing=closing) for unit, one in enumerate(told)]
 
 
 def write(folder: Path) -> None:
@@ -187,6 +195,61 @@ def test_any_text_cut_anywhere_is_kept(pieces: list[str], data: st.DataObject) -
         assert broken_invariants(corpus) == []
 
 
+def test_a_chunk_comes_back_with_its_repeated_lines(tmp_path: Path) -> None:
+    text = "Ü:\n```sh\nä 🙂\nb\n```\nEnd."
+    document = Document("f", text)
+    made = [
+        Sentence(0, 2, 3, kind="paragraph", unit=0),
+        Sentence(3, 12, 5, kind="code", unit=0, closing=(15, 18)),
+        Sentence(13, 18, 4, kind="code", unit=1, opening=(3, 8)),
+        Sentence(19, 23, 2, kind="paragraph", unit=2),
+    ]
+    frames = [Frame("", "\n```"), Frame("```sh\n", "")]
+    chunks = [
+        Chunk.cut(document, 0, 12, 8, frame=frames[0]),
+        Chunk.cut(document, 13, 23, 6, frame=frames[1]),
+    ]
+    with CorpusWriter(tmp_path, dim=2) as writer:
+        writer.add_vectors(AXES[:1])
+        norms = np.ones(4, dtype=np.float32)
+        writer.add_document(document, made, [0] * 4, norms, chunks, [(0, 2), (2, 4)], AXES[:2])
+    corpus = Corpus.open(tmp_path)
+    assert [corpus.chunk(number).text for number in range(2)] == [
+        "Ü:\n```sh\nä 🙂\n```",
+        "```sh\nb\n```\nEnd.",
+    ]
+    assert [corpus.chunk(number) for number in range(2)] == chunks
+    assert broken_invariants(corpus) == []
+    rows = corpus.sentences(1)
+    assert rows["kind"].tolist() == [KINDS.index("code"), KINDS.index("paragraph")]
+    assert (rows["unit"].tolist(), rows["num_tokens"].tolist()) == ([1, 2], [4, 2])
+    assert (rows["opening_start"].tolist(), rows["opening_end"].tolist()) == ([3, 0], [8, 0])
+    rows["unit"] = 9
+    assert corpus.sentences(1)["unit"].tolist() == [1, 2]  # the rows are a copy
+
+
+@given(st.text(st.characters(codec=None), min_size=3, max_size=40), st.data())
+def test_lines_anywhere_in_a_document_can_be_repeated(text: str, data: st.DataObject) -> None:
+    first = data.draw(st.integers(1, len(text) - 1))
+    last = data.draw(st.integers(first + 1, len(text)))
+    opening = data.draw(st.tuples(st.integers(0, first), st.integers(0, first)).map(sorted))
+    places = st.integers(0, first) | st.integers(last, len(text))
+    at, after = sorted([data.draw(places), data.draw(places)])
+    closing = (at, after) if after <= first or at >= last else (last, len(text))
+    document = Document("r", text)
+    made = Sentence(first, last, 1, kind="code", unit=0, opening=(opening[0], opening[1]), closing=closing)
+    chunk = Chunk.cut(document, first, last, 1, frame=Frame.cut(text, made.opening, made.closing))
+    with TemporaryDirectory() as folder:
+        with CorpusWriter(Path(folder), dim=2) as writer:
+            writer.add_vectors(AXES[:1])
+            writer.add_document(FIRST, [], [], NORMS[:0], [], [], AXES[:0])
+            writer.add_document(document, [made], [0], NORMS[:1], [chunk], [(0, 1)], AXES[:1])
+            writer.add_document(LAST, [], [], NORMS[:0], [], [], AXES[:0])
+        corpus = Corpus.open(Path(folder))
+        assert corpus.chunk(0) == chunk
+        assert broken_invariants(corpus) == []
+
+
 def _add(folder: Path, **changes: object) -> None:
     given: dict[str, object] = {
         "document": FIRST, "sentences": sentences((0, 9, 3)), "vector_rows": [0], "context_norms": NORMS[:1],
@@ -207,6 +270,7 @@ def _add(folder: Path, **changes: object) -> None:
         ({"chunk_bounds": [(0, 2)]}, ShapeError, "holds sentences 0-2 of 1"),
         ({"chunk_bounds": []}, ShapeError, "1 chunks with 0 bounds"),
         ({"chunk_vectors": AXES}, ShapeError, r"\(3, 2\), expected \(1, 2\)"),
+        ({"sentences": sentences((0, 9, 3), closing=(10, 14))}, SpanError, "0-9"),
         ({"chunks": [cut(LAST, 0, 6)]}, ShapeError, "chunk of 'c' was given with document 'a'"),
         ({"chunks": [dataclasses.replace(cut(FIRST, 0, 9), text="Xber uns.")]}, SpanError, "0-9"),
         ({"document": Document("a", FIRST.text, metadata={"x": {1}})}, ShapeError, "written as JSON"),
@@ -229,10 +293,10 @@ def _texts_cut(folder: Path) -> None:
     os.truncate(folder / "texts.utf8", 20)
 
 
-def _rows_changed(file: str, field: str, value: int) -> Callable[[Path], None]:
+def _rows_changed(file: str, field: str, value: int, number: int = 0) -> Callable[[Path], None]:
     def change(folder: Path) -> None:
         rows = np.load(folder / file)
-        rows[field][0] = value
+        rows[field][number] = value
         np.save(folder / file, rows)
 
     return change
@@ -261,6 +325,26 @@ def _vectors_doubled(folder: Path) -> None:
             "sentences and titles name vectors -2 to 2, there are 3",
         ),
         (_vectors_doubled, "3 chunk vectors are not of length 1"),
+        (
+            _rows_changed("sentences.npy", "unit", 1),
+            "the units of document 0 are not numbered from 0 in order",
+        ),
+        (
+            _rows_changed("sentences.npy", "unit", 1, 2),
+            "a chunk of document 0 begins inside a unit, at sentence 2",
+        ),
+        (
+            _rows_changed("sentences.npy", "kind", 9),
+            "a sentence of document 0 has an unknown kind or a negative number of tokens",
+        ),
+        (
+            _rows_changed("sentences.npy", "opening_end", 3),
+            "the opening lines that document 0 repeats are not where they can be",
+        ),
+        (
+            _rows_changed("sentences.npy", "closing_end", 99),
+            "the closing lines that document 0 repeats are not where they can be",
+        ),
     ],
 )
 def test_a_broken_invariant_is_named(tmp_path: Path, damage: Callable[[Path], None], problem: str) -> None:
