@@ -61,12 +61,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         for pack, ask in zip(packs, asks, strict=True)
         if "text" in pack
     ]
+    different = sum(one != other for one, other in zip(packs, again, strict=True))
     figures = {
         "packs over their budget when counted again": sum(t > ask["budget_tokens"] for _, ask, t in counted),
         "packs whose num_tokens is not the count": sum(t != pack["num_tokens"] for pack, _, t in counted),
-        "packs that differ on a second run, cache off": sum(
-            a != b for a, b in zip(packs, again, strict=True)
-        ),
+        "packs that differ on a second run, cache off": different,
     }
     details = {
         "num_packs": len(counted),

@@ -60,9 +60,8 @@ def wrong_index(questions: list[Question], num_abstracts: int) -> list[Utilizati
 def main(argv: Sequence[str] | None = None) -> None:
     """All three."""
     asked = asked_for(
-        COMMAND, __doc__, argv, questions=NUM_WRONG, drawn=NUM_DRAWN, abstracts=NUM_ABSTRACTS,
-        **common.SIZES,
-    )  # fmt: skip
+        COMMAND, __doc__, argv, questions=NUM_WRONG, drawn=NUM_DRAWN, abstracts=NUM_ABSTRACTS, **common.SIZES
+    )
     most = asked["questions"]
     data, documents, drawn = common.squad(asked, 400, SEED)
     questions = drawn[100:250]

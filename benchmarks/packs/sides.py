@@ -2,8 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from itertools import chain
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -81,34 +80,43 @@ class Asking:
         # All questions are asked, whatever part is wanted, because indexing costs most.
         queries = [question.text for question in collection.questions]
 
-        def ask(running: Running) -> list[Any]:
-            return list(running.ask(queries, NUM_PASSAGES)["answers"])
+        def ask(running: Running) -> dict[str, list[Any]]:
+            return once_each(running.ask(queries, NUM_PASSAGES)["answers"])
 
         asked, texts = (
             ["passages", collection.data, str(NUM_PASSAGES), *queries],
             (g.text for g in given_texts),
         )
         said = kept(side, self.model, self.keep, f"packs-{collection.name}", texts, asked, ask)
-        answers = {query: each_once(answer) for query, answer in zip(queries, said, strict=True)}
+        passages = [Passage(**passage) for passage in said["passages"]]
+        answers = dict(zip(queries, said["answers"], strict=True))
         locator = Locator(given_texts, self.split)
-        places = {passage: locator.places(passage) for passage in dict.fromkeys(chain(*answers.values()))}
-        if lost := sum(num_lost > 0 for _, num_lost in places.values()):
+        places = [locator.places(passage) for passage in passages]
+        if lost := sum(num_lost > 0 for _, num_lost in places):
             self.told(f"{collection.name}: {side}, {lost} of {len(places)} passages lie partly nowhere")
         packs: dict[int, list[Pack]] = {}
         for budget in self.budgets:
             self.told(f"{collection.name}: {side}, packs of {budget} tokens")
             packs[budget] = []
-            for passages in (answers[question.text] for question in questions):
-                taken, took = packed([passage.text for passage in passages], budget, self.count)
-                inside = [places[passages[number]] for number in taken]
+            for numbers in (answers[question.text] for question in questions):
+                taken, took = packed([passages[number].text for number in numbers], budget, self.count)
+                inside = [places[numbers[place]] for place in taken]
                 spans = tuple(place for found, _ in inside for place in found)
                 packs[budget].append(Pack(spans, took, sum(lost for _, lost in inside)))
         return packs
 
 
-def each_once(answer: Iterable[Mapping[str, Any]]) -> list[Passage]:
-    """Passages in their order, equal ones once: windows of near sentences of a short text are equal."""
-    return list(dict.fromkeys(replace(Passage(**passage), score=0.0) for passage in answer))
+def once_each(answers: Iterable[Sequence[Mapping[str, Any]]]) -> dict[str, list[Any]]:
+    """Answers with each passage stored once without its score; `answers` hold numbers of `passages`.
+
+    An answer names a passage once: the windows of all sentences of a short text are equal.
+    """
+    numbers: dict[Passage, int] = {}
+    told = []
+    for answer in answers:
+        found = [replace(Passage(**passage), score=0.0) for passage in answer]
+        told.append(list(dict.fromkeys(numbers.setdefault(passage, len(numbers)) for passage in found)))
+    return {"passages": [asdict(passage) for passage in numbers], "answers": told}
 
 
 def packed(texts: Sequence[str], budget_tokens: int, count: Callable[[str], int]) -> tuple[list[int], int]:

@@ -116,7 +116,8 @@ def _encoding(encode: Callable[..., Any], store: Store) -> Callable[..., Any]:
         asked = signature.bind(self, *given, **options)
         asked.apply_defaults()
         texts = asked.arguments["inputs"]
-        if not _texts(texts) or not _plain(self, asked.arguments, signature):
+        known = isinstance(texts, list) and texts and all(isinstance(text, str) for text in texts)
+        if not known or not _plain(self, asked.arguments, signature):
             return encode(self, *given, **options)
         unit = asked.arguments["normalize_embeddings"] or type(self[-1]).__name__ == "Normalize"
         about = f"{type(self).__name__} {self.dtype} {unit}"
@@ -125,7 +126,8 @@ def _encoding(encode: Callable[..., Any], store: Store) -> Callable[..., Any]:
             asked.arguments["inputs"] = [texts[place] for place in places]
             return encode(*asked.args, **asked.kwargs)
 
-        return store.completed([_key(about, numbers) for numbers in _numbers(self, texts)], missing)
+        read = (np.array(numbers, np.int64).tobytes() for numbers in _numbers(self, texts))
+        return store.completed([hashlib.sha256(about.encode() + one).digest() for one in read], missing)
 
     return encoded
 
@@ -149,14 +151,6 @@ def _numbers(model: Any, texts: Sequence[str]) -> Iterator[Sequence[int]]:
         read = model.preprocess(list(some))
         for numbers, mask in zip(read["input_ids"], read["attention_mask"], strict=True):
             yield numbers[mask.bool()].tolist()
-
-
-def _texts(given: Any) -> bool:
-    return isinstance(given, list) and bool(given) and all(isinstance(text, str) for text in given)
-
-
-def _key(about: str, numbers: Sequence[int]) -> bytes:
-    return hashlib.sha256(about.encode() + np.array(numbers, np.int64).tobytes()).digest()
 
 
 def _parts(all_of: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:

@@ -52,7 +52,7 @@ sys.addaudithook(told)
 
 @dataclass(frozen=True)
 class Told:
-    """What a side said: passages by query, asked for one, for three and for fifty."""
+    """What a side said: passages by query, by how many it was asked for."""
 
     name: str
     versions: dict[str, str]
@@ -77,7 +77,7 @@ def told(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         built = side.build(folder / "documents")
         embedded = side.embedded(folder / "embedded")
         searched = [text.text for text in read_texts(folder / "embedded")]
-        answers = {k: side.ask(list(QUERIES), k)["answers"] for k in (1, 3, 50)}
+        answers = {k: side.ask(list(QUERIES), k)["answers"] for k in (1, 3, 6, 10, 50)}
     # Read when the process has ended: what reports does so on its way out.
     return Told(name, side.about["versions"], built, embedded, searched, answers, log.read_text("utf-8"))
 
@@ -124,6 +124,15 @@ def test_documents_are_split_or_whole(told: Told) -> None:
         assert told.built["num_chunks"] > len(TEXTS)
     if not told.name.startswith("ours"):  # it embeds sentences
         assert told.embedded["num_texts"] == told.built["num_chunks"]
+
+
+def test_asking_for_more_changes_nothing_before_it_but_for_hybrids(told: Told) -> None:
+    few = (
+        10 if told.name == "haystack-merging" else 6
+    )  # with more of them merging would begin with larger ones
+    for some, every in zip(told.answers[few], told.answers[50], strict=True):
+        begun = [one["text"] for one in every[: len(some)]]
+        assert begun == [one["text"] for one in some] or told.name.endswith("-hybrid")
 
 
 def test_versions_are_those_that_were_tested(told: Told) -> None:

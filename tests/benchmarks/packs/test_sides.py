@@ -8,7 +8,7 @@ import pytest
 from benchmarks.chunking.metrics import Place
 from benchmarks.packs.collections import Collection, Excerpt, PackQuestion
 from benchmarks.packs.evidence import Pack, supporting
-from benchmarks.packs.sides import ALL_SIDES, Asking, best_pack, each_once, texts_for
+from benchmarks.packs.sides import ALL_SIDES, Asking, best_pack, once_each, texts_for
 from benchmarks.peers.worker import SIDES
 from contextsvc import assets
 from contextsvc.records.documents import Document
@@ -70,10 +70,11 @@ def test_the_bare_encoder_gets_paragraphs() -> None:
     assert told(True, "bare")[1] == ("a@12", "Letters\n\nAlpha two.", "a", 12, 9)
 
 
-def test_a_passage_comes_once_whatever_its_score() -> None:
+def test_a_passage_is_kept_once_and_comes_once_in_an_answer() -> None:
     one, two = ({"doc_id": "d", "text": text, "score": 0.5, "start": 0, "end": 3} for text in ("one", "two"))
-    assert [passage.text for passage in each_once([two, one, {**two, "score": 0.4}])] == ["two", "one"]
-    assert len(each_once([one, {**one, "doc_id": "e"}])) == 2
+    found = once_each([[one, two, {**one, "score": 0.1}], [], [{**two, "score": 0.9}, one]])
+    assert found["answers"] == [[0, 1], [], [1, 0]]
+    assert [passage["text"] for passage in found["passages"]] == ["one", "two"]
 
 
 def excerpt(doc_id: str, start: int, text: str) -> Excerpt:
