@@ -87,6 +87,7 @@ def _pieces(text: str, blocks: Sequence[Block], split: Split) -> Iterator[Piece]
         spans = [(block.start, block.end)]
         if block.kind == "paragraph" and not block.edge:
             spans = _sentences(text, block, split)
+        closing = block.closing if is_never_closed(block) else NO_SPAN
         for (start, end), bond in zip(spans, _bonds(text, block, following, spans), strict=True):
             yield Piece(
                 start=start,
@@ -95,7 +96,7 @@ def _pieces(text: str, blocks: Sequence[Block], split: Split) -> Iterator[Piece]
                 section=section,
                 starts_section=block.kind == "heading",
                 bond=bond,
-                closing=block.closing if is_never_closed(block) else NO_SPAN,
+                closing=closing,
             )
 
 

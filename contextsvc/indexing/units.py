@@ -87,9 +87,10 @@ class PieceCutter:
     def is_within(self, pieces: Sequence[Piece], max_tokens: int) -> bool:
         """Return whether consecutive pieces have at most this number of tokens together."""
         # Tokens can differ from the sum of the estimates only where two pieces meet. So the text itself is
-        # counted only if the sum is not far below the limit.
-        if 2 * sum(piece.estimate for piece in pieces) <= max_tokens:
-            return True
+        # counted only if the sum is not far from the limit.
+        estimate = sum(piece.estimate for piece in pieces)
+        if 2 * estimate <= max_tokens or max_tokens < estimate / 2 < inf:
+            return bool(2 * estimate <= max_tokens)
         return self._count([self.framed(pieces)])[0] <= max_tokens
 
     def estimate(self, pieces: Sequence[Piece]) -> None:
@@ -280,6 +281,8 @@ class UnitDivider:
                 yield [*unit, parts[0]]
                 unit = []
                 waiting.extendleft(reversed(parts[1:]))
+            elif cutter.is_within([*held, piece], cutter.max_tokens):
+                unit.append(piece)
             elif unit:
                 yield unit
                 unit = []

@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import groupby
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -14,6 +14,7 @@ from contextsvc.adapters.text.lines import Line, find_lines
 from contextsvc.adapters.text.paired_marks import (
     BODY_INDENT,
     INDENTING,
+    PAIRING,
     body_end,
     edge_of,
     paired_lines,
@@ -57,8 +58,7 @@ _HTML_KINDS: tuple[tuple[BlockKind, re.Pattern[str], re.Pattern[str]], ...] = (
 """Kind of an HTML block by the markup at its beginning, which is repeated, and the markup at its end."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Leaf:
+class _Leaf(NamedTuple):
     """Lines of one block.
 
     Attributes:
@@ -108,9 +108,10 @@ class MarkdownItBlockParser:
         owners = [0] * len(lines)
         for number, leaf in enumerate(leaves, start=1):
             owners[leaf.first : leaf.end] = [number] * (min(leaf.end, len(lines)) - leaf.first)
-        is_code = [False, *(leaf.kind == "code" for leaf in leaves)]
-        pairs = paired_lines(lines, lambda number: not is_code[owners[number]])
-        containers += [Container("box", *pair) for pair in pairs]
+        if any(mark in text for mark in PAIRING):
+            is_code = [False, *(leaf.kind == "code" for leaf in leaves)]
+            pairs = paired_lines(lines, lambda number: not is_code[owners[number]])
+            containers += [Container("box", *pair) for pair in pairs]
         paths = containers_of_lines(len(lines), containers)
         return _with_quote_marks(text, _blocks(text, lines, owners, paths, leaves))
 
@@ -176,7 +177,10 @@ def _fences_in(lines: Sequence[Line], leaf: _Leaf) -> Iterator[_Leaf]:
     """
     fence, first = "", 0
     for number in range(leaf.first, min(leaf.end, len(lines))):
-        words = lines[number].words.lstrip("> \t")
+        words = lines[number].words
+        if "```" not in words and "~~~" not in words:
+            continue
+        words = words.lstrip("> \t")
         if fence and words.startswith(fence) and not words.strip(fence[0]):
             yield _Leaf(kind="code", first=first, end=number + 1, source="fence", fence=fence)
             fence = ""

@@ -13,6 +13,9 @@ LineRange = tuple[int, int]
 _COLONS = re.compile(r"(:{3,})\s*(\S.*)?")
 _SHORTCODE = re.compile(r"\{\{[<%]\s*(/?)\s*([\w./-]+)[^{}]*[>%]\}\}|\{%-?\s*(end)?(\w+)[^{}]*%\}")
 _TAG = re.compile(r"<(/?)([A-Za-z][\w.:-]*)(?:\s[^<>]*)?>")
+PAIRING = (":::", "{{", "{%")
+"""Beginnings of the marks that `paired_lines` finds."""
+
 INDENTING = ("!!! ", "??? ", "???+ ", "=== ", "===+ ", "===! ")
 """Marks of MkDocs that begin a line with an indented body under it."""
 
