@@ -20,7 +20,7 @@ from contextsvc.ports import BlockParser, Embedder, NearDuplicateIndex, Sentence
 from contextsvc.records.arrays import Float32Array, Int64Array
 from contextsvc.records.documents import Chunk, Document, Format, Sentence, passage
 from contextsvc.records.fingerprints import digest
-from contextsvc.records.spans import Frame, Span
+from contextsvc.records.spans import NO_SPAN, Frame, Span
 from contextsvc.storage.corpus import NOWHERE, Corpus, CorpusWriter, KnownSentences, Vectors, sentence_key
 from contextsvc.storage.corpus.files import encode_text
 from contextsvc.storage.corpus.smoothing import context_norms
@@ -171,7 +171,7 @@ class Memo(Generic[Made]):
         `make` is called at most once, with the distinct texts that have no kept result.
         """
         results = {text: self._results[text][0] for text in texts if text in self._results}
-        missing = list(dict.fromkeys(text for text in texts if text not in results))
+        missing = [text for text in dict.fromkeys(texts) if text not in results]
         for text in results:
             self._results.move_to_end(text)
         for text, made in zip(missing, make(missing) if missing else [], strict=True):
@@ -213,7 +213,13 @@ def cut_documents(documents: Sequence[Document], parts: IndexParts, memo: BuildM
 
     for document in documents:
         found = memo.sentences.for_document(document, partial(_cut, document, parts, memo))
-        texts = [passage(document.text, (one.start, one.end), one.kind, one.opening) for one in found]
+        text = document.text
+        texts = [
+            text[one.start : one.end]
+            if one.opening == NO_SPAN  # fast path, because this holds nearly always
+            else passage(text, (one.start, one.end), one.kind, one.opening)
+            for one in found
+        ]
         sentences.append(found)
         numbers.append(np.array([number_of(text) for text in texts], dtype=np.int64))
         titles.append(number_of(document.title) if document.title.strip() else -1)

@@ -95,20 +95,22 @@ class PieceCutter:
 
     def estimate(self, pieces: Sequence[Piece]) -> None:
         """Count the tokens of all pieces of the document that were not counted yet."""
-        ends = [*(piece.start for piece in pieces[1:]), *(piece.end for piece in pieces[-1:])]
-        new = [(piece, end) for piece, end in zip(pieces, ends, strict=True) if piece.estimate == inf]
-        texts = [self._between(self.text[piece.start : end], piece, piece) for piece, end in new]
-        for (piece, _), size in zip(new, self._count(texts), strict=True):
+        new, texts = [], []
+        for number, piece in enumerate(pieces):
+            if piece.estimate == inf:
+                end = pieces[number + 1].start if number + 1 < len(pieces) else piece.end
+                new.append(piece)
+                texts.append(self._between(self.text[piece.start : end], piece, piece))
+        for piece, size in zip(new, self._count(texts), strict=True):
             piece.estimate = size
 
     def all_fitting(self, pieces: Sequence[Piece]) -> list[Piece]:
         """Return the pieces, with those cut into parts that do not fit the embedder or a chunk."""
         most = self.max_tokens
-        small = [
-            part
-            for piece in pieces
-            for part in ([piece] if self.is_within([piece], most) else self._cut(piece, most, self._sized))
-        ]
+        small: list[Piece] = []
+        for piece in pieces:
+            is_small = 2 * piece.estimate <= most or self.is_within([piece], most)
+            small += [piece] if is_small else self._cut(piece, most, self._sized)
         verdicts = self._reads([self._passage(piece) for piece in small])
         found: list[Piece] = []
         for piece, is_read in zip(small, verdicts, strict=True):
@@ -243,10 +245,11 @@ class UnitDivider:
             waiting = [run]
             while waiting:
                 run = waiting.pop()
-                weakest = min((piece.bond for piece in run[:-1]), default=INTRODUCES)
                 if self._fits(run):
                     yield self._kept(run)
-                elif weakest < INTRODUCES:
+                    continue
+                weakest = min((piece.bond for piece in run[:-1]), default=INTRODUCES)
+                if weakest < INTRODUCES:
                     waiting += reversed(_split(run, weakest))
                 else:
                     yield from map(self._kept, self._introduced(deque(run)))
@@ -257,8 +260,11 @@ class UnitDivider:
         return self._cutter.is_within([*self._above, *run], self._cutter.max_tokens)
 
     def _kept(self, unit: list[Piece]) -> list[Piece]:
-        above = [*self._above, *unit] if unit[-1].block.kind == "heading" else []
-        self._above = above if above and self._cutter.is_within(above, self._cutter.max_tokens // 2) else []
+        if unit[-1].block.kind == "heading":
+            above = [*self._above, *unit]
+            self._above = above if self._cutter.is_within(above, self._cutter.max_tokens // 2) else []
+        else:
+            self._above = []
         return unit
 
     def _introduced(self, waiting: deque[Piece]) -> Iterator[list[Piece]]:

@@ -1,7 +1,7 @@
 """Implement `ports.BlockParser` for Markdown with the library markdown-it-py."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
 from typing import Literal, NamedTuple
@@ -41,6 +41,7 @@ _CONTAINERS: dict[str, Literal["list", "item", "box"]] = {
     "html_block": "box",
 }
 _FENCE = re.compile(r"`{3,}(?=[^`]*$)|~{3,}")
+_BY_LINES = {"code", "table"}
 _READ = _KINDS.keys() | _CONTAINERS.keys()
 _HTML_KINDS: tuple[tuple[BlockKind, re.Pattern[str], re.Pattern[str]], ...] = (
     (
@@ -113,7 +114,8 @@ class MarkdownItBlockParser:
             pairs = paired_lines(lines, lambda number: not is_code[owners[number]])
             containers += [Container("box", *pair) for pair in pairs]
         paths = containers_of_lines(len(lines), containers)
-        return _with_quote_marks(text, _blocks(text, lines, owners, paths, leaves))
+        blocks = list(_blocks(text, lines, owners, paths, leaves))
+        return _with_quote_marks(text, blocks) if ">" in text else blocks
 
     def _read(
         self, text: str, lines: Sequence[Line], at: int = 0, depth: int = 0
@@ -202,12 +204,12 @@ def _blocks(
     leaves: Sequence[_Leaf],
 ) -> Iterator[Block]:
     """Yield one block for each run of lines with the same owner and the same containers, in order."""
-
-    def key(number: int) -> tuple[int, tuple[int, ...]]:
-        # The -1 separates runs of lines that have no owner.
-        return owners[number] or (0 if lines[number].words else -1), paths[number]
-
-    for (owner, path), run in groupby(range(len(lines)), key=key):
+    # The -1 separates runs of lines that have no owner.
+    keys = [
+        (owner or (0 if line.words else -1), path)
+        for owner, line, path in zip(owners, lines, paths, strict=True)
+    ]
+    for (owner, path), run in groupby(range(len(lines)), key=keys.__getitem__):
         worded = [number for number in run if lines[number].words]
         if not worded:
             continue
@@ -259,19 +261,17 @@ def _html_block(text: str, first: Line, last: Line, path: tuple[int, ...]) -> Bl
     return Block("paragraph", first.start, last.end, within=path, edge=edge_of(markup))
 
 
-def _with_quote_marks(text: str, blocks: Iterable[Block]) -> list[Block]:
+def _with_quote_marks(text: str, blocks: Sequence[Block]) -> list[Block]:
     """Join the blank lines of a block quote, which hold only its mark, with the text beside them."""
     found: list[Block] = []
     for block in blocks:
         before = found[-1] if found else None
-        if before and before.within == block.within and not {before.kind, block.kind} & {"code", "table"}:
-            if _is_marks(text, block):
-                found[-1] = replace(before, end=block.end)
-                continue
-            if _is_marks(text, before):
-                found[-1] = replace(block, start=before.start)
-                continue
-        found.append(block)
+        marks = [one for one in (before, block) if one and _is_marks(text, one)]
+        if before and marks and before.within == block.within and not {before.kind, block.kind} & _BY_LINES:
+            joined, start, end = before if marks[-1] is block else block, before.start, block.end
+            found[-1] = replace(joined, start=start, end=end)
+        else:
+            found.append(block)
     return found
 
 
