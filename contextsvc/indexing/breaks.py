@@ -12,8 +12,9 @@ import regex
 
 from contextsvc.records.spans import Span
 
-# The breaks of prose and code, best first. A match ends where the second part begins.
-_LINE = r"(?:[^\S\r\n]*(?:\r\n|\r|\n))+"
+# The breaks of prose and code, best first. A match ends where the second part begins. Lines begin at a
+# character that is no space and never backtrack, so that long runs of spaces take linear time.
+_LINE = r"(?<!\s)(?:[^\S\r\n]*+(?:\r\n|\r|\n))++"
 _GRID_ROW = re.compile(rf"(?<=[-=]\+){_LINE}")
 _LINES = (re.compile(rf"{_LINE}(?=[^\r\n]*\w)"), re.compile(_LINE))
 _WORDS = (

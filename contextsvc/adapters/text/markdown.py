@@ -137,7 +137,7 @@ class MarkdownItBlockParser:
         ]
         leaves += [fence for leaf in others for fence in _fences_in(lines, leaf)]
         if depth < MAX_DEPTH and any(mark in text for mark in INDENTING):
-            texts = [leaf for leaf in leaves if leaf.kind in ("paragraph", "list_item") and leaf not in html]
+            texts = [leaf for leaf in leaves if leaf.source in ("paragraph_open", "heading_open")]
             done = at
             for number in (number for leaf in texts for number in range(leaf.first, leaf.end)):
                 end = body_end(lines, number) if number >= done else number
