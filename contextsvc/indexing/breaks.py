@@ -73,6 +73,8 @@ def introduces(text: str, start: int, end: int) -> bool:
     while end > start and text[end - 1].isspace():
         end -= 1
     tail = text[max(start, end - _TAIL_CHARS) : end]
+    if ":" not in tail and "：" not in tail:
+        return False
     return bool(_INTRODUCES.search(tail)) and not _COLONS.fullmatch(tail.rsplit("\n", 1)[-1])
 
 

@@ -47,7 +47,8 @@ class Piece:
         bond: Bond to the next piece: one of the constants above, or a number of containers.
         opening: Span of the lines to repeat before the piece.
         closing: Span of the marks to repeat after the piece.
-        estimate: Number of tokens of the piece and of the gap after it; infinity if it was not counted.
+        estimate: Number of tokens of the piece with its frame, and of the gap after it unless the piece is a
+            part of a larger one; infinity if they were not counted.
     """
 
     start: int
@@ -110,7 +111,7 @@ class PieceCutter:
         small: list[Piece] = []
         for piece in pieces:
             is_small = 2 * piece.estimate <= most or self.is_within([piece], most)
-            small += [piece] if is_small else self._cut(piece, most, self._sized)
+            small += [piece] if is_small else self._cut(piece, most, must_be_read=False)
         verdicts = self._reads([self._passage(piece) for piece in small])
         found: list[Piece] = []
         for piece, is_read in zip(small, verdicts, strict=True):
@@ -122,12 +123,7 @@ class PieceCutter:
 
         The bond of the piece to the next is that of the last part. The parts have none to each other.
         """
-
-        def fit(parts: Sequence[Piece], max_tokens: int) -> list[bool]:
-            reads = self._reads([self._passage(part) for part in parts])
-            return [a and b for a, b in zip(reads, self._sized(parts, max_tokens), strict=True)]
-
-        return self._cut(piece, max_tokens, fit)
+        return self._cut(piece, max_tokens, must_be_read=True)
 
     def shrunk(self, held: Sequence[Piece], piece: Piece) -> list[Piece]:
         """Cut a piece so that its first part fits a chunk together with the pieces before it.
@@ -155,19 +151,20 @@ class PieceCutter:
         end = line.end() if line else piece.end
         return self._count([self.framed([_part(piece, (piece.start, end), self._repeated(block))])])[0]
 
-    def _cut(
-        self, piece: Piece, max_tokens: int, fit: Callable[[Sequence[Piece], int], list[bool]]
-    ) -> list[Piece]:
+    def _cut(self, piece: Piece, max_tokens: int, must_be_read: bool) -> list[Piece]:
         repeated = self._repeated(piece.block)
+        sizes: dict[Span, int] = {}
 
         def fits(spans: Sequence[Span]) -> list[bool]:
-            return fit([_part(piece, span, repeated) for span in spans], max_tokens)
+            parts = [_part(piece, span, repeated) for span in spans]
+            counts = self._count([self.framed([part]) for part in parts])
+            sizes.update(zip(spans, counts, strict=True))
+            found = [size <= max_tokens for size in counts]
+            reads = self._reads([self._passage(part) for part in parts]) if must_be_read else found
+            return [is_small and is_read for is_small, is_read in zip(found, reads, strict=True)]
 
         spans = cut_to_fit(self.text, (piece.start, piece.end), self._rules(piece, repeated), fits)
-        return [_part(piece, span, repeated) for span in spans]
-
-    def _sized(self, pieces: Sequence[Piece], max_tokens: int) -> list[bool]:
-        return [size <= max_tokens for size in self._count([self.framed([piece]) for piece in pieces])]
+        return [_part(piece, span, repeated, sizes.get(span, inf)) for span in spans]
 
     def _rules(self, piece: Piece, repeated: tuple[Span, Span]) -> CutRules:
         block = piece.block
@@ -185,6 +182,8 @@ class PieceCutter:
         )
 
     def _passage(self, piece: Piece) -> str:
+        if piece.opening == NO_SPAN:  # fast path, because this holds nearly always
+            return self.text[piece.start : piece.end]
         return passage(self.text, (piece.start, piece.end), piece.block.kind, piece.opening)
 
     def _between(self, text: str, first: Piece, last: Piece) -> str:
@@ -207,7 +206,7 @@ class PieceCutter:
         return NO_SPAN, NO_SPAN
 
 
-def _part(piece: Piece, span: Span, repeated: tuple[Span, Span]) -> Piece:
+def _part(piece: Piece, span: Span, repeated: tuple[Span, Span], estimate: float = inf) -> Piece:
     block = piece.block
     is_later = span[0] >= block.opening[1] > block.start
     is_open = is_never_closed(block) or span[1] <= block.closing[0]
@@ -215,7 +214,7 @@ def _part(piece: Piece, span: Span, repeated: tuple[Span, Span]) -> Piece:
         piece,
         start=span[0],
         end=span[1],
-        estimate=inf,
+        estimate=estimate,
         starts_section=piece.starts_section and span[0] == piece.start,
         bond=piece.bond if span[1] == piece.end else LOOSE,
         opening=repeated[0] if is_later else NO_SPAN,
