@@ -12,8 +12,9 @@ import regex
 
 from contextsvc.records.spans import Span
 
-# The breaks of prose and code, best first. A match ends where the second part begins.
-_LINE = r"(?:[^\S\r\n]*(?:\r\n|\r|\n))+"
+# The breaks of prose and code, best first. A match ends where the second part begins. Lines begin at a
+# character that is no space and never backtrack, so that long runs of spaces take linear time.
+_LINE = r"(?<!\s)(?:[^\S\r\n]*+(?:\r\n|\r|\n))++"
 _GRID_ROW = re.compile(rf"(?<=[-=]\+){_LINE}")
 _LINES = (re.compile(rf"{_LINE}(?=[^\r\n]*\w)"), re.compile(_LINE))
 _WORDS = (
@@ -28,6 +29,7 @@ _ANCHOR = regex.compile(rf"{_SURE}(?={_SURE})|(?<=[^\u200d])(?=\p{{Extended_Pict
 _INDENT = re.compile(r"[ \t>]*")
 _BREAK = re.compile(r"[\s。！？、，；]")
 _NEAR_WORDS, _NEAR_CLUSTERS, _TRIED = 400, 50, 20
+_JOINED = regex.compile(r"\s*[\p{GCB=Extend}\p{GCB=SpacingMark}\p{GCB=ZWJ}]")
 _IN_WORD = regex.compile(r"[\w\p{M}'’]")
 
 _INTRODUCES = re.compile(r"[:：][*_`'\"”’»)\]）」』]*(?:<[^<>]{0,100}>)*\s*\Z")
@@ -71,6 +73,8 @@ def introduces(text: str, start: int, end: int) -> bool:
     while end > start and text[end - 1].isspace():
         end -= 1
     tail = text[max(start, end - _TAIL_CHARS) : end]
+    if ":" not in tail and "：" not in tail:
+        return False
     return bool(_INTRODUCES.search(tail)) and not _COLONS.fullmatch(tail.rsplit("\n", 1)[-1])
 
 
@@ -147,7 +151,7 @@ def is_inside(spans: Sequence[Span], at: int) -> bool:
 def cut_to_fit(
     text: str, span: Span, rules: CutRules, fits: Callable[[Sequence[Span]], Sequence[bool]]
 ) -> list[Span]:
-    """Halve a part of a text, at the best break near its middle, until every part fits.
+    """Halve a part of a text that does not fit, at the best break near its middle, until every part fits.
 
     A part of n characters takes about log2(n / limit) rounds of counting. Rejected: filling each part up to
     the limit, because this leaves a tiny last part.
@@ -163,16 +167,18 @@ def cut_to_fit(
         not fit.
     """
     done: list[Span] = []
-    waiting = [span]
-    while waiting:
+    too_large = [span]
+    while too_large:
         parts: list[Span] = []
-        for part, fit in zip(waiting, fits(waiting), strict=True):
-            cut = None if fit else halves(text, part, rules)
+        for part in too_large:
+            cut = halves(text, part, rules)
             if cut:
                 parts += cut
             else:
                 done.append(part)
-        waiting = parts
+        verdicts = fits(parts)
+        done += [part for part, fit in zip(parts, verdicts, strict=True) if fit]
+        too_large = [part for part, fit in zip(parts, verdicts, strict=True) if not fit]
     return sorted(done)
 
 
@@ -180,11 +186,10 @@ def halves(text: str, span: Span, rules: CutRules) -> tuple[Span, Span] | None:
     """Cut a part of a text in two, near its middle.
 
     The first of these kinds of breaks is taken that the text has: a line end, in code before the line with
-    the smallest indent; an end of a sentence; a comma
-    or semicolon; a space; an edge of a word, also between two characters of a script without spaces; between
-    two grapheme clusters; between two characters. Breaks inside emphasis, code, links and tags come after all
-    other breaks outside words. No part ends in a colon, because what the colon introduces would be elsewhere,
-    unless the text has no other break.
+    the smallest indent; an end of a sentence; a comma or semicolon; a space; an edge of a word, also between
+    two characters of a script without spaces; between two grapheme clusters; between two characters. Breaks
+    inside emphasis, code, links and tags come after all other breaks outside words. No part ends in a colon,
+    because what the colon introduces would be elsewhere, unless the text has no other break.
 
     Args:
         text: The whole text.
@@ -228,7 +233,7 @@ def _best_break(text: str, body: Span, start: int, rules: CutRules) -> int | Non
     for offsets, avoided in _searches(text, (low, high), rules):
         inside = (at for at in offsets if low < at < high and not is_inside(avoided, at))
         for at in nsmallest(_TRIED, inside, key=distance):
-            if rules.is_closed or not introduces(text, start, at):
+            if not _JOINED.match(text, at) and (rules.is_closed or not introduces(text, start, at)):
                 return at
     return middle
 

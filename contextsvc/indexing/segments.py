@@ -21,8 +21,9 @@ from contextsvc.records.arrays import Float32Array, Int64Array
 from contextsvc.records.documents import Chunk, Document, Format, Sentence, passage
 from contextsvc.records.fingerprints import digest
 from contextsvc.records.packs import AnswerCalibration
-from contextsvc.records.spans import Frame, Span
+from contextsvc.records.spans import NO_SPAN, Frame, Span
 from contextsvc.storage.corpus import NOWHERE, Corpus, CorpusWriter, KnownSentences, Vectors, sentence_key
+from contextsvc.storage.corpus.files import encode_text
 from contextsvc.storage.corpus.smoothing import context_norms
 from contextsvc.storage.library import OpenSearch, SearchableCorpus
 
@@ -173,7 +174,7 @@ class Memo(Generic[Made]):
         `make` is called at most once, with the distinct texts that have no kept result.
         """
         results = {text: self._results[text][0] for text in texts if text in self._results}
-        missing = list(dict.fromkeys(text for text in texts if text not in results))
+        missing = [text for text in dict.fromkeys(texts) if text not in results]
         for text in results:
             self._results.move_to_end(text)
         for text, made in zip(missing, make(missing) if missing else [], strict=True):
@@ -199,7 +200,7 @@ class BuildMemo:
     def __init__(self) -> None:
         # `cut_documents` fills these four memos in one thread.
         self.sentences = Memo[list[Sentence]]()
-        self.reads, self.counts = Memo[bool](), Memo[int]()
+        self.counts, self.passages = Memo[int](), Memo[int]()
         self.splits = Memo[list[Span]]()
         # `write_segment` fills this memo in another thread.
         self.chunks = Memo[DocumentChunks]()
@@ -215,7 +216,13 @@ def cut_documents(documents: Sequence[Document], parts: IndexParts, memo: BuildM
 
     for document in documents:
         found = memo.sentences.for_document(document, partial(_cut, document, parts, memo))
-        texts = [passage(document.text, (one.start, one.end), one.kind, one.opening) for one in found]
+        text = document.text
+        texts = [
+            text[one.start : one.end]
+            if one.opening == NO_SPAN  # fast path, because this holds nearly always
+            else passage(text, (one.start, one.end), one.kind, one.opening)
+            for one in found
+        ]
         sentences.append(found)
         numbers.append(np.array([number_of(text) for text in texts], dtype=np.int64))
         titles.append(number_of(document.title) if document.title.strip() else -1)
@@ -267,24 +274,18 @@ def _cut(document: Document, parts: IndexParts, memo: BuildMemo) -> list[Sentenc
         return memo.splits.for_texts([text], lambda texts: list(map(parts.splitter.split, texts)))[0]
 
     def reads(texts: Sequence[str]) -> list[bool]:
-        return memo.reads.for_texts(texts, partial(_reads, parts.embedder))
+        # A token has at least one byte. So a text with few bytes fits, and need not be tokenised.
+        limit = parts.embedder.max_tokens
+        long = [text for text in texts if len(text) > limit or len(encode_text(text)) > limit]
+        sizes = memo.passages.for_texts(long, parts.embedder.count_tokens)
+        too_long = {text for text, size in zip(long, sizes, strict=True) if size > limit}
+        return [text not in too_long for text in texts]
 
     def count(texts: Sequence[str]) -> list[int]:
         return memo.counts.for_texts(texts, parts.counter.count)
 
     blocks = parts.parsers[document.format].parse(document.text)
     return cut_sentences(document.text, blocks, split, reads, count, parts.max_tokens)
-
-
-def _reads(embedder: Embedder, texts: Sequence[str]) -> list[bool]:
-    """Return for each text whether the embedder reads it to its end."""
-    # A token has at least one byte. So a text with few bytes fits, and need not be tokenised.
-    limit = embedder.max_tokens
-    fits = [len(text) <= limit and len(text.encode("utf-8", "surrogatepass")) <= limit for text in texts]
-    long = [number for number, fit in enumerate(fits) if not fit]
-    for number, size in zip(long, embedder.count_tokens([texts[number] for number in long]), strict=True):
-        fits[number] = size <= limit
-    return fits
 
 
 def _chunk(

@@ -8,6 +8,7 @@ from contextsvc.indexing.breaks import inline_spans, introduces, is_inside
 from contextsvc.indexing.units import (
     APART,
     INTRODUCES,
+    LOOSE,
     WITHIN_MARKS,
     Count,
     Fits,
@@ -78,16 +79,18 @@ def heading_title(text: str) -> str:
 def _pieces(text: str, blocks: Sequence[Block], split: Split) -> Iterator[Piece]:
     """Yield the sentences of all blocks, with their bonds."""
     headings: list[tuple[int, str]] = []
-    for block, following in pairwise([*blocks, None]):
-        assert block is not None
+    section: tuple[str, ...] = ()
+    for block, following in zip(blocks, [*blocks[1:], None], strict=False):
         if block.kind == "heading":
             headings = [h for h in headings if h[0] < block.level]
             headings.append((block.level, heading_title(text[block.start : block.end])))
-        section = tuple(title for _, title in headings if title)
+            section = tuple(title for _, title in headings if title)
         spans = [(block.start, block.end)]
         if block.kind == "paragraph" and not block.edge:
             spans = _sentences(text, block, split)
-        for (start, end), bond in zip(spans, _bonds(text, block, following, spans), strict=True):
+        bonds = [*_inner_bonds(text, block, spans), _last_bond(text, block, following, spans[-1])]
+        closing = block.closing if is_never_closed(block) else NO_SPAN
+        for (start, end), bond in zip(spans, bonds, strict=True):
             yield Piece(
                 start=start,
                 end=end,
@@ -95,7 +98,7 @@ def _pieces(text: str, blocks: Sequence[Block], split: Split) -> Iterator[Piece]
                 section=section,
                 starts_section=block.kind == "heading",
                 bond=bond,
-                closing=block.closing if is_never_closed(block) else NO_SPAN,
+                closing=closing,
             )
 
 
@@ -118,25 +121,27 @@ def _sentences(text: str, block: Block, split: Split) -> list[Span]:
     return spans
 
 
-def _bonds(text: str, block: Block, following: Block | None, spans: Sequence[Span]) -> Iterator[int]:
-    """Yield the bond of each sentence of a block to the next sentence, which may be of the next block."""
-    marked = inline_spans(text[block.start : block.end]) if len(spans) > 1 else []
+def _inner_bonds(text: str, block: Block, spans: Sequence[Span]) -> Iterator[int]:
+    """Yield the bond of each sentence of a block, but the last one, to the next."""
+    if len(spans) == 1:
+        return
+    marked = inline_spans(text[block.start : block.end])
     for (start, end), (after, _) in pairwise(spans):
         if introduces(text, start, end):
             yield INTRODUCES
-        elif any(is_inside(marked, at - block.start) for at in (end, after)):
+        elif is_inside(marked, end - block.start) or is_inside(marked, after - block.start):
             yield WITHIN_MARKS
         else:
             yield len(block.within)
-    if following is None:
-        yield APART
-    elif is_never_closed(block):
-        # What follows in the same chunk would look like code.
-        yield APART
-    elif introduces(text, *spans[-1]) or (following.kind != "heading" and _is_bold(text, block)):
-        yield INTRODUCES
-    else:
-        yield _container_bond(block, following)
+
+
+def _last_bond(text: str, block: Block, following: Block | None, last: Span) -> int:
+    """Return the bond of the last sentence of a block to the next block."""
+    if following is None or is_never_closed(block):
+        return APART  # what follows a fence that is never closed would look like code in the same chunk
+    if introduces(text, *last) or (following.kind != "heading" and _is_bold(text, block)):
+        return INTRODUCES
+    return _container_bond(block, following)
 
 
 def _is_bold(text: str, block: Block) -> bool:
@@ -152,6 +157,8 @@ def _container_bond(block: Block, following: Block) -> int:
 
     The opening mark of a container, or the first block of a list item, introduces the rest of it.
     """
+    if not block.within or not following.within:
+        return LOOSE
     same = [a for a, b in zip(block.within, following.within, strict=False) if a == b]
     is_first = block.edge == "first" or (block.kind == "list_item" and len(same) == len(block.within))
     if same and is_first:

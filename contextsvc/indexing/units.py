@@ -47,7 +47,8 @@ class Piece:
         bond: Bond to the next piece: one of the constants above, or a number of containers.
         opening: Span of the lines to repeat before the piece.
         closing: Span of the marks to repeat after the piece.
-        estimate: Number of tokens of the piece and of the gap after it; infinity if it was not counted.
+        estimate: Number of tokens of the piece with its frame, and of the gap after it unless the piece is a
+            part of a larger one; infinity if they were not counted.
     """
 
     start: int
@@ -87,27 +88,30 @@ class PieceCutter:
     def is_within(self, pieces: Sequence[Piece], max_tokens: int) -> bool:
         """Return whether consecutive pieces have at most this number of tokens together."""
         # Tokens can differ from the sum of the estimates only where two pieces meet. So the text itself is
-        # counted only if the sum is not far below the limit.
-        if 2 * sum(piece.estimate for piece in pieces) <= max_tokens:
-            return True
+        # counted only if the sum is not far from the limit.
+        estimate = sum(piece.estimate for piece in pieces)
+        if 2 * estimate <= max_tokens or max_tokens < estimate / 2 < inf:
+            return bool(2 * estimate <= max_tokens)
         return self._count([self.framed(pieces)])[0] <= max_tokens
 
     def estimate(self, pieces: Sequence[Piece]) -> None:
         """Count the tokens of all pieces of the document that were not counted yet."""
-        ends = [*(piece.start for piece in pieces[1:]), *(piece.end for piece in pieces[-1:])]
-        new = [(piece, end) for piece, end in zip(pieces, ends, strict=True) if piece.estimate == inf]
-        texts = [self._between(self.text[piece.start : end], piece, piece) for piece, end in new]
-        for (piece, _), size in zip(new, self._count(texts), strict=True):
+        new, texts = [], []
+        for number, piece in enumerate(pieces):
+            if piece.estimate == inf:
+                end = pieces[number + 1].start if number + 1 < len(pieces) else piece.end
+                new.append(piece)
+                texts.append(self._between(self.text[piece.start : end], piece, piece))
+        for piece, size in zip(new, self._count(texts), strict=True):
             piece.estimate = size
 
     def all_fitting(self, pieces: Sequence[Piece]) -> list[Piece]:
         """Return the pieces, with those cut into parts that do not fit the embedder or a chunk."""
         most = self.max_tokens
-        small = [
-            part
-            for piece in pieces
-            for part in ([piece] if self.is_within([piece], most) else self._cut(piece, most, self._sized))
-        ]
+        small: list[Piece] = []
+        for piece in pieces:
+            is_small = 2 * piece.estimate <= most or self.is_within([piece], most)
+            small += [piece] if is_small else self._cut(piece, most, must_be_read=False)
         verdicts = self._reads([self._passage(piece) for piece in small])
         found: list[Piece] = []
         for piece, is_read in zip(small, verdicts, strict=True):
@@ -119,12 +123,7 @@ class PieceCutter:
 
         The bond of the piece to the next is that of the last part. The parts have none to each other.
         """
-
-        def fit(parts: Sequence[Piece], max_tokens: int) -> list[bool]:
-            reads = self._reads([self._passage(part) for part in parts])
-            return [a and b for a, b in zip(reads, self._sized(parts, max_tokens), strict=True)]
-
-        return self._cut(piece, max_tokens, fit)
+        return self._cut(piece, max_tokens, must_be_read=True)
 
     def shrunk(self, held: Sequence[Piece], piece: Piece) -> list[Piece]:
         """Cut a piece so that its first part fits a chunk together with the pieces before it.
@@ -152,19 +151,20 @@ class PieceCutter:
         end = line.end() if line else piece.end
         return self._count([self.framed([_part(piece, (piece.start, end), self._repeated(block))])])[0]
 
-    def _cut(
-        self, piece: Piece, max_tokens: int, fit: Callable[[Sequence[Piece], int], list[bool]]
-    ) -> list[Piece]:
+    def _cut(self, piece: Piece, max_tokens: int, must_be_read: bool) -> list[Piece]:
         repeated = self._repeated(piece.block)
+        sizes: dict[Span, int] = {}
 
         def fits(spans: Sequence[Span]) -> list[bool]:
-            return fit([_part(piece, span, repeated) for span in spans], max_tokens)
+            parts = [_part(piece, span, repeated) for span in spans]
+            counts = self._count([self.framed([part]) for part in parts])
+            sizes.update(zip(spans, counts, strict=True))
+            found = [size <= max_tokens for size in counts]
+            reads = self._reads([self._passage(part) for part in parts]) if must_be_read else found
+            return [is_small and is_read for is_small, is_read in zip(found, reads, strict=True)]
 
         spans = cut_to_fit(self.text, (piece.start, piece.end), self._rules(piece, repeated), fits)
-        return [_part(piece, span, repeated) for span in spans]
-
-    def _sized(self, pieces: Sequence[Piece], max_tokens: int) -> list[bool]:
-        return [size <= max_tokens for size in self._count([self.framed([piece]) for piece in pieces])]
+        return [_part(piece, span, repeated, sizes.get(span, inf)) for span in spans]
 
     def _rules(self, piece: Piece, repeated: tuple[Span, Span]) -> CutRules:
         block = piece.block
@@ -182,6 +182,8 @@ class PieceCutter:
         )
 
     def _passage(self, piece: Piece) -> str:
+        if piece.opening == NO_SPAN:  # fast path, because this holds nearly always
+            return self.text[piece.start : piece.end]
         return passage(self.text, (piece.start, piece.end), piece.block.kind, piece.opening)
 
     def _between(self, text: str, first: Piece, last: Piece) -> str:
@@ -204,7 +206,7 @@ class PieceCutter:
         return NO_SPAN, NO_SPAN
 
 
-def _part(piece: Piece, span: Span, repeated: tuple[Span, Span]) -> Piece:
+def _part(piece: Piece, span: Span, repeated: tuple[Span, Span], estimate: float = inf) -> Piece:
     block = piece.block
     is_later = span[0] >= block.opening[1] > block.start
     is_open = is_never_closed(block) or span[1] <= block.closing[0]
@@ -212,7 +214,7 @@ def _part(piece: Piece, span: Span, repeated: tuple[Span, Span]) -> Piece:
         piece,
         start=span[0],
         end=span[1],
-        estimate=inf,
+        estimate=estimate,
         starts_section=piece.starts_section and span[0] == piece.start,
         bond=piece.bond if span[1] == piece.end else LOOSE,
         opening=repeated[0] if is_later else NO_SPAN,
@@ -242,10 +244,11 @@ class UnitDivider:
             waiting = [run]
             while waiting:
                 run = waiting.pop()
-                weakest = min((piece.bond for piece in run[:-1]), default=INTRODUCES)
                 if self._fits(run):
                     yield self._kept(run)
-                elif weakest < INTRODUCES:
+                    continue
+                weakest = min((piece.bond for piece in run[:-1]), default=INTRODUCES)
+                if weakest < INTRODUCES:
                     waiting += reversed(_split(run, weakest))
                 else:
                     yield from map(self._kept, self._introduced(deque(run)))
@@ -256,8 +259,11 @@ class UnitDivider:
         return self._cutter.is_within([*self._above, *run], self._cutter.max_tokens)
 
     def _kept(self, unit: list[Piece]) -> list[Piece]:
-        above = [*self._above, *unit] if unit[-1].block.kind == "heading" else []
-        self._above = above if above and self._cutter.is_within(above, self._cutter.max_tokens // 2) else []
+        if unit[-1].block.kind == "heading":
+            above = [*self._above, *unit]
+            self._above = above if self._cutter.is_within(above, self._cutter.max_tokens // 2) else []
+        else:
+            self._above = []
         return unit
 
     def _introduced(self, waiting: deque[Piece]) -> Iterator[list[Piece]]:
@@ -280,6 +286,8 @@ class UnitDivider:
                 yield [*unit, parts[0]]
                 unit = []
                 waiting.extendleft(reversed(parts[1:]))
+            elif cutter.is_within([*held, piece], cutter.max_tokens):
+                unit.append(piece)
             elif unit:
                 yield unit
                 unit = []

@@ -86,7 +86,8 @@ class Sentence:
     Attributes:
         start: Offset of the sentence's first character in the document.
         end: Offset after the sentence's last character.
-        num_tokens: Number of tokens from `start` to the start of the next sentence, and of the frame.
+        num_tokens: Number of tokens of the sentence and its frame. The gap up to the next sentence counts,
+            too, unless the sentence is a part of one that was cut.
         kind: Kind of the block that the sentence is taken from.
         unit: Number of the sentence's unit, ascending from 0 in the document. A unit is a run of sentences
             that stay together, such as a list item with its code. Neither a chunk nor trimming divides it.

@@ -31,7 +31,11 @@ def parts(text: str, most: int, rules: CutRules) -> list[str]:
     def fits(spans: Sequence[Span]) -> list[bool]:
         return [end - start <= most for start, end in spans]
 
-    return [text[slice(*span)] for span in cut_to_fit(text, (0, len(text)), rules, fits)]
+    whole = (0, len(text))
+    return [
+        text[slice(*span)]
+        for span in ([whole] if len(text) <= most else cut_to_fit(text, whole, rules, fits))
+    ]
 
 
 @pytest.mark.parametrize(
@@ -71,6 +75,11 @@ def test_code_is_cut_at_lines_and_keeps_its_indent() -> None:
     code = "    a\n        b\n\n        c\n    d"
     assert cut(code, lines(code)) == ["    a\n        b", "        c\n    d"]
     assert parts(code, 9, lines(code)) == ["    a", "        b", "        c", "    d"]
+
+
+def test_code_is_cut_before_the_least_indented_line_near_its_middle() -> None:
+    code = "a {\n  b\n  c\n}\nd {\n  e\n  f\n  g\n}"
+    assert cut(code, lines(code)) == ["a {\n  b\n  c\n}", "d {\n  e\n  f\n  g\n}"]
 
 
 def test_a_line_of_marks_does_not_begin_a_part_if_another_can() -> None:
@@ -145,7 +154,7 @@ def test_inline_spans(text: str, expected: list[str]) -> None:
 
 
 @given(
-    st.text(alphabet="ab .:,*`_[]()\n。水e\u0301👩\u200d👧🇩🇪", max_size=80), st.integers(8, 20), st.booleans()
+    st.text(alphabet="ab .:,*`_[]()\n。水e\u0301\u200c\uff9e👩\u200d👧🇩🇪", max_size=80), st.integers(8, 20), st.booleans()
 )
 def test_parts_cover_the_text_fit_and_keep_clusters(text: str, most: int, by_lines: bool) -> None:
     text = f"a{text}b"

@@ -35,10 +35,18 @@ def containers_of_lines(num_lines: int, containers: Sequence[Container]) -> list
     ordered = sorted(containers, key=lambda container: (container.first, -container.end))
     around: list[list[int]] = [[] for _ in range(num_lines)]
     for number, container in enumerate(ordered):
-        for path in around[container.first : container.end]:
-            if len(path) < MAX_DEPTH:
-                path.append(number)
-    return [_without_outer_items(path, ordered) if path else () for path in around]
+        for numbers in around[container.first : container.end]:
+            if len(numbers) < MAX_DEPTH:
+                numbers.append(number)
+    # Many lines have the same containers.
+    told: dict[tuple[int, ...], tuple[int, ...]] = {(): ()}
+    found = []
+    for numbers in around:
+        path = tuple(numbers)
+        if path not in told:
+            told[path] = _without_outer_items(path, ordered)
+        found.append(told[path])
+    return found
 
 
 def _without_outer_items(path: Sequence[int], containers: Sequence[Container]) -> tuple[int, ...]:

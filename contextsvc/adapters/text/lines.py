@@ -2,14 +2,13 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
-_LINE_END = re.compile(r"\r\n|\r|\n")
+_LINE_END = re.compile(r"(\r\n|\r|\n)")
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A line of a text, without the spaces around it.
+class Line(NamedTuple):
+    """A line of a text, without the spaces around it. A tuple, because a document has many lines.
 
     Attributes:
         begin: Offset of the line's first character, which may be a space.
@@ -33,15 +32,16 @@ def find_lines(text: str) -> list[Line]:
     """
     lines: list[Line] = []
     at = 0
-    for stop, after in [*(match.span() for match in _LINE_END.finditer(text)), (len(text), 0)]:
-        raw = text[at:stop]
+    # The parts at even places are lines, each followed by its line end.
+    parts = [*_LINE_END.split(text), ""]
+    for raw, end in zip(parts[::2], parts[1::2], strict=True):
         tail = raw.lstrip()
         words = tail.rstrip()
         lead = len(raw) - len(tail)
         start = at + lead
         indent = len(raw[:lead].expandtabs(8)) if lead else 0
         lines.append(Line(at, start, start + len(words), indent, words))
-        at = after
+        at += len(raw) + len(end)
     return lines
 
 

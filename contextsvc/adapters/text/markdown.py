@@ -1,10 +1,10 @@
 """Implement `ports.BlockParser` for Markdown with the library markdown-it-py."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -14,6 +14,7 @@ from contextsvc.adapters.text.lines import Line, find_lines
 from contextsvc.adapters.text.paired_marks import (
     BODY_INDENT,
     INDENTING,
+    PAIRING,
     body_end,
     edge_of,
     paired_lines,
@@ -40,6 +41,7 @@ _CONTAINERS: dict[str, Literal["list", "item", "box"]] = {
     "html_block": "box",
 }
 _FENCE = re.compile(r"`{3,}(?=[^`]*$)|~{3,}")
+_BY_LINES = {"code", "table"}
 _READ = _KINDS.keys() | _CONTAINERS.keys()
 _HTML_KINDS: tuple[tuple[BlockKind, re.Pattern[str], re.Pattern[str]], ...] = (
     (
@@ -57,8 +59,7 @@ _HTML_KINDS: tuple[tuple[BlockKind, re.Pattern[str], re.Pattern[str]], ...] = (
 """Kind of an HTML block by the markup at its beginning, which is repeated, and the markup at its end."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Leaf:
+class _Leaf(NamedTuple):
     """Lines of one block.
 
     Attributes:
@@ -108,11 +109,13 @@ class MarkdownItBlockParser:
         owners = [0] * len(lines)
         for number, leaf in enumerate(leaves, start=1):
             owners[leaf.first : leaf.end] = [number] * (min(leaf.end, len(lines)) - leaf.first)
-        is_code = [False, *(leaf.kind == "code" for leaf in leaves)]
-        pairs = paired_lines(lines, lambda number: not is_code[owners[number]])
-        containers += [Container("box", *pair) for pair in pairs]
+        if any(mark in text for mark in PAIRING):
+            is_code = [False, *(leaf.kind == "code" for leaf in leaves)]
+            pairs = paired_lines(lines, lambda number: not is_code[owners[number]])
+            containers += [Container("box", *pair) for pair in pairs]
         paths = containers_of_lines(len(lines), containers)
-        return _with_quote_marks(text, _blocks(text, lines, owners, paths, leaves))
+        blocks = list(_blocks(text, lines, owners, paths, leaves))
+        return _with_quote_marks(text, blocks) if ">" in text else blocks
 
     def _read(
         self, text: str, lines: Sequence[Line], at: int = 0, depth: int = 0
@@ -134,7 +137,7 @@ class MarkdownItBlockParser:
         ]
         leaves += [fence for leaf in others for fence in _fences_in(lines, leaf)]
         if depth < MAX_DEPTH and any(mark in text for mark in INDENTING):
-            texts = [leaf for leaf in leaves if leaf.kind in ("paragraph", "list_item") and leaf not in html]
+            texts = [leaf for leaf in leaves if leaf.source in ("paragraph_open", "heading_open")]
             done = at
             for number in (number for leaf in texts for number in range(leaf.first, leaf.end)):
                 end = body_end(lines, number) if number >= done else number
@@ -176,7 +179,10 @@ def _fences_in(lines: Sequence[Line], leaf: _Leaf) -> Iterator[_Leaf]:
     """
     fence, first = "", 0
     for number in range(leaf.first, min(leaf.end, len(lines))):
-        words = lines[number].words.lstrip("> \t")
+        words = lines[number].words
+        if "```" not in words and "~~~" not in words:
+            continue
+        words = words.lstrip("> \t")
         if fence and words.startswith(fence) and not words.strip(fence[0]):
             yield _Leaf(kind="code", first=first, end=number + 1, source="fence", fence=fence)
             fence = ""
@@ -198,12 +204,12 @@ def _blocks(
     leaves: Sequence[_Leaf],
 ) -> Iterator[Block]:
     """Yield one block for each run of lines with the same owner and the same containers, in order."""
-
-    def key(number: int) -> tuple[int, tuple[int, ...]]:
-        # The -1 separates runs of lines that have no owner.
-        return owners[number] or (0 if lines[number].words else -1), paths[number]
-
-    for (owner, path), run in groupby(range(len(lines)), key=key):
+    # The -1 separates runs of lines that have no owner.
+    keys = [
+        (owner or (0 if line.words else -1), path)
+        for owner, line, path in zip(owners, lines, paths, strict=True)
+    ]
+    for (owner, path), run in groupby(range(len(lines)), key=keys.__getitem__):
         worded = [number for number in run if lines[number].words]
         if not worded:
             continue
@@ -255,19 +261,17 @@ def _html_block(text: str, first: Line, last: Line, path: tuple[int, ...]) -> Bl
     return Block("paragraph", first.start, last.end, within=path, edge=edge_of(markup))
 
 
-def _with_quote_marks(text: str, blocks: Iterable[Block]) -> list[Block]:
+def _with_quote_marks(text: str, blocks: Sequence[Block]) -> list[Block]:
     """Join the blank lines of a block quote, which hold only its mark, with the text beside them."""
     found: list[Block] = []
     for block in blocks:
         before = found[-1] if found else None
-        if before and before.within == block.within and not {before.kind, block.kind} & {"code", "table"}:
-            if _is_marks(text, block):
-                found[-1] = replace(before, end=block.end)
-                continue
-            if _is_marks(text, before):
-                found[-1] = replace(block, start=before.start)
-                continue
-        found.append(block)
+        marks = [one for one in (before, block) if one and _is_marks(text, one)]
+        if before and marks and before.within == block.within and not {before.kind, block.kind} & _BY_LINES:
+            joined, start, end = before if marks[-1] is block else block, before.start, block.end
+            found[-1] = replace(joined, start=start, end=end)
+        else:
+            found.append(block)
     return found
 
 

@@ -11,8 +11,14 @@ LineRange = tuple[int, int]
 """Number of the first line, and the number one past the last line."""
 
 _COLONS = re.compile(r"(:{3,})\s*(\S.*)?")
-_SHORTCODE = re.compile(r"\{\{[<%]\s*(/?)\s*([\w./-]+)[^{}]*[>%]\}\}|\{%-?\s*(end)?(\w+)[^{}]*%\}")
-_TAG = re.compile(r"<(/?)([A-Za-z][\w.:-]*)(?:\s[^<>]*)?>")
+# Possessive quantifiers keep the time linear in a mark that never ends.
+_SHORTCODE = re.compile(
+    r"\{\{[<%]\s*+(/?)\s*+([\w./-]++)[^{}]*+(?<=[>%])\}\}|\{%-?\s*+(end)?(\w++)[^{}%]*+%\}"
+)
+_TAG = re.compile(r"<(/?)([A-Za-z][\w.:-]*+)(?:\s[^<>]*+)?>")
+PAIRING = (":::", "{{", "{%")
+"""Beginnings of the marks that `paired_lines` finds."""
+
 INDENTING = ("!!! ", "??? ", "???+ ", "=== ", "===+ ", "===! ")
 """Marks of MkDocs that begin a line with an indented body under it."""
 
