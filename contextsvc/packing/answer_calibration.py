@@ -13,9 +13,7 @@ import math
 
 import numpy as np
 
-from contextsvc.packing.answerability import answer_score
-from contextsvc.packing.assembler import Query, RetrievalSettings, find_candidates
-from contextsvc.packing.signals import best_sentence_scores, sentence_scores
+from contextsvc.packing.assembler import Query, RetrievalSettings, find_candidates, score_answer
 from contextsvc.ports import Embedder
 from contextsvc.records.arrays import BoolArray, Int64Array
 from contextsvc.records.packs import AnswerCalibration
@@ -101,6 +99,4 @@ def _score(
     index: SearchableCorpus, query: Query, settings: RetrievalSettings, allowed: BoolArray | None
 ) -> float:
     ids, _ = find_candidates(index, query, settings, allowed)
-    similarity = best_sentence_scores(sentence_scores(index.corpus, ids, query.vector), ids)
-    coverage = index.lexical.coverage(query.text, ids)
-    return answer_score(coverage, similarity, index.lexical.num_terms(query.text))
+    return score_answer(index, query, ids, {})

@@ -11,6 +11,7 @@ from contextsvc.errors import UnknownChoice
 from contextsvc.packing.answerability import (
     COVERAGE_WEIGHT,
     FULL_TERMS,
+    SMALL_THRESHOLD,
     THRESHOLD,
     answer_score,
     similarity_counts,
@@ -42,7 +43,7 @@ from contextsvc.storage.library import LoadedIndex, SearchableCorpus
 
 _SENTENCES = f"sentences in context:{SHARE}:{SIGMA}:{TITLE_SHARE}"
 _TERMS = f"terms in context:{TERMS_SHARE}:{TERMS_SIGMA}, links:{DEPTH}"
-_ANSWER = f"answer:{COVERAGE_WEIGHT}:{FULL_TERMS}:{SHORT_FORM}:{THRESHOLD}"
+_ANSWER = f"answer:{COVERAGE_WEIGHT}:{FULL_TERMS}:{SHORT_FORM}:{THRESHOLD}:{SMALL_THRESHOLD}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,12 +199,9 @@ class Assembler:
     def _answerability(
         self, index: LoadedIndex, query: Query, found: Sequence[Candidate], sentences: SentenceScores
     ) -> Answerability:
-        ids, calibration, similarity = _numbers(found), index.answer_calibration, None
-        if similarity_counts(self.embedder.fingerprint, calibration):
-            sentences = sentences or sentence_scores(index.corpus, ids, query.vector)
-            similarity = best_sentence_scores(sentences, ids)
-        coverage = index.lexical.coverage(query.text, ids)
-        score = answer_score(coverage, similarity, index.lexical.num_terms(query.text))
+        calibration = index.answer_calibration
+        counts = similarity_counts(self.embedder.fingerprint, calibration)
+        score = score_answer(index, query, _numbers(found), sentences, counts)
         return Answerability(score, threshold_of(calibration, self.settings.answerable)[0])
 
     def _limits(self, request: PackRequest, floor: float) -> PackLimits:
@@ -276,6 +274,30 @@ def find_candidates(
     first = convex_fusion([terms, chunk_similarity(index.corpus, ids, query.vector)], weights)
     rows = best_first(first, ids)[: settings.rerank_depth]
     return ids[rows], terms[rows]
+
+
+def score_answer(
+    index: SearchableCorpus,
+    query: Query,
+    ids: Int64Array,
+    sentences: SentenceScores,
+    similarity_counts: bool = True,
+) -> float:
+    """Compute the answer score of a query from the chunks that were found (`answerability.answer_score`).
+
+    Args:
+        index: The corpus and its searches.
+        query: The query.
+        ids: Numbers of the chunks.
+        sentences: Scores of their sentences; if empty, they are computed.
+        similarity_counts: Whether similarity counts. If not, only coverage does.
+    """
+    coverage = index.lexical.coverage(query.text, ids)
+    similarity = None
+    if similarity_counts:
+        scores = sentences or sentence_scores(index.corpus, ids, query.vector)
+        similarity = best_sentence_scores(scores, ids)
+    return answer_score(coverage, similarity, index.lexical.num_terms(query.text))
 
 
 def counter_named(counters: Mapping[str, TokenCounter], name: str) -> TokenCounter:
