@@ -11,6 +11,7 @@ from contextsvc.errors import UnknownChoice
 from contextsvc.packing.answerability import (
     COVERAGE_WEIGHT,
     FULL_TERMS,
+    SMALL_THRESHOLD,
     THRESHOLD,
     answer_score,
     similarity_counts,
@@ -44,7 +45,7 @@ from contextsvc.storage.library import LoadedIndex, SearchableCorpus
 
 _SENTENCES = f"sentences in context:{SHARE}:{SIGMA}:{TITLE_SHARE}"
 _TERMS = f"terms in context:{TERMS_SHARE}:{TERMS_SIGMA}, links:{DEPTH}"
-_ANSWER = f"answer:{COVERAGE_WEIGHT}:{FULL_TERMS}:{SHORT_FORM}:{THRESHOLD}"
+_ANSWER = f"answer:{COVERAGE_WEIGHT}:{FULL_TERMS}:{SHORT_FORM}:{THRESHOLD}:{SMALL_THRESHOLD}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
