@@ -193,7 +193,7 @@ class Settings:
     diversity_weight: float = setting(
         0.1, "weight by which similarity to packed chunks lowers the gain", between(0, 1)
     )
-    max_chunks: int = setting(64, "most documents in a pack, unless the request sets it", between(1, 64))
+    max_chunks: int = setting(64, "most passages in a pack, unless the request sets it", between(1, 64))
     trim: bool = setting(True, "packs of the best sentences, instead of whole chunks")
     answerable: str = setting(
         "auto", "least answer_score of an answerable pack; auto: that of the index; 0: off", AUTO_OR_SHARE

@@ -30,7 +30,15 @@ from contextsvc.packing.signals import (
     term_scores_in_context,
     window_coverage,
 )
-from contextsvc.packing.units import LEAST_SHARE, RULE, Sentences, Unit, ordered_units, whole_chunks
+from contextsvc.packing.units import (
+    LEAST_SHARE,
+    RULE,
+    Sentences,
+    Unit,
+    ordered_units,
+    passage_of,
+    whole_chunks,
+)
 from contextsvc.ports import Embedder, Reranker, TokenCounter
 from contextsvc.ports.search import SHORT_FORM
 from contextsvc.records.arrays import BoolArray, Float32Array, Float64Array, Int64Array
@@ -360,13 +368,13 @@ def _left_out(
         request: The request.
     """
     packed = {unit.candidate.number for unit in units[:num_units]}
-    documents = {unit.document for unit in units[:num_units]}
-    full = len(documents) == request.max_chunks
+    passages = {unit.passage for unit in units[:num_units]}
+    full = len(passages) == request.max_chunks
     drops = []
     for candidate in selected:
         if candidate.number in packed:
             continue
-        if full and candidate.chunk.doc_id not in documents:
+        if full and passage_of(candidate) not in passages:
             drops.append(Drop.of(candidate, "max_chunks", f"the pack holds {request.max_chunks}"))
         elif num_units == len(units):
             drops.append(Drop.of(candidate, "no_gain", f"no part has {LEAST_SHARE:g} of the first gain"))

@@ -1,7 +1,7 @@
 """Passages: the longest beginning of an order of units that fits a budget, as the chunks of a pack.
 
-A passage holds all selected units of one document, in the order of the text. Text that was left out between
-two of them is replaced by a mark. Because the order of the units does not depend on the budget,
+A passage holds all selected units of one section of a document, in the order of the text. Text that was left
+out between two of them is replaced by a mark. Because the order of the units does not depend on the budget,
 a larger budget keeps all that a smaller one kept.
 """
 
@@ -63,9 +63,9 @@ class Maker:
 
     def passages(self, units: Sequence[Unit]) -> Passages:
         """Return the passages that hold these units, whatever their size."""
-        groups: dict[str, list[Unit]] = {}
+        groups: dict[tuple[str, tuple[str, ...]], list[Unit]] = {}
         for unit in units:
-            groups.setdefault(unit.document, []).append(unit)
+            groups.setdefault(unit.passage, []).append(unit)
         made = [(self._candidate(group), tuple(group)) for group in groups.values()]
         of = {id(candidate): group for candidate, group in made}
         ordered = self.order([candidate for candidate, _ in made])
@@ -74,7 +74,7 @@ class Maker:
         return Passages(tuple(ordered), tuple(texts), tuple(of[id(one)] for one in ordered), num_tokens)
 
     def size(self, units: Sequence[Unit]) -> int:
-        """Count the tokens of the passage of some units of one document, rendered alone."""
+        """Count the tokens of the passage of some units of one section, rendered alone."""
         return self.count(render_units([self._candidate(units).chunk] * 2)[:1])[0]
 
     def _candidate(self, units: Sequence[Unit]) -> Candidate:
@@ -114,14 +114,14 @@ def _estimated_length(units: Sequence[Unit], budget_tokens: int, maker: Maker) -
     # The passages of the first units are counted once instead of after each unit.
     sums = list(accumulate(unit.num_tokens for unit in units))
     end = sum(total <= SURE_SHARE * budget_tokens for total in sums)
-    groups: dict[str, list[Unit]] = {}
+    groups: dict[tuple[str, tuple[str, ...]], list[Unit]] = {}
     for unit in units[:end]:
-        groups.setdefault(unit.document, []).append(unit)
+        groups.setdefault(unit.passage, []).append(unit)
     sizes = {key: maker.size(group) for key, group in groups.items()}
     while end < len(units) and sum(sizes.values()) <= budget_tokens + len(sizes):
         unit = units[end]
-        group = groups.setdefault(unit.document, [])
+        group = groups.setdefault(unit.passage, [])
         group.append(unit)
-        sizes[unit.document] = maker.size(group)
+        sizes[unit.passage] = maker.size(group)
         end += 1
     return end

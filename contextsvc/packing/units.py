@@ -5,8 +5,11 @@ a line that ends in a colon and the command below it. The chunker decides which 
 order of the units is fixed before the budget is known. Therefore a larger budget keeps all that a smaller one
 kept (`packing.passages`). Each time the unit of the greatest gain is taken next:
 
-    gain = score of its chunk / best score + SIMILARITY_WEIGHT * similarity + TERMS_WEIGHT * new terms
+    evidence = SIMILARITY_WEIGHT * similarity + TERMS_WEIGHT * new terms
+    gain = CHUNK_WEIGHT * score of its chunk / best score + evidence - COUNTED * best evidence in its chunk
 
+- The score of a chunk has counted the evidence of its sentences before. Therefore a share of it is deducted.
+  So a chunk that was found by its rare terms keeps its place although no sentence of it is similar.
 - `similarity` is that of the unit's best sentence in context to the query.
 - `new terms` is the share of the query's terms that the unit holds, weighted by their rarity. A term that a
   unit taken before holds counts `REPEATED` of its weight. So the second fact of a question is not behind a
@@ -30,11 +33,14 @@ from contextsvc.errors import ShapeError
 from contextsvc.records.arrays import BoolArray, Float64Array, Int64Array
 from contextsvc.records.packs import Candidate
 
-SIMILARITY_WEIGHT, TERMS_WEIGHT, REPEATED, COHERENCE, LEAST_SHARE = 1.0, 0.8, 0.5, 0.2, 0.45
+CHUNK_WEIGHT, SIMILARITY_WEIGHT, TERMS_WEIGHT, COUNTED = 2.0, 1.0, 0.8, 0.5
+REPEATED, COHERENCE, LEAST_SHARE = 0.5, 0.2, 0.5
 
 DECIMALS = 6
 
-RULE = f"units:{SIMILARITY_WEIGHT}:{TERMS_WEIGHT}:{REPEATED}:{COHERENCE}:{LEAST_SHARE}"
+RULE = (
+    f"units:{CHUNK_WEIGHT}:{SIMILARITY_WEIGHT}:{TERMS_WEIGHT}:{COUNTED}:{REPEATED}:{COHERENCE}:{LEAST_SHARE}"
+)
 """Fingerprint of the order of units, which changes when one of its numbers changes. It is part of the ids of
 packs."""
 
@@ -103,9 +109,14 @@ class Unit:
     num_tokens: int
 
     @property
-    def document(self) -> str:
-        """Id of the document."""
-        return self.candidate.chunk.doc_id
+    def passage(self) -> tuple[str, tuple[str, ...]]:
+        """Document and section: units of which both are equal are in the same passage of a pack."""
+        return passage_of(self.candidate)
+
+
+def passage_of(candidate: Candidate) -> tuple[str, tuple[str, ...]]:
+    """Return the document and the section of a candidate, which name its passage in a pack."""
+    return candidate.chunk.doc_id, candidate.chunk.section
 
 
 @dataclass(slots=True)
@@ -114,7 +125,7 @@ class _Offers:
 
     Attributes:
         chunks: Place of each unit's chunk among the ranked candidates: (n,).
-        documents: A number for each unit's document: (n,).
+        passages: A number for each unit's passage: (n,).
         bounds: Number of each unit's first sentence, and the number one past its last: (n, 2).
         rows: Rows of the vectors of each unit's sentences.
         below: For a heading that comes last, the number of the unit below it; otherwise -1: (n,).
@@ -125,7 +136,7 @@ class _Offers:
     """
 
     chunks: Int64Array
-    documents: Int64Array
+    passages: Int64Array
     bounds: Int64Array
     rows: list[tuple[int, ...]]
     below: Int64Array
@@ -138,7 +149,7 @@ class _Offers:
 def ordered_units(
     candidates: Sequence[Candidate],
     sentences: Sentences,
-    max_documents: int,
+    max_passages: int,
     enough_tokens: float = float("inf"),
 ) -> list[Unit]:
     """Return the units of the candidates' chunks in the order in which a pack takes them.
@@ -149,14 +160,14 @@ def ordered_units(
     Args:
         candidates: The candidates.
         sentences: The sentences of the candidates' chunks, and of others.
-        max_documents: Number of different documents after which units of other documents are left out.
+        max_passages: Number of passages after which units of other passages are left out.
         enough_tokens: Number of tokens after which no more units are returned. It does not change the order.
     """
     ranked = sorted(candidates, key=lambda candidate: candidate.rank)
     if not ranked:
         return []
     offers = _offers(ranked, sentences)
-    taken, gains = _taken(offers, sentences.weights, max_documents, enough_tokens)
+    taken, gains = _taken(offers, sentences.weights, max_passages, enough_tokens)
     return [
         Unit(
             candidate=ranked[int(offers.chunks[number])],
@@ -169,21 +180,20 @@ def ordered_units(
     ]
 
 
-def whole_chunks(candidates: Sequence[Candidate], sentences: Sentences, max_documents: int) -> list[Unit]:
+def whole_chunks(candidates: Sequence[Candidate], sentences: Sentences, max_passages: int) -> list[Unit]:
     """Return one unit for each candidate, in order. A pack of such units holds whole chunks only.
 
     Args:
         candidates: The candidates, best first.
         sentences: The sentences of the candidates' chunks, and of others.
-        max_documents: Number of different documents after which chunks of other documents are left out.
+        max_passages: Number of passages after which chunks of other passages are left out.
     """
-    documents = dict.fromkeys(candidate.chunk.doc_id for candidate in candidates)
-    admitted = set(list(documents)[:max_documents])
+    admitted = set(list(dict.fromkeys(map(passage_of, candidates)))[:max_passages])
     places = {number: place for place, number in enumerate(sentences.chunks.tolist())}
     bounds = list(zip(sentences.firsts.tolist(), sentences.ends.tolist(), strict=True))
     units = []
     for candidate in candidates:
-        if candidate.chunk.doc_id in admitted:
+        if passage_of(candidate) in admitted:
             own = slice(*bounds[places[candidate.number]])
             numbers, size = tuple(sentences.numbers[own].tolist()), int(sentences.num_tokens[own].sum())
             units.append(Unit(candidate, numbers, candidate.score, 0.0, size))
@@ -191,13 +201,13 @@ def whole_chunks(candidates: Sequence[Candidate], sentences: Sentences, max_docu
 
 
 def _taken(
-    offers: _Offers, weights: Float64Array, max_documents: int, enough_tokens: float
+    offers: _Offers, weights: Float64Array, max_passages: int, enough_tokens: float
 ) -> tuple[list[int], list[float]]:
     """Return the numbers of the offers in the order in which a pack takes them, and their gains then."""
     lost, waiting = np.zeros(len(weights)), offers.gains > 0
     numbers: list[int] = []
     gains: list[float] = []
-    documents: set[int] = set()
+    passages: set[int] = set()
     num_tokens = 0
     while waiting.any() and num_tokens <= enough_tokens:
         # Offers are in the order that decides between equal gains, and `argmax` takes the first.
@@ -206,10 +216,10 @@ def _taken(
         if gains and now[number] < LEAST_SHARE * gains[0]:
             break
         waiting[number] = False
-        document = int(offers.documents[number])
-        if document not in documents and len(documents) == max_documents:
+        passage = int(offers.passages[number])
+        if passage not in passages and len(passages) == max_passages:
             continue
-        documents.add(document)
+        passages.add(passage)
         lost = np.where(offers.terms[number], (1 - REPEATED) * weights, lost)
         num_tokens += int(offers.num_tokens[number])
         numbers.append(number)
@@ -232,19 +242,20 @@ def _offers(ranked: Sequence[Candidate], sentences: Sentences) -> _Offers:
     starts = np.flatnonzero((np.diff(chunks, prepend=-1) != 0) | (np.diff(units, prepend=-1) != 0))
     ends = np.append(starts[1:], len(at))
     terms = np.logical_or.reduceat(sentences.terms[at], starts, axis=0)
-    gains = SIMILARITY_WEIGHT * np.maximum.reduceat(sentences.similarity[at], starts)
-    gains += TERMS_WEIGHT * (terms @ sentences.weights)
+    evidence = SIMILARITY_WEIGHT * np.maximum.reduceat(sentences.similarity[at], starts)
+    evidence += TERMS_WEIGHT * (terms @ sentences.weights)
     best = ranked[0].score
     shares = np.array([candidate.score / best if best > 0 else 0.0 for candidate in ranked])
-    codes = {candidate.chunk.doc_id: code for code, candidate in enumerate(ranked)}
+    counted = COUNTED * np.maximum.reduceat(evidence, np.searchsorted(chunks[starts], np.arange(len(ranked))))
+    codes = {passage_of(candidate): code for code, candidate in enumerate(ranked)}
     rows = sentences.rows[at].tolist()
     offers = _Offers(
         chunks=chunks[starts],
-        documents=np.array([codes[candidate.chunk.doc_id] for candidate in ranked])[chunks[starts]],
+        passages=np.array([codes[passage_of(candidate)] for candidate in ranked])[chunks[starts]],
         bounds=np.stack([sentences.numbers[at[starts]], sentences.numbers[at[ends - 1]] + 1], axis=1),
         rows=[tuple(rows[start:end]) for start, end in zip(starts.tolist(), ends.tolist(), strict=True)],
         below=np.full(len(starts), -1),
-        gains=gains + shares[chunks[starts]],
+        gains=evidence + (CHUNK_WEIGHT * shares - counted)[chunks[starts]],
         lifts=np.zeros(len(starts)),
         num_tokens=np.add.reduceat(sentences.num_tokens[at], starts),
         terms=terms,
@@ -306,8 +317,8 @@ def _lift(offers: _Offers, members: BoolArray, headed: BoolArray) -> None:
     """
     order = np.flatnonzero(members)
     order = order[np.argsort(offers.bounds[order, 0], kind="stable")]
-    gains, bounds, documents = offers.gains[order], offers.bounds[order], offers.documents[order]
-    meet = (bounds[:-1, 1] == bounds[1:, 0]) & (documents[:-1] == documents[1:]) & ~headed[order[1:]]
+    gains, bounds, passages = offers.gains[order], offers.bounds[order], offers.passages[order]
+    meet = (bounds[:-1, 1] == bounds[1:, 0]) & (passages[:-1] == passages[1:]) & ~headed[order[1:]]
     before = np.concatenate([[0.0], np.where(meet, gains[:-1], 0.0)])
     after = np.concatenate([np.where(meet, gains[1:], 0.0), [0.0]])
     lifts = COHERENCE * np.maximum(np.maximum(before, after) - gains, 0.0)
@@ -326,7 +337,7 @@ def _kept(offers: _Offers, members: BoolArray) -> _Offers:
     places[kept] = np.arange(len(kept))  # the last place stands for -1
     return _Offers(
         chunks=offers.chunks[kept],
-        documents=offers.documents[kept],
+        passages=offers.passages[kept],
         bounds=offers.bounds[kept],
         rows=[offers.rows[number] for number in kept.tolist()],
         below=places[offers.below[kept]],

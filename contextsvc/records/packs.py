@@ -236,7 +236,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class PackedChunk:
-    """A passage in a pack: the parts of one document, from one or several of its chunks.
+    """A passage in a pack: the parts of one section of a document, from one or several of its chunks.
 
     Attributes:
         candidate: The passage as a chunk, with score, rank and signals of the best chunk that it has part of.

@@ -154,7 +154,9 @@ def test_inline_spans(text: str, expected: list[str]) -> None:
 
 
 @given(
-    st.text(alphabet="ab .:,*`_[]()\n。水e\u0301\u200c\uff9e👩\u200d👧🇩🇪", max_size=80), st.integers(8, 20), st.booleans()
+    st.text(alphabet="ab .:,*`_[]()\n。水e\u0301\u200c\uff9e👩\u200d👧🇩🇪", max_size=80),
+    st.integers(8, 20),
+    st.booleans(),
 )
 def test_parts_cover_the_text_fit_and_keep_clusters(text: str, most: int, by_lines: bool) -> None:
     text = f"a{text}b"

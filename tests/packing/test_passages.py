@@ -1,6 +1,7 @@
 """Passages: how units join, and which beginning of their order fits a budget."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -71,6 +72,14 @@ def test_units_of_a_document_are_one_passage_in_the_order_of_the_text() -> None:
     assert "\n\n[2] Manual\nSentence 6." in passages.text
     assert passages.units == ((units[0], units[2], units[3]), (units[1],))
     assert passages.num_tokens == COUNT([passages.text])[0]
+
+
+def test_sections_of_a_document_are_passages_of_their_own() -> None:
+    chunk = replace(excerpt(None, [0]), section=("Start",))
+    start = replace(unit(0), candidate=Candidate(number=1, chunk=chunk, score=1.0, rank=1))
+    passages = MAKER.passages([start, unit(1, rank=2), unit(2, rank=3)])
+    assert [[u.sentences for u in units] for units in passages.units] == [[(0,)], [(1,), (2,)]]
+    assert passages.text.count("] Manual\n") == 2
 
 
 def test_the_longest_beginning_that_fits_is_taken() -> None:

@@ -62,7 +62,7 @@ def test_nothing_is_lost_at_a_larger_budget(manual: LoadedIndex) -> None:
         rows = np.array([of[candidate.number] for candidate in found.candidates])
         selected, _ = select(found.candidates, rows, Novelty(0.95, 0.1))
         fitting = partial(longest_that_fits, ordered_units(selected, found.sentences, MAX_CHUNKS))
-        kept: list[tuple[str, int, int]] = []
+        kept: list[tuple[tuple[str, tuple[str, ...]], int, int]] = []
         for budget in BUDGETS:
             try:
                 passages, _ = fitting(budget, maker)
@@ -70,11 +70,11 @@ def test_nothing_is_lost_at_a_larger_budget(manual: LoadedIndex) -> None:
                 assert not kept
                 continue
             assert passages.num_tokens <= budget
-            spans = {c.chunk.doc_id: c.chunk.spans for c in passages.candidates}
+            spans = {(c.chunk.doc_id, c.chunk.section): c.chunk.spans for c in passages.candidates}
             assert all(any(a <= start and end <= b for a, b in spans[of]) for of, start, end in kept)
             table = manual.corpus.sentence_table
             kept = [
-                (unit.document, int(table["start"][unit.sentences[0]]), int(table["end"][unit.sentences[-1]]))
+                (unit.passage, int(table["start"][unit.sentences[0]]), int(table["end"][unit.sentences[-1]]))
                 for units in passages.units
                 for unit in units
             ]
