@@ -276,6 +276,9 @@ class Corpus:
             window = self.texts[at : min(at + reach, int(document["end_byte"]))]
         else:
             window = self.texts[max(at - reach, int(document["first_byte"])) : at]
+        if window.isascii():  # fast path: a byte is a character
+            number = 0 if start >= origin else len(window)
+            return decode_text(window[number + start - origin : number + end - origin])
         is_first_byte = np.frombuffer(window, dtype=np.uint8) & 0xC0 != 0x80
         edges = [*np.flatnonzero(is_first_byte).tolist(), len(window)]
         number = 0 if start >= origin else len(edges) - 1
