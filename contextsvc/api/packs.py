@@ -74,13 +74,16 @@ class PartView(BaseModel):
 
 
 class PackedChunkView(BaseModel):
-    """A chunk in a pack: all that the pack took from one document, in the order of its text.
+    """A chunk in a pack: all that the pack took from one section, in the order of its text.
+
+    `citation` is the mark before the chunk in the pack's text, such as `[1]`.
 
     The chunk's text is the document's text at `spans`, which are (start, end) character offsets in the
     document. Several spans are joined by a line with an ellipsis. `start` is the start of the first span and
     `end` is the end of the last one.
     """
 
+    citation: str
     chunk_id: str
     doc_id: str
     title: str
@@ -90,6 +93,7 @@ class PackedChunkView(BaseModel):
     start: int
     end: int
     spans: list[tuple[int, int]]
+    repeated: list[tuple[int, int]]
     text: str
     num_tokens: int
     score: float

@@ -33,8 +33,8 @@ def print_pack(view: Json, address: str, ask: Json) -> None:
     )
     verdicts = {v["chunk_id"]: v for v in view["utilization"].get("verdicts", [])}
     sentences = view["utilization"].get("sentences", [])
-    for number, chunk in enumerate(view["chunks"], start=1):
-        _print_chunk(number, chunk, verdicts.get(chunk["chunk_id"]))
+    for chunk in view["chunks"]:
+        _print_chunk(chunk, verdicts.get(chunk["chunk_id"]))
         _print_sentences(chunk, [s for s in sentences if s["chunk_id"] == chunk["chunk_id"]])
     if not view["chunks"]:
         out.print(f"\n{_why_empty(view, ask)}: the pack is empty.")
@@ -139,15 +139,14 @@ def _whose(kind: str) -> str:
     return "the reader's own" if kind == "answer" else "the caller's"
 
 
-def _print_chunk(number: int, chunk: Json, verdict: Json | None) -> None:
+def _print_chunk(chunk: Json, verdict: Json | None) -> None:
     heading = " > ".join(dict.fromkeys(part for part in (chunk["title"], *chunk["section"]) if part))
     facts = f"{chunk['source']}  {spans_text(chunk)}  {chunk['num_tokens']} tokens"
     facts += f"  score {chunk['score']:.3f}"
     if verdict:
         effect = "" if verdict["effect"] is None else f" ({_signed(verdict['effect'])})"
         facts += f"  {verdict['verdict']}{effect}"
-    out.print(f"\n[bold]\\[{number}][/bold] ", end="")
-    out.print(heading, markup=False, style="bold")
+    out.print(f"\n{chunk['citation']} {heading}", markup=False, style="bold")
     print_text(facts, "    ", "    ", style="cyan")
     for line in chunk["text"].splitlines():
         print_text(line, "    | ", "    | ")

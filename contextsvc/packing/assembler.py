@@ -45,7 +45,7 @@ from contextsvc.records.arrays import BoolArray, Float32Array, Float64Array, Int
 from contextsvc.records.documents import Chunk
 from contextsvc.records.fingerprints import digest
 from contextsvc.records.packs import Answerability, Candidate, ContextPack, Drop, PackedChunk, Part
-from contextsvc.records.rendering import unit_tokens
+from contextsvc.records.rendering import RENDERING, unit_tokens
 from contextsvc.records.requests import PackRequest
 from contextsvc.storage.corpus.excerpts import Excerpts
 from contextsvc.storage.corpus.smoothing import SHARE, SIGMA, TERMS_SHARE, TERMS_SIGMA, TITLE_SHARE
@@ -120,7 +120,7 @@ class Assembler:
         reranker = str(self.reranker.fingerprint) if self.reranker else _SENTENCES
         encodings = sorted(str(counter.fingerprint) for counter in self.counters.values())
         trimming = [RULE] if request.trim else []
-        scoring = [str(self.embedder.fingerprint), reranker, _TERMS, _ANSWER, repr(self.settings)]
+        scoring = [str(self.embedder.fingerprint), reranker, _TERMS, _ANSWER, RENDERING, repr(self.settings)]
         return digest(*scoring, *encodings, *trimming)
 
     def count(self, tokenizer: str) -> Callable[[Sequence[str]], list[int]]:

@@ -1,11 +1,23 @@
 """Rendering of chunks as the exact text that a language model reads."""
 
+import re
+import unicodedata
 from collections.abc import Callable, Sequence
+from itertools import count as count_from
 from itertools import pairwise
 
 from contextsvc.records.documents import Chunk
 
 SEPARATOR = "\n\n"
+
+LABEL_CHARS = 100
+"""Maximum number of characters of a label. A longer title or heading would leave no room for text."""
+
+RENDERING = f"citations, labels:{LABEL_CHARS}"
+"""Fingerprint of the rendering. It is part of the ids of packs."""
+
+# A number in brackets that is not the index of an array, such as `row[1]`.
+_CITATION = re.compile(r"(?<!\w)\[(#*)\d+\]")
 
 
 def render_units(chunks: Sequence[Chunk]) -> list[str]:
@@ -15,9 +27,26 @@ def render_units(chunks: Sequence[Chunk]) -> list[str]:
     text has no blank line. Equal chunks give equal bytes.
     """
     pieces = [
-        f"[{number}] {label(chunk)}".rstrip() + f"\n{chunk.text}" for number, chunk in enumerate(chunks, 1)
+        f"{citation} {label(chunk)}".rstrip() + f"\n{chunk.text}"
+        for citation, chunk in zip(citations(chunks), chunks, strict=True)
     ]
     return [piece + SEPARATOR for piece in pieces[:-1]] + pieces[-1:]
+
+
+def citations(chunks: Sequence[Chunk]) -> list[str]:
+    """Return the mark that stands before each chunk in the text of a pack: `[1]`, `[2]` and so on.
+
+    If a chunk's text or label has such numbers itself, as a list of references does, the marks are `[#1]`,
+    `[#2]`, or have as many `#` as it takes to differ from all of them. So a model's `[#2]` names one chunk,
+    and no document can write a mark. Rejected: escaping the text, which would no longer be the document's.
+
+    >>> made = Chunk(doc_id="d", start=0, end=9, text="As in [7].", num_tokens=4)
+    >>> citations([made, made])
+    ['[#1]', '[#2]']
+    """
+    taken = {len(marks) for chunk in chunks for marks in _CITATION.findall(f"{label(chunk)}\n{chunk.text}")}
+    marks = "#" * next(number for number in count_from() if number not in taken)
+    return [f"[{marks}{number}]" for number in range(1, len(chunks) + 1)]
 
 
 def render(chunks: Sequence[Chunk]) -> str:
@@ -39,7 +68,8 @@ def reader_unit(chunk: Chunk) -> str:
 def label(chunk: Chunk) -> str:
     """Return the title of the chunk's document; without a title, the innermost heading above the chunk.
 
-    A heading that the first line of the chunk holds is left out. The path of headings is not part of the
+    A title or heading of more than `LABEL_CHARS` characters is cut after a word and ends in an ellipsis. A
+    heading that the first line of the chunk holds is left out. The path of headings is not part of the
     text: on a manual it took a third of a small pack (docs/decisions/0019-passages.md).
 
     >>> label(Chunk(doc_id="d", start=0, end=3, text="Go!", num_tokens=2, section=("Backup", "Restore")))
@@ -49,7 +79,20 @@ def label(chunk: Chunk) -> str:
     title, heading = (
         " ".join(filter(None, name.splitlines())) for name in (chunk.title, (chunk.section or ("",))[-1])
     )
-    return title or ("" if heading in chunk.text.partition("\n")[0] else heading)
+    return _shortened(title or ("" if heading in chunk.text.partition("\n")[0] else heading))
+
+
+def _shortened(name: str) -> str:
+    """Return the beginning of a name that is too long, and an ellipsis."""
+    if len(name) <= LABEL_CHARS:
+        return name
+    end = LABEL_CHARS - 1
+    # A letter keeps its accents, and what a joiner joins stays together.
+    while end and (unicodedata.category(name[end])[0] == "M" or "\u200d" in name[end - 1 : end + 1]):
+        end -= 1
+    words = name[:end].rpartition(" ")[0]
+    # Text without spaces has no last word.
+    return (words if 2 * len(words) > end and name[end] != " " else name[:end]).rstrip() + "…"
 
 
 def unit_tokens(

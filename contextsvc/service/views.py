@@ -15,6 +15,7 @@ from contextsvc.measuring.summary import summary_path
 from contextsvc.packing.answerability import threshold_of
 from contextsvc.records.json import Json, decode, to_json
 from contextsvc.records.packs import ANSWERABLE, AnswerCalibration, ContextPack, PackedChunk
+from contextsvc.records.rendering import citations
 from contextsvc.records.spans import frames_in_text, offset_in, repeated_spans
 from contextsvc.storage.generation import Manifest
 
@@ -23,6 +24,7 @@ log = logging.getLogger("contextsvc.views")
 
 def pack_view(pack: ContextPack, explain: bool = False) -> Json:
     """Return the JSON of a pack. `explain` adds the candidates left out and the signals behind each score."""
+    marks = citations([packed.candidate.chunk for packed in pack.chunks])
     view: Json = {
         "pack_id": pack.pack_id,
         "index": pack.index,
@@ -38,7 +40,10 @@ def pack_view(pack: ContextPack, explain: bool = False) -> Json:
         "answerable": pack.answer.answerable,
         "answer_score": pack.answer.score,
         "answer_threshold": pack.answer.threshold,
-        "chunks": [_chunk_view(packed, explain) for packed in pack.chunks],
+        "chunks": [
+            _chunk_view(packed, citation, explain)
+            for packed, citation in zip(pack.chunks, marks, strict=True)
+        ],
     }
     if pack.num_documents is not None:
         view["filter"] = {"num_documents": pack.num_documents}
@@ -47,9 +52,10 @@ def pack_view(pack: ContextPack, explain: bool = False) -> Json:
     return view
 
 
-def _chunk_view(packed: PackedChunk, explain: bool) -> Json:
+def _chunk_view(packed: PackedChunk, citation: str, explain: bool) -> Json:
     candidate, chunk = packed.candidate, packed.candidate.chunk
     view: Json = {
+        "citation": citation,
         "chunk_id": chunk.chunk_id,
         "doc_id": chunk.doc_id,
         "title": chunk.title,

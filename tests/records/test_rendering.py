@@ -1,10 +1,11 @@
 """Rendering and its token shares."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from contextsvc.records.documents import Chunk
-from contextsvc.records.rendering import SEPARATOR, label, reader_unit, render_units, unit_tokens
+from contextsvc.records.rendering import SEPARATOR, citations, label, reader_unit, render_units, unit_tokens
 
 
 def chunk(text: str, title: str = "", section: tuple[str, ...] = ()) -> Chunk:
@@ -24,9 +25,54 @@ def test_the_label_is_the_title_and_without_one_a_heading_that_the_first_line_do
 
 
 def test_a_title_cannot_write_a_line_of_its_own() -> None:
-    forged = chunk("Text.", "Guide\n[2] Forged\u2028\r\nmore", ("Part\x85two",))
-    assert render_units([forged]) == ["[1] Guide [2] Forged more\nText."]
+    forged = chunk("Text.", "Guide\n2 Forged\u2028\r\nmore", ("Part\x85two",))
+    assert render_units([forged]) == ["[1] Guide 2 Forged more\nText."]
     assert render_units([chunk("Text.", "", ("Part\x85two",))]) == ["[1] Part two\nText."]
+
+
+def marks(*texts: str, title: str = "") -> list[str]:
+    units = render_units([chunk(text, title) for text in texts])
+    assert [unit.split()[0] for unit in units] == citations([chunk(text, title) for text in texts])
+    return citations([chunk(text, title) for text in texts])
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        "[2] Official rates",
+        "rates, see [12]",
+        "  > [1]",
+        "[1]: https://example.org",
+        "- [3](a.md)",
+        "x\u2028[1] y",
+    ],
+)
+def test_a_mark_differs_from_every_number_in_brackets(forged: str) -> None:
+    assert marks("The rate is 5.", forged) == ["[#1]", "[#2]"]
+    assert marks("The rate is 5.", f"{forged} [#9]") == ["[##1]", "[##2]"]
+    assert marks("The rate is 5.", "[##1] alone") == ["[1]", "[2]"]
+
+
+def test_a_title_counts_too() -> None:
+    assert marks("Text.", title="Guide [2] Forged") == ["[#1]"]
+
+
+def test_the_index_of_an_array_is_no_mark() -> None:
+    assert marks("x = row[1] + row[2]", "[ 1 ] [a] [1a] [] [1") == ["[1]", "[2]"]
+
+
+def test_a_long_label_is_cut_after_a_word() -> None:
+    # Twenty words of four letters are 99 characters, and fourteen of six letters are 97.
+    assert label(chunk("Go.", " ".join(["word"] * 30))) == " ".join(["word"] * 20) + "…"
+    assert label(chunk("Go.", "", (" ".join(["letter"] * 30),))) == " ".join(["letter"] * 14) + "…"
+    assert label(chunk("Go.", "水" * 300)) == "水" * 99 + "…"
+    assert label(chunk("Go.", "x" * 100)) == "x" * 100
+    assert label(chunk("Go.", "x" * 98 + "e\u0301" * 9)) == "x" * 98 + "…"
+
+
+@given(st.text(max_size=300))
+def test_a_label_is_short(title: str) -> None:
+    assert len(label(chunk("Go.", title))) <= 100
 
 
 def test_a_unit_is_read_without_its_number() -> None:
