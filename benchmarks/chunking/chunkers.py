@@ -18,9 +18,9 @@ from benchmarks.peers.running import peers_python
 from benchmarks.peers.vectors import Store
 from benchmarks.search import Wrapped
 from contextsvc import assets
+from contextsvc.packing.assembler import Query
 from contextsvc.ports import Embedder
 from contextsvc.records.arrays import Float32Array, Int64Array
-from contextsvc.records.requests import MAX_BUDGET_TOKENS
 from contextsvc.service.engine import Engine
 from contextsvc.settings import Settings
 from contextsvc.storage.corpus import Corpus, windows_of
@@ -158,14 +158,14 @@ def by_sentences(embedder: Embedder, corpus: Corpus) -> Search:
 
 
 def by_engine(engine: Engine, index: LoadedIndex) -> Search:
-    """Search by packs without a limit of tokens."""
+    """Search as a request does. Packs are not asked, because they hold parts of chunks."""
 
     def search(questions: Sequence[str], k: int) -> list[list[int]]:
         found = []
         for question in questions:
-            request = engine.request(index.name, question, MAX_BUDGET_TOKENS, max_chunks=k)
-            pack, _ = engine.assembler.assemble(index, request)
-            found.append([packed.candidate.number for packed in pack.chunks])
+            query = Query(question, engine.assembler.embedder.embed_queries([question])[0])
+            candidates = engine.assembler.retrieve(index, query, None, exact=False).candidates
+            found.append([candidate.number for candidate in candidates[:k]])
         return found
 
     return search
