@@ -29,9 +29,7 @@ ORIGIN = "SQuAD dev, 12 articles, packs of 3 chunks"
 def main(argv: Sequence[str] | None = None) -> None:
     """Draw placebo effects, store them in the package, report the thresholds."""
     usual = Settings.from_env()
-    asked = asked_for(
-        COMMAND, __doc__, argv, placebos=ENOUGH, each=usual.num_placebos, chunks=usual.max_chunks, articles=12
-    )
+    asked = asked_for(COMMAND, __doc__, argv, placebos=ENOUGH, each=usual.num_placebos, chunks=3, articles=12)
     data, documents, drawn = squad(asked, 2 * NUM_PACKS * asked["placebos"] // ENOUGH, SEED, first=0)
     sheet = asked.sheet("ablation_calibration", data, SEED, max_chunks=asked["chunks"])
     kinds: tuple[TargetKind, ...] = ("response", "answer")

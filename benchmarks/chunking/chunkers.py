@@ -18,15 +18,14 @@ from benchmarks.peers.running import peers_python
 from benchmarks.peers.vectors import Store
 from benchmarks.search import Wrapped
 from contextsvc import assets
-from contextsvc.packing.assembler import Query
+from contextsvc.packing.assembler import Assembler, Query
 from contextsvc.ports import Embedder
 from contextsvc.records.arrays import Float32Array, Int64Array
-from contextsvc.service.engine import Engine
 from contextsvc.settings import Settings
 from contextsvc.storage.corpus import Corpus, windows_of
 from contextsvc.storage.corpus.smoothing import REACH, context_similarity
 from contextsvc.storage.library import LoadedIndex
-from contextsvc.wiring import read_sources
+from contextsvc.wiring import build_assembler, read_sources
 
 INDEX = "chunking"
 CONTEXTUAL = "ours, dense, contextual sentences"
@@ -114,13 +113,15 @@ def ours(collection: Collection, embedder: Embedder) -> Iterator[list[Chunked]]:
     with indexed(INDEX, documents, embedder, embedder=EMBEDDER, **unlimited) as (engine, loaded):
         index, settings = loaded.corpus, engine.settings
         chosen = {name: getattr(settings, name) for name in ("chunk_min_tokens", "chunk_max_tokens")}
-        weights = {name: getattr(settings, f"{name}_weight") for name in ("lexical", "semantic", "link")}
+        weights = {
+            name: getattr(settings, f"{name}_weight") for name in ("lexical", "semantic", "window", "link")
+        }
         whole = embedder.embed_passages([index.chunk(number).text for number in range(index.num_chunks)])
         ways: list[tuple[str, Search, dict[str, object]]] = [
             ("ours, dense", by_vectors(embedder, index.chunk_vectors[:].astype(np.float32)), chosen),
             ("ours, dense, texts embedded", by_vectors(embedder, whole), chosen),
             (CONTEXTUAL, by_sentences(embedder, index), chosen),
-            ("ours, hybrid", by_engine(engine, loaded), {**chosen, **weights}),
+            ("ours, hybrid", by_engine(build_assembler(settings, embedder), loaded), {**chosen, **weights}),
         ]
         names = {path.name: name for name, path in collection.paths.items()}
         chunks = map(index.chunk, range(index.num_chunks))
@@ -157,14 +158,14 @@ def by_sentences(embedder: Embedder, corpus: Corpus) -> Search:
     return search
 
 
-def by_engine(engine: Engine, index: LoadedIndex) -> Search:
+def by_engine(assembler: Assembler, index: LoadedIndex) -> Search:
     """Search as a request does. Packs are not asked, because they hold parts of chunks."""
 
     def search(questions: Sequence[str], k: int) -> list[list[int]]:
         found = []
         for question in questions:
-            query = Query(question, engine.assembler.embedder.embed_queries([question])[0])
-            candidates = engine.assembler.retrieve(index, query, None, exact=False).candidates
+            query = Query(question, assembler.embedder.embed_queries([question])[0])
+            candidates = assembler.retrieve(index, query, None, exact=False).candidates
             found.append([candidate.number for candidate in candidates[:k]])
         return found
 
