@@ -40,7 +40,7 @@ def citations(chunks: Sequence[Chunk]) -> list[str]:
     `[#2]`, or have as many `#` as it takes to differ from all of them. So a model's `[#2]` names one chunk,
     and no document can write a mark. Rejected: escaping the text, which would no longer be the document's.
 
-    >>> made = Chunk(doc_id="d", start=0, end=9, text="As in [7].", num_tokens=4)
+    >>> made = Chunk(doc_id="d", start=0, end=10, text="As in [7].", num_tokens=4)
     >>> citations([made, made])
     ['[#1]', '[#2]']
     """
