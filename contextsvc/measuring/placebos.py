@@ -10,8 +10,10 @@ import numpy as np
 
 from contextsvc.measuring.prompts import prompt_seed, read_units
 from contextsvc.records.arrays import Float64Array
-from contextsvc.records.packs import ContextPack
+from contextsvc.records.packs import Candidate, ContextPack
 from contextsvc.records.rendering import reader_unit
+from contextsvc.storage.corpus import Corpus
+from contextsvc.storage.corpus.excerpts import chunks_in
 from contextsvc.storage.library import LoadedIndex
 
 SAMPLE = 32
@@ -35,7 +37,7 @@ def draw_placebos(index: LoadedIndex, pack: ContextPack, num_placebos: int, seed
 
     Args:
         index: The generation that the pack was made from.
-        pack: The pack. A chunk with the same text as a chunk of the pack is never drawn.
+        pack: The pack. A chunk that the pack holds a part of is never drawn, nor is one with the same text.
         num_placebos: Number of placebos to draw.
         seed: The seed of the settings.
 
@@ -44,13 +46,13 @@ def draw_placebos(index: LoadedIndex, pack: ContextPack, num_placebos: int, seed
         is empty if the pack is empty or if the sample holds no other text.
     """
     corpus = index.corpus
-    own = [packed.candidate.number for packed in pack.chunks]
+    own = [number for packed in pack.chunks for number in _chunks_of(corpus, packed.candidate)]
     if not own or not num_placebos:
         return []
     size = max(SAMPLE, 16 * num_placebos) + len(own)
     sample = np.random.default_rng(seed).permutation(corpus.num_chunks)[:size].tolist()
     texts = {number: reader_unit(corpus.chunk(number)) for number in sample}
-    # Whole chunks, not trimmed ones. Chunks are excluded by text, because a copy of a chunk is no placebo.
+    # Chunks are excluded by text, because a copy of a chunk is no placebo.
     excluded = {reader_unit(corpus.chunk(number)) for number in own}
     others = [number for number in sample if texts[number] not in excluded]
     if not others:
@@ -65,6 +67,11 @@ def draw_placebos(index: LoadedIndex, pack: ContextPack, num_placebos: int, seed
     pool = nearest[: max(2 * num_placebos, len(unrelated) // 2)]
     rng = np.random.default_rng(prompt_seed(seed, "placebos", pack.query, units))
     return [int(number) for number in rng.choice(pool, size=num_placebos, replace=len(pool) < num_placebos)]
+
+
+def _chunks_of(corpus: Corpus, passage: Candidate) -> list[int]:
+    """Return the numbers of the chunks of the index that a passage of a pack may hold parts of."""
+    return chunks_in(corpus, passage.number, passage.chunk.whole)
 
 
 def _similarities(index: LoadedIndex, numbers: Sequence[int], own: Sequence[int]) -> Float64Array:

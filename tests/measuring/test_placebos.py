@@ -7,6 +7,7 @@ import pytest
 
 from contextsvc.measuring.placebos import draw_placebos
 from contextsvc.records.documents import Document
+from contextsvc.storage.corpus.excerpts import Excerpts
 from contextsvc.storage.library import Library, LoadedIndex
 from contextsvc.wiring import open_search
 from tests.conftest import Build
@@ -24,6 +25,26 @@ def test_as_many_placebos_as_asked_for_and_no_chunk_of_the_pack(index: LoadedInd
         numbers = draw_placebos(index, fake_pack(index, "backup", "restore"), wanted, seed)
         assert len(numbers) == wanted
         assert not names(index, numbers) & {"backup", "restore"}
+
+
+def test_no_chunk_that_a_passage_has_parts_of_is_a_placebo(build: Build, tmp_path: Path) -> None:
+    # The second chunk is the one most unlike the first, so the draw would take it first.
+    foxes, oaks = "The red fox ran. " * 12, "An old oak grows. " * 12
+    build(
+        [
+            Document("long", foxes + oaks),
+            *(Document(f"fox{n}", f"The red fox ran {n} times.") for n in range(5)),
+        ]
+    )
+    index = Library(tmp_path, FakeEmbedder().fingerprint, open_search).get("pages")
+    table = index.corpus.chunk_table
+    last = int(table["end_sentence"][table["doc"] == 0].max()) - 1
+    (packed,) = fake_pack(index, "long").chunks
+    chunk = Excerpts(index.corpus).excerpt(index.corpus.chunk(0), [0, last])
+    passage = replace(packed, candidate=replace(packed.candidate, number=0, chunk=chunk))
+    pack = replace(fake_pack(index, "long"), chunks=(passage,))
+    for seed in range(20):
+        assert names(index, draw_placebos(index, pack, 3, seed)) <= {f"fox{n}" for n in range(5)}
 
 
 def test_placebos_are_from_the_least_similar_half(index: LoadedIndex) -> None:

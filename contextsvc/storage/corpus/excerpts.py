@@ -82,6 +82,22 @@ class Excerpts:
         return _Run(span, frame, text, whole)
 
 
+def chunks_in(corpus: Corpus, number: int, part: Span) -> list[int]:
+    """Return the numbers of the chunks in a part of a document, in order.
+
+    Args:
+        corpus: The corpus.
+        number: Number of any chunk of the document.
+        part: (start, end) character offsets of the part. A chunk that is only partly inside is left out.
+    """
+    table = corpus.chunk_table
+    doc = table["doc"][number]
+    first, end = np.searchsorted(table["doc"], [doc, doc + 1]).tolist()
+    inside = (table["start"][first:end] >= part[0]) & (table["end"][first:end] <= part[1])
+    found: list[int] = (first + np.flatnonzero(inside)).tolist()
+    return found
+
+
 def sentence_spans_in(corpus: Corpus, number: int, part: Span) -> list[Span]:
     """Return the (start, end) character offsets of the sentences in a part of a document, in order.
 

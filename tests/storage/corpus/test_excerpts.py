@@ -11,7 +11,7 @@ from contextsvc.errors import ShapeError
 from contextsvc.records.documents import Document
 from contextsvc.records.spans import OMISSION
 from contextsvc.storage.corpus import Corpus
-from contextsvc.storage.corpus.excerpts import Excerpts, sentence_spans_in
+from contextsvc.storage.corpus.excerpts import Excerpts, chunks_in, sentence_spans_in
 from contextsvc.storage.library import Library
 from contextsvc.wiring import open_search
 from tests.conftest import Build
@@ -59,6 +59,14 @@ def test_sentences_of_a_part_are_those_wholly_inside(corpus: Corpus) -> None:
     assert sentence_spans_in(corpus, 0, (0, second)) == [(0, first), (first + 1, second)]
     assert sentence_spans_in(corpus, 1, (1, second)) == [(first + 1, second)]
     assert sentence_spans_in(corpus, corpus.num_chunks - 1, (0, 23)) == [(0, 23)]
+
+
+def test_chunks_of_a_part_are_those_wholly_inside(corpus: Corpus) -> None:
+    last = corpus.num_chunks - 1
+    assert corpus.chunk(last).doc_id == "other"
+    assert chunks_in(corpus, 2, (0, len(TEXT))) == list(range(last))
+    assert chunks_in(corpus, 0, (corpus.chunk(1).start, corpus.chunk(3).end - 1)) == [1, 2]
+    assert chunks_in(corpus, last, (0, len(OTHER))) == [last]
 
 
 @given(wanted=st.sets(st.integers(0, 29), min_size=1))
