@@ -68,7 +68,6 @@ class PartView(BaseModel):
 
     start: int
     end: int
-    section: list[str]
     gain: float
     lift: float
 

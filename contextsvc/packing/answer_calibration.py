@@ -13,7 +13,7 @@ import math
 
 import numpy as np
 
-from contextsvc.packing.answerability import answer_score
+from contextsvc.packing.answerability import score_answer
 from contextsvc.packing.assembler import Query, RetrievalSettings, find_candidates
 from contextsvc.packing.signals import best_sentence_similarity
 from contextsvc.ports import Embedder
@@ -102,5 +102,4 @@ def _score(
 ) -> float:
     ids, _ = find_candidates(index, query, settings, allowed)
     similarity = best_sentence_similarity(index.corpus, ids, query.vector)
-    coverage = index.lexical.coverage(query.text, ids)
-    return answer_score(coverage, similarity, index.lexical.num_terms(query.text))
+    return score_answer(index.lexical, query.text, ids, similarity)

@@ -18,7 +18,8 @@ the source of the numbers.
 from typing import Literal
 
 from contextsvc.errors import ShapeError
-from contextsvc.records.arrays import Float64Array
+from contextsvc.ports import LexicalIndex
+from contextsvc.records.arrays import Float64Array, Int64Array
 from contextsvc.records.fingerprints import Fingerprint
 from contextsvc.records.packs import AnswerCalibration
 
@@ -81,6 +82,20 @@ def threshold_of(calibration: AnswerCalibration, chosen: float | None) -> tuple[
     if calibration.threshold is not None:
         return calibration.threshold, "index"
     return THRESHOLD if calibration.num_questions is None else SMALL_THRESHOLD, "default"
+
+
+def score_answer(
+    lexical: LexicalIndex, query: str, ids: Int64Array, similarity: Float64Array | None
+) -> float:
+    """Compute the answer score of a query from some chunks (see `answer_score`).
+
+    Args:
+        lexical: Lexical search of the index.
+        query: The query.
+        ids: Numbers of the chunks.
+        similarity: (len(ids),) similarity of each chunk's best sentence; None if similarity does not count.
+    """
+    return answer_score(lexical.coverage(query, ids), similarity, lexical.num_terms(query))
 
 
 def answer_score(coverage: Float64Array, similarity: Float64Array | None, num_terms: int) -> float:

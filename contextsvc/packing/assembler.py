@@ -13,7 +13,7 @@ from contextsvc.packing.answerability import (
     FULL_TERMS,
     SMALL_THRESHOLD,
     THRESHOLD,
-    answer_score,
+    score_answer,
     similarity_counts,
     threshold_of,
 )
@@ -114,14 +114,15 @@ class Assembler:
     def configuration(self, request: PackRequest) -> str:
         """Return a digest of everything that shapes a pack, apart from the request and the generation.
 
-        A generation is one published version of an index. The trimming rule is part of the digest only if the
-        request allows trimming. So a change of the rule leaves the ids of packs without trimming as they are.
+        A generation is one published version of an index. The order of units is part of the digest only if
+        the request asks for units. So a change of the order leaves the ids of packs of whole chunks as they
+        are.
         """
         reranker = str(self.reranker.fingerprint) if self.reranker else _SENTENCES
         encodings = sorted(str(counter.fingerprint) for counter in self.counters.values())
-        trimming = [RULE] if request.trim else []
+        units = [RULE] if request.trim else []
         scoring = [str(self.embedder.fingerprint), reranker, _TERMS, _ANSWER, RENDERING, repr(self.settings)]
-        return digest(*scoring, *encodings, *trimming)
+        return digest(*scoring, *encodings, *units)
 
     def count(self, tokenizer: str) -> Callable[[Sequence[str]], list[int]]:
         """Return the function that counts the tokens of texts in the encoding of this name.
@@ -202,8 +203,7 @@ class Assembler:
         calibration, ids = index.answer_calibration, found.sentences.chunks
         counts = similarity_counts(self.embedder.fingerprint, calibration)
         similarity = best_similarity(found.sentences) if counts else None
-        coverage = index.lexical.coverage(query.text, ids)
-        score = answer_score(coverage, similarity, index.lexical.num_terms(query.text))
+        score = score_answer(index.lexical, query.text, ids, similarity)
         return Answerability(score, threshold_of(calibration, self.settings.answerable)[0])
 
     def _select(
@@ -339,7 +339,6 @@ def _parts(index: LoadedIndex, units: Sequence[Unit]) -> tuple[Part, ...]:
         Part(
             start=int(corpus.sentence_table["start"][unit.sentences[0]]),
             end=int(corpus.sentence_table["end"][unit.sentences[-1]]),
-            section=unit.candidate.chunk.section,
             gain=unit.gain,
             lift=unit.lift,
         )

@@ -63,10 +63,7 @@ class Maker:
 
     def passages(self, units: Sequence[Unit]) -> Passages:
         """Return the passages that hold these units, whatever their size."""
-        groups: dict[tuple[str, tuple[str, ...]], list[Unit]] = {}
-        for unit in units:
-            groups.setdefault(unit.passage, []).append(unit)
-        made = [(self._candidate(group), tuple(group)) for group in groups.values()]
+        made = [(self._candidate(group), tuple(group)) for group in _by_passage(units).values()]
         of = {id(candidate): group for candidate, group in made}
         ordered = self.order([candidate for candidate, _ in made])
         texts = render_units([candidate.chunk for candidate in ordered])
@@ -75,12 +72,20 @@ class Maker:
 
     def size(self, units: Sequence[Unit]) -> int:
         """Count the tokens of the passage of some units of one section, rendered alone."""
+        # Rendered twice, because only a chunk before another one has the blank line that separates them.
         return self.count(render_units([self._candidate(units).chunk] * 2)[:1])[0]
 
     def _candidate(self, units: Sequence[Unit]) -> Candidate:
         best = min((unit.candidate for unit in units), key=lambda candidate: candidate.rank)
         sentences = sorted({number for unit in units for number in unit.sentences})
         return replace(best, chunk=self.excerpt(best.chunk, sentences))
+
+
+def _by_passage(units: Sequence[Unit]) -> dict[tuple[str, tuple[str, ...]], list[Unit]]:
+    groups: dict[tuple[str, tuple[str, ...]], list[Unit]] = {}
+    for unit in units:
+        groups.setdefault(unit.passage, []).append(unit)
+    return groups
 
 
 def longest_that_fits(units: Sequence[Unit], budget_tokens: int, maker: Maker) -> tuple[Passages, int]:
@@ -114,9 +119,7 @@ def _estimated_length(units: Sequence[Unit], budget_tokens: int, maker: Maker) -
     # The passages of the first units are counted once instead of after each unit.
     sums = list(accumulate(unit.num_tokens for unit in units))
     end = sum(total <= SURE_SHARE * budget_tokens for total in sums)
-    groups: dict[tuple[str, tuple[str, ...]], list[Unit]] = {}
-    for unit in units[:end]:
-        groups.setdefault(unit.passage, []).append(unit)
+    groups = _by_passage(units[:end])
     sizes = {key: maker.size(group) for key, group in groups.items()}
     while end < len(units) and sum(sizes.values()) <= budget_tokens + len(sizes):
         unit = units[end]

@@ -21,7 +21,6 @@ from contextsvc.storage.library import SearchableCorpus
 WINDOW_TOKENS = 40
 """Largest number of tokens of a window (a run of whole sentences) in which terms count as near each other."""
 
-
 _HEADING = KINDS.index("heading")
 
 DECIMALS = 6
@@ -60,10 +59,9 @@ def found_sentences(
         query: The query.
         vector: (dim,) unit vector of the query.
     """
-    table = index.corpus.chunk_table[ids]
-    sizes = table["end_sentence"] - table["first_sentence"]
-    firsts = np.cumsum(sizes) - sizes
-    numbers = np.arange(int(sizes.sum())) + np.repeat(table["first_sentence"] - firsts, sizes)
+    firsts, sizes = _places(index.corpus, ids)
+    first_numbers = index.corpus.chunk_table["first_sentence"][ids]
+    numbers = np.arange(int(sizes.sum())) + np.repeat(first_numbers - firsts, sizes)
     rows = index.corpus.sentence_table[numbers]
     found = index.lexical.occurrences(query, [chunk.text for chunk in chunks])
     return Sentences(
@@ -137,20 +135,29 @@ def best_sentence_similarity(corpus: Corpus, ids: Int64Array, query: Float32Arra
 
     Arguments: see `sentence_similarity`.
     """
-    if not len(ids):
-        return np.zeros(0)
-    rows = corpus.chunk_table[ids]
-    sizes = rows["end_sentence"] - rows["first_sentence"]
-    firsts = np.cumsum(sizes) - sizes
-    best: Float64Array = np.maximum.reduceat(sentence_similarity(corpus, ids, query), firsts)
-    return best
+    return _best_of_each(sentence_similarity(corpus, ids, query), _places(corpus, ids)[0])
 
 
 def best_similarity(sentences: Sentences) -> Float64Array:
     """Return the similarity of the best sentence of each chunk: (num_chunks,)."""
-    if not len(sentences.firsts):
-        return np.zeros(0)
-    best: Float64Array = np.maximum.reduceat(sentences.similarity, sentences.firsts)
+    return _best_of_each(sentences.similarity, sentences.firsts)
+
+
+def _places(corpus: Corpus, ids: Int64Array) -> tuple[Int64Array, Int64Array]:
+    """Return the place of each chunk's first sentence among those of all chunks, and its number of sentences.
+
+    Returns:
+        (len(ids),) places, ascending from 0, and (len(ids),) numbers.
+    """
+    table = corpus.chunk_table[ids]
+    sizes = (table["end_sentence"] - table["first_sentence"]).astype(np.int64)
+    return np.cumsum(sizes) - sizes, sizes
+
+
+def _best_of_each(values: Float64Array, firsts: Int64Array) -> Float64Array:
+    """Return the greatest value of each chunk's sentences: (num_chunks,)."""
+    # `reduceat` takes no empty list of places.
+    best: Float64Array = np.maximum.reduceat(values, firsts) if len(firsts) else np.zeros(0)
     return best
 
 
@@ -172,5 +179,4 @@ def window_coverage(sentences: Sentences) -> Float64Array:
     counts = np.zeros((len(ends), len(sentences.weights)), dtype=np.int64)
     np.cumsum(sentences.terms, axis=0, out=counts[1:])
     shares = (counts[last] > counts[:-1]) @ sentences.weights
-    best: Float64Array = np.maximum.reduceat(shares, sentences.firsts).round(DECIMALS)
-    return best
+    return _best_of_each(shares, sentences.firsts).round(DECIMALS)

@@ -90,7 +90,7 @@ class Sentence:
             too, unless the sentence is a part of one that was cut.
         kind: Kind of the block that the sentence is taken from.
         unit: Number of the sentence's unit, ascending from 0 in the document. A unit is a run of sentences
-            that stay together, such as a list item with its code. Neither a chunk nor trimming divides it.
+            that stay together, such as a list item with its code. Neither a chunk nor a pack divides it.
         section: Headings above the sentence, outermost first; empty if there is no heading above.
         starts_section: Whether a section begins here: the sentence is a heading, or it introduces the heading
             that follows. A new chunk begins there where possible.
@@ -134,7 +134,7 @@ def passage(text: str, span: Span, kind: BlockKind, opening: Span) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chunk:
-    """Consecutive whole sentences of one document. Trimming may have left out some of the sentences.
+    """Consecutive whole sentences of one document; in a pack, a passage of sentences of one section.
 
     The text consists of the parts `document.text[a:b]` for (a, b) in `spans`, each between the opening and
     the closing of its frame, joined by the mark `spans.OMISSION`.
@@ -144,8 +144,8 @@ class Chunk:
         start: Start of the first span.
         end: End of the last span.
         text: Text of all spans, joined by the omission mark.
-        num_tokens: Number of tokens of the text. The index's token counter counts a whole chunk; the pack's
-            token counter counts a trimmed chunk.
+        num_tokens: Number of tokens of the text. The index's token counter counts a chunk; the pack's token
+            counter counts a passage.
         title: Title of the document.
         source: Source of the document.
         section: Headings above the first sentence, outermost first.
@@ -153,8 +153,8 @@ class Chunk:
         also_in: Ids of the copies of the document that deduplication left out of the index.
         spans: (start, end) character offsets in the document of the parts that the text holds, in order. An
             empty tuple is replaced by `((start, end),)`, the only span of a whole chunk.
-        whole: (start, end) character offsets of the chunk before trimming. The value (0, 0) is replaced by
-            `(start, end)`.
+        whole: (start, end) character offsets of all chunks that a passage has sentences of. The value (0, 0)
+            is replaced by `(start, end)`.
         frames: For each span, the lines that are repeated around it, such as the header row of a table.
             Empty if nothing is repeated.
 
@@ -187,9 +187,9 @@ class Chunk:
 
     @property
     def chunk_id(self) -> str:
-        """Id of the chunk: 16 hex digits of a digest of document id, document content and untrimmed span.
+        """Id of the chunk: 16 hex digits of a digest of document id, document content and `whole`.
 
-        The same chunk has the same id in every run. A trimmed chunk keeps the id of the untrimmed chunk.
+        The same chunk has the same id in every run. A passage of one chunk has the id of the chunk.
         """
         return digest(self.doc_id, self.content_hash, str(self.whole[0]), str(self.whole[1]))[:16]
 

@@ -181,8 +181,8 @@ class Drop:
     Attributes:
         chunk_id: Id of the chunk.
         doc_id: Id of its document.
-        start: Offset of the first character of the untrimmed chunk in the document.
-        end: Offset after the last character of the untrimmed chunk.
+        start: Offset of the chunk's first character in the document.
+        end: Offset after the chunk's last character.
         score: Score of the candidate.
         rank: Rank of the candidate.
         reason: Reason as one of a few fixed words, for programs.
@@ -201,11 +201,11 @@ class Drop:
     @classmethod
     def of(cls, candidate: Candidate, reason: DropReason, detail: str = "") -> "Drop":
         """Return the receipt of a candidate that is left out."""
-        # The receipt names the untrimmed chunk, even if trimming had shortened the candidate before.
-        c, (start, end) = candidate.chunk, candidate.chunk.whole
+        # The receipt names whole chunks, as the id does, also if the candidate is a passage.
+        chunk, (start, end) = candidate.chunk, candidate.chunk.whole
         return cls(
-            chunk_id=c.chunk_id,
-            doc_id=c.doc_id,
+            chunk_id=chunk.chunk_id,
+            doc_id=chunk.doc_id,
             start=start,
             end=end,
             score=candidate.score,
@@ -222,14 +222,12 @@ class Part:
     Attributes:
         start: Offset of the part's first character in the document.
         end: Offset after the part's last character.
-        section: Headings above the part's chunk, outermost first.
         gain: What the part was expected to add (`packing.units`). The pack took parts of greater gain first.
         lift: The share of the gain that the part has because it stands beside a better one.
     """
 
     start: int
     end: int
-    section: tuple[str, ...]
     gain: float
     lift: float
 
@@ -267,7 +265,7 @@ class ContextPack:
         tokenizer: Name of the encoding in which tokens are counted.
         ordering: Name of the order of the chunks (`packing.ordering`).
         exact: Whether the query was compared with every vector, instead of using an approximate index.
-        trim: Whether the request allowed trimming of chunks (`packing.trimming`).
+        trim: Whether the pack holds the best units of chunks (`packing.units`), and not whole chunks.
         answer: Answer score and threshold, which say whether any candidate answers the query. They do not
             depend on the budget.
         num_documents: Number of documents that the request's filter allowed; None without a filter. It is not

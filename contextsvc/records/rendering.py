@@ -26,9 +26,10 @@ def render_units(chunks: Sequence[Chunk]) -> list[str]:
     Each text is a line `[number] label`, the text of the chunk and a blank line. Numbers begin at 1. The last
     text has no blank line. Equal chunks give equal bytes.
     """
+    names = list(map(label, chunks))
     pieces = [
-        f"{citation} {label(chunk)}".rstrip() + f"\n{chunk.text}"
-        for citation, chunk in zip(citations(chunks), chunks, strict=True)
+        f"{citation} {name}".rstrip() + f"\n{chunk.text}"
+        for citation, name, chunk in zip(_marks(names, chunks), names, chunks, strict=True)
     ]
     return [piece + SEPARATOR for piece in pieces[:-1]] + pieces[-1:]
 
@@ -44,7 +45,13 @@ def citations(chunks: Sequence[Chunk]) -> list[str]:
     >>> citations([made, made])
     ['[#1]', '[#2]']
     """
-    taken = {len(marks) for chunk in chunks for marks in _CITATION.findall(f"{label(chunk)}\n{chunk.text}")}
+    return _marks(list(map(label, chunks)), chunks)
+
+
+def _marks(names: Sequence[str], chunks: Sequence[Chunk]) -> list[str]:
+    """Return the marks of chunks whose labels are known."""
+    texts = [*names, *(chunk.text for chunk in chunks)]
+    taken = {len(marks) for text in texts for marks in _CITATION.findall(text)}
     marks = "#" * next(number for number in count_from() if number not in taken)
     return [f"[{marks}{number}]" for number in range(1, len(chunks) + 1)]
 

@@ -39,7 +39,7 @@ class PackOptions(TypedDict, total=False):
         ordering: "relevance", "document" or "edges".
         filters: Condition on the documents' metadata, as in `POST /v1/context`; no condition by default.
         exact: Whether to compare the query with every vector; False by default.
-        trim: Whether chunks that do not fit may be trimmed to the sentences relevant to the query.
+        trim: Whether the best sentences are taken, instead of whole chunks.
         answerable_only: Whether to return an empty pack if nothing in the index answers the query; False by
             default.
     """
