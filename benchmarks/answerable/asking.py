@@ -14,7 +14,7 @@ import numpy as np
 from contextsvc.adapters.storage.disk_cache import DiskcacheCache
 from contextsvc.errors import ShapeError
 from contextsvc.indexing.build import build_index
-from contextsvc.packing.answerability import FULL_TERMS, answer_score, threshold_of
+from contextsvc.packing.answerability import answer_score, threshold_of
 from contextsvc.packing.assembler import Assembler, Query, allowed_documents
 from contextsvc.packing.signals import best_similarity
 from contextsvc.records.arrays import Float64Array
@@ -54,9 +54,8 @@ class Evidence:
 
     def weighed(self, lexical: float) -> float:
         """The score with another weight of coverage."""
-        n = self.num_terms
-        weight = lexical * min(1.0, FULL_TERMS / max(1, n)) if lexical < 1 else 1.0
-        return float((weight * self.coverage * n / (n + 1) + (1 - weight) * self.similarity).max(initial=0.0))
+        similarity = self.similarity if lexical < 1 else None
+        return answer_score(self.coverage, similarity, self.num_terms, lexical)
 
     @property
     def alike(self) -> float:

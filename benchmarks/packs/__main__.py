@@ -1,10 +1,10 @@
 """Packs of each side on each collection: `python -m benchmarks.packs`.
 
-Ours is the service's own path with the settings of the environment and as many chunks as fit; its budget
-holds for the rendered text, headings included. A peer's best passages are packed in their order into the same
+Ours is the service's own path with the settings of the environment; its budget holds for the rendered text,
+labels included. A peer's best passages are packed in their order into the same
 budget, counted in the same encoding and joined by a blank line; one that does not fit is skipped, and so is
 one that came before. Rows of questions with kinds have each figure also by kind, in their details. `ours`
-trims chunks that do not fit whole, `ours-whole` never does, whatever `CONTEXTSVC_TRIM` says. `bare` is the
+takes the best units of chunks, `ours-whole` whole chunks, whatever `CONTEXTSVC_TRIM` says. `bare` is the
 encoder alone with a paragraph a chunk; `oracle` packs the evidence itself, which is the upper bound.
 
 Answers of sides are stored in `--keep` with the versions that gave them, so that an interrupted run continues

@@ -83,10 +83,8 @@ class Asking:
         def ask(running: Running) -> dict[str, list[Any]]:
             return once_each(running.ask(queries, NUM_PASSAGES)["answers"])
 
-        asked, texts = (
-            ["passages", collection.data, str(NUM_PASSAGES), *queries],
-            (g.text for g in given_texts),
-        )
+        asked = ["passages", collection.data, str(NUM_PASSAGES), *queries]
+        texts = (one.text for one in given_texts)
         said = kept(side, self.model, self.keep, f"packs-{collection.name}", texts, asked, ask)
         passages = [Passage(**passage) for passage in said["passages"]]
         answers = dict(zip(queries, said["answers"], strict=True))

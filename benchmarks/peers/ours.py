@@ -102,7 +102,7 @@ class Ours:
 
 
 class OursWhole(Ours):
-    """The same without trimming."""
+    """The same with whole chunks."""
 
     _trim = False
 

@@ -17,7 +17,7 @@ from contextsvc.packing.answerability import score_answer
 from contextsvc.packing.assembler import Query, RetrievalSettings, find_candidates
 from contextsvc.packing.signals import best_sentence_similarity
 from contextsvc.ports import Embedder
-from contextsvc.records.arrays import BoolArray, Int64Array
+from contextsvc.records.arrays import BoolArray, Float64Array, Int64Array
 from contextsvc.records.packs import AnswerCalibration
 from contextsvc.storage.library import SearchableCorpus
 
@@ -63,10 +63,20 @@ def calibrate_answers(
         query = Query(text, vectors[row])
         there[row] = _score(index, query, settings, None)
         gone[row] = _score(index, query, settings, _without_subject(index, number, documents))
+    return calibration_of(there, gone)
+
+
+def calibration_of(there: Float64Array, gone: Float64Array) -> AnswerCalibration:
+    """Choose a threshold from the answer scores of questions, at least one.
+
+    Args:
+        there: (n,) scores with the chunk that each question was made from.
+        gone: (n,) scores without it and its subject.
+    """
     threshold = math.floor(100 * FACTOR * float(np.quantile(there, QUANTILE))) / 100
     return AnswerCalibration(
         threshold=threshold,
-        num_questions=len(asked),
+        num_questions=len(there),
         flagged=float(np.mean(there < threshold)),
         passed=float(np.mean(gone >= threshold)),
     )

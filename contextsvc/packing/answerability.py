@@ -98,7 +98,12 @@ def score_answer(
     return answer_score(lexical.coverage(query, ids), similarity, lexical.num_terms(query))
 
 
-def answer_score(coverage: Float64Array, similarity: Float64Array | None, num_terms: int) -> float:
+def answer_score(
+    coverage: Float64Array,
+    similarity: Float64Array | None,
+    num_terms: int,
+    coverage_weight: float = COVERAGE_WEIGHT,
+) -> float:
     """Compute the answer score of the best chunk, in [0, 1]. Without chunks the score is 0.
 
     Args:
@@ -106,6 +111,7 @@ def answer_score(coverage: Float64Array, similarity: Float64Array | None, num_te
         similarity: (n,) in [0, 1], similarity of each chunk's best sentence in context to the query. None if
             similarity does not count (`similarity_counts`). Then coverage has the whole weight.
         num_terms: Number of the query's terms (`LexicalIndex.num_terms`), >= 0.
+        coverage_weight: Weight of coverage in a query of at most `FULL_TERMS` terms. Only benchmarks set it.
 
     Returns:
         The score, rounded to 1e-6. It never falls when coverage or similarity rises or a chunk is added.
@@ -121,6 +127,6 @@ def answer_score(coverage: Float64Array, similarity: Float64Array | None, num_te
         raise ShapeError(f"coverage {coverage.shape} and similarity {similarity.shape} of the same chunks")
     each = coverage * num_terms / (num_terms + 1)
     if similarity is not None:
-        weight = COVERAGE_WEIGHT * min(1.0, FULL_TERMS / max(1, num_terms))
+        weight = coverage_weight * min(1.0, FULL_TERMS / max(1, num_terms))
         each = weight * each + (1 - weight) * similarity
     return round(float(each.max(initial=0.0)), DECIMALS)

@@ -8,8 +8,13 @@ import numpy as np
 import pytest
 
 from contextsvc.indexing.build import IndexParts, Update, build_index, update_index
-from contextsvc.packing import answer_calibration
-from contextsvc.packing.answer_calibration import FACTOR, MIN_QUESTIONS, QUANTILE, calibrate_answers
+from contextsvc.packing.answer_calibration import (
+    FACTOR,
+    MIN_QUESTIONS,
+    QUANTILE,
+    calibrate_answers,
+    calibration_of,
+)
 from contextsvc.packing.assembler import Assembler
 from contextsvc.records.documents import Document
 from contextsvc.records.packs import AnswerCalibration
@@ -49,15 +54,12 @@ def test_questions_that_repeat_the_whole_text_find_it_and_nothing_else(tmp_path:
     assert (found.flagged, found.passed) == (0.0, 0.0)
 
 
-def test_the_threshold_is_a_share_of_a_low_score_rounded_down(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_threshold_is_a_share_of_a_low_score_rounded_down() -> None:
     # Scores .50, .51, .. .79 with the page and .30, .31, .. without it.
-    scores = {True: iter(np.arange(30) / 100 + 0.5), False: iter(np.arange(30) / 100 + 0.3)}
-    monkeypatch.setattr(answer_calibration, "_score", lambda *args: float(next(scores[args[-1] is None])))
+    steps = np.arange(30) / 100
     assert (QUANTILE, FACTOR) == (0.1, 0.9)
     # A tenth of the way through 30 scores lies 2.9 steps above the first: .529; .9 of it is .4761.
-    assert calibrated(tmp_path, pages(30)) == AnswerCalibration(
+    assert calibration_of(steps + 0.5, steps + 0.3) == AnswerCalibration(
         threshold=0.47, num_questions=30, flagged=0.0, passed=13 / 30
     )
 
